@@ -82,8 +82,7 @@ async function lackingIn(
   expected: ReadonlyMap<string, number>,
   { now, grace, onDamaged }: { now: Date } & Pick<CopyOptions, 'grace' | 'onDamaged'>,
 ): Promise<Set<string>> {
-  const until = store.groups?.neededUntil()
-  if (!until) {
+  if (!store.groups) {
     // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be
     // due.
     for (const { key, chunks, times } of await readTrash(store, keys, onDamaged)) {
@@ -93,10 +92,8 @@ async function lackingIn(
     }
     return new Set((await new Presence(store, expected).wrong()).keys())
   }
-  const lacking = new Set(expected.keys())
-  for await (const { key, size, expires } of store.list('chunks/'))
-    if (expected.get(key) === size && (!expires || expires >= until)) lacking.delete(key)
-  return lacking
+  const reusable = await store.groups.reusable(expected, { few: false })
+  return new Set([...expected.keys()].filter((key) => !reusable.has(key)))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { inEach, SeveralStores } from '../stores/several.ts'
-import type { Store } from '../stores/store.ts'
+import type { Authenticator, Store } from '../stores/store.ts'
 import { claimedKeys } from './claimed-keys.ts'
 import { LIMITS } from './limits.ts'
 import { passphraseIdentity, passphraseRecipient } from './sealing/passphrase.ts'
@@ -40,11 +40,14 @@ export type KeyFileCandidate = Pick<KeyFile, 'key' | 'fingerprint'> & { read: ()
 
 /**
  * The key files that a passphrase is tried on, before anything is known of the keys: stores to which anyone can add files come last,
- * because they may have many files of one name. `onTooMany` gets the number of key files, if not all are tried.
+ * because they may have many files of one name. `onTooMany` gets the number of key files, if not all are tried; `authentic` knows the keys
+ * that were found by then.
  */
-export async function* keyFileCandidates(store: Store, onTooMany: (all: number) => void): AsyncGenerator<KeyFileCandidate, void, void> {
+export async function* keyFileCandidates(
+  store: Store, onTooMany: (all: number) => void, authentic: Authenticator['authentic'],
+): AsyncGenerator<KeyFileCandidate, void, void> {
   const found = await inEach(store, async (one) =>
-    one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile) } : { one, files: await keyFiles(one) },
+    one.groups ? { candidates: one.groups.candidates('keys/', LIMITS.keyFile, authentic) } : { one, files: await keyFiles(one) },
   )
   const all = oldestOfEach(found.flatMap(({ files = [] }) => files))
   const tried = await triedKeyFiles(store, all)

@@ -9,6 +9,7 @@ import { knownDamage, tellingSince } from './set-proofs.ts'
 import { decodeAnchors, SimilarityIndex } from './similarity.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, type Manifest, openManifest, OtherKey, type SourceRecord } from './snapshot.ts'
 import { inTrash } from './trash.ts'
+import { objectsOf } from './wholeness.ts'
 
 /** A chunk that a snapshot of this store lists. */
 export interface KnownChunk {
@@ -158,7 +159,7 @@ export async function loadKnown(
   const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
   if (own.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged)
-  const soonGone = await expiring(store)
+  const soonGone = await notToReuse(store, own.map(({ snapshot }) => snapshot))
   const trash = await inTrash(store, keys, onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot decides about a chunk, and its chunks are preferred among similar ones.
@@ -226,14 +227,11 @@ async function damagedChunks(
   return new Set(proofs.flatMap((ofOne) => [...knownDamage([...ofOne.values()].flat())]))
 }
 
-/** Keys of chunks that expire too early, in a store whose objects expire. */
-async function expiring(store: Store): Promise<Set<string>> {
-  const keys = new Set<string>()
-  for (const one of storesOf(store)) {
-    const until = one.groups?.neededUntil()
-    if (until) for await (const { key, expires } of one.list('chunks/')) if (expires && expires < until) keys.add(key)
-  }
-  return keys
+/** Keys of chunks of these snapshots that a new one must not depend on, in a store whose objects lie in groups. */
+async function notToReuse(store: Store, snapshots: readonly AuthenticSnapshot[]): Promise<Set<string>> {
+  const listed = new Map(snapshots.flatMap((snapshot) => [...objectsOf(snapshot)]))
+  const reusable = await Promise.all(storesOf(store).map(async ({ groups }) => groups?.reusable(listed, { few: true })))
+  return new Set([...listed.keys()].filter((key) => reusable.some((ofOne) => ofOne && !ofOne.has(key))))
 }
 
 /** Whether everybody that a backup with these keys is for can open an object sealed to such extra recipients. */

@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { inEach, storesOf } from '../stores/several.ts'
-import { DamagedObject, type Store } from '../stores/store.ts'
+import { type Authenticator, DamagedObject, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
 import { claimedKeys } from './claimed-keys.ts'
 import { type KeyFile, keyFileCandidates, keyFiles, MOST_TRIED, openKeyFile, putKeyFile, whyNotTried } from './key-files.ts'
@@ -8,7 +8,7 @@ import {
   checkRecipient, deriveKeys, fingerprintOf, type Keys, newIdentity, parseEncryptionKey, recipientOf, writeSecretOf, wrongKey,
 } from './keys.ts'
 import { LIMITS } from './limits.ts'
-import { authenticatorOf } from './signed.ts'
+import { authenticatorOf } from './authenticator.ts'
 
 /** The write key of the key that opens `store`: it backs up, deduplicates and prunes, and can decrypt nothing. */
 export async function writeKeyOf(encryptionKey: string, store: Store | undefined): Promise<string> {
@@ -58,7 +58,9 @@ async function unwrapIdentities(
     const which = 'those of the keys that the newest snapshots claim, then the oldest'
     onDamaged(new LifeboatError(`${store.name} has ${all} key files; only ${MOST_TRIED} are tried: ${which}`, { hint: TOO_MANY }))
   }
-  for await (const { key, fingerprint, read } of keyFileCandidates(store, onTooMany)) {
+  const opened: Authenticator[] = []
+  const authentic: Authenticator['authentic'] = (object) => opened.map((one) => one.authentic(object)).find((body) => body !== undefined)
+  for await (const { key, fingerprint, read } of keyFileCandidates(store, onTooMany, authentic)) {
     found++
     // Opened with another of its files, which takes a second each.
     if (identities.has(fingerprint)) continue
@@ -67,7 +69,9 @@ async function unwrapIdentities(
     if (tried === MOST_TRIED) break
     tried++
     const identity = await identityIn(bytes, { key, fingerprint }, passphrase, store, onDamaged)
-    if (identity !== undefined) identities.set(fingerprint, identity)
+    if (identity === undefined) continue
+    identities.set(fingerprint, identity)
+    opened.push(authenticatorOf(deriveKeys(await recipientOf(identity), writeSecretOf(identity), [])))
   }
   const [first, ...others] = [...identities].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity)
   if (first !== undefined) return [first, ...others]

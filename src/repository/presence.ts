@@ -19,9 +19,9 @@ export class Presence {
 
   constructor(store: Store, expected: Objects) {
     this.#store = store
-    // The content of artifacts is known, and listed without a request.
-    const digits = store.groups ? 0 : 3
-    this.#prefixOf = expected.size <= ASKED_FOR ? (key) => key : (key) => key.slice(0, 'chunks/'.length + digits)
+    // The content of artifacts is known: nothing is asked for, whereas a listing would look into all of them.
+    const one = expected.size <= ASKED_FOR || store.groups
+    this.#prefixOf = one ? (key) => key : (key) => key.slice(0, 'chunks/aaa'.length)
     const groups = new Map<string, Map<string, number>>()
     for (const [key, size] of expected) {
       const prefix = this.#prefixOf(key)

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
+import { readCards } from './card.ts'
 import type { Keys } from './keys.ts'
 import { labelled, labelsOf } from './labels.ts'
 import { parseProofKey, proofAt, proofKeys } from './proofs.ts'
@@ -110,16 +111,21 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads every snapshot of a store: those that are listed, and those that proofs or labels name. Passes over snapshots that are deleted
- * meanwhile. Throws if the store does not answer.
+ * Reads every snapshot of a store: those that are listed, and those that proofs or labels name. Where groups of objects are deleted as a
+ * whole, their chunks decide nothing, and the cards of snapshots are enough. Passes over snapshots that are deleted meanwhile. Throws if the
+ * store does not answer.
  */
 export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())
-  const proofs = await provenSnapshots(store)
+  const cards = await readCards(store, keys)
+  for (const [key, { header: { id, set, time, size } }] of cards)
+    references.add({ key, id, set, time: new Date(time), size, authentic: true }, [])
+  // In artifacts, snapshots and their proofs expire apart.
+  const proofs = store.groups ? new Map<string, string[]>() : await provenSnapshots(store)
   let largest = 0
   const listed = await snapshotKeys(store, undefined, ({ size }) => (largest = Math.max(largest, size)))
   const withLabels = new Set((store.groups ? [] : await labelled(store)).map(({ set, id }) => snapshotKey(set, id)))
-  const toRead = new Set([...listed, ...proofs.keys(), ...withLabels])
+  const toRead = new Set([...listed, ...proofs.keys(), ...withLabels].filter((key) => !cards.has(key)))
   let unvouched = 0
   await inParallel([...toRead], atOnce(options.parallel, largest), async (key) => {
     options.signal.throwIfAborted()

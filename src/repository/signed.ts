@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Authenticator } from '../stores/store.ts'
 import { FORMAT } from './format.ts'
 import type { Keys, MacKind } from './keys.ts'
 
@@ -62,15 +61,4 @@ export function isTagged(name: string, tag: string, keys: Keys, kind: MacKind): 
 /** hex(HMAC-SHA-256(mac key of the kind, body)). */
 function macOf(body: Uint8Array, keys: Keys, kind: MacKind): string {
   return createHmac('sha256', keys.macKeys[kind]).update(body).digest('hex')
-}
-
-/** Signs for a store whose objects come in groups, and checks what it has. */
-export function authenticatorOf(keys: Keys): Authenticator {
-  return {
-    sign: (body) => sign(body, keys, 'parts'),
-    authentic: (object) => {
-      const signed = splitSigned(object)
-      return signed && signerOf(signed, keys, 'parts') ? signed.body : undefined
-    },
-  }
 }

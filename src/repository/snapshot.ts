@@ -315,7 +315,8 @@ export function factsOf<T>(source: SourceRecord, schema: z.ZodType<T>): T {
   )
 }
 
-const described = z.object({
+/** The part of a manifest that a list shows. */
+export const description = z.object({
   sources: z.array(
     z.object({
       name: z.string(), kind: manifest.shape.sources.element.shape.kind, streams: z.array(z.object({ size })), facts: z.unknown(),
@@ -325,9 +326,11 @@ const described = z.object({
   run: manifest.shape.run,
 })
 
-/** The part of the manifest that a list shows. Checking the rest, which is most of it, would take most of the time. */
-export function openDescription(snapshot: AuthenticSnapshot): Promise<z.infer<typeof described>> {
-  return unsealManifest(snapshot, described)
+export type Description = z.infer<typeof description>
+
+/** Reads that part. Checking the rest, which is most of it, would take most of the time. */
+export function openDescription(snapshot: AuthenticSnapshot): Promise<Description> {
+  return unsealManifest(snapshot, description)
 }
 
 async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schema: z.ZodType<T>): Promise<T> {

@@ -12,8 +12,8 @@ const MOST_AT_ONCE = 16
 export interface SurveyOptions {
   /** Undefined looks at every set. */
   set: string | undefined
-  /** Which are read at all, by their ids. */
-  wanted?: (id: string) => boolean
+  /** Which are read at all, by their ids and keys. */
+  wanted?: (id: string, key: string) => boolean
   signal: AbortSignal
   /** Told of each snapshot that is damaged or of another format, and is left out. */
   onDamaged: (error: LifeboatError) => void
@@ -34,7 +34,7 @@ export async function survey<T>(
 ): Promise<T[]> {
   const { set, wanted = () => true, signal, onDamaged } = options
   const sizes = new Map<string, number>()
-  const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key)))
+  const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key), key))
   if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
   const results = await inParallel(found, atOnce(MOST_AT_ONCE, largest), async (key) => {

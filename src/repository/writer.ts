@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
 import { inEach } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
+import { encodeCard } from './card.ts'
 import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Keys } from './keys.ts'
@@ -168,15 +169,22 @@ export class Writer {
     })
     const { keys, store } = this.#options
     const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)
+    const complete = { ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries }
     const object = await encodeSnapshot(
-      { ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries },
+      complete,
       { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) },
       keys,
     )
     this.#check()
-    await store.put(snapshotKey(header.set, header.id), object)
+    const key = snapshotKey(header.set, header.id)
+    await store.put(key, object)
     const reused = this.reused()
-    await inEach(store, async (one) => one.groups?.commit(reused))
+    await inEach(store, async ({ groups }) => {
+      if (!groups) return
+      const card = await encodeCard(complete, content, keys)
+      if (card !== undefined) groups.describe(key, card)
+      await groups.commit(reused)
+    })
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
   }
 

@@ -35,6 +35,8 @@ export interface Authenticator {
   sign: (body: string) => Buffer
   /** The body, if it was signed with one of these keys. */
   authentic(object: Buffer): Buffer | undefined
+  /** The text that `Groups.describe` keeps, of a snapshot that has none; undefined if there is none to be had. */
+  card(key: string, snapshot: Buffer): Promise<string | undefined>
 }
 
 /** Objects of all groups, whoever made them, in the order to try them. `read` gives nothing for one that is damaged, or gone. */
@@ -49,14 +51,28 @@ export interface Groups {
   readonly staging: string
   /** Whether there are any. Each has all that is needed to read it, so there is no marker of a store to look for. */
   exist(): Promise<boolean>
-  /** Objects whose key starts with `prefix`, of at most `most` bytes, before the keys of the repository are known. */
-  candidates(prefix: string, most: number): Candidates
+  /**
+   * Objects whose key starts with `prefix`, of at most `most` bytes, before the keys of the repository are known. Groups are left out of
+   * which an object that is `authentic` meanwhile tells what is in them.
+   */
+  candidates(prefix: string, most: number, authentic?: Authenticator['authentic']): Candidates
   /** From now on only what is signed counts. Needed before a `commit`. */
   authenticate(authenticator: Authenticator): void
   /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. */
   ofSet(set: string): Store
   /** A new snapshot may depend only on objects that exist at least until then. */
   neededUntil(): Date
+  /**
+   * Of these objects (keys and sizes), those that a new snapshot may depend on: they are there, and will be for as long as it is needed.
+   * With `few` they lie in few groups, so that the snapshot is read with few requests, and depends on few groups.
+   */
+  reusable(objects: ReadonlyMap<string, number>, options: { few: boolean }): Promise<ReadonlySet<string>>
+  /** Keeps a text about a snapshot that was put (its card), so that later runs get it without reading the snapshot. */
+  describe(key: string, card: string): void
+  /** These texts, by the key of the snapshot. Some may be missing. */
+  cards(): Promise<ReadonlyMap<string, string>>
+  /** When each snapshot, by its key, loses the first object that it needs. */
+  expiries(): Promise<ReadonlyMap<string, Date>>
   /**
    * Makes what was put durable, all or none; without it nothing of it stays. `needs`: keys put by earlier runs that these objects depend
    * on.

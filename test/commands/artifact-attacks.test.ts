@@ -1,6 +1,6 @@
 import { newIdentity } from '../../src/repository/keys.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
-import { authenticatorOf } from '../../src/repository/signed.ts'
+import { authenticatorOf } from '../../src/repository/authenticator.ts'
 import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
 import { type Files, manyFiles } from '../support/github/zip.ts'

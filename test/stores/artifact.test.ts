@@ -185,7 +185,7 @@ test.each([['by a byte', 1], ['by half', 600], ['to nothing', 1_000_000]])('an a
   await github.replace(github.artifacts[0]!, content.subarray(0, Math.max(0, content.length - missing)))
   await backUp(2, ['chunks/bb/two'])
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([snapshot(2)])
-  expect(stores.warnings).toEqual([expect.stringMatching(/artifact lifeboat-shop \(\d+\) is truncated/)])
+  expect([...new Set(stores.warnings)]).toEqual([expect.stringMatching(/artifact lifeboat-shop \(\d+\) is truncated/)])
 })
 
 test('an artifact of that name that is no backup is reported and left alone', async () => {

@@ -1,10 +1,11 @@
 import type { Report } from '../../environment.ts'
 import { warningOf } from '../../report/warnings.ts'
+import type { Card } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ReadLabels, readLabels } from '../../repository/labels.ts'
 import { readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
-import { chunkKey, type Snapshot, storedBytes } from '../../repository/snapshot.ts'
+import { type Snapshot, snapshotKey, storedBytes } from '../../repository/snapshot.ts'
 import { damageIn } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ListedSnapshot } from './result.ts'
@@ -42,48 +43,38 @@ export async function whatIsKnown(
   return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
 }
 
-/** When each object expires, by key, of stores where they do. */
+/** When each snapshot, by its key, loses the first object that it needs, in stores whose objects expire. */
 export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>> {
-  const found = new Map<string, Date>()
-  // Elsewhere nothing expires, and to list every object would take its time.
-  if (store.groups) for await (const { key, expires } of store.list('')) if (expires) found.set(key, expires)
-  return found
+  return (await store.groups?.expiries()) ?? new Map()
 }
 
 type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
 
+/** The public part of a snapshot's card. */
+export function sumsOf({ header }: Snapshot): Omit<Card, 'description'> {
+  return { header, stored: storedBytes(header.chunks), chunks: header.chunks.length }
+}
+
 /** The content of the header, which anyone can read. */
-export function visiblePart({ key, header }: Snapshot, expires: ReadonlyMap<string, Date>): Visible {
-  const { id, set, time, size, added, partial, chunks, tags } = header
-  return {
-    id,
-    set,
-    time,
-    size,
-    added,
-    ...(partial && { partial }),
-    tags,
-    stored: storedBytes(chunks),
-    chunks: chunks.length,
-    key: header.key,
-    ...expiry([key, ...chunks.map(([chunk, , , , mark]) => chunkKey(chunk, mark))], expires),
-  }
+export function visiblePart(
+  { header: { id, set, time, size, added, partial, tags, key }, stored, chunks }: Omit<Card, 'description'>,
+  expires: ReadonlyMap<string, Date>,
+): Visible {
+  const expiry = expires.get(snapshotKey(set, id))
+  return { id, set, time, size, added, ...(partial && { partial }), tags, stored, chunks, key, ...(expiry && { expires: expiry.toISOString() }) }
 }
 
-/** The first of what a snapshot needs that expires takes the whole with it. */
-function expiry(needed: readonly string[], expires: ReadonlyMap<string, Date>): Pick<ListedSnapshot, 'expires'> {
-  const times = expires.size === 0 ? [] : needed.map((key) => expires.get(key)).filter((time) => time !== undefined)
-  return times.length === 0 ? {} : { expires: times.reduce((first, time) => (time < first ? time : first)).toISOString() }
-}
-
-/** Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. */
+/**
+ * Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. Where none is,
+ * the snapshot is not needed.
+ */
 export function standing(
-  snapshot: Snapshot,
+  snapshot: Snapshot | undefined,
   proofs: readonly Verdict[],
   damaged: ReadonlySet<string>,
 ): Pick<ListedSnapshot, 'verified' | 'damage'> {
   const verdict = verdictOf(proofs)
   const failure = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined
-  const damage = damageIn(snapshot, damaged) ?? failure
+  const damage = (snapshot && damageIn(snapshot, damaged)) ?? failure
   return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }
 }

@@ -3,6 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import { momentOf } from '../../inputs/moment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/catalog.ts'
+import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
@@ -12,7 +13,7 @@ import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness
 import { remarksOf } from '../../sources/remarks.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { withStore } from '../with-store.ts'
-import { expiries, type Known, standing, visiblePart, whatIsKnown } from './facts.ts'
+import { expiries, type Known, standing, sumsOf, visiblePart, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
@@ -34,17 +35,20 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     }
     const { signal, report } = environment
     const expires = await expiries(store)
-    const known = whatIsKnown(store, keys, { set, wanted, since }, report)
-    const [, snapshots] = await Promise.all([
-      known,
-      // A policy counts from the newest on, so with one all are read.
-      survey(
-        store,
-        keys,
-        { set, ...(!retention && { wanted }), signal, onDamaged: warningOf(report) },
-        async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, await known),
-      ),
-    ])
+    const known = await whatIsKnown(store, keys, { set, wanted, since }, report)
+    const cards = await cardsIn(store, keys, set, known)
+    // A policy counts from the newest on, so with one all are read.
+    const counts = retention ? () => true : wanted
+    const read = await survey(
+      store,
+      keys,
+      { set, wanted: (id, key) => counts(id) && !cards.has(key), signal, onDamaged: warningOf(report) },
+      async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, known),
+    )
+    const described = [...cards.values()]
+      .filter(({ header }) => counts(header.id))
+      .map((card) => listed(withDescription(card, true, expires), undefined, known))
+    const snapshots = [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
     const conditions = [
       ({ id }: ListedSnapshot) => wanted(id),
@@ -63,6 +67,17 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       ...(await restorableOf(shown, store, keys, now)),
     }
   })
+}
+
+/** What is known of snapshots without reading them; they are read if one of them may be damaged. */
+async function cardsIn(
+  store: Store,
+  keys: Keys | undefined,
+  set: string | undefined,
+  { damaged }: Known,
+): Promise<ReadonlyMap<string, Card>> {
+  if (damaged.size > 0) return new Map()
+  return new Map([...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set))
 }
 
 /** As many of the newest are looked at, whether all they need is in the store. */
@@ -107,14 +122,19 @@ async function lookAt(
 type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
 
 async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
-  const described = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
+  const description = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
+  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires)
+}
+
+function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>): Described {
+  const { description } = card
   return {
-    ...visiblePart(snapshot, expires),
-    authentic: authentic !== undefined,
-    ...(described && {
-      description: described.description,
-      run: described.run?.url ?? null,
-      sources: described.sources.map((source) => ({
+    ...visiblePart(card, expires),
+    authentic,
+    ...(description && {
+      description: description.description,
+      run: description.run?.url ?? null,
+      sources: description.sources.map((source) => ({
         name: source.name,
         kind: source.kind,
         size: sourceSize(source),
@@ -124,7 +144,7 @@ async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<
   }
 }
 
-function listed(described: Described, snapshot: Snapshot, { labels, proofs, damaged }: Known): ListedSnapshot {
+function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: Known): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof!)
   return {

@@ -12,7 +12,7 @@ import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type S
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
-import { expiries, standing, visiblePart, whatIsKnown } from '../list/facts.ts'
+import { expiries, standing, sumsOf, visiblePart, whatIsKnown } from '../list/facts.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ShowInputs } from './inputs.ts'
 import type { ShownSource, ShowResult } from './result.ts'
@@ -33,7 +33,7 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
       environment.report,
     )
     const loss = await whyNotWhole(store, snapshot, damaged)
-    const visible = visiblePart(snapshot, await expiries(store))
+    const visible = visiblePart(sumsOf(snapshot), await expiries(store))
     const found = proofs.get(id) ?? []
     return {
       store: store.name,

@@ -87,7 +87,10 @@ export class Archive {
   async #read(start: number, end: number): Promise<Buffer> {
     if (start < 0 || end > this.#options.artifact.size || start > end) throw new BadZip(`it has no bytes ${start} to ${end}`)
     if (start === end) return Buffer.alloc(0)
-    if (this.#tail && start >= this.#tail.start) return this.#tail.bytes.subarray(start - this.#tail.start, end - this.#tail.start)
+    // A copy: who gets it may give its memory back.
+    if (this.#tail && start >= this.#tail.start) {
+      return Buffer.from(this.#tail.bytes.subarray(start - this.#tail.start, end - this.#tail.start))
+    }
     return this.#fetch(start, end)
   }
 

@@ -7,14 +7,13 @@ import { Archive, DamagedArtifact } from './archive.ts'
 import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
-import type { Holding } from './holdings.ts'
+import { INDEX } from './index-file.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
 import { LeftOut } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
 
 const PREFIX = 'lifeboat-'
-/** Artifacts looked into at the same time; those with a directory or a parts.json of more than SMALL bytes one after the other. */
-const PARALLEL = 8
+/** Artifacts with a directory or a parts.json of more than these bytes are looked into one after the other. */
 const SMALL = 256 * 1024
 /** So many artifacts' ends are remembered from one look to the next, 256 KiB each. */
 const ENDS_KEPT = 100
@@ -52,10 +51,8 @@ export interface Held {
   set: string
   entries: ReadonlyMap<string, HeldEntry>
   needs: Parts['needs']
-}
-
-export function holding({ artifact: { id, name, size, created }, set, entries, needs }: Held): Holding {
-  return { id, name, size, set, created, objects: new Set(entries.keys()), needs }
+  /** Its index of earlier artifacts. */
+  index?: HeldEntry | undefined
 }
 
 /** `own`: of this run, and not available from the REST API. */
@@ -68,18 +65,14 @@ export interface Candidate {
   read: () => Promise<Buffer>
 }
 
-/** Which artifacts there are, and what each holds; read once. */
+/** Which artifacts there are, listed once, and how to look into one. */
 export class Catalog {
   readonly #options: CatalogOptions
   readonly #rest: RestApi | undefined
   readonly #run: RunService | undefined
   readonly #leftOut: LeftOut
   readonly #archives = new Map<number, Archive>()
-  #authenticator: Authenticator | undefined
   #listed: Promise<Listed[]> | undefined
-  #held: Promise<Held[]> | undefined
-  /** By this run, newest first. */
-  #made: Held[] = []
   /** The last of those that are read alone. */
   #alone: Promise<unknown> = Promise.resolve()
 
@@ -90,44 +83,12 @@ export class Catalog {
     this.#leftOut = new LeftOut(options.report)
   }
 
-  /** Only artifacts that are signed count from now on. Before, all that claim to be backups do. */
-  authenticate(authenticator: Authenticator): void {
-    this.#authenticator = authenticator
-    this.#held = undefined
-  }
-
-  /** Every artifact there is that counts, newest first. */
-  held(): Promise<Held[]> {
-    this.#held ??= this.#load().catch((error: unknown) => {
-      this.#held = undefined
-      throw error
-    })
-    return this.#held
-  }
-
-  /** After this run itself has made one; GitHub may list it later. */
-  add(made: Held): void {
-    this.#made.unshift(made)
-    this.#held &&= this.#held.then((held) => [made, ...held])
-  }
-
-  /** After this run itself has deleted one. */
-  remove(id: number): void {
-    const others = (held: readonly Held[]): Held[] => held.filter(({ artifact }) => artifact.id !== id)
-    this.#made = others(this.#made)
-    this.#listed = undefined
-    this.#held &&= this.#held.then(others)
-  }
-
   async close(): Promise<void> {
     for (const archive of this.#archives.values()) await archive.close()
   }
 
-  async #load(): Promise<Held[]> {
-    const others = (await this.listed()).filter(({ id }) => !this.#made.some(({ artifact }) => artifact.id === id))
-    const held = await inParallel(others, PARALLEL, (artifact) => this.#look(artifact))
+  tellLeftOut(): void {
     this.#leftOut.tell()
-    return [...this.#made, ...held.filter((found) => found !== undefined)]
   }
 
   /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
@@ -137,6 +98,11 @@ export class Catalog {
       throw error
     })
     return this.#listed
+  }
+
+  /** After this run itself has deleted one, or found that it is gone. */
+  remove(id: number): void {
+    this.#listed &&= this.#listed.then((listed) => listed.filter((one) => one.id !== id))
   }
 
   async listedNow(): Promise<Listed[]> {
@@ -171,34 +137,30 @@ export class Catalog {
     return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
   }
 
-  /**
-   * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who
-   * uploads artifacts of his own today comes after those that were there before.
-   */
-  async candidates(prefix: string): Promise<Candidate[]> {
-    const found = await inParallel(await this.listed(), PARALLEL, (artifact) =>
-      this.#inspect(artifact, { again: true }, async (archive, entries) => {
-        const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE)
-        return named.map((entry): Candidate => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
-      }),
-    )
-    return inTurn(found.filter((candidates) => candidates !== undefined)).flat()
+  /** The files of an artifact whose names begin with `prefix`, whoever made it. */
+  async files(artifact: Listed, prefix: string): Promise<Candidate[]> {
+    const found = await this.#inspect(artifact, { quiet: false }, async (archive, entries) => {
+      const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE)
+      return named.map((entry): Candidate => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
+    })
+    return found ?? []
   }
 
-  /** The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now. */
-  #look(artifact: Listed): Promise<Held | undefined> {
-    return this.#inspect(artifact, { again: !this.#authenticator }, async (archive, entries, large) => {
+  /**
+   * The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now; `quiet`: nothing
+   * is said of it. Without `authentic` nothing has to be signed. The end of its archive is kept in memory until `forget`.
+   */
+  look(artifact: Listed, authentic: Authenticator['authentic'] | undefined, { quiet = false } = {}): Promise<Held | undefined> {
+    return this.#inspect(artifact, { quiet }, async (archive, entries, large) => {
       const parts = partsIn(artifact, entries)
-      const read = async (): Promise<Held> =>
-        heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, this.#authenticator)
+      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, authentic)
       return !large && parts.size > SMALL ? this.#byItself(read) : read()
     })
   }
 
-  /** `again`: it will be inspected once more. */
   async #inspect<T>(
     artifact: Listed,
-    { again }: { again: boolean },
+    { quiet }: { quiet: boolean },
     work: (archive: Archive, entries: ZipEntry[], large: boolean) => Promise<T>,
   ): Promise<T | undefined> {
     const archive = this.#archives.get(artifact.id) ?? this.archive(artifact)
@@ -211,10 +173,11 @@ export class Catalog {
     } catch (error) {
       if (error instanceof Gone && !(error instanceof ContentGone)) return undefined
       if (!(error instanceof DamagedArtifact || error instanceof ContentGone)) throw error
-      this.#leftOut.add(artifact, error)
+      if (!quiet) this.#leftOut.add(artifact, error)
+      archive.forget()
       return undefined
     } finally {
-      if (!again || this.#archives.size > ENDS_KEPT) archive.forget()
+      if (this.#archives.size > ENDS_KEPT) archive.forget()
     }
   }
 
@@ -230,12 +193,6 @@ export class Catalog {
     const source = artifact.own || !this.#rest ? this.#run! : this.#rest
     return new Archive({ artifact, locate: () => source.location(artifact), temporary, signal, timeout })
   }
-}
-
-/** First, last, second, last but one, and so on, of a list that is newest first, from its end. */
-function inTurn<T>(items: readonly T[]): T[] {
-  const left = [...items]
-  return items.map((_, index) => (index % 2 === 0 ? left.pop()! : left.shift()!))
 }
 
 const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded it: look at the workflow run that it is of, and delete it.'
@@ -254,18 +211,18 @@ function partsIn({ name, id }: ServiceArtifact, entries: readonly ZipEntry[]): Z
 /** Checks parts.json, its signature first, and compares the files of the artifact with it. */
 function heldIn(
   { artifact, archive, entries, partsFile }: { artifact: Listed; archive: Archive; entries: readonly ZipEntry[]; partsFile: Buffer },
-  authenticator: Authenticator | undefined,
+  authentic: Authenticator['authentic'] | undefined,
 ): Held {
   const { name, id, run } = artifact
   const label = `artifact ${name} (${id})`
   // Without a key nothing of it is more than a claim.
-  const body = authenticator ? authenticator.authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1)
+  const body = authentic ? authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1)
   if (!body) throw new DamagedArtifact(`${label} counts as not there: it is not signed with the key given`, undefined, UNSIGNED)
   let parts: Parts
   try {
     parts = parseParts(body)
   } catch (cause) {
-    if (cause instanceof NewerParts && authenticator) throw cause
+    if (cause instanceof NewerParts && authentic) throw cause
     throw new DamagedArtifact(`${PARTS} in ${label} is damaged: ${messageOf(cause)}`, cause)
   }
   if (parts.name !== name || (run !== undefined && parts.run !== run)) {
@@ -278,13 +235,10 @@ function heldIn(
   const found = new Map(entries.map((entry) => [entry.name, entry]))
   const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)
   if (wrong) throw new DamagedArtifact(`${label} does not have ${wrong[0]} with ${wrong[1]} bytes, which its ${PARTS} lists`)
-  return {
-    artifact,
-    archive,
-    set: parts.set,
-    entries: new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key)!, sha256 }])),
-    needs: parts.needs,
-  }
+  const all = new Map(parts.objects.map(([key, , sha256]) => [key, { ...found.get(key)!, sha256 }]))
+  const index = all.get(INDEX)
+  all.delete(INDEX)
+  return { artifact, archive, set: parts.set, entries: all, needs: parts.needs, index }
 }
 
 /** The artifact of a set's first backup in a run, or of a further one. */

@@ -2,15 +2,16 @@ import { LifeboatError } from '../../error.ts'
 import {
   type Authenticator,
   type Candidates,
-  DamagedObject,
   type Groups,
   type Release,
   type Released,
   type Store,
   type Wholeness,
 } from '../store.ts'
-import { type Catalog, type Held, holding } from './catalog.ts'
-import { Gone } from './github.ts'
+import type { Catalog } from './catalog.ts'
+import { type Contents, sha256Of, unlessDamaged } from './contents.ts'
+import { encodeIndex, INDEX } from './index-file.ts'
+import type { Known } from './known.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { described, stayingWithout, unneeded, wholeness } from './holdings.ts'
@@ -19,12 +20,19 @@ import { Publisher, type PublishOptions } from './publish.ts'
 import type { Staging } from './staging.ts'
 
 const DAY = 86_400_000
+/**
+ * A snapshot needs at most so many other artifacts, so that it takes few requests to read, and is lost with few of them. Where it would need
+ * more, it builds on those alone of which it needs the most bytes, and stores the rest once more: so the next ones can build on that.
+ */
+const MOST_NEEDED = 6
+const LEFT = 4
 
 /** The parts of a store of artifacts that read and write them. */
 export interface ArtifactServices {
   rest: RestApi | undefined
   run: RunService | undefined
   catalog: Catalog
+  contents: Contents
   staging: Staging
 }
 
@@ -35,6 +43,8 @@ export class ArtifactGroups implements Groups {
   readonly #options: PublishOptions
   readonly #services: ArtifactServices
   readonly #open: (set: string) => Store
+  /** Cards of snapshots that were put, by their keys. */
+  readonly #cards = new Map<string, string>()
   #authenticator: Authenticator | undefined
 
   /** `open`: a store of the same artifacts for a set, which may be the one that these groups belong to. */
@@ -50,15 +60,15 @@ export class ArtifactGroups implements Groups {
     return (await this.#services.catalog.listed()).length > 0
   }
 
-  async *candidates(prefix: string, most: number): Candidates {
-    const { staging, catalog } = this.#services
+  async *candidates(prefix: string, most: number, authentic: Authenticator['authentic'] = () => undefined): Candidates {
+    const { staging, contents } = this.#services
     for (const [key, staged] of staging.objects) if (key.startsWith(prefix)) yield { key, read: () => staging.read(staged) }
-    for (const { key, size, read } of await catalog.candidates(prefix)) if (size <= most) yield { key, read: () => unlessDamaged(read) }
+    for await (const { key, size, read } of contents.candidates(prefix, authentic)) if (size <= most) yield { key, read: () => unlessDamaged(read) }
   }
 
   authenticate(authenticator: Authenticator): void {
     this.#authenticator = authenticator
-    this.#services.catalog.authenticate(authenticator)
+    this.#services.contents.authenticate(authenticator)
   }
 
   ofSet(set: string): Store {
@@ -71,8 +81,45 @@ export class ArtifactGroups implements Groups {
     return new Date(this.#options.now().getTime() + this.#options.retention.snapshot * DAY)
   }
 
+  async reusable(objects: ReadonlyMap<string, number>, { few }: { few: boolean }): Promise<ReadonlySet<string>> {
+    const until = this.neededUntil()
+    const found = new Map<Known, string[]>()
+    for (const [key, size] of objects) {
+      const located = await this.#services.contents.locate(key)
+      if (located?.size !== size) continue
+      const { expires } = located.known.artifact
+      if (expires && expires < until) continue
+      const keys = found.get(located.known) ?? []
+      found.set(located.known, keys)
+      keys.push(key)
+    }
+    const bytes = (keys: readonly string[]): number => keys.reduce((sum, key) => sum + objects.get(key)!, 0)
+    const groups = [...found.values()].toSorted((a, b) => bytes(b) - bytes(a))
+    return new Set((few && groups.length > MOST_NEEDED ? groups.slice(0, LEFT) : groups).flat())
+  }
+
+  describe(key: string, card: string): void {
+    this.#cards.set(key, card)
+  }
+
+  async cards(): Promise<ReadonlyMap<string, string>> {
+    return new Map((await this.#services.contents.known()).flatMap(({ cards }) => [...cards]))
+  }
+
+  async expiries(): Promise<ReadonlyMap<string, Date>> {
+    const known = await this.#services.contents.known()
+    const byId = new Map(known.map(({ artifact: { id, expires } }) => [id, expires]))
+    const found = new Map<string, Date>()
+    for (const { artifact, objects, needs } of known) {
+      const times = [artifact.id, ...needs.map((need) => need.artifact)].map((id) => byId.get(id)).filter((time) => time !== undefined)
+      const [first] = times.toSorted((a, b) => a.getTime() - b.getTime())
+      if (first) for (const key of objects.keys()) if (key.startsWith('snapshots/') && !found.has(key)) found.set(key, first)
+    }
+    return found
+  }
+
   async wholeness(): Promise<Wholeness> {
-    return wholeness((await this.#services.catalog.held()).map(holding))
+    return wholeness(await this.#services.contents.holdings())
   }
 
   /**
@@ -81,7 +128,7 @@ export class ArtifactGroups implements Groups {
    */
   async commit(needs: readonly string[]): Promise<void> {
     const { set, variables } = this.#options
-    const { rest, run, catalog, staging } = this.#services
+    const { rest, run, catalog, contents, staging } = this.#services
     const authenticator = this.#authenticator
     const { content } = staging
     if (content.length === 0 || !run || set === undefined) return
@@ -89,19 +136,40 @@ export class ArtifactGroups implements Groups {
     // Proofs alone are worth nothing without the artifacts of their snapshots, which have the common objects.
     const proofsAlone = content.every((key) => key.startsWith('proofs/'))
     await staging.stageCommon(!proofsAlone)
+    await this.#carryProofs()
+    const located = await this.#locate(needs)
+    const { index, ids } = await contents.index({ short: proofsAlone })
+    const encoded = index.artifacts.length > 0 ? await encodeIndex(index) : undefined
+    if (encoded) await staging.put(INDEX, encoded)
     const objects = [...staging.objects].map(([key, { size, sha256 }]): Parts['objects'][number] => [key, size, sha256])
-    const parts = { run: Number(variables['GITHUB_RUN_ID']), set, objects, needs: await this.#locate(needs) }
+    const parts = { run: Number(variables['GITHUB_RUN_ID']), set, objects, needs: located }
     if (!proofsAlone) this.#warnOfShortRetention()
     const publisher = new Publisher(this.#options, { rest, run }, catalog, staging)
     const added = await publisher.publish(set, (name) => signedParts(name, parts, authenticator))
-    const entries = new Map(objects.map(([key, , sha256]) => [key, { ...added.entries.get(key)!, sha256 }]))
-    catalog.add({ ...added, set, entries, needs: parts.needs })
+    const own = objects.filter(([key]) => key !== INDEX)
+    const entries = new Map(own.map(([key, , sha256]) => [key, { ...added.entries.get(key)!, sha256 }]))
+    contents.add({ ...added, set, entries, needs: parts.needs }, this.#cards, encoded && ids)
+    this.#cards.clear()
     await staging.clear()
+  }
+
+  /** Adds the proofs that have artifacts of their own, so that these need not stay. */
+  async #carryProofs(): Promise<void> {
+    const { contents, staging } = this.#services
+    const known = await contents.known()
+    const ofBackups = new Set(known.filter(hasSnapshot).flatMap(({ objects }) => [...objects.keys()]))
+    for (const { held } of known.filter((one) => !hasSnapshot(one))) {
+      for (const [key, entry] of held?.entries ?? []) {
+        if (!key.startsWith('proofs/') || ofBackups.has(key) || staging.objects.has(key)) continue
+        const bytes = await unlessDamaged(() => held!.archive.read(entry))
+        if (bytes && sha256Of(bytes) === entry.sha256) await staging.put(key, bytes)
+      }
+    }
   }
 
   /** Without `actions: write` nothing can be deleted: `permitted` is then false. */
   async release({ kept, grace, builtOn, dryRun }: Release): Promise<Released> {
-    const holdings = (await this.#services.catalog.held()).map(holding)
+    const holdings = await this.#services.contents.holdings()
     const going = new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn }))
     // A name like lifeboat-app.2 may be another set's: what this set keeps decides nothing about that.
     const own = holdings.filter(({ set }) => this.#options.set === undefined || set === this.#options.set)
@@ -114,12 +182,12 @@ export class ArtifactGroups implements Groups {
   }
 
   async #delete(artifacts: Released['artifacts']): Promise<Pick<Released, 'deleted' | 'permitted'>> {
-    const { rest, catalog } = this.#services
+    const { rest, contents } = this.#services
     let deleted = 0
     for (const { id } of artifacts) {
       if (!(await rest?.delete(id))) return { deleted, permitted: false }
       deleted++
-      catalog.remove(id)
+      await contents.remove(id)
     }
     return { deleted, permitted: true }
   }
@@ -127,21 +195,21 @@ export class ArtifactGroups implements Groups {
   /** The artifact of each object. The artifacts are listed again, since some may have been deleted meanwhile. */
   async #locate(needs: readonly string[]): Promise<Parts['needs']> {
     if (needs.length === 0) return []
-    const { catalog, staging } = this.#services
-    const held = await catalog.held()
+    const { catalog, contents, staging } = this.#services
     const listed = new Set((await catalog.listedNow()).map(({ id }) => id))
-    const found = new Map<Held, [string, number][]>()
+    for (const { artifact: { id } } of await contents.known()) if (!listed.has(id) && !contents.isOwn(id)) await contents.remove(id)
+    const found = new Map<Known, [string, number][]>()
     for (const key of needs) {
       if (staging.objects.has(key)) continue
-      const holder = held.find(({ artifact, entries }) => entries.has(key) && listed.has(artifact.id))
-      if (!holder) {
+      const located = await contents.locate(key)
+      if (!located) {
         throw new LifeboatError(`${key}, which this backup builds on, was deleted while it ran`, {
           hint: 'Run the backup again: it will store it again. Nothing was lost.',
         })
       }
-      const objects = found.get(holder) ?? []
-      objects.push([key, holder.entries.get(key)!.size])
-      found.set(holder, objects)
+      const objects = found.get(located.known) ?? []
+      objects.push([key, located.size])
+      found.set(located.known, objects)
     }
     return [...found].map(
       ([
@@ -170,14 +238,8 @@ export class ArtifactGroups implements Groups {
   }
 }
 
-/** Undefined for a file of an artifact that is damaged or gone. */
-async function unlessDamaged(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof DamagedObject || error instanceof Gone) return undefined
-    throw error
-  }
+function hasSnapshot({ objects }: Known): boolean {
+  return [...objects.keys()].some((key) => key.startsWith('snapshots/'))
 }
 
 function signedParts(name: string, parts: Omit<Parts, 'format' | 'name'>, { sign }: Authenticator): Buffer {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { INDEX } from './index-file.ts'
 import { objectKey, PARTS } from './parts.ts'
 import { LARGEST_DIRECTORY } from './zip.ts'
 
@@ -100,5 +101,5 @@ export class Staging {
 
 /** These do not belong to one backup. */
 function isCommon(key: string): boolean {
-  return key !== PARTS && /^(keys\/)?[^/]+$/.test(key)
+  return key !== PARTS && key !== INDEX && /^(keys\/)?[^/]+$/.test(key)
 }

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { LifeboatError } from '../../error.ts'
 import { checkSize, DamagedObject, NotFound, type Store, type StoredObject, type Wholeness } from '../store.ts'
 import { DamagedArtifact } from './archive.ts'
-import { Catalog, type Held, holding, nameOf } from './catalog.ts'
-import { Gone } from './github.ts'
+import { Catalog, type Held, nameOf } from './catalog.ts'
+import { Contents, sha256Of } from './contents.ts'
+import { Gone, type ServiceArtifact } from './github.ts'
 import { RestApi } from './rest-api.ts'
 import { RunService } from './run-service.ts'
 import { ArtifactGroups } from './groups.ts'
@@ -25,6 +25,7 @@ export class ArtifactStore implements Store {
   readonly #options: ArtifactStoreOptions
   readonly #run: RunService | undefined
   readonly #catalog: Catalog
+  readonly #contents: Contents
   readonly #staging: Staging
   /** Ids of damaged artifacts that others were read in place of. */
   readonly #replaced = new Set<number>()
@@ -37,9 +38,10 @@ export class ArtifactStore implements Store {
     this.#options = options
     this.#run = RunService.of(options)
     this.#catalog = new Catalog(options, rest, this.#run)
+    this.#contents = new Contents(this.#catalog, report)
     this.#staging = new Staging(options.temporary)
     this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${nameOf(set ?? '*', 1)}`
-    const services = { rest, run: this.#run, catalog: this.#catalog, staging: this.#staging }
+    const services = { rest, run: this.#run, catalog: this.#catalog, contents: this.#contents, staging: this.#staging }
     this.groups = new ArtifactGroups(this.name, options, services, (one) =>
       one === set ? this : new ArtifactStore({ ...options, set: one }),
     )
@@ -73,20 +75,20 @@ export class ArtifactStore implements Store {
       checkSize(staged.size, most, key, this.name)
       return this.#staging.read(staged)
     }
-    const held = await this.#catalog.held()
-    const holders = held.filter(({ entries }) => entries.has(key))
-    if (holders.length === 0) throw this.#notFound(key, held)
     const failures: unknown[] = []
-    for (const holder of holders) {
+    let first: Held | undefined
+    for await (const holder of this.#contents.holders(key)) {
+      first ??= holder
       try {
         const bytes = await this.#read(key, holder, most)
-        if (failures[0] instanceof DamagedObject) this.#tellReplaced(failures[0], holders[0]!, holder)
+        if (failures[0] instanceof DamagedObject) this.#tellReplaced(failures[0], first, holder)
         return bytes
       } catch (error) {
         if (!(error instanceof DamagedObject || error instanceof Gone)) throw error
         failures.push(error)
       }
     }
+    if (failures.length === 0) throw await this.#notFound(key)
     throw failures.find((error) => error instanceof DamagedObject) ?? new NotFound(key, this.name, { cause: failures[0] })
   }
 
@@ -94,7 +96,7 @@ export class ArtifactStore implements Store {
     const entry = entries.get(key)!
     checkSize(entry.size, most, key, this.name)
     const bytes = await archive.read(entry)
-    if (createHash('sha256').update(bytes).digest('hex') === entry.sha256) return bytes
+    if (sha256Of(bytes) === entry.sha256) return bytes
     throw new DamagedArtifact(`artifact ${name} (${id}) is damaged: ${key} in it is not what was put: its SHA-256 differs`)
   }
 
@@ -108,10 +110,9 @@ export class ArtifactStore implements Store {
   async head(key: string): Promise<StoredObject> {
     const staged = this.#staging.objects.get(key)
     if (staged) return { key, size: staged.size, modified: this.#options.now() }
-    const held = await this.#catalog.held()
-    const holder = held.find(({ entries }) => entries.has(key))
-    if (!holder) throw this.#notFound(key, held)
-    return objectIn(holder, key)
+    const located = await this.#contents.locate(key)
+    if (!located) throw await this.#notFound(key)
+    return objectOf(key, located.size, located.known.artifact)
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject, void, void> {
@@ -121,11 +122,14 @@ export class ArtifactStore implements Store {
       seen.add(key)
       yield { key, size, modified: this.#options.now() }
     }
-    for (const holder of await this.#catalog.held()) {
-      for (const key of holder.entries.keys()) {
+    // The names of chunks are known only of artifacts that were looked into.
+    if (prefix.startsWith(CHUNKS) || CHUNKS.startsWith(prefix)) await this.#contents.held()
+    for (const { artifact, objects, held } of await this.#contents.known()) {
+      const sizes = held ? [...held.entries].map(([key, { size }]): [string, number] => [key, size]) : objects
+      for (const [key, size] of sizes) {
         if (seen.has(key) || !key.startsWith(prefix)) continue
         seen.add(key)
-        yield objectIn(holder, key)
+        yield objectOf(key, size, artifact)
       }
     }
   }
@@ -133,7 +137,7 @@ export class ArtifactStore implements Store {
   /** Forgets an object that is staged. One in an artifact cannot be deleted by itself: see `release` of `Groups`. */
   async delete(key: string): Promise<void> {
     await this.#staging.delete(key)
-    if ((await this.#catalog.held()).some(({ entries }) => entries.has(key))) {
+    if (await this.#contents.locate(key)) {
       throw new LifeboatError(`${key} cannot be deleted from ${this.name} by itself`, {
         hint: 'An artifact is deleted as a whole, once no snapshot that is kept needs anything of it.',
       })
@@ -146,11 +150,14 @@ export class ArtifactStore implements Store {
     await this.#catalog.close()
   }
 
-  #notFound(key: string, held: readonly Held[]): NotFound {
-    const need = held.flatMap(({ needs }) => needs).find(({ objects }) => objects.some(([needed]) => needed === key))
-    return need ? new LostPart(key, this.name, need, wholeness(held.map(holding))) : new NotFound(key, this.name)
+  async #notFound(key: string): Promise<NotFound> {
+    const needs = (await this.#contents.known()).flatMap(({ held }) => held?.needs ?? [])
+    const need = needs.find(({ objects }) => objects.some(([needed]) => needed === key))
+    return need ? new LostPart(key, this.name, need, wholeness(await this.#contents.holdings())) : new NotFound(key, this.name)
   }
 }
+
+const CHUNKS = 'chunks/'
 
 /** An object that was in an artifact that has expired or was deleted. */
 export class LostPart extends NotFound {
@@ -168,8 +175,8 @@ export class LostPart extends NotFound {
   }
 }
 
-function objectIn({ artifact: { created, expires }, entries }: Held, key: string): StoredObject {
-  return { key, size: entries.get(key)!.size, modified: created, expires }
+function objectOf(key: string, size: number, { created, expires }: ServiceArtifact): StoredObject {
+  return { key, size, modified: created, ...(expires && { expires }) }
 }
 
 /** Artifacts of this kind exist on github.com and ghe.com only. */

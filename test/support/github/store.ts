@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { ArtifactStoreOptions } from '../../../src/stores/artifact/store.ts'
 import { ArtifactStore } from '../../../src/stores/artifact/store.ts'
 import type { Authenticator } from '../../../src/stores/store.ts'
-import { authenticatorOf } from '../../../src/repository/signed.ts'
+import { authenticatorOf } from '../../../src/repository/authenticator.ts'
 import { keys } from '../engine.ts'
 import type { GitHub } from './emulator.ts'
 

@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto'
+import { messageOf } from '../../error.ts'
+import type { Report } from '../../environment.ts'
+import { inParallel } from '../../process/parallel.ts'
+import { type Authenticator, DamagedObject } from '../store.ts'
+import type { Candidate, Catalog, Held, Listed } from './catalog.ts'
+import { Gone } from './github.ts'
+import type { Holding } from './holdings.ts'
+import { type Index, LARGEST_INDEX, markOf, parseIndex } from './index-file.ts'
+import { holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom } from './known.ts'
+
+/** Artifacts looked into at the same time. */
+const PARALLEL = 8
+/** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
+const UNKNOWN = 8
+
+/** What is in the artifacts of a store. The index of the newest one tells of most; artifacts are looked into when something of them is needed. */
+export class Contents {
+  readonly #catalog: Catalog
+  readonly #report: Pick<Report, 'info'>
+  #authenticator: Authenticator | undefined
+  #known: Promise<Known[]> | undefined
+  /** By this run, newest first. */
+  #made: Known[] = []
+  /** Artifacts whose index names all that were there, and the ids in it. */
+  readonly #indexes = new Map<number, ReadonlySet<number>>()
+  /** Objects that artifacts which were looked into need of others, by key; made again when that changes. */
+  #needed: Map<string, { known: Known; size: number }> | undefined
+
+  constructor(catalog: Catalog, report: Pick<Report, 'info'>) {
+    this.#catalog = catalog
+    this.#report = report
+  }
+
+  /** Only artifacts that are signed count from now on. Before, all that claim to be backups do. */
+  authenticate(authenticator: Authenticator): void {
+    this.#authenticator = authenticator
+    this.#known = undefined
+  }
+
+  /** Every artifact there is that counts, newest first. */
+  known(): Promise<Known[]> {
+    this.#known ??= this.#load().catch((error: unknown) => {
+      this.#known = undefined
+      throw error
+    })
+    return this.#known
+  }
+
+  /** The same, each looked into. */
+  async held(): Promise<Held[]> {
+    const held = await inParallel(await this.known(), PARALLEL, (one) => this.open(one))
+    return held.filter((found) => found !== undefined)
+  }
+
+  /** Looks into an artifact; undefined for one that turns out not to be there, and does not count any more. */
+  async open(one: Known): Promise<Held | undefined> {
+    if (one.held) return one.held
+    one.opening ??= this.#catalog.look(one.artifact, this.#authenticator?.authentic)
+    one.held = await one.opening
+    if (this.#authenticator) one.held?.archive.forget()
+    this.#needed = undefined
+    this.#catalog.tellLeftOut()
+    if (!one.held) await this.remove(one.artifact.id)
+    return one.held
+  }
+
+  /** Artifacts that have an object: those that were looked into already come first. */
+  async *holders(key: string): AsyncGenerator<Held, void, void> {
+    const known = await this.known()
+    const [opened, others] = [known.filter(({ held }) => held), known.filter(({ held }) => !held)]
+    for (const { held } of opened) if (held!.entries.has(key)) yield held!
+    const mark = markOf(key)
+    for (const one of others) {
+      if (!(mark === undefined ? one.objects.has(key) : one.marks.has(mark))) continue
+      const held = await this.open(one)
+      if (held?.entries.has(key)) yield held
+    }
+  }
+
+  /**
+   * The artifact of an object, and its bytes; undefined if there is none. It need not be looked into if another one that was says that it
+   * needs the object of this one.
+   */
+  async locate(key: string): Promise<{ known: Known; size: number } | undefined> {
+    const all = await this.known()
+    if (markOf(key) === undefined) {
+      const known = all.find(({ objects }) => objects.has(key))
+      return known && { known, size: known.objects.get(key)! }
+    }
+    for (const known of all) {
+      const size = known.held?.entries.get(key)?.size
+      if (size !== undefined) return { known, size }
+    }
+    this.#needed ??= neededOf(all)
+    const needed = this.#needed.get(key)
+    if (needed) return needed
+    for await (const { artifact, entries } of this.holders(key)) {
+      const known = (await this.known()).find((one) => one.artifact.id === artifact.id)
+      if (known) return { known, size: entries.get(key)!.size }
+    }
+    return undefined
+  }
+
+  /** The artifacts as decisions see them. Those about which there is a doubt are looked into first. */
+  async holdings(): Promise<Holding[]> {
+    for (;;) {
+      const known = await this.known()
+      const there = new Set(known.map(({ artifact }) => artifact.id))
+      const doubtful = inDoubt(known, there)
+      if (doubtful.length === 0) return known.map((one) => holdingOf(one, there))
+      await inParallel(doubtful, PARALLEL, (one) => this.open(one))
+    }
+  }
+
+  /** After this run itself has made one; GitHub may list it later. `ids`: those in its index, if that names all. */
+  add(held: Held, cards: ReadonlyMap<string, string>, ids: ReadonlySet<number> | undefined): void {
+    const made = knownAs(held, cards)
+    this.#made.unshift(made)
+    if (ids) this.#indexes.set(held.artifact.id, ids)
+    this.#needed = undefined
+    this.#known &&= this.#known.then((known) => [made, ...known])
+  }
+
+  /** Whether this run has made it: GitHub may not list it yet. */
+  isOwn(id: number): boolean {
+    return this.#made.some(({ artifact }) => artifact.id === id)
+  }
+
+  /** After this run itself has deleted one, or found that it is gone. */
+  async remove(id: number): Promise<void> {
+    this.#made = this.#made.filter(({ artifact }) => artifact.id !== id)
+    this.#needed = undefined
+    this.#catalog.remove(id)
+    this.#known &&= this.#known.then((known) => known.filter(({ artifact }) => artifact.id !== id))
+    await this.#known
+  }
+
+  /** Looks into the newest, then into those that no index knows, more and more at a time. */
+  async #load(): Promise<Known[]> {
+    const authentic = this.#authenticator?.authentic
+    const others = (await this.#catalog.listed()).filter(({ id }) => !this.#made.some(({ artifact }) => artifact.id === id))
+    const found = new Map<number, Known | undefined>()
+    let looked = 0
+    for (let most = 1; found.size < others.length; most = Math.min(2 * most, PARALLEL)) {
+      const next = others.filter(({ id }) => !found.has(id)).slice(0, most)
+      const held = await inParallel(next, most, (artifact) => this.#catalog.look(artifact, authentic))
+      looked += next.length
+      for (const [index, one] of held.entries()) found.set(next[index]!.id, one && knownAs(one))
+      for (const one of held) if (one && authentic) await this.#readIndexes(one, others, found, authentic)
+    }
+    this.#catalog.tellLeftOut()
+    if (authentic && looked > UNKNOWN) {
+      this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
+    }
+    return [...this.#made, ...others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)]
+  }
+
+  /** Adds what the index of an artifact knows of those that are listed, and the index that it is based on. */
+  async #readIndexes(
+    held: Held,
+    listed: readonly Listed[],
+    found: Map<number, Known | undefined>,
+    authentic: Authenticator['authentic'],
+  ): Promise<void> {
+    const byId = new Map(listed.map((artifact) => [artifact.id, artifact]))
+    for (let from: Held | undefined = held; from; ) {
+      const index = await this.#indexOf(from)
+      from.archive.forget()
+      if (!index) return
+      for (const entry of index.artifacts) {
+        const artifact = byId.get(entry.id)
+        const known = artifact && !found.has(entry.id) && knownFrom(entry, artifact)
+        if (known) found.set(entry.id, known)
+      }
+      if (index.base === null) {
+        this.#indexes.set(from.artifact.id, new Set(index.artifacts.map(({ id }) => id)))
+        return
+      }
+      const base = byId.get(index.base)
+      if (!base || found.get(base.id)?.held) return
+      from = await this.#catalog.look(base, authentic)
+      found.set(base.id, from && knownAs(from, found.get(base.id)?.cards))
+    }
+  }
+
+  /** Undefined if there is none, or it is damaged or newer: the artifacts themselves tell the same. */
+  async #indexOf({ artifact: { id, name }, archive, index }: Held): Promise<Index | undefined> {
+    if (!index) return undefined
+    try {
+      if (index.size > LARGEST_INDEX) throw new Error(`it has ${index.size} bytes, more than the ${LARGEST_INDEX} it may have`)
+      const bytes = await archive.read(index)
+      if (sha256Of(bytes) !== index.sha256) throw new Error('its SHA-256 differs')
+      return await parseIndex(bytes)
+    } catch (error) {
+      this.#report.info(`the index in artifact ${name} (${id}) is not used: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+
+  /**
+   * The index for an artifact that this run makes. With `short` it has only what the last whole one lacks. `ids`: all that are in it, if it is
+   * whole.
+   */
+  async index({ short }: { short: boolean }): Promise<{ index: Index; ids: ReadonlySet<number> | undefined }> {
+    const known = await this.known()
+    await inParallel(known, PARALLEL, (one) => this.#describe(one))
+    const there = new Set(known.map(({ artifact }) => artifact.id))
+    const base = short ? [...this.#indexes].findLast(([id]) => there.has(id)) : undefined
+    const artifacts = known.filter(({ artifact }) => !base?.[1].has(artifact.id)).map(indexed)
+    return { index: { base: base?.[0] ?? null, artifacts }, ids: base ? undefined : there }
+  }
+
+  /** Adds the cards of snapshots in an artifact that was looked into. */
+  async #describe({ held, objects, cards }: Known): Promise<void> {
+    for (const key of held ? objects.keys() : []) {
+      if (!key.startsWith('snapshots/') || cards.has(key)) continue
+      const card = await unlessDamaged(async () => {
+        const entry = held!.entries.get(key)!
+        const bytes = await held!.archive.read(entry)
+        return sha256Of(bytes) === entry.sha256 ? this.#authenticator?.card(key, bytes) : undefined
+      })
+      if (card !== undefined) cards.set(key, card)
+    }
+  }
+
+  /**
+   * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who
+   * uploads artifacts of his own today comes after those that were there before. Those that the index of an artifact which is `authentic` by
+   * then knows are left out: they have nothing new.
+   */
+  async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<Candidate, void, void> {
+    const listed = await this.#catalog.listed()
+    const found = new Map<number, Known | undefined>()
+    const unread = new Set<Listed>()
+    for (const artifact of inTurn(listed)) {
+      if (found.has(artifact.id)) continue
+      yield* await this.#catalog.files(artifact, prefix)
+      unread.add(artifact)
+      for (const one of unread) {
+        const held = await this.#catalog.look(one, authentic, { quiet: true })
+        if (!held) continue
+        unread.delete(one)
+        found.set(one.id, knownAs(held))
+        await this.#readIndexes(held, listed, found, authentic)
+      }
+    }
+  }
+}
+
+function neededOf(all: readonly Known[]): Map<string, { known: Known; size: number }> {
+  const there = new Map(all.map((one) => [one.artifact.id, one]))
+  const objects = new Map<string, { known: Known; size: number }>()
+  for (const { held } of all) {
+    for (const need of held?.needs ?? []) {
+      const known = there.get(need.artifact)
+      if (known && !known.held) for (const [key, size] of need.objects) objects.set(key, { known, size })
+    }
+  }
+  return objects
+}
+
+/** First, last, second, last but one, and so on, of a list that is newest first, from its end. */
+function inTurn<T>(items: readonly T[]): T[] {
+  const left = [...items]
+  return items.map((_, index) => (index % 2 === 0 ? left.pop()! : left.shift()!))
+}
+
+/** Undefined for a file of an artifact that is damaged or gone. */
+export async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof DamagedObject || error instanceof Gone) return undefined
+    throw error
+  }
+}
+
+export function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
