@@ -87,7 +87,7 @@ test('names of forks do not make it ask for ever more names', async () => {
   await genuine({ [CHUNK]: bytes })
   for (let number = 2; number < 40; number++) await github.plant({ name: `lifeboat-shop.${number}`, head: 'evil/shop', files: {} })
   await keysOf()
-  expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(6)
+  expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(3)
 })
 
 test('names of the repository itself are asked for as far as backups take them, and no further', async () => {

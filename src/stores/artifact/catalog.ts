@@ -20,7 +20,8 @@ const ENDS_KEPT = 100
 /** Key files of one artifact that are tried. */
 const CANDIDATES_OF_ONE = 4
 /**
- * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until a group has none, and up to the last that a backup takes.
+ * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until nothing has the last name of a group, and up to the last that a
+ * backup takes. A prune leaves no gap in the names of a run.
  */
 const NAMES_AT_ONCE = 3
 export const LAST_NAME = 100
@@ -100,6 +101,15 @@ export class Catalog {
     return this.#listed
   }
 
+  /** Of these artifacts, those that are not listed any more. */
+  async goneOf(artifacts: readonly Listed[]): Promise<Listed[]> {
+    const names = [...new Set(artifacts.map(({ name }) => name))]
+    const own = (await this.#run?.list()) ?? []
+    const listed = await inParallel(names, NAMES_AT_ONCE, async (name) => (this.#rest ? this.#rest.list(name) : []))
+    const there = new Set([...own, ...listed.flat()].map(({ id }) => id))
+    return artifacts.filter(({ id }) => !there.has(id))
+  }
+
   /** After this run itself has deleted one, or found that it is gone. */
   remove(id: number): void {
     this.#listed &&= this.#listed.then((listed) => listed.filter((one) => one.id !== id))
@@ -124,9 +134,9 @@ export class Catalog {
     const found: ServiceArtifact[] = []
     for (let number = 1; number <= LAST_NAME; number += NAMES_AT_ONCE) {
       const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
-      const group = (await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))).flat()
-      found.push(...group)
-      if (group.every(({ foreign }) => foreign)) break
+      const group = await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))
+      found.push(...group.flat())
+      if (group.at(-1)!.every(({ foreign }) => foreign)) break
     }
     return found
   }
@@ -239,6 +249,11 @@ function heldIn(
   const index = all.get(INDEX)
   all.delete(INDEX)
   return { artifact, archive, set: parts.set, entries: all, needs: parts.needs, index }
+}
+
+/** The number in such a name. */
+export function numberIn(name: string, set: string): number {
+  return Number(/^\.([1-9]\d*)$/.exec(name.slice(nameOf(set, 1).length))?.[1] ?? 1)
 }
 
 /** The artifact of a set's first backup in a run, or of a further one. */

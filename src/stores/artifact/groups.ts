@@ -8,13 +8,13 @@ import {
   type Store,
   type Wholeness,
 } from '../store.ts'
-import type { Catalog } from './catalog.ts'
+import { type Catalog, numberIn } from './catalog.ts'
 import { type Contents, sha256Of, unlessDamaged } from './contents.ts'
 import { encodeIndex, INDEX } from './index-file.ts'
 import type { Known } from './known.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
-import { described, stayingWithout, unneeded, wholeness } from './holdings.ts'
+import { described, type Holding, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import { encodeParts, LARGEST_PARTS, PARTS, type Parts } from './parts.ts'
 import { Publisher, type PublishOptions } from './publish.ts'
 import type { Staging } from './staging.ts'
@@ -170,7 +170,8 @@ export class ArtifactGroups implements Groups {
   /** Without `actions: write` nothing can be deleted: `permitted` is then false. */
   async release({ kept, grace, builtOn, dryRun }: Release): Promise<Released> {
     const holdings = await this.#services.contents.holdings()
-    const going = new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn }))
+    const known = await this.#services.contents.known()
+    const going = withoutGaps(new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn })), known)
     // A name like lifeboat-app.2 may be another set's: what this set keeps decides nothing about that.
     const own = holdings.filter(({ set }) => this.#options.set === undefined || set === this.#options.set)
     const artifacts = own.filter((one) => going.has(one)).map(described)
@@ -196,20 +197,24 @@ export class ArtifactGroups implements Groups {
   async #locate(needs: readonly string[]): Promise<Parts['needs']> {
     if (needs.length === 0) return []
     const { catalog, contents, staging } = this.#services
-    const listed = new Set((await catalog.listedNow()).map(({ id }) => id))
-    for (const { artifact: { id } } of await contents.known()) if (!listed.has(id) && !contents.isOwn(id)) await contents.remove(id)
-    const found = new Map<Known, [string, number][]>()
-    for (const key of needs) {
-      if (staging.objects.has(key)) continue
-      const located = await contents.locate(key)
-      if (!located) {
-        throw new LifeboatError(`${key}, which this backup builds on, was deleted while it ran`, {
-          hint: 'Run the backup again: it will store it again. Nothing was lost.',
-        })
+    let found = new Map<Known, [string, number][]>()
+    for (;;) {
+      found = new Map()
+      for (const key of needs) {
+        if (staging.objects.has(key)) continue
+        const located = await contents.locate(key)
+        if (!located) {
+          throw new LifeboatError(`${key}, which this backup builds on, was deleted while it ran`, {
+            hint: 'Run the backup again: it will store it again. Nothing was lost.',
+          })
+        }
+        const objects = found.get(located.known) ?? []
+        objects.push([key, located.size])
+        found.set(located.known, objects)
       }
-      const objects = found.get(located.known) ?? []
-      objects.push([key, located.size])
-      found.set(located.known, objects)
+      const gone = await catalog.goneOf([...found.keys()].map(({ artifact }) => artifact))
+      if (gone.length === 0) break
+      for (const { id } of gone) await contents.remove(id)
     }
     return [...found].map(
       ([
@@ -236,6 +241,21 @@ export class ArtifactGroups implements Groups {
         'another destination.',
     )
   }
+}
+
+/** An artifact stays for as long as one of the same run stays under a higher number: names are asked for up to the first that is missing. */
+function withoutGaps(going: ReadonlySet<Holding>, known: readonly Known[]): Set<Holding> {
+  const ids = new Set([...going].map(({ id }) => id))
+  const numbered = known.map(({ artifact, set }) => ({ ...artifact, number: numberIn(artifact.name, set), set }))
+  const before = ({ id }: Holding): boolean => {
+    const one = numbered.find((other) => other.id === id)
+    return (
+      one !== undefined &&
+      one.number > 1 &&
+      numbered.some(({ id, run, set, number }) => run === one.run && set === one.set && number > one.number && !ids.has(id))
+    )
+  }
+  return new Set([...going].filter((holding) => !before(holding)))
 }
 
 function hasSnapshot({ objects }: Known): boolean {

@@ -23,7 +23,8 @@ export function wholeness(holdings: readonly Holding[]): Wholeness {
 }
 
 /**
- * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one, and no object that one needs. A backup that is running
+ * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one that no backup has too, and no object that one needs. A
+ * backup that is running
  * may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay
  * as well.
  */
@@ -36,7 +37,19 @@ export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace,
     needed.add(holding.id)
     for (const need of holding.needs) for (const id of providersOf(need, holdings)) needed.add(id)
   }
+  const carried = new Set(holdings.filter(({ id, ...one }) => needed.has(id) && hasSnapshot(one)).flatMap(({ objects }) => [...objects]))
+  for (const holding of holdings) if (!hasSnapshot(holding) && isProofs(holding, carried)) needed.delete(holding.id)
   return holdings.filter((holding) => !needed.has(holding.id) && judgedBy(holding).length > 0 && !isYoung(holding))
+}
+
+/** Whether an artifact has proofs alone, and each is among these objects. */
+function isProofs({ objects }: Holding, carried: ReadonlySet<string>): boolean {
+  const own = [...objects].filter((key) => key.includes('/'))
+  return own.length > 0 && own.every((key) => key.startsWith('proofs/') && carried.has(key))
+}
+
+function hasSnapshot({ objects }: Pick<Holding, 'objects'>): boolean {
+  return [...objects].some((key) => key.startsWith('snapshots/'))
 }
 
 /** The artifact that a backup names, and every other holder of the objects that it lacks, because it has expired or was deleted. */

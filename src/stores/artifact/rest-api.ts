@@ -25,11 +25,23 @@ const described = z.object({
 type Described = z.infer<typeof described>
 const page = z.object({ total_count: z.int().min(0), artifacts: z.array(described) })
 
+interface Listing {
+  /** As the first page has it. */
+  total: number
+  artifacts: Described[]
+}
+
+function isSame({ total, artifacts }: Listing, nowTotal: number, firstPage: readonly Described[]): boolean {
+  return total === nowTotal && firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
+}
+
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
 export class RestApi {
   readonly #access: ServiceContext
   readonly #token: string
   readonly #base: string
+  /** By name, what was listed last. */
+  readonly #listings = new Map<string | undefined, Listing>()
 
   /** Throws when the environment does not say which repository. */
   constructor(token: string, access: ServiceContext) {
@@ -47,14 +59,19 @@ export class RestApi {
 
   /**
    * Those with this name, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
-   * nothing may be concluded from a list with a gap.
+   * nothing may be concluded from a list with a gap. A list that was asked for before, and still begins with the same artifacts and has as
+   * many, is the same: what is added comes first, and what is deleted is not counted.
    */
   async list(name?: string): Promise<ServiceArtifact[]> {
     const { signal, clock = MACHINE } = this.#access
     for (let tries = 1; ; tries++) {
-      const { total, artifacts } = await this.#listOnce(name)
+      const listing = await this.#listOnce(name, this.#listings.get(name))
+      const { total, artifacts } = listing
       // More, if some were added meanwhile.
-      if (artifacts.length >= total) return artifacts.filter(({ expired }) => !expired).map(fromRest)
+      if (artifacts.length >= total) {
+        this.#listings.set(name, listing)
+        return artifacts.filter(({ expired }) => !expired).map(fromRest)
+      }
       if (tries === LISTINGS) {
         throw new LifeboatError(`GitHub counts ${total} artifacts${name === undefined ? '' : ` ${name}`}, but lists ${artifacts.length}`, {
           hint: 'Nothing was changed. Run it again when no other job adds or deletes artifacts; if it stays, GitHub has a problem.',
@@ -68,7 +85,7 @@ export class RestApi {
    * `total`: as the first page has it. New artifacts come before all others and move these on to later pages; one that is deleted moves
    * others to a page that was read already, and they are missing then.
    */
-  async #listOnce(name: string | undefined): Promise<{ total: number; artifacts: Described[] }> {
+  async #listOnce(name: string | undefined, before: Listing | undefined): Promise<Listing> {
     const found = new Map<number, Described>()
     let total: number | undefined
     for (let number = 1; ; number++) {
@@ -76,7 +93,9 @@ export class RestApi {
       const { total_count, artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
       total ??= total_count
       for (const artifact of artifacts) found.set(artifact.id, artifact)
-      if (artifacts.length < PER_PAGE) return { total, artifacts: [...found.values()] }
+      if (number === 1 && before && isSame(before, total, artifacts)) return before
+      // The last page may be a full one.
+      if (artifacts.length < PER_PAGE || found.size >= total_count) return { total, artifacts: [...found.values()] }
     }
   }
 
