@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { authenticatorOf } from '../../../src/repository/authenticator.ts'
 import { writeProof } from '../../../src/repository/proofs.ts'
+import { chunkId } from '../../../src/repository/chunk-id.ts'
+import { encrypt } from '../../../src/repository/sealing/age.ts'
+import { compress } from '../../../src/repository/sealing/zstd.ts'
 import { chunkKey, encodeSnapshot, newSnapshotId, snapshotKey } from '../../../src/repository/snapshot.ts'
 import { encodeParts, type Parts } from '../../../src/stores/artifact/parts.ts'
 import { sha256 } from '../bytes.ts'
@@ -10,6 +13,8 @@ import type { GitHub, StoredArtifact } from './emulator.ts'
 import type { Files } from './zip.ts'
 
 const HOUR = 3_600_000
+/** Bytes of the chunk that each adds. */
+const SIZE = 50
 const { sign } = authenticatorOf(keys)
 
 /** Hourly backups of a set, the last one an hour ago, as an earlier version made them: without an index. The newest `proven` have proofs of their own. */
@@ -18,13 +23,13 @@ export async function plantBackups(github: GitHub, count: number, { set = 'defau
   for (let number = 0; number < count; number++) {
     const created = new Date(github.now().getTime() - (count - number) * HOUR)
     const id = newSnapshotId(created, randomBytes(4))
-    const chunkId = sha256(randomBytes(16))
-    const chunk = randomBytes(50)
-    const own: [string, number] = [chunkKey(chunkId, id.slice(-8)), chunk.length]
-    const entries = [own, ...(first ? [first.chunk] : [])].map(([key, size]): [string, number, number, null, string] => [key.slice(10, 74), size, size, null, key.slice(-8)])
+    const plaintext = randomBytes(SIZE)
+    const chunk = await encrypt(compress(plaintext, 1), keys.recipients)
+    const own: [string, number] = [chunkKey(chunkId(plaintext, keys), id.slice(-8)), chunk.length]
+    const entries = [own, ...(first ? [first.chunk] : [])].map(([key, stored]): [string, number, number, null, string] => [key.slice(10, 74), SIZE, stored, null, key.slice(-8)])
     const snapshot = await encodeSnapshot(
-      { format: 'lifeboat/1', id, set, time: created.toISOString(), key: keys.fingerprint, tags: [], size: 50, added: 50, recipients: [], chunks: entries },
-      { sources: [{ name: 'files', kind: 'directory', streams: [{ name: 'files.tar', format: 'tar', size: 50, sha256: sha256(chunk), chunks: [0] }], facts: {} }], anchors: entries.map(() => ''), spent: entries.map(() => 0), description: '', run: null, lifeboat: '1' },
+      { format: 'lifeboat/1', id, set, time: created.toISOString(), key: keys.fingerprint, tags: [], size: SIZE, added: SIZE, recipients: [], chunks: entries },
+      { sources: [{ name: 'files', kind: 'directory', streams: [{ name: 'files.tar', format: 'tar', size: SIZE, sha256: sha256(plaintext), chunks: [0] }], facts: {} }], anchors: entries.map(() => ''), spent: entries.map(() => 0), description: '', run: null, lifeboat: '1' },
       keys,
     )
     const needs = first ? [{ artifact: first.artifact.id, name: first.artifact.name, run: first.artifact.run.id, expires: null, objects: [first.chunk] }] : []
