@@ -3,8 +3,9 @@ import { LifeboatError } from '../../error.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { atOnce, idOf, newestFirst, snapshotIfAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { type KnownChunks, loadKnown } from '../../repository/known.ts'
+import { type KnownChunks, loadKnown, SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
 import { LIMITS } from '../../repository/limits.ts'
 import { snapshotKey, type SourceRecord, storedBytes } from '../../repository/snapshot.ts'
 import { Totals } from '../../repository/statistics.ts'
@@ -103,7 +104,11 @@ export class PreviousBackups {
   /** The backup is stored already: if snapshots cannot be read, that is a warning. */
   async #recentOf(snapshots: readonly string[]): Promise<Recent> {
     const totals = new Totals()
-    const sizesOf = async (key: string): Promise<BackupResult['recent'][number] | undefined> => {
+    const sizesOf = async (key: string, card: Card | undefined): Promise<BackupResult['recent'][number] | undefined> => {
+      if (card) {
+        const { id, time, size, added } = card.header
+        return { snapshot: id, time, size, added, stored: card.stored }
+      }
       const snapshot = await snapshotIfAuthentic(this.#store, key, this.#keys)
       if (!snapshot) return undefined
       totals.add(snapshot.header)
@@ -111,7 +116,12 @@ export class PreviousBackups {
       return { snapshot: id, time, size, added, stored: storedBytes(chunks) }
     }
     try {
-      const recent = await inParallel(newestFirst(snapshots).slice(0, RECENT), atOnce(4, this.#listed.largest), sizesOf)
+      // The backup has read the newest ones; of older ones in artifacts the cards tell enough, without a request for each.
+      const cards = await readCards(this.#store, this.#keys)
+      const newest = [...newestFirst(snapshots).slice(0, RECENT).entries()]
+      const recent = await inParallel(newest, atOnce(4, this.#listed.largest), ([index, key]) =>
+        sizesOf(key, index > SNAPSHOTS_BUILT_ON ? cards.get(key) : undefined),
+      )
       return { recent: recent.filter((one) => one !== undefined), recentTotal: totals.sum }
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error

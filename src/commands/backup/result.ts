@@ -45,7 +45,7 @@ export interface BackupResult {
   largest: Growth[]
   /** The newest snapshots of the set, this one first. */
   recent: { snapshot: string; time: string; size: number; stored: number; added: number }[]
-  /** The space that these take together. */
+  /** The space that these take together; in artifacts only of the newest few. */
   recentTotal: Statistics
   destinations: DestinationResult[]
   /** Whether every destination that must have the snapshot has it. */
