@@ -48,9 +48,12 @@ export async function encodeCard(
   return text.length <= LARGEST ? text : undefined
 }
 
+function remarked(facts: unknown): unknown {
+  const { data = {} } = z.record(z.string(), z.unknown()).safeParse(facts)
+  return Object.fromEntries(Object.entries(data).filter(([name]) => REMARKED.includes(name)))
+}
+
 function shortened({ sources, description, run }: Description): Description {
-  const remarked = (facts: unknown): unknown =>
-    Object.fromEntries(Object.entries(z.record(z.string(), z.unknown()).safeParse(facts).data ?? {}).filter(([name]) => REMARKED.includes(name)))
   return {
     sources: sources.map((source) => ({
       name: source.name, kind: source.kind, streams: [{ size: sourceSize(source) }], facts: remarked(source.facts),
@@ -64,14 +67,15 @@ export async function cardOf(key: string, object: Buffer, keys: Keys): Promise<s
   let snapshot: AuthenticSnapshot
   try {
     snapshot = await decodeSnapshot(key, object, keys)
-    return await encodeCard(snapshot.header, snapshot.keys.identity === undefined ? undefined : await openDescription(snapshot), snapshot.keys)
+    const described = snapshot.keys.identity === undefined ? undefined : await openDescription(snapshot)
+    return await encodeCard(snapshot.header, described, snapshot.keys)
   } catch {
     // Whoever needs the snapshot itself finds out what is wrong with it.
     return undefined
   }
 }
 
-/** The cards that a store keeps, by the key of the snapshot, of these keys. One that does not say all that the keys can read is left out. */
+/** The cards that a store keeps of snapshots of these keys, by their keys. One that says less than the keys can read is left out. */
 export async function readCards(store: Store, keys: Keys | undefined): Promise<ReadonlyMap<string, Card>> {
   const texts = keys && store.groups ? [...(await store.groups.cards())] : []
   const read = await inParallel(texts, PARALLEL, async ([key, text]): Promise<[string, Card][]> => {

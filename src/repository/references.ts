@@ -112,8 +112,8 @@ export interface ReadingOptions {
 
 /**
  * Reads every snapshot of a store: those that are listed, and those that proofs or labels name. Where groups of objects are deleted as a
- * whole, their chunks decide nothing, and the cards of snapshots are enough. Passes over snapshots that are deleted meanwhile. Throws if the
- * store does not answer.
+ * whole, the chunks of snapshots decide nothing, and their cards are enough. Passes over snapshots that are deleted meanwhile. Throws if
+ * the store does not answer.
  */
 export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())

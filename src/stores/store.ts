@@ -34,7 +34,7 @@ export interface Store {
 export interface Authenticator {
   sign: (body: string) => Buffer
   /** The body, if it was signed with one of these keys. */
-  authentic(object: Buffer): Buffer | undefined
+  authentic: (object: Buffer) => Buffer | undefined
   /** The text that `Groups.describe` keeps, of a snapshot that has none; undefined if there is none to be had. */
   card(key: string, snapshot: Buffer): Promise<string | undefined>
 }

@@ -20,8 +20,8 @@ const ENDS_KEPT = 100
 /** Key files of one artifact that are tried. */
 const CANDIDATES_OF_ONE = 4
 /**
- * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until nothing has the last name of a group, and up to the last that a
- * backup takes. A prune leaves no gap in the names of a run.
+ * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until nothing has the last name of a group, and up to the last
+ * that a backup takes. A prune leaves no gap in the names of a run.
  */
 const NAMES_AT_ONCE = 3
 export const LAST_NAME = 100
@@ -157,8 +157,8 @@ export class Catalog {
   }
 
   /**
-   * The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now; `quiet`: nothing
-   * is said of it. Without `authentic` nothing has to be signed. The end of its archive is kept in memory until `forget`.
+   * The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now; `quiet`:
+   * nothing is said of it. Without `authentic` nothing has to be signed. The end of its archive is kept in memory until `forget`.
    */
   look(artifact: Listed, authentic: Authenticator['authentic'] | undefined, { quiet = false } = {}): Promise<Held | undefined> {
     return this.#inspect(artifact, { quiet }, async (archive, entries, large) => {

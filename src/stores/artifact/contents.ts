@@ -14,7 +14,10 @@ const PARALLEL = 8
 /** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
 const UNKNOWN = 8
 
-/** What is in the artifacts of a store. The index of the newest one tells of most; artifacts are looked into when something of them is needed. */
+/**
+ * The content of the artifacts of a store. The index of the newest one tells of most; artifacts are looked into when something of them is
+ * needed.
+ */
 export class Contents {
   readonly #catalog: Catalog
   readonly #report: Pick<Report, 'info'>
@@ -199,8 +202,8 @@ export class Contents {
   }
 
   /**
-   * The index for an artifact that this run makes. With `short` it has only what the last whole one lacks. `ids`: all that are in it, if it is
-   * whole.
+   * The index for an artifact that this run makes. With `short` it has only what the last whole one lacks. `ids`: all that are in it, if it
+   * is whole.
    */
   async index({ short }: { short: boolean }): Promise<{ index: Index; ids: ReadonlySet<number> | undefined }> {
     const known = await this.known()
@@ -226,8 +229,8 @@ export class Contents {
 
   /**
    * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who
-   * uploads artifacts of his own today comes after those that were there before. Those that the index of an artifact which is `authentic` by
-   * then knows are left out: they have nothing new.
+   * uploads artifacts of his own today comes after those that were there before. Those that the index of an artifact which is `authentic`
+   * by then knows are left out: they have nothing new.
    */
   async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<Candidate, void, void> {
     const listed = await this.#catalog.listed()

@@ -21,8 +21,8 @@ import type { Staging } from './staging.ts'
 
 const DAY = 86_400_000
 /**
- * A snapshot needs at most so many other artifacts, so that it takes few requests to read, and is lost with few of them. Where it would need
- * more, it builds on those alone of which it needs the most bytes, and stores the rest once more: so the next ones can build on that.
+ * A snapshot needs at most so many other artifacts, so that it takes few requests to read, and is lost with few of them. Where it would
+ * need more, it builds on those alone of which it needs the most bytes, and stores the rest once more: the next ones can build on that.
  */
 const MOST_NEEDED = 6
 const LEFT = 4
@@ -60,10 +60,12 @@ export class ArtifactGroups implements Groups {
     return (await this.#services.catalog.listed()).length > 0
   }
 
-  async *candidates(prefix: string, most: number, authentic: Authenticator['authentic'] = () => undefined): Candidates {
+  async *candidates(prefix: string, most: number, authentic: Authenticator['authentic'] = neverAuthentic): Candidates {
     const { staging, contents } = this.#services
     for (const [key, staged] of staging.objects) if (key.startsWith(prefix)) yield { key, read: () => staging.read(staged) }
-    for await (const { key, size, read } of contents.candidates(prefix, authentic)) if (size <= most) yield { key, read: () => unlessDamaged(read) }
+    for await (const { key, size, read } of contents.candidates(prefix, authentic)) {
+      if (size <= most) yield { key, read: () => unlessDamaged(read) }
+    }
   }
 
   authenticate(authenticator: Authenticator): void {
@@ -243,7 +245,7 @@ export class ArtifactGroups implements Groups {
   }
 }
 
-/** An artifact stays for as long as one of the same run stays under a higher number: names are asked for up to the first that is missing. */
+/** An artifact stays as long as one of the same run has a higher number: names are asked for up to the first that is missing. */
 function withoutGaps(going: ReadonlySet<Holding>, known: readonly Known[]): Set<Holding> {
   const ids = new Set([...going].map(({ id }) => id))
   const numbered = known.map(({ artifact, set }) => ({ ...artifact, number: numberIn(artifact.name, set), set }))
@@ -257,6 +259,8 @@ function withoutGaps(going: ReadonlySet<Holding>, known: readonly Known[]): Set<
   }
   return new Set([...going].filter((holding) => !before(holding)))
 }
+
+function neverAuthentic(): undefined {}
 
 function hasSnapshot({ objects }: Known): boolean {
   return [...objects.keys()].some((key) => key.startsWith('snapshots/'))

@@ -49,10 +49,9 @@ export function indexed({ artifact: { id, name, run, size }, set, objects, marks
   return { id, name, run: run ?? null, size, set, objects: [...objects], marks: [...marks], needs, cards: Object.fromEntries(cards) }
 }
 
-/**
- * The artifact as decisions see it. The chunks in it stand for one object, unless it was looked into: whoever needs some of them needs all.
- */
-export function holdingOf({ artifact: { id, name, size, created }, set, objects, needs, held }: Known, there: ReadonlySet<number>): Holding {
+/** The artifact as decisions see it. Its chunks stand for one object, unless it was looked into: whoever needs some of them needs all. */
+export function holdingOf({ artifact, set, objects, needs, held }: Known, there: ReadonlySet<number>): Holding {
+  const { id, name, size, created } = artifact
   const own = held ? [...held.entries.keys()] : objects.keys()
   const needed = needs.map((need): Holding['needs'][number] => {
     const exact = there.has(need.artifact) ? undefined : held?.needs.find(({ artifact }) => artifact === need.artifact)?.objects
@@ -68,8 +67,8 @@ function chunksOf(id: number): string {
 }
 
 /**
- * The artifacts that have to be looked into before it can be said what is lost: one that needs chunks of an artifact that is gone, and others
- * that may have the same chunks, since a copy has put them again.
+ * The artifacts that have to be looked into before it can be said what is lost: one that needs chunks of an artifact that is gone, and
+ * others that may have the same chunks, since a copy has put them again.
  */
 export function inDoubt(known: readonly Known[], there: ReadonlySet<number>): Known[] {
   const doubtful = new Set<Known>()

@@ -32,7 +32,8 @@ interface Listing {
 }
 
 function isSame({ total, artifacts }: Listing, nowTotal: number, firstPage: readonly Described[]): boolean {
-  return total === nowTotal && firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
+  if (total !== nowTotal) return false
+  return firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
 }
 
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
