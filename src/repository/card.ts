@@ -70,7 +70,7 @@ export async function cardOf(key: string, object: Buffer, keys: Keys): Promise<s
     const described = snapshot.keys.identity === undefined ? undefined : await openDescription(snapshot)
     return await encodeCard(snapshot.header, described, snapshot.keys)
   } catch {
-    // Whoever needs the snapshot itself finds out what is wrong with it.
+    // Commands that read the snapshot itself report the reason.
     return undefined
   }
 }

@@ -34,7 +34,8 @@ export async function survey<T>(
 ): Promise<T[]> {
   const { set, wanted = () => true, signal, onDamaged } = options
   const sizes = new Map<string, number>()
-  const found = (await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))).filter((key) => wanted(idOf(key), key))
+  const listed = await snapshotKeys(store, set, ({ key, size }: StoredObject) => sizes.set(key, size))
+  const found = listed.filter((key) => wanted(idOf(key), key))
   if (sizes.size === 0) await checkListing(store, set)
   const largest = found.reduce((most, key) => Math.max(most, sizes.get(key)!), 1)
   const results = await inParallel(found, atOnce(MOST_AT_ONCE, largest), async (key) => {

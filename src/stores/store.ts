@@ -35,7 +35,7 @@ export interface Authenticator {
   sign: (body: string) => Buffer
   /** The body, if it was signed with one of these keys. */
   authentic: (object: Buffer) => Buffer | undefined
-  /** The text that `Groups.describe` keeps, of a snapshot that has none; undefined if there is none to be had. */
+  /** The text that `Groups.describe` keeps, of a snapshot that has none; undefined if it cannot be made. */
   card(key: string, snapshot: Buffer): Promise<string | undefined>
 }
 

@@ -61,12 +61,13 @@ export function visiblePart(
   expires: ReadonlyMap<string, Date>,
 ): Visible {
   const expiry = expires.get(snapshotKey(set, id))
-  return { id, set, time, size, added, ...(partial && { partial }), tags, stored, chunks, key, ...(expiry && { expires: expiry.toISOString() }) }
+  const until = expiry && { expires: expiry.toISOString() }
+  return { id, set, time, size, added, ...(partial && { partial }), tags, stored, chunks, key, ...until }
 }
 
 /**
- * Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. Where none is,
- * the snapshot is not needed.
+ * Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. Where none
+ * is, the snapshot is not needed.
  */
 export function standing(
   snapshot: Snapshot | undefined,

@@ -69,7 +69,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
   })
 }
 
-/** What is known of snapshots without reading them; they are read if one of them may be damaged. */
+/** The cards of snapshots, which need not be read then; none if objects are damaged, so that all have to be read. */
 async function cardsIn(
   store: Store,
   keys: Keys | undefined,

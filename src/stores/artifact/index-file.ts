@@ -25,7 +25,7 @@ const indexedSchema = z.strictObject({
   objects: z.array(object),
   /** The marks with which the names of its chunks end. */
   marks: z.array(mark),
-  /** What its snapshots need of other artifacts: the id, the marks of the chunks, and key and bytes of other objects. */
+  /** The other artifacts that its snapshots need: the id, the marks of the chunks, and key and bytes of other objects. */
   needs: z.array(z.strictObject({ artifact: id, marks: z.array(mark), objects: z.array(object) })),
   /** By the key of a snapshot, the text that describes it. */
   cards: z.record(objectKey, z.string().max(64 * 1024)),

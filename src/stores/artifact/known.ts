@@ -15,7 +15,7 @@ export interface Known extends Pick<Indexed, 'set' | 'needs'> {
   opening?: Promise<Held | undefined>
 }
 
-/** What an index says of an artifact; undefined unless it is the one that GitHub lists. */
+/** An artifact by the entry of an index; undefined unless GitHub lists the same one. */
 export function knownFrom({ id, name, run, size, set, objects, marks, needs, cards }: Indexed, artifact: Listed): Known | undefined {
   const isIt = artifact.id === id && artifact.name === name && artifact.size === size && (artifact.run ?? null) === run
   if (!isIt) return undefined
