@@ -16,6 +16,8 @@ export interface ChildOptions {
   stderrLimit?: number
   /** The folder it is started in. Default: that of this process. */
   folder?: string
+  /** The number of the user, and of the group, that it runs as; for root alone. Default: those of this process. */
+  user?: number
   /** Called with each piece of stderr, as it comes. */
   onStderr?: (text: string) => void
 }
@@ -73,13 +75,14 @@ function marks(): Record<string, string> {
 
 /** Starts a program, by its path and without a shell. */
 export function startChild(program: string, parameters: readonly string[], options: ChildOptions): Child {
-  const { environment, signal, stopSignal = 'SIGTERM', folder, memory } = options
+  const { environment, signal, stopSignal = 'SIGTERM', folder, memory, user } = options
   signal?.throwIfAborted()
   const child = spawn(...limited(program, parameters, memory), {
     env: { ...marks(), ...environment },
     stdio: 'pipe',
     shell: false,
     cwd: folder,
+    ...(user !== undefined && { uid: user, gid: user }),
   })
   // A write error means that the child reads no more: write() answers false, and the exit status tells why.
   child.stdin.on('error', () => undefined)

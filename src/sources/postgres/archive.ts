@@ -61,6 +61,35 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
   await printed()
 }
 
+/** The ids of the entries that pg_restore would restore with `filters`. Reads as much of `bytes` as listing does. */
+export async function listIds(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[]): Promise<Ids> {
+  const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
+  await feed(child, bytes)
+  return printed()
+}
+
+/** A `pg_restore` that gets a whole archive while it passes, and writes it as SQL. */
+export interface SqlReading<T> {
+  /** Resolves when pg_restore took the bytes. */
+  readonly push: (bytes: Uint8Array) => Promise<boolean>
+  /** Ends the input and gives what `read` made of the SQL. Throws `LifeboatError` if the bytes are no archive. */
+  readonly finish: () => Promise<T>
+  readonly stop: () => Promise<void>
+}
+
+/** Tablespaces are left out. */
+export function startSql<T>(context: ArchiveContext, read: (sql: AsyncIterable<Buffer>) => Promise<T>): SqlReading<T> {
+  const { child, printed } = startRestore(['--no-tablespaces', '-f', '-'], context, ({ stdout }) => read(stdout))
+  return {
+    push: child.write,
+    finish: async () => {
+      child.end()
+      return printed()
+    },
+    stop: child.stop,
+  }
+}
+
 /** The entries of an archive that pg_restore would restore. */
 export interface Restorable {
   count: number

@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, chown, mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LifeboatError, messageOf } from '../../../error.ts'
+import type { Variables } from '../../../environment.ts'
+import { type Child, ChildError, runChild, startChild } from '../../../process/child.ts'
+import { formatBytes } from '../../../report/format.ts'
+import { onPath } from '../client-download/system.ts'
+import { connectionFromVariables, type Connection } from '../connection.ts'
+import type { ServerPrograms } from './server-programs.ts'
+
+/** A server that is used for one drill, alone in a folder of the run and reached over a socket in it. */
+export interface Cluster {
+  /** As its superuser; no database is named. */
+  readonly connection: Connection
+  /** Stops the server and removes everything of it. Safe to call more than once. */
+  readonly close: () => Promise<void>
+}
+
+export interface ClusterOptions {
+  programs: ServerPrograms
+  /** `Environment.temporary`. */
+  temporary: string
+  /** Bytes that must be free for it. */
+  space: number
+  /** The name of the superuser that makes the cluster: the same as on the server of the backup, because privileges name it. */
+  superuser: string
+  /** Tables and other objects that are locked at the same time. */
+  locks: number
+  variables: Variables
+  signal: AbortSignal
+}
+
+/** PostgreSQL does not run as root: then the server runs as `nobody`, who can do nothing else on the machine. */
+const NOBODY = 65534
+/** Bytes of a path of a socket: 108 on Linux, 104 on macOS, with a zero at its end (unix(7)). */
+const LONGEST_SOCKET = 103
+/** In milliseconds. */
+const START_LIMIT = 120_000
+const PORT = '5432'
+
+/** Starts a server with an empty cluster. Throws `LifeboatError` if that is not possible here. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { temporary, programs } = options
+  const folder = path.join(temporary, 'scratch')
+  const user = process.getuid?.() === 0 ? NOBODY : undefined
+  let server: Child | undefined
+  const close = async (): Promise<void> => {
+    await server?.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    if (Buffer.byteLength(path.join(folder, `.s.PGSQL.${PORT}`)) > LONGEST_SOCKET)
+      throw new LifeboatError(`the path of the folder for temporary files is too long for a socket: ${temporary}`, { hint: ELSEWHERE })
+    await makeFolder(folder, user)
+    await requireSpace(folder, options.space)
+    const password = randomBytes(24).toString('hex')
+    await initialise(folder, password, user, options)
+    server = await launch(folder, user, options)
+    const { superuser, variables } = options
+    const connection = connectionFromVariables({
+      PGHOST: folder, PGPORT: PORT, PGUSER: superuser, PGPASSWORD: password, PGAPPNAME: 'lifeboat', PATH: variables.PATH,
+    })
+    return { connection: { ...connection, server: 'the scratch server', where: 'the scratch server' }, close }
+  } catch (error) {
+    await close()
+    options.signal.throwIfAborted()
+    if (error instanceof LifeboatError) throw error
+    const said = error instanceof ChildError ? error.exit.stderr.trim().split('\n').at(-1) : undefined
+    throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${said || messageOf(error)}`, {
+      hint: 'Give a scratch server with scratch-url, or install the server programs of that major.', cause: error })
+  }
+}
+
+const ELSEWHERE = 'Point TMPDIR (RUNNER_TEMP) to another folder, or give a scratch server with scratch-url.'
+
+async function makeFolder(folder: string, user: number | undefined): Promise<void> {
+  await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 })
+  await mkdir(folder, { mode: 0o700 })
+  if (user === undefined) return
+  await chown(folder, user, user)
+  // Others may go through the folder of the run, but see nothing in it: its folders and files are root's.
+  await chmod(path.dirname(folder), 0o711)
+  for (let at = path.dirname(folder); at !== path.dirname(at); at = path.dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0)
+      throw new LifeboatError(`a scratch server cannot run in ${folder}: it does not run as root, and only root can enter ${at}`, {
+        hint: ELSEWHERE })
+  }
+}
+
+async function requireSpace(folder: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  if (free >= needed) return
+  throw new LifeboatError(`${path.dirname(folder)} has ${formatBytes(free)} free, a drill needs about ${formatBytes(needed)}`, {
+    hint: 'Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine with scratch-url.' })
+}
+
+async function initialise(folder: string, password: string, user: number | undefined, options: ClusterOptions): Promise<void> {
+  const { programs, superuser, signal } = options
+  const file = path.join(folder, 'password')
+  await writeFile(file, password, { mode: 0o600, flag: 'wx' })
+  if (user !== undefined) await chown(file, user, user)
+  const parameters = [
+    `--pgdata=${path.join(folder, 'data')}`, `--username=${superuser}`, `--pwfile=${file}`, '--auth=scram-sha-256', '--encoding=UTF8',
+    '--locale=C', '--no-sync', '--no-instructions',
+  ]
+  await runChild(path.join(programs.directory, 'initdb'), parameters, { ...surroundings(folder, user), signal })
+  await rm(file)
+}
+
+/** Nothing of the environment of the job: functions of the restored database can read it. */
+function surroundings(folder: string, user: number | undefined) {
+  return { environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' }, folder, ...(user !== undefined && { user }) }
+}
+
+// Runs postgres under its own process id, and beside it a watcher that stops it when this program is gone, however it went.
+const WATCHED = 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -s QUIT $$) >/dev/null 2>&1 & exec 3<&- </dev/null; exec "$@"'
+
+async function launch(folder: string, user: number | undefined, options: ClusterOptions): Promise<Child> {
+  const { programs, variables, signal } = options
+  const settings = Object.entries(settingsOf(folder, options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  // Programs that set the user, sudo among them, have no effect in the server and what it starts.
+  const confined = onPath('setpriv', variables) && process.platform === 'linux' ? ['setpriv', '--no-new-privs'] : []
+  const command = [...confined, path.join(programs.directory, 'postgres'), '-D', path.join(folder, 'data'), ...settings]
+  const server = startChild('/bin/sh', ['-c', WATCHED, 'sh', ...command], {
+    ...surroundings(folder, user),
+    signal,
+    stopSignal: 'SIGQUIT', // PostgreSQL's immediate shutdown.
+  })
+  const ended = server.exit.then((exit) => {
+    throw new ChildError('postgres', exit)
+  })
+  ended.catch(() => undefined)
+  void drain(server)
+  const ready = path.join(folder, 'data/postmaster.pid')
+  for (const until = performance.now() + START_LIMIT; performance.now() < until; ) {
+    if (existsSync(ready) && (await readFile(ready, 'utf8')).split('\n')[7]?.startsWith('ready')) return server
+    await Promise.race([sleep(20), ended])
+  }
+  await server.stop()
+  throw new LifeboatError(`the scratch server was not ready after ${START_LIMIT / 1000} s: ${(await server.exit).stderr.trim().slice(-500)}`)
+}
+
+async function drain({ stdout }: Child): Promise<void> {
+  try {
+    for await (const _ of stdout);
+  } catch {
+    // It was stopped, or ended by itself, which shows in the connections to it.
+  }
+}
+
+/** Speed for durability, which these data do not need. */
+function settingsOf(folder: string, { locks }: ClusterOptions): Record<string, string> {
+  const connections = 20
+  return {
+    listen_addresses: '', unix_socket_directories: folder, unix_socket_permissions: '0700', port: PORT,
+    fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: '0', archive_mode: 'off',
+    max_wal_size: '1GB', autovacuum: 'off', shared_buffers: '128MB', maintenance_work_mem: '256MB', jit: 'off',
+    max_connections: `${connections}`, max_locks_per_transaction: `${Math.max(128, Math.ceil((2 * locks) / connections))}`,
+    max_logical_replication_workers: '0', dynamic_library_path: '$libdir', log_min_messages: 'fatal', log_min_error_statement: 'panic',
+    timezone: 'UTC', log_timezone: 'UTC',
+  }
+}
