@@ -1,4 +1,4 @@
-import type { DumpSettings, ObjectSettings } from '../sources/postgres/settings.ts'
+import type { DumpSettings, ObjectSettings, ScratchSettings } from '../sources/postgres/settings.ts'
 import { flag, jobs } from './display.ts'
 import { type Group, group } from './group.ts'
 import * as schema from './schemas.ts'
@@ -91,4 +91,31 @@ export const objects: Group<ObjectSettings> = group(
     databaseSettings: values['database-settings'],
     jobs,
   }),
+)
+
+/** Of a drill: the server to restore databases into, and what must be true there. */
+export const scratch: Group<ScratchSettings> = group(
+  {
+    'scratch-url': {
+      help:
+        'With level drill: a PostgreSQL server without data to restore into, as its superuser, such as a service container of the job. ' +
+        'Default: a server is started for the drill, from the server programs of this machine, and removed afterwards.',
+      expected: 'a PostgreSQL URL',
+      example: 'postgres://postgres:secret@localhost:5432/postgres',
+      schema: schema.postgresUrl,
+      secret: true,
+      secrets: (text) => [text],
+    },
+    'assert-sql': {
+      help:
+        'With level drill: conditions that must be true in the restored databases, one per line: a name, a colon, and a query that gives ' +
+        'true. Each is asked in every database of the snapshot.',
+      expected: 'lines of a name, a colon and a query',
+      example: "orders of today exist: SELECT count(*) > 0 FROM orders WHERE made > now() - interval '26 hours'",
+      schema: schema.assertions,
+      default: '',
+      list: true,
+    },
+  },
+  (values) => ({ url: values['scratch-url'], assertions: values['assert-sql'] }),
 )

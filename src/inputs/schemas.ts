@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
-import type { TableName } from '../sources/postgres/settings.ts'
+import { parseDatabaseLocation } from '../sources/postgres/location.ts'
+import type { Assertion, TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'
@@ -38,6 +39,21 @@ export const flag = parsing((text) => {
   if (text !== 'true' && text !== 'false') throw new InvalidValue(`${quote(text)} is neither true nor false`)
   return text === 'true'
 })
+
+/** A text that the kind of PostgreSQL databases reads. The error shows no part of it that may be a password. */
+export const postgresUrl = parsing((text) => {
+  if (parseDatabaseLocation(text) === null) throw new InvalidValue('it does not begin with postgres://')
+  return text
+})
+
+/** Lines of `name: query`. */
+export const assertions = parsing((text): Assertion[] =>
+  text.split('\n').map((line) => line.trim()).filter((line) => line !== '').map((line) => {
+    const [, name, query] = /^([^:]+?)\s*:\s+(.+?);?$/.exec(line) ?? []
+    if (name === undefined || query === undefined) throw new InvalidValue(`${quote(line)} is not a name, a colon and a query`)
+    return { name, query }
+  }),
+)
 
 export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType<W, string> {
   return parsing((text) => {

@@ -10,9 +10,9 @@ export type Level = keyof typeof TEXTS
 /** From the lowest to the highest. */
 export const LEVELS = ['list', 'read', 'drill'] as const satisfies readonly Level[]
 
-/** The levels that a verification can be made at; drills cannot be made yet. */
-export const VERIFIABLE = ['list', 'read'] as const satisfies readonly Level[]
-export type VerifyLevel = (typeof VERIFIABLE)[number]
+/** The levels that need nothing but the store. */
+export const READ_LEVELS = ['list', 'read'] as const satisfies readonly Level[]
+export type ReadLevel = (typeof READ_LEVELS)[number]
 
 /** `list: everything is there and the archive is readable. read: …`, for help. */
 export function levelsText(levels: readonly Level[]): string {

@@ -2,7 +2,7 @@ import type { SshAccess, SshTarget } from '../net/ssh/connection.ts'
 import type { Destination } from '../stores/kind.ts'
 import type { BucketSettings } from './buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from './files/settings.ts'
-import type { DumpSettings, ObjectSettings } from './postgres/settings.ts'
+import type { DumpSettings, ObjectSettings, ScratchSettings } from './postgres/settings.ts'
 import type { DockerSettings, FolderSettings } from './volumes/settings.ts'
 
 /** How sources and targets are reached. */
@@ -34,3 +34,8 @@ export interface RestoreSettings extends AccessSettings {
 }
 
 export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite'
+
+/** The inputs of a drill that sources take: a group for each folder of kinds, which declares it. */
+export interface DrillSettings {
+  readonly scratch: ScratchSettings
+}

@@ -1,11 +1,11 @@
 import type { Environment, Variables } from '../environment.ts'
 import type { Finding } from '../report/finding.ts'
-import type { VerifyLevel } from '../repository/levels.ts'
+import type { ReadLevel } from '../repository/levels.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
 import type { Restored } from './restored.ts'
-import type { AccessSettings, BackupSettings, RestoreSettings } from './settings.ts'
+import type { AccessSettings, BackupSettings, DrillSettings, RestoreSettings } from './settings.ts'
 import type { Source } from './source.ts'
 
 /**
@@ -46,7 +46,12 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
   contents(source: SourceRecord): Contents
   /** Compares the streams of a source with its record. Damage and failures are in `problems`, or thrown. */
-  verify(source: StoredSource, level: VerifyLevel, context: SourceContext): Promise<SourceVerified>
+  verify(source: StoredSource, level: ReadLevel, context: SourceContext): Promise<SourceVerified>
+  /**
+   * Restores a source where nothing of value is, and compares it with its record. Differences, damage and reasons that prevent a drill are
+   * in `problems`, or thrown. Absent: sources of this kind cannot be drilled.
+   */
+  drill?(source: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified>
   /** Members for the JSON result of `show`; none if the facts are not those of this kind. */
   describe(source: SourceRecord): D
   /** The same as lines of text. */
@@ -169,6 +174,22 @@ export interface SourceVerified {
   problems: unknown[]
   /** Programs that took part, with their versions. */
   versions?: Record<string, string>
+  /** Of a drill that came to its end. */
+  drill?: Drilled
+}
+
+/** The amount that a drill compared, and the duration of its parts. */
+export interface Drilled {
+  entries: number
+  /** Of the tables of a database. */
+  rows: number
+  bytes: number
+  /** Whether definitions were compared word for word: else only names, data and numbers, because the server has another version. */
+  wording: boolean
+  /** Conditions of the user that were checked. */
+  assertions: number
+  /** `download`: waiting for the store. With `restore` it is the time that a recovery takes. */
+  seconds: { download: number; restore: number; compare: number; checks: number }
 }
 
 /** Members that depend on the kind: `database`, `volume`. */

@@ -13,7 +13,7 @@ import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
-import { VERIFIABLE } from '../../repository/levels.ts'
+import { READ_LEVELS } from '../../repository/levels.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
 import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 import { requireServers } from '../plan/server-databases.ts'
@@ -177,7 +177,7 @@ export const inputs = commandInputs(
       help: 'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), or none.',
       expected: 'none, list or read',
       example: 'list',
-      schema: schema.oneOf('none', ...VERIFIABLE),
+      schema: schema.oneOf('none', ...READ_LEVELS),
       default: 'list',
     }),
     checkReused: one('check-reused', {

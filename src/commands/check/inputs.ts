@@ -4,7 +4,7 @@ import { requiredKey } from '../../inputs/key.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
-import { VERIFIABLE } from '../../repository/levels.ts'
+import { LEVELS } from '../../repository/levels.ts'
 
 const age = { expected: 'a number and a unit (h, d, w or y), from 1h to 10y', example: '26h', schema: schema.age } as const
 
@@ -24,10 +24,10 @@ export const inputs = commandInputs(
           example: '8d',
         },
         'proof-level': {
-          help: 'The level of verification that max-proof-age asks for, or a higher one: list or read.',
-          expected: 'list or read',
+          help: 'The level of verification that max-proof-age asks for, or a higher one: list, read or drill.',
+          expected: 'list, read or drill',
           example: 'list',
-          schema: schema.oneOf(...VERIFIABLE),
+          schema: schema.oneOf(...LEVELS),
           default: 'read',
         },
       },

@@ -8,7 +8,7 @@ import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
-import type { VerifyLevel } from '../../repository/levels.ts'
+import type { ReadLevel } from '../../repository/levels.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
 /**
@@ -18,7 +18,7 @@ import { verifySnapshot } from '../verify/verify-snapshot.ts'
 export async function requireWhole(
   snapshot: AuthenticSnapshot,
   source: string,
-  level: VerifyLevel,
+  level: ReadLevel,
   store: Store,
   context: SourceContext,
 ): Promise<void> {

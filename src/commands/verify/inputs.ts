@@ -2,10 +2,11 @@ import { clientInstall } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { scratch } from '../../inputs/postgres.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
-import { levelsText, VERIFIABLE } from '../../repository/levels.ts'
+import { LEVELS, levelsText } from '../../repository/levels.ts'
 
 export const inputs = commandInputs(
   {
@@ -20,12 +21,13 @@ export const inputs = commandInputs(
       default: 'latest',
     }),
     level: one('level', {
-      help: levelsText(VERIFIABLE),
-      expected: 'list or read',
+      help: levelsText(LEVELS),
+      expected: 'list, read or drill',
       example: 'read',
-      schema: schema.oneOf(...VERIFIABLE),
+      schema: schema.oneOf(...LEVELS),
       default: 'list',
     }),
+    scratch,
     clientInstall,
     access: access(),
     timeZone,

@@ -2,6 +2,7 @@ import { messageOf } from '../../error.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { remarksOf } from '../../sources/remarks.ts'
+import type { Drilled } from '../../sources/source-kind.ts'
 import { BadSource } from '../../sources/source.ts'
 import type { SnapshotVerified } from './result.ts'
 
@@ -11,6 +12,7 @@ export interface CheckedSource {
   /** Of every chunk object it needs. */
   keys: ReadonlySet<string>
   problems: unknown[]
+  drill?: Drilled
 }
 
 /** Each source is hit by all damage to what it needs, also where that was found while another was read. */
@@ -26,7 +28,7 @@ export function outcomeOf(
     result: verdict(distinct),
     problems: distinct.map(messageOf),
     damaged: [...damage.keys()],
-    sources: sources.map(({ source, entries, keys, problems: own }) => {
+    sources: sources.map(({ source, entries, keys, problems: own, drill }) => {
       const found = [
         ...own.filter((problem) => !(problem instanceof DamagedChunk)),
         ...[...damage].filter(([key]) => keys.has(key)).map(([, error]) => error),
@@ -38,6 +40,7 @@ export function outcomeOf(
         entries,
         result: verdict(found),
         problems: found.map(messageOf),
+        ...(drill && { drill }),
         ...remarksOf(source),
       }
     }),

@@ -1,4 +1,5 @@
-import type { VerifyLevel } from '../../repository/levels.ts'
+import type { Level } from '../../repository/levels.ts'
+import type { Drilled } from '../../sources/source-kind.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 
 export interface SourceOutcome extends Remarks {
@@ -8,6 +9,8 @@ export interface SourceOutcome extends Remarks {
   entries: number
   result: 'verified' | 'failed' | 'could not verify'
   problems: string[]
+  /** Of a drill that came to its end: what was compared, and how long it took. */
+  drill?: Drilled
 }
 
 /** The result of verifying one snapshot. */
@@ -15,7 +18,7 @@ export interface SnapshotVerified {
   snapshot: string
   set: string
   time: string
-  level: VerifyLevel
+  level: Level
   /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
   result: 'verified' | 'failed' | 'could not verify'
   problems: string[]

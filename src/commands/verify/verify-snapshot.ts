@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks'
-import type { VerifyLevel } from '../../repository/levels.ts'
-import { Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, openManifest, type StreamRecord } from '../../repository/snapshot.ts'
+import { LifeboatError } from '../../error.ts'
+import type { Level } from '../../repository/levels.ts'
+import { DamagedChunk, Reader } from '../../repository/reader.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, openManifest, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { BadSource } from '../../sources/source.ts'
-import type { SourceContext } from '../../sources/source-kind.ts'
+import type { DrillSettings } from '../../sources/settings.ts'
+import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -19,15 +21,17 @@ export interface Verifying {
   only?: string
   /** Keys of chunks that are known to be damaged: they are read at every level. */
   suspects?: ReadonlySet<string>
+  /** For level `drill`. Default: a scratch server is started, and nothing is asserted. */
+  drill?: DrillSettings
 }
 
 /**
  * Verifies a snapshot whose MAC has been checked. `list`: every chunk present with its size, the archives' heads readable. `read`: every
- * byte.
+ * byte. `drill`: every byte, restored and compared.
  */
 export async function verifySnapshot(
   snapshot: AuthenticSnapshot,
-  level: VerifyLevel,
+  level: Level,
   store: Store,
   context: SourceContext,
   how: Verifying = {},
@@ -39,10 +43,24 @@ export async function verifySnapshot(
   return { snapshot: id, set, time, level, chunks: chunks.length, ...found, seconds: secondsSince(started) }
 }
 
+const NO_SETTINGS: DrillSettings = { scratch: { url: undefined, assertions: [] } }
+
+async function drilled(kind: SourceKind, stored: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified> {
+  if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled yet. Verify them at level read.`)
+  try {
+    return await kind.drill(stored, settings, context)
+  } catch (error) {
+    // The result keeps messages only; a drill that lacks something says what to give.
+    if (!(error instanceof LifeboatError) || error instanceof BadSource || error.hint === undefined) throw error
+    if (error instanceof DamagedChunk || error instanceof DamagedSnapshot) throw error
+    throw new LifeboatError(`${error.message}. ${error.hint}`, { cause: error })
+  }
+}
+
 /** One verification of one snapshot, with the problems found so far. */
 class Verification {
   readonly #snapshot: AuthenticSnapshot
-  readonly #level: VerifyLevel
+  readonly #level: Level
   readonly #store: Store
   readonly #context: SourceContext
   readonly #how: Required<Omit<Verifying, 'only'>> & Pick<Verifying, 'only'>
@@ -55,16 +73,16 @@ class Verification {
 
   constructor(
     snapshot: AuthenticSnapshot,
-    level: VerifyLevel,
+    level: Level,
     store: Store,
     context: SourceContext,
-    { only, seen = new Set(), suspects = new Set() }: Verifying,
+    { only, seen = new Set(), suspects = new Set(), drill = NO_SETTINGS }: Verifying,
   ) {
     this.#snapshot = snapshot
     this.#level = level
     this.#store = store
     this.#context = context
-    this.#how = { seen, suspects, ...(only !== undefined && { only }) }
+    this.#how = { seen, suspects, drill, ...(only !== undefined && { only }) }
     this.#reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
   }
 
@@ -95,15 +113,19 @@ class Verification {
       const checked: CheckedSource = { source, entries: 0, keys: keysAt(this.#snapshot, withBases(this.#snapshot, places)), problems: [] }
       this.#sources.push(checked)
       await this.#collecting([checked.problems], () => this.#checkSource(checked))
-      if (this.#level === 'read') await this.#collecting([checked.problems], () => this.#findOtherDamage(checked))
+      if (this.#level !== 'list') await this.#collecting([checked.problems], () => this.#findOtherDamage(checked))
     }
   }
 
   async #checkSource(checked: CheckedSource): Promise<void> {
     const { source } = checked
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(source.name, this.#reader.stream(stream))
-    const { entries, problems, versions } = await kindOf(source).verify({ source, read }, this.#level, this.#context)
+    const kind = kindOf(source)
+    const { entries, problems, versions, drill } = this.#level === 'drill'
+      ? await drilled(kind, { source, read }, this.#how.drill, this.#context)
+      : await kind.verify({ source, read }, this.#level, this.#context)
     checked.entries = entries
+    if (drill) checked.drill = drill
     checked.problems.push(...problems)
     Object.assign(this.#versions, versions)
   }
@@ -133,7 +155,7 @@ class Verification {
   }
 
   async *#counted(name: string, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-    const total = this.#level === 'read' ? { total: this.#snapshot.header.size } : {}
+    const total = this.#level !== 'list' ? { total: this.#snapshot.header.size } : {}
     for await (const piece of stream) {
       this.#bytes += piece.length
       this.#context.report.progress({ activity: `verifying ${name}`, done: this.#bytes, ...total })

@@ -15,7 +15,7 @@ import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-stor
 import type { VerifyInputs } from './inputs.ts'
 import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
-import type { VerifyLevel } from '../../repository/levels.ts'
+import type { Level } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
 /**
@@ -29,8 +29,9 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
   return withStore({ ...inputs, set }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
     const context = { ...environment, clientInstall: inputs.clientInstall }
+    const drill = { scratch: inputs.scratch }
     const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
-      verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)) })
+      verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)), drill })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))
     if (choice !== 'all') {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
@@ -77,7 +78,7 @@ async function readable(key: string, store: Store, keys: Keys): Promise<Authenti
 }
 
 /** A snapshot object that cannot be read. Without a signature that holds, there is nothing to keep a proof of. */
-function unread(key: string, set: string, level: VerifyLevel, { problem, damaged }: Unread): SnapshotVerified {
+function unread(key: string, set: string, level: Level, { problem, damaged }: Unread): SnapshotVerified {
   const snapshot = idOf(key)
   const time = snapshot.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
   return {

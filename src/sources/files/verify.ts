@@ -1,7 +1,7 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
-import type { VerifyLevel } from '../../repository/levels.ts'
+import type { ReadLevel } from '../../repository/levels.ts'
 import { volumeFacts } from './facts.ts'
 import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
@@ -13,7 +13,7 @@ export interface VolumeCheck {
   /** The bytes of one of its streams, each checked. */
   read: (stream: StreamRecord) => AsyncIterable<Buffer>
   /** `list`: the list of files, and the head of every segment. `read`: every byte, and through `tar --list`. */
-  level: VerifyLevel
+  level: ReadLevel
   site: Site
   signal: AbortSignal
 }

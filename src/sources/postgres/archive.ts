@@ -61,11 +61,13 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
   await printed()
 }
 
-/** The ids of the entries that pg_restore would restore with `filters`. Reads as much of `bytes` as listing does. */
-export async function listIds(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[]): Promise<Ids> {
-  const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
+/** The ids of the entries that pg_restore would restore with `filters`, in its order. Reads as much of `bytes` as listing does. */
+export async function listIds(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[]): Promise<number[]> {
+  const ids: number[] = []
+  const { child, printed } = startRestore(['--list', ...filters], context, (child) => eachId(child, (id) => ids.push(id)))
   await feed(child, bytes)
-  return printed()
+  await printed()
+  return ids
 }
 
 /** A `pg_restore` that gets a whole archive while it passes, and writes it as SQL. */
@@ -77,9 +79,11 @@ export interface SqlReading<T> {
   readonly stop: () => Promise<void>
 }
 
+const SQL = ['--no-tablespaces', '-f', '-']
+
 /** Tablespaces are left out. */
 export function startSql<T>(context: ArchiveContext, read: (sql: AsyncIterable<Buffer>) => Promise<T>): SqlReading<T> {
-  const { child, printed } = startRestore(['--no-tablespaces', '-f', '-'], context, ({ stdout }) => read(stdout))
+  const { child, printed } = startRestore(SQL, context, ({ stdout }) => read(stdout))
   return {
     push: child.write,
     finish: async () => {
@@ -87,6 +91,24 @@ export function startSql<T>(context: ArchiveContext, read: (sql: AsyncIterable<B
       return printed()
     },
     stop: child.stop,
+  }
+}
+
+/** The same SQL, while it is written. The archive is read as far as it is asked for. */
+export async function* sqlOf(
+  bytes: AsyncIterable<Uint8Array>,
+  { client, variables, signal }: ArchiveContext,
+): AsyncGenerator<Buffer, void, void> {
+  const environment = clientEnvironment({ environment: {} }, variables)
+  const child = startChild(programOf(client, 'pg_restore'), SQL, { environment, ...(signal && { signal }) })
+  const feeding = feed(child, bytes)
+  feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
+  try {
+    yield* child.stdout
+    await feeding
+  } finally {
+    await child.stop()
+    await feeding.catch(() => undefined)
   }
 }
 
@@ -158,18 +180,22 @@ async function readListing(child: Child): Promise<ArchiveListing> {
 /** The ids in a list while it is printed, because the lines of 50,000 tables take much memory. */
 async function idsOf(child: Child): Promise<Ids> {
   const ids = new Ids()
+  await eachId(child, (id) => ids.add(id))
+  return ids
+}
+
+async function eachId(child: Child, take: (id: number) => void): Promise<void> {
   for await (const lines of linesOf(child)) {
     for (const line of lines) {
       const id = /^(\d+); /.exec(line)
-      if (id) ids.add(Number(id[1]))
+      if (id) take(Number(id[1]))
     }
   }
-  return ids
 }
 
 /** Starts a pg_restore that needs no server. `printed` throws if it failed. */
 function startRestore<T>(
-  parameters: string[],
+  parameters: readonly string[],
   { client, variables, signal }: ArchiveContext,
   read: (child: Child) => Promise<T>,
 ): { child: Child; printed: () => Promise<T> } {

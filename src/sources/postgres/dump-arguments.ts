@@ -88,6 +88,18 @@ export function omissionsOf(words: readonly string[]): string[] {
   return omissions
 }
 
+/** The same arguments for a dump of the restored database, where no other role and no snapshot of the server are. */
+export function argumentsAgain(words: readonly string[]): string[] {
+  const again: string[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
+    const own = takesNext ? [word, words[++at]!] : [word]
+    if (!/^--(?:role|snapshot)(?:=|$)/.test(word)) again.push(...own)
+  }
+  return again
+}
+
 function harmless(word: string): boolean {
   for (const letter of word.slice(1)) {
     if (!COMPLETE_LETTERS.has(letter)) return false

@@ -21,6 +21,8 @@ export const serverFacts = z.strictObject({
   encoding: z.string(),
   collation: z.string(),
   extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),
+  /** The role that made the cluster: privileges of system objects name it. */
+  superuser: z.string().optional(),
   /** Whether the role may read pg_authid: passwords of roles. */
   rolePasswords: z.boolean(),
 })
@@ -37,6 +39,8 @@ export const postgresFacts = z.strictObject({
   entries: z.array(z.string()),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),
+  /** The arguments of pg_dump that were asked for. */
+  arguments: z.array(z.string()).optional(),
   /** Warnings of pg_dump and pg_dumpall, though they ended well. */
   warnings: z.array(z.string()).optional(),
   /** Arguments and warnings of pg_dump that tell that a part of the database may be missing. */
@@ -45,6 +49,13 @@ export const postgresFacts = z.strictObject({
 
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
+
+/** The facts that a drill needs. */
+export const drillFacts = z.object(
+  postgresFacts.pick({
+    dumpVersion: true, server: true, encoding: true, superuser: true, databaseSize: true, arguments: true, omitted: true,
+  }).shape,
+)
 
 export type Table = z.infer<typeof table>
 export type ServerFacts = z.infer<typeof serverFacts>
@@ -60,6 +71,7 @@ const sql = `SELECT pg_catalog.json_build_object(
   'extensions', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
     FROM pg_catalog.pg_extension),
+  'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 

@@ -19,10 +19,6 @@ export class Ids {
     return ((this.#bits[id >> 3] ?? 0) & (1 << (id & 7))) !== 0
   }
 
-  *[Symbol.iterator](): Generator<number, void, void> {
-    for (let id = 0; id < this.#bits.length * 8; id++) if (this.has(id)) yield id
-  }
-
   delete(id: number): void {
     if (!this.has(id)) return
     this.#bits[id >> 3]! &= ~(1 << (id & 7))

@@ -1,5 +1,6 @@
 import type { SourceKind } from '../source-kind.ts'
 import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './compare.ts'
+import { drillDatabase } from './drill/drill.ts'
 import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
@@ -29,6 +30,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   server: { is: namesNoDatabase, databases: databasesOfServer },
   contents: contentsOf,
   verify: verifyDatabase,
+  drill: (source, { scratch }, context) => drillDatabase(source, scratch, context),
   describe: describeDatabase,
   describeText: databaseText,
   remarks: remarksOnDatabase,

@@ -26,3 +26,16 @@ export interface ObjectSettings {
 
 /** A table as users name it: `orders`, `app.orders`, or schema and name separately, for names with dots. */
 export type TableName = string | readonly [schema: string, name: string]
+
+/** Of a drill: the server that databases are restored into, and what must be true there. */
+export interface ScratchSettings {
+  /** `postgres://…` of a server without data; holds the password. Default: one is started for the drill. */
+  readonly url: string | undefined
+  readonly assertions: readonly Assertion[]
+}
+
+/** A query of the user that must give true. */
+export interface Assertion {
+  readonly name: string
+  readonly query: string
+}

@@ -114,6 +114,7 @@ export class PostgresSource implements Source {
       dumpVersion,
       entries,
       globals: this.#globals,
+      arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
       ...(omitted.length > 0 && { omitted }),
     } satisfies PostgresFacts

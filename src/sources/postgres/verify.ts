@@ -1,6 +1,6 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { ChildError } from '../../process/child.ts'
-import type { VerifyLevel } from '../../repository/levels.ts'
+import type { ReadLevel } from '../../repository/levels.ts'
 import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Contents, SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
 import { BadSource } from '../source.ts'
@@ -31,7 +31,7 @@ export function contentsOf(source: SourceRecord): Contents {
 }
 
 /** Each stream by itself: damage to one says nothing about the others. */
-export async function verifyDatabase(stored: StoredSource, level: VerifyLevel, context: SourceContext): Promise<SourceVerified> {
+export async function verifyDatabase(stored: StoredSource, level: ReadLevel, context: SourceContext): Promise<SourceVerified> {
   const entries = archiveFacts.safeParse(stored.source.facts).data?.entries.length ?? 0
   const problems: unknown[] = []
   const versions: Record<string, string> = {}
@@ -57,7 +57,7 @@ async function readWhole(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Pro
 async function verifyArchive(
   { source, read }: StoredSource,
   stream: StreamRecord,
-  level: VerifyLevel,
+  level: ReadLevel,
   context: SourceContext,
   versions: Record<string, string>,
 ): Promise<void> {
@@ -76,7 +76,7 @@ async function verifyArchive(
 async function listed(
   stream: StreamRecord,
   bytes: AsyncIterable<Buffer>,
-  level: VerifyLevel,
+  level: ReadLevel,
   context: ArchiveContext,
 ): Promise<string[] | undefined> {
   let unread: unknown

@@ -69,7 +69,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     options.signal.throwIfAborted()
     if (error instanceof LifeboatError) throw error
     const said = error instanceof ChildError ? error.exit.stderr.trim().split('\n').at(-1) : undefined
-    throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${said || messageOf(error)}`, {
+    const why = said || messageOf(error)
+    throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${why}`, {
       hint: 'Give a scratch server with scratch-url, or install the server programs of that major.', cause: error })
   }
 }
@@ -141,7 +142,8 @@ async function launch(folder: string, user: number | undefined, options: Cluster
     await Promise.race([sleep(20), ended])
   }
   await server.stop()
-  throw new LifeboatError(`the scratch server was not ready after ${START_LIMIT / 1000} s: ${(await server.exit).stderr.trim().slice(-500)}`)
+  const { stderr } = await server.exit
+  throw new LifeboatError(`the scratch server was not ready after ${START_LIMIT / 1000} s: ${stderr.trim().slice(-500)}`)
 }
 
 async function drain({ stdout }: Child): Promise<void> {
@@ -156,7 +158,7 @@ async function drain({ stdout }: Child): Promise<void> {
 function settingsOf(folder: string, { locks }: ClusterOptions): Record<string, string> {
   const connections = 20
   return {
-    listen_addresses: '', unix_socket_directories: folder, unix_socket_permissions: '0700', port: PORT,
+    listen_addresses: '', unix_socket_directories: `"${folder.replaceAll('"', '""')}"`, unix_socket_permissions: '0700', port: PORT,
     fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: '0', archive_mode: 'off',
     max_wal_size: '1GB', autovacuum: 'off', shared_buffers: '128MB', maintenance_work_mem: '256MB', jit: 'off',
     max_connections: `${connections}`, max_locks_per_transaction: `${Math.max(128, Math.ceil((2 * locks) / connections))}`,

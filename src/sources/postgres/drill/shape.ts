@@ -1,4 +1,4 @@
-/** What is kept of a line around the place where it differs. */
+/** Characters that are shown before and after the place where a line differs. */
 const AROUND = 40
 
 /** Words of definitions that tell nothing of a database. */

@@ -11,7 +11,7 @@ export interface SqlSink {
 /** The longest beginning of a line that is looked at; longer lines are values. */
 const LONGEST_HEAD = 1024 * 1024
 const NEWLINE = 10
-/** The header of the end, which belongs to no entry. */
+/** The header of the end, which is not an entry. */
 export const END = '-- PostgreSQL database dump complete'
 const HEADERS = ['-- Name: ', '-- Data for Name: ', END].map((text) => Buffer.from(text))
 /** Comments and marks that differ between two runs. */
@@ -22,8 +22,8 @@ const END_OF_ROWS = Buffer.from('\\.')
 const ACCESS_METHOD = Buffer.from('SET default_table_access_method = ')
 
 /**
- * Cuts the SQL that pg_restore and pg_dump write into the entries of the archive, in bounded memory. A function whose text looks like such a
- * comment is cut there as well, in each archive that has it.
+ * Cuts the SQL that pg_restore and pg_dump write into the entries of the archive, in bounded memory. A function whose text looks like such
+ * a comment is cut there as well, in each archive that has it.
  */
 export class SqlCutter {
   readonly #sink: SqlSink
@@ -116,7 +116,7 @@ export class SqlCutter {
       this.#rows!++
       start = newline + 1
     }
-    // What may be the beginning of the end is held, and a longer row handed on.
+    // A possible beginning of the end is held, and a longer row handed on.
     const rest = bytes.subarray(start)
     const held = rest.length > 0 && rest.length <= 2 && !this.#within ? rest.length : 0
     this.#within ||= rest.length > held

@@ -1,0 +1,90 @@
+import { LifeboatError } from '../../../error.ts'
+import { startChild } from '../../../process/child.ts'
+import { BadSource } from '../../source.ts'
+import { type ArchiveContext, readContents, sqlOf } from '../archive.ts'
+import { programOf } from '../clients.ts'
+import { clientEnvironment, type Connection } from '../connection.ts'
+import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
+import { argumentsAgain } from '../dump-arguments.ts'
+import { clientError } from '../errors.ts'
+import { type Difference, differences, type Digests, digestsOf, entryName } from './digests.ts'
+import { firstDifference } from './first-difference.ts'
+import { textShapes } from './shape.ts'
+
+/** A restored database, and the archive that it was restored from. */
+export interface Restored {
+  connection: Connection
+  reading: ArchiveContext
+  archive: () => AsyncIterable<Buffer>
+  /** The arguments of the dump that the archive is. */
+  again: readonly string[]
+  /** Of the database itself. */
+  settings: DatabaseSettings | undefined
+  database: string
+}
+
+const MOST_NAMED = 10
+
+/** Dumps a restored database, and compares it with the archive. A problem for each difference, up to a number. */
+export async function comparison(restored: Restored, before: Digests, wording: boolean): Promise<unknown[]> {
+  const after = await dumped(restored, ['--format=plain', '--no-tablespaces'], digestsOf)
+  const found = differences(before, after, wording)
+  const problems: unknown[] = []
+  for (const difference of found.slice(0, MOST_NAMED)) problems.push(new BadSource(await told(difference, restored, problems.length === 0)))
+  if (found.length > MOST_NAMED)
+    problems.push(new BadSource(`${(found.length - MOST_NAMED).toLocaleString('en-US')} more entries differ after the restore`))
+  if (wording && restored.settings) problems.push(...(await comparedSettings(restored, restored.settings)))
+  return problems
+}
+
+/** `place`: also where an entry begins to differ, for which both archives are read once more. */
+async function told({ header, what, rows }: Difference, restored: Restored, place: boolean): Promise<string> {
+  const name = entryName(header)
+  if (what === 'missing') return `${name} is missing after the restore`
+  if (what === 'added') return `${name} is not in the backup, and is there after the restore`
+  const counted = rows ? `: ${rows[1].toLocaleString('en-US')} rows instead of ${rows[0].toLocaleString('en-US')}` : ''
+  const differs = `${name} differs after the restore${counted}`
+  if (!place) return differs
+  const found = await dumped(restored, ['--format=plain', '--no-tablespaces'], (after) =>
+    firstDifference(header, sqlOf(restored.archive(), restored.reading), after))
+  return found === undefined ? differs : `${differs}; ${found}`
+}
+
+/** The settings, owner, privileges and comment of the database itself, of which the SQL of an archive tells nothing. */
+async function comparedSettings(restored: Restored, settings: DatabaseSettings): Promise<unknown[]> {
+  const parameters = ['--format=custom', '--compress=0', '--schema-only', '--exclude-schema=*']
+  const { entries } = await dumped(restored, parameters, (archive) => readContents(archive, restored.reading, [], () => false), [])
+  const now = databaseSettings(entries, restored.database, { noOwner: false, noPrivileges: false, noTablespaces: true })
+  const [was, is] = [statementsOf(settings), now ? statementsOf(now) : []]
+  const missing = was.find((statement) => !is.includes(statement))
+  const added = is.find((statement) => !was.includes(statement))
+  if (missing === undefined && added === undefined) return []
+  return [new BadSource(`the settings of the database differ after the restore: ${textShapes(missing, added)}`)]
+}
+
+function statementsOf({ options, early, late }: DatabaseSettings): string[] {
+  return [...options.map((option) => JSON.stringify(option)), ...early, ...late]
+}
+
+/** Runs pg_dump on the restored database, and reads what it writes. */
+async function dumped<T>(
+  { connection, reading: { client, variables, signal }, again }: Restored,
+  parameters: readonly string[],
+  read: (output: AsyncIterable<Buffer>) => Promise<T>,
+  more: readonly string[] = argumentsAgain(again),
+): Promise<T> {
+  const child = startChild(
+    programOf(client, 'pg_dump'),
+    [...parameters, ...more, '--no-password', `--dbname=${connection.parameters}`],
+    { environment: clientEnvironment(connection, variables), ...(signal && { signal }) },
+  )
+  child.end()
+  try {
+    return await read(child.stdout)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error instanceof LifeboatError ? error : clientError(error, 'dump', connection)
+  } finally {
+    await child.stop()
+  }
+}

@@ -1,0 +1,280 @@
+import { randomBytes } from 'node:crypto'
+import { LifeboatError, messageOf } from '../../../error.ts'
+import { factsOf, type StreamRecord } from '../../../repository/snapshot.ts'
+import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../../source-kind.ts'
+import { type ArchiveContext, readContents, startSql } from '../archive.ts'
+import { restoreClient } from '../client-download/choose.ts'
+import { clientPrograms } from '../client-programs.ts'
+import { type Connection, onDatabase } from '../connection.ts'
+import type { Entry } from '../contents.ts'
+import { createStatement, type DatabaseSettings, databaseSettings } from '../database-settings.ts'
+import { drillFacts } from '../facts.ts'
+import { change, type QueryContext, withoutTransaction } from '../query.ts'
+import type { ScratchSettings } from '../settings.ts'
+import { detachSubscriptions } from '../target.ts'
+import { archiveOf } from '../verify.ts'
+import { checkAssertions, checkIndexes } from './checks.ts'
+import { comparison, type Restored } from './comparison.ts'
+import { type Digests, digestsOf } from './digests.ts'
+import { requireExtensions, restoreProblem } from './requirements.ts'
+import { restoreInSteps } from './restoring.ts'
+import { createLoader, createRoles, dropRoles, rolesIn } from './roles.ts'
+import { openScratch, type Scratch } from './scratch.ts'
+
+/** In a scratch database nothing has a tablespace. */
+const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
+/** The entries that make large objects, of pg_dump 17 and newer. */
+const LARGE_OBJECTS = 'BLOB METADATA'
+/** Bytes of an empty cluster, and of the log that a server writes ahead of its tables. */
+const CLUSTER = 100_000_000
+const MOST_LOG = 1_000_000_000
+/** Bytes of a `globals.sql`: a source gives no more. */
+const MOST_GLOBALS = 64 * 1024 * 1024
+
+/**
+ * Restores a database into a scratch server, dumps it again and compares the two archives entry by entry. Differences are in `problems`;
+ * throws what prevents a drill, and damage.
+ */
+export async function drillDatabase(stored: StoredSource, settings: ScratchSettings, context: SourceContext): Promise<SourceVerified> {
+  const { variables, signal, report } = context
+  const { archive: stream, dumpMajor, entries } = archiveOf(stored.source)
+  const facts = factsOf(stored.source, drillFacts)
+  if (facts.arguments === undefined && facts.omitted !== undefined)
+    throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
+      hint: 'Drill a newer snapshot.' })
+  const roles = await rolesOf(stored, stream)
+  const { clients, provide } = await clientPrograms(context)
+  const { client } = await restoreClient(clients, dumpMajor, dumpMajor, provide)
+  const size = Math.max(facts.databaseSize ?? 0, stream.size)
+  const needs = {
+    major: facts.server.major, superuser: facts.superuser ?? 'postgres', locks: entries.length,
+    space: 1.2 * size + Math.min(size, MOST_LOG) + CLUSTER,
+  }
+  const archive = (): AsyncIterable<Buffer> => stored.read(stream)
+  const reading: ArchiveContext = { client, variables, signal }
+  const needed = new Set(['EXTENSION', LARGE_OBJECTS])
+  const contents = await readContents(archive(), reading, [], ({ kind }) => needed.has(kind) || roles === undefined)
+  if (contents.unknown) throw contents.unknown
+  report.info(`${stored.source.name}: starting a scratch server`)
+  const scratch = await openScratch(needs, settings, client, context)
+  try {
+    if (scratch.major > client.major)
+      throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
+        hint: `Give a scratch server of PostgreSQL ${facts.server.major}, with scratch-url.` })
+    const drill = new Drill(stored.source.name, scratch, reading, context)
+    const owners = roles ?? contents.entries.map(({ owner }) => owner)
+    const wording = scratch.major === facts.server.major && client.major === dumpMajor
+    const found = await drill.run({ archive, size: stream.size }, contents.entries, owners, {
+      again: facts.arguments ?? [], encoding: facts.encoding, wording, settings,
+    })
+    return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
+  } finally {
+    await scratch.close()
+  }
+}
+
+/** The names of roles in `globals.sql`; undefined if the snapshot has none. All its bytes are checked. */
+async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<string[] | undefined> {
+  const others = stored.source.streams.filter((stream) => stream !== archive)
+  const pieces: Buffer[] = []
+  for (const stream of others)
+    for await (const piece of stored.read(stream)) if (stream.size <= MOST_GLOBALS) pieces.push(Buffer.from(piece))
+  return others.length === 0 ? undefined : rolesIn(Buffer.concat(pieces).toString())
+}
+
+interface Choices {
+  /** The arguments of the dump. */
+  again: readonly string[]
+  /** Of the database, for an archive that does not have its definition. */
+  encoding: string
+  /** Whether definitions are compared word for word. */
+  wording: boolean
+  settings: ScratchSettings
+}
+
+/** One database in a scratch server, under a name that no other has. */
+class Drill {
+  readonly #name: string
+  readonly #major: number
+  readonly #reading: ArchiveContext
+  readonly #context: SourceContext
+  readonly #id = randomBytes(4).toString('hex')
+  readonly #database = `lifeboat_drill_${this.#id}`
+  readonly #maintenance: QueryContext
+  readonly #superuser: Connection
+  #created: string[] = []
+
+  constructor(name: string, { connection, major }: Scratch, reading: ArchiveContext, context: SourceContext) {
+    this.#name = name
+    this.#major = major
+    this.#reading = reading
+    this.#context = context
+    this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
+    this.#superuser = onDatabase(connection, this.#database)
+  }
+
+  async run(
+    archive: { archive: () => AsyncIterable<Buffer>; size: number },
+    entries: readonly Entry[],
+    owners: readonly string[],
+    { again, encoding, wording, settings: { assertions } }: Choices,
+  ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
+    const watch = new Watch()
+    const loader = `lifeboat_loader_${this.#id}`
+    const password = randomBytes(24).toString('hex')
+    try {
+      await requireExtensions(entries, this.#maintenance)
+      this.#created = [loader, ...(await createRoles(owners, this.#maintenance))]
+      await createLoader(loader, password, this.#maintenance)
+      const settings = databaseSettings(entries, this.#database, CHOICE)
+      await this.#create(settings, encoding)
+      const owned = entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
+      const restored = await this.#restore({ ...archive, owned }, as(this.#superuser, loader, password), watch)
+      if ('problem' in restored) return { problems: [restored.problem] }
+      await change([...later(settings), ...(settings?.late ?? [])], this.#query())
+      watch.next('compare')
+      this.#context.report.info(`${this.#name}: comparing the restored database`)
+      const of: Restored = {
+        connection: this.#superuser, reading: this.#reading, archive: archive.archive, again, settings, database: this.#database,
+      }
+      const problems = await comparison(of, restored.digests, wording)
+      watch.next('checks')
+      await checkIndexes(this.#query()).catch((error: unknown) => this.#collect(problems, error))
+      problems.push(...(await checkAssertions(assertions, { ...this.#query(), connection: as(this.#superuser, loader, password) })))
+      const { count, rows, bytes } = restored.digests
+      const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
+      return { problems, drill }
+    } finally {
+      await this.#remove()
+    }
+  }
+
+  #query(): QueryContext {
+    return { ...this.#maintenance, connection: this.#superuser }
+  }
+
+  #collect(problems: unknown[], error: unknown): void {
+    this.#context.signal.throwIfAborted()
+    problems.push(error)
+  }
+
+  async #create(settings: DatabaseSettings | undefined, encoding: string): Promise<void> {
+    const options = settings?.options ?? [
+      { name: 'template', value: { name: 'template0' } },
+      { name: 'encoding', value: { text: encoding } },
+      { name: 'locale', value: { text: 'C' } },
+    ]
+    const statement = createStatement(this.#database, options, this.#major)
+    try {
+      await withoutTransaction(statement, this.#maintenance)
+    } catch (cause) {
+      this.#context.signal.throwIfAborted()
+      throw new LifeboatError(`the scratch server cannot make a database like the one that was backed up: ${messageOf(cause)}`, {
+        hint: 'Give a scratch server that has its locale, with scratch-url, or install the locale on this machine.', cause })
+    }
+    await change(['SET LOCAL lock_timeout = 0', ...first(settings)], this.#query())
+  }
+
+  async #restore(
+    { archive, size, owned }: { archive: () => AsyncIterable<Buffer>; size: number; owned: readonly number[] },
+    loader: Connection,
+    watch: Watch,
+  ): Promise<{ digests: Digests } | { problem: unknown }> {
+    const sql = startSql(this.#reading, digestsOf)
+    const followed = (): AsyncIterable<Buffer> => this.#followed(watch.waiting(archive()), size)
+    try {
+      watch.next('restore')
+      const errors = await restoreInSteps({
+        archive: followed, reading: this.#reading, superuser: this.#superuser, loader, owned, sql, context: this.#context,
+      })
+      return errors.length > 0 ? { problem: restoreProblem(errors) } : { digests: await sql.finish() }
+    } finally {
+      await sql.stop()
+    }
+  }
+
+  async *#followed(archive: AsyncIterable<Buffer>, total: number): AsyncGenerator<Buffer> {
+    let done = 0
+    for await (const bytes of archive) {
+      done += bytes.length
+      yield bytes
+      this.#context.report.progress({ activity: `restoring ${this.#name} into the scratch server`, done, total })
+    }
+  }
+
+  /** For a given server; one that was started for the drill is removed as a whole. Not interrupted. */
+  async #remove(): Promise<void> {
+    const { signal: _, ...steady } = this.#maintenance
+    try {
+      await change(`ALTER DATABASE "${this.#database}" IS_TEMPLATE false`, steady).catch(() => undefined)
+      await detachSubscriptions(this.#database, steady).catch(() => undefined)
+      await withoutTransaction(`DROP DATABASE IF EXISTS "${this.#database}" WITH (FORCE)`, { ...steady, timeLimit: Infinity })
+      await dropRoles(this.#created, steady)
+    } catch (error) {
+      this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
+    }
+  }
+}
+
+/** Statements that are run before anything is restored: the rest of the settings could keep the loader out. */
+function first(settings: DatabaseSettings | undefined): string[] {
+  return settings?.early.filter(isSetting) ?? []
+}
+
+function later(settings: DatabaseSettings | undefined): string[] {
+  return settings?.early.filter((statement) => !isSetting(statement)) ?? []
+}
+
+function isSetting(statement: string): boolean {
+  return /^ALTER (?:DATABASE|ROLE) .* SET /.test(statement)
+}
+
+/** The same database as another role. */
+function as(connection: Connection, user: string, password: string): Connection {
+  return {
+    ...connection,
+    environment: { ...connection.environment, PGUSER: user, PGPASSWORD: password },
+    parameters: `${connection.parameters} user='${user}'`,
+    secrets: [...connection.secrets, password],
+  }
+}
+
+function rounded(milliseconds: number): number {
+  return Math.round(milliseconds) / 1000
+}
+
+/** Seconds of each part of a drill; waiting for the store is a part of its own. */
+class Watch {
+  readonly #parts: Record<keyof Drilled['seconds'], number> = { download: 0, restore: 0, compare: 0, checks: 0 }
+  #part: keyof Drilled['seconds'] | undefined
+  #since = 0
+
+  next(part: keyof Drilled['seconds'] | undefined): void {
+    const now = performance.now()
+    if (this.#part !== undefined) this.#parts[this.#part] += now - this.#since
+    this.#part = part
+    this.#since = now
+  }
+
+  async *waiting(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const iterator = bytes[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const part = this.#part
+        this.next('download')
+        const { done, value } = await iterator.next()
+        this.next(part)
+        if (done) return
+        yield value
+      }
+    } finally {
+      await iterator.return?.()
+    }
+  }
+
+  seconds(): Drilled['seconds'] {
+    this.next(undefined)
+    const { download, restore, compare, checks } = this.#parts
+    return { download: rounded(download), restore: rounded(restore), compare: rounded(compare), checks: rounded(checks) }
+  }
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { LifeboatError } from '../../../error.ts'
+import type { SourceContext } from '../../source-kind.ts'
+import { type Connection, onDatabase, parseDatabaseUrl } from '../connection.ts'
+import { queryJson, type QueryContext } from '../query.ts'
+import type { Client } from '../clients.ts'
+import type { ScratchSettings } from '../settings.ts'
+import { startCluster } from './cluster.ts'
+import { findServers } from './server-programs.ts'
+
+/** A server to restore into, whose databases and roles are of no value. */
+export interface Scratch {
+  /** As its superuser. */
+  readonly connection: Connection
+  readonly major: number
+  readonly version: string
+  /** Removes the server, if it was started for the drill. */
+  readonly close: () => Promise<void>
+}
+
+/** The server that a backup needs. */
+export interface ScratchNeeds {
+  major: number
+  superuser: string
+  /** Bytes of disk. */
+  space: number
+  locks: number
+}
+
+/** The given server, or one of the wanted major, or else of the next newer one. Throws `LifeboatError` if there is none. */
+export async function openScratch(
+  needs: ScratchNeeds,
+  { url }: ScratchSettings,
+  client: Client,
+  context: SourceContext,
+): Promise<Scratch> {
+  const { variables, temporary, signal } = context
+  const opened = url === undefined
+    ? await startCluster({ ...needs, programs: await installed(needs.major, context), temporary, variables, signal })
+    : { connection: parseDatabaseUrl(url, variables), close: async () => undefined }
+  try {
+    const { connection } = opened
+    return { ...opened, ...(await readServer({ connection: onDatabase(connection, 'postgres'), client, variables, signal })) }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function installed(major: number, { variables }: SourceContext) {
+  const servers = await findServers(variables)
+  const programs = servers.filter((server) => server.major >= major).at(-1)
+  if (programs) return programs
+  const found = servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`
+  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${found}`, {
+    hint:
+      `Install them (sudo apt-get install -y postgresql-${major}), or give scratch-url: a server of PostgreSQL ${major} without data, ` +
+      'such as a service container of the job.',
+  })
+}
+
+const server = z.strictObject({ major: z.int(), version: z.string(), superuser: z.boolean() })
+
+async function readServer(context: QueryContext): Promise<{ major: number; version: string }> {
+  const { superuser, ...found } = await queryJson(
+    `SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
+      'version', pg_catalog.current_setting('server_version'),
+      'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))`,
+    server,
+    context,
+  )
+  if (superuser) return found
+  throw new LifeboatError(`the role of scratch-url is no superuser at ${context.connection.server}`, {
+    hint: 'A drill restores roles, owners and extensions. Use a server of its own for it, never one with data.' })
+}

@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
+import * as fc from 'fast-check'
+import { clientEnvironment, parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
+import { differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
+import { firstDifference } from '../../../../src/sources/postgres/drill/first-difference.ts'
+import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
+
+let server: Server
+let before: Buffer
+beforeAll(async () => {
+  server = await startServer(17)
+  await server.createDatabase('template')
+  await server.sql(`
+    CREATE ROLE reader;
+    CREATE TABLE orders (id serial PRIMARY KEY, note text, total numeric, CHECK (total > 0));
+    INSERT INTO orders (note, total) SELECT CASE WHEN g % 7 = 0 THEN NULL ELSE 'note ' || g END, g FROM generate_series(1, 50) g;
+    CREATE TABLE others (id int);
+    CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 2';
+    CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int); CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text);
+    SELECT lo_from_bytea(4711, 'a large object'); GRANT SELECT ON orders TO reader; COMMENT ON COLUMN orders.note IS 'a comment'`, 'template')
+  before = plain('template')
+})
+afterAll(() => server.stop())
+
+function plain(database: string): Buffer {
+  const env = clientEnvironment(parseDatabaseUrl(server.url(database)), { PATH: process.env.PATH })
+  return execFileSync(path.join(clientDirectory(17), 'pg_dump'), ['--format=plain', '--no-tablespaces'], { env })
+}
+
+async function* pieces(bytes: Buffer, size = 65536): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+test('a dump and another of the same database are equal, whatever the pieces are', async () => {
+  const whole = await digestsOf(pieces(before))
+  expect(whole).toMatchObject({ rows: 50, count: before.toString().match(/^-- (?:Data for )?Name: /gm)!.length })
+  const again = await digestsOf(pieces(plain('template')))
+  expect(differences(whole, again, true)).toEqual([])
+  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 300 }), async (size) => {
+    expect(await digestsOf(pieces(before, size))).toEqual(whole)
+  }), { numRuns: 20 })
+})
+
+test.each([
+  ['a row is changed', `UPDATE orders SET note = 'secret' WHERE id = 50`, 'TABLE DATA public.orders', 'row 50: column note has 6 bytes instead of 7 bytes'],
+  ['a value is gone', `UPDATE orders SET note = NULL WHERE id = 50`, 'TABLE DATA public.orders', 'row 50: column note has NULL instead of 7 bytes'],
+  ['a row is missing', 'DELETE FROM orders WHERE id = 50', 'TABLE DATA public.orders', 'row 50: it is missing after the restore'],
+  ['a row is added', `INSERT INTO orders VALUES (99, 'x', 1)`, 'TABLE DATA public.orders', 'row 51: there is one more after the restore'],
+  ['a sequence is behind', `SELECT setval('orders_id_seq', 3)`, 'SEQUENCE SET public.orders_id_seq', /^line \d+: .*, 99, xxxx\);" became .*, 9, xxxx/],
+  ['a large object is cut', `SELECT lowrite(lo_open(4711, 131072), 'A')`, 'BLOBS 4711', /^line \d+: /],
+  ['a definition is changed', 'ALTER TABLE orders ALTER total SET NOT NULL', 'TABLE public.orders', /xxxx.*NOT NULL/],
+  ['a privilege is lost', 'REVOKE SELECT ON orders FROM reader', 'ACL public.TABLE orders', undefined],
+  ['a table is missing', 'DROP TABLE others', 'TABLE public.others', undefined],
+  ['a comment is changed', `COMMENT ON COLUMN orders.note IS 'secret'`, 'COMMENT public.COLUMN orders.note', /OMMENT ON COLUMN/],
+  ['one of two functions is changed', `CREATE OR REPLACE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 3'`, 'FUNCTION public.f(text)', /SELECT 9/],
+  ['one of two operators is gone', 'DROP OPERATOR === (text, text)', 'OPERATOR public.===', /^line \d+: it is missing/],
+  ['a constraint is gone', 'ALTER TABLE orders DROP CONSTRAINT orders_pkey', 'CONSTRAINT public.orders orders_pkey', undefined],
+])('it is found that %s, by its shape', async (_, change, name, shape) => {
+  await server.sql('CREATE DATABASE changed TEMPLATE template')
+  try {
+    await server.sql(change, 'changed')
+    const after = plain('changed')
+    const found = differences(await digestsOf(pieces(before)), await digestsOf(pieces(after)), true)
+    const difference = found.find(({ header }) => entryName(header) === name)
+    expect(difference).toBeDefined()
+    const told = await firstDifference(difference!.header, pieces(before), pieces(after))
+    if (shape === undefined) expect(difference!.what).toBe('missing')
+    else expect(told).toEqual(typeof shape === 'string' ? shape : expect.stringMatching(shape))
+    expect(told ?? '').not.toMatch(/secret|note \d/)
+  } finally {
+    await server.sql('DROP DATABASE changed')
+  }
+})
+
+test('with another major, only names, rows and other data count', async () => {
+  const text = before.toString()
+  const [was, reworded] = [await digestsOf(pieces(before)), await digestsOf(pieces(Buffer.from(text.replace('CHECK ((total', 'CHECK (((total'))))]
+  expect(differences(was, reworded, true)).toMatchObject([{ what: 'changed' }])
+  expect(differences(was, reworded, false)).toEqual([])
+  const lost = await digestsOf(pieces(Buffer.from(text.replace(/\n50\t.*\n/, '\n'))))
+  expect(differences(was, lost, false)).toMatchObject([{ what: 'changed', rows: [50, 49] }])
+})
+
+test('the order of entries does not matter', async () => {
+  const text = before.toString()
+  const entries = text.split(/^(?=-- (?:Data for )?Name: |-- PostgreSQL database dump complete)/m)
+  const first = entries.findIndex((entry) => entry.startsWith('-- Data for '))
+  const other = [...entries.slice(0, first), ...entries.slice(first, -1).toReversed(), entries.at(-1)!].join('')
+  expect(differences(await digestsOf(pieces(before)), await digestsOf(pieces(Buffer.from(other))), true)).toEqual([])
+})

@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Command } from '../../../../src/commands/all.ts'
+import { newIdentity } from '../../../../src/repository/keys.ts'
+import { backUp } from '../../../support/backup.ts'
+import { loadSmall } from '../../../support/dataset.ts'
+import { dispatched } from '../../../support/dispatched.ts'
+import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
+import { dump, loadTenants } from '../../../support/restoring.ts'
+
+const { identity } = await newIdentity()
+const programs = path.join(import.meta.dirname, '../../../../node_modules/pg17/native/bin')
+const variables = { PATH: [clientDirectory(17), programs, process.env.PATH].join(path.delimiter), HOME: process.env.HOME ?? '' }
+let server: Server
+let folder: string
+beforeAll(async () => {
+  server = await startServer(17)
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-drill-'))
+  chmodSync(folder, 0o777) // Root's scratch server runs as another user, who must get to its folder.
+  await server.sql(`CREATE ROLE auditor; CREATE ROLE "odd ""name"`)
+  for (const name of ['shop', 'odd', 'parents', 'extended', 'trap']) await server.createDatabase(name)
+  await loadSmall(server, 'shop')
+  await loadTenants(server, 'tenants')
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+afterEach(() => expect(left()).toEqual([]))
+
+const temporary = (): string => path.join(folder, 'temporary')
+/** Folders and files of scratch servers. */
+const left = (): string[] => readdirSync(folder).includes('temporary') ? readdirSync(temporary()) : []
+const run = <C extends Command>(command: C, raw: Record<string, string>) =>
+  dispatched(command, { destination: `file:${folder}/store`, 'encryption-key': identity, ...raw }, new Date(), { variables, temporary: temporary() })
+
+/** Into the server of the backup, unless something else is given: that is faster than a server for each drill. */
+async function drill(set: string, raw: Record<string, string> = {}) {
+  await run('backup', { set, 'database-url': server.url(set), 'pg-dump-args': raw['pg-dump-args'] ?? '' })
+  const { 'pg-dump-args': _, ...rest } = raw
+  return run('verify', { set, level: 'drill', 'scratch-url': server.url('postgres'), ...rest })
+}
+
+/** Drills an archive in which a text is replaced by another of the same length. */
+async function drillBroken(set: string, from: string, to: string) {
+  const bytes = Buffer.from(dump(server, set, 17).toString('latin1').replaceAll(from, to), 'latin1')
+  const broken = `${set}-broken`
+  const listed = execFileSync(path.join(clientDirectory(17), 'pg_restore'), ['--list'], { input: bytes }).toString()
+  const entries = listed.split('\n').filter((line) => line !== '' && !line.startsWith(';'))
+  const recorded = {
+    server: { major: 17, version: '17.10' }, database: set, encoding: 'UTF8', collation: 'C.UTF-8', extensions: [], superuser: 'postgres',
+    databaseSize: null, tables: [], dumpVersion: '17.5', entries, globals: { reason: 'none' }, arguments: [],
+  }
+  await backUp({ folder: path.join(folder, 'store'), encryptionKey: identity, set: broken, sources: { app: [{ name: 'app.dump', bytes }] }, kind: { kind: 'postgres', facts: recorded } })
+  return (await run('verify', { set: broken, level: 'drill', 'scratch-url': server.url('postgres') })).result
+}
+
+test('a backup is restored, dumped again, and found equal', async () => {
+  const { result, text } = await drill('shop', { 'scratch-url': '' })
+  expect(result).toMatchObject({ result: 'verified', problems: [], versions: { 'scratch server': expect.stringMatching(/^17/) } })
+  expect(result.sources[0]!.drill).toMatchObject({ rows: 1329, wording: true, assertions: 0 })
+  expect(text).toContain('1,329 rows and ')
+})
+
+test('settings, owner, privileges and comment of the database are compared as well, under odd names', async () => {
+  await server.sql(`
+    ALTER DATABASE odd OWNER TO "odd ""name"; COMMENT ON DATABASE odd IS 'a; comment'; REVOKE CONNECT ON DATABASE odd FROM PUBLIC;
+    GRANT CONNECT ON DATABASE odd TO auditor; ALTER DATABASE odd SET statement_timeout = '7min'; ALTER ROLE auditor IN DATABASE odd SET work_mem = '9MB';
+    ALTER DATABASE odd CONNECTION LIMIT 5`)
+  await server.sql(`
+    CREATE SCHEMA "a ""b"; SET search_path = "a ""b"; CREATE TABLE "t; x" (id int PRIMARY KEY, "the note" text);
+    INSERT INTO "t; x" VALUES (1, E'-- Name: x; Type: TABLE; Schema: s; Owner: o'), (2, E'\\\\.'), (3, repeat('long ', 100000));
+    COMMENT ON TABLE "t; x" IS E'two\\nlines'; GRANT SELECT ("the note") ON "t; x" TO auditor;
+    CREATE FUNCTION f() RETURNS text LANGUAGE sql AS E'SELECT \\'x\\'\\n--\\n-- Name: y; Type: TABLE; Schema: s; Owner: o\\n--\\n';
+    SELECT pg_catalog.lo_from_bytea(4711, pg_catalog.repeat('abc', 20000)::pg_catalog.bytea); GRANT SELECT ON LARGE OBJECT 4711 TO auditor`, 'odd')
+  expect((await drill('odd')).result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('a backup that left something out is compared with a dump that leaves out the same', async () => {
+  const { result } = await drill('shop', { 'pg-dump-args': '--exclude-table-data=order_items --no-comments --role=postgres' })
+  expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('conditions of the user are asked in the restored database', async () => {
+  const assertions = 'there are orders: SELECT count(*) > 0 FROM orders;\nnothing is wrong: false'
+  expect((await drill('shop', { 'assert-sql': assertions })).result).toMatchObject({
+    result: 'failed', problems: ['assert-sql: nothing is wrong is not true in the restored database'],
+  })
+  expect((await drill('shop', { 'assert-sql': 'none: SELECT nothing FROM nowhere' })).result).toMatchObject({
+    result: 'could not verify', problems: [expect.stringContaining('assert-sql: none could not be asked: ')],
+  })
+})
+
+test('rows that violate a constraint, or that no column takes, are found, and not shown', async () => {
+  await server.sql(`
+    CREATE TABLE parents (id text PRIMARY KEY, note text); CREATE TABLE children (parent text REFERENCES parents);
+    INSERT INTO parents VALUES ('secret1', 'here'); INSERT INTO children VALUES ('secret1')`, 'parents')
+  const orphan = await drillBroken('parents', 'secret1\there', 'secret0\there')
+  expect(orphan).toMatchObject({ result: 'failed', problems: [expect.stringMatching(/^it cannot be restored: .*violates foreign key constraint "children_parent_fkey"/)] })
+  expect(JSON.stringify(orphan)).not.toContain('secret1')
+  await server.sql(`CREATE TABLE numbers (n int); INSERT INTO numbers VALUES (1234567)`, 'parents')
+  const broken = await drillBroken('parents', '1234567', 'secret2')
+  expect(broken).toMatchObject({ result: 'failed', problems: [expect.stringMatching(/^it cannot be restored: .*invalid input syntax for type integer/)] })
+  expect(JSON.stringify(broken)).not.toContain('secret2')
+})
+
+test('a function in a constraint cannot run a program while its rows are loaded', async () => {
+  await server.sql(`
+    CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+    CREATE TABLE trap (id int CHECK (checked(id))); INSERT INTO trap VALUES (1);
+    CREATE OR REPLACE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql AS
+      $$BEGIN COPY (SELECT 1) TO PROGRAM 'touch ${folder}/harm'; RETURN true; END$$`, 'trap')
+  const { result } = await drill('trap', { 'scratch-url': '' })
+  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^the scratch server cannot take this database: .*permission denied to COPY to or from an external program/)] })
+  expect(readdirSync(folder)).not.toContain('harm')
+})
+
+test('an extension that the scratch server lacks is found before anything is restored', async () => {
+  await server.sql('CREATE EXTENSION hstore; CREATE TABLE h (h hstore)', 'extended')
+  const result = await drillBroken('extended', 'hstore', 'hstorx')
+  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^the scratch server does not have the extension hstorx\. Give a server that has it/)] })
+})
+
+test('a given server is used, and left as it was', async () => {
+  const before = await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')
+  const { result } = await drill('tenants')
+  expect(result).toMatchObject({ result: 'verified', problems: [] })
+  expect(await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')).toBe(before)
+})
