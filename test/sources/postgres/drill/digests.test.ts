@@ -54,7 +54,7 @@ test.each([
   ['a table is missing', 'DROP TABLE others', 'TABLE public.others', undefined],
   ['a comment is changed', `COMMENT ON COLUMN orders.note IS 'secret'`, 'COMMENT public.COLUMN orders.note', /OMMENT ON COLUMN/],
   ['one of two functions is changed', `CREATE OR REPLACE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 3'`, 'FUNCTION public.f(text)', /SELECT 9/],
-  ['one of two operators is gone', 'DROP OPERATOR === (text, text)', 'OPERATOR public.===', /^line \d+: it is missing/],
+  ['one of two operators is gone', 'DROP OPERATOR === (text, text)', 'OPERATOR public.===', /^line \d+: /],
   ['a constraint is gone', 'ALTER TABLE orders DROP CONSTRAINT orders_pkey', 'CONSTRAINT public.orders orders_pkey', undefined],
 ])('it is found that %s, by its shape', async (_, change, name, shape) => {
   await server.sql('CREATE DATABASE changed TEMPLATE template')
