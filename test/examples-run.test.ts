@@ -43,10 +43,13 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
+/** The databases behind secrets, by the first word of their names; none is a server. */
+const DATABASES: Record<string, string> = { RESTORE: 'target', SERVER: '' }
+
 /** A run of an example in this test's repository, with a database behind every secret. */
 async function run(text: string, inputs: Record<string, string> = {}, aws?: Partial<Pick<Aws, 'role' | 'services' | 'identity'>>): Promise<RanStep[]> {
   const names = [...text.matchAll(/[A-Z_]*DATABASE_URL/g)].map(([name]) => name)
-  const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(name.startsWith('RESTORE') ? 'target' : 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key }
+  const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(DATABASES[name.split('_')[0]!] ?? 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key }
   const variables = { ...github.startRun(repository), RUNNER_TRACKING_ID: tracking, PATH: [clientDirectory(15), process.env['PATH']].join(path.delimiter) }
   const steps = await runWorkflow(text, {
     work: folder,
@@ -116,6 +119,19 @@ test('many databases: each job of the matrix has a set of its own', async () => 
   const steps = await example('many-databases')
   expect(failures(steps)).toEqual([])
   expect(steps.map(({ ending }) => JSON.parse(ending.outputs['result']!).set)).toEqual(['shop', 'billing', 'reporting'])
+})
+
+test('many machines: the databases of a server are divided over jobs, and the last job tells whether all of them were backed up', async () => {
+  const aws = await startAws('my-backups')
+  try {
+    const [plan, ...others] = await example('many-machines', {}, aws)
+    expect(failures([plan!, ...others])).toEqual([])
+    expect(JSON.parse(plan!.ending.outputs['matrix']!).include.map(({ job }: { job: string }) => job)).toHaveLength(others.length - 1)
+    expect(others.at(-1)!.ending.outputs).toMatchObject({ outcome: 'complete', failed: '0', missing: '0' })
+    expect(JSON.parse(others.at(-1)!.ending.outputs['result']!).sets).toContainEqual(expect.objectContaining({ set: 'shop', state: 'done', verified: 'list' }))
+  } finally {
+    await aws.stop()
+  }
 })
 
 test('a runner of your own: a disk in place of artifacts', async () => {

@@ -33,6 +33,8 @@ function commandOf(uses: string): Action | undefined {
 /** The inputs of a step as the runner would pass them, with something plausible for every expression. */
 function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record<string, string> {
   const stand = (name: string, expression: string): string => {
+    if (name === 'part' || name === 'plan') return inputsOf(command).find(([known]) => known === name)![1].example
+    if (/secrets\.SERVER_\w*URL/.test(expression)) return 'postgres://user:password@host'
     if (/secrets(\.\w*URL|\[)/.test(expression)) return 'postgres://user:password@host/app'
     if (name === 'ssh-known-hosts') return `host ssh-ed25519 ${Buffer.from('\0\0\0\u000bssh-ed25519').toString('base64')}`
     return inputsOf(command).find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
@@ -44,9 +46,9 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
 const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
 
 test('there are examples for every occasion, and one in the README', () => {
-  const names = ['docker-volumes', 'freshness', 'many-databases', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-verification']
+  const names = ['docker-volumes', 'freshness', 'many-databases', 'many-machines', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-verification']
   expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
-  expect(whole).toHaveLength(11)
+  expect(whole).toHaveLength(12)
   expect(pasted).toHaveLength(2)
 })
 

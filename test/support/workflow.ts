@@ -14,11 +14,16 @@ export const step = z.looseObject({
   with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   env: z.record(z.string(), z.string()).optional(),
 })
+const matrix = z.looseObject({ include: z.array(z.record(z.string(), z.unknown())) })
 const job = z.looseObject({
   'timeout-minutes': z.number(),
   'runs-on': z.unknown(),
   permissions: z.record(z.string(), z.string()).optional(),
-  strategy: z.looseObject({ matrix: z.looseObject({ include: z.array(z.record(z.string(), z.string())) }) }).optional(),
+  needs: z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]),
+  if: z.literal('always()').optional(),
+  /** An expression, or the value itself. */
+  strategy: z.looseObject({ matrix: z.union([z.string(), matrix]) }).optional(),
+  outputs: z.record(z.string(), z.string()).default({}),
   steps: z.array(step),
 })
 export const workflow = z.looseObject({
@@ -40,12 +45,15 @@ export function folderOf(uses: string | undefined): string | undefined {
   return version === undefined ? undefined : folder
 }
 
-/** Text with its expressions evaluated: names with dots, and one index in brackets. Throws for what it does not know. */
+/** Text with its expressions evaluated: names with dots, one index in brackets, toJSON and fromJSON. Throws for what it does not know. */
 export function evaluated(text: string, contexts: Contexts): string {
   return text.replaceAll(/\$\{\{\s*(.*?)\s*\}\}/g, (_, expression: string) => String(valueOf(expression, contexts)))
 }
 
 function valueOf(expression: string, contexts: Contexts): unknown {
+  const [, conversion, inner] = /^(toJSON|fromJSON)\((.+)\)$/.exec(expression) ?? []
+  if (conversion === 'toJSON') return JSON.stringify(valueOf(inner!, contexts), null, 2)
+  if (conversion === 'fromJSON') return JSON.parse(String(valueOf(inner!, contexts)))
   const [, head, index] = /^([\w.-]+)(?:\[([\w.-]+)\])?$/.exec(expression) ?? []
   if (head === undefined) throw new Error(`an expression this model does not know: ${expression}`)
   const names = [...head.split('.'), ...(index === undefined ? [] : [String(valueOf(index, contexts))])]
@@ -71,28 +79,50 @@ export interface WorkflowOptions {
 }
 
 /**
- * Runs those steps of a workflow that are ours, as a runner does: each job of a matrix, the defaults from action.yml, the outputs of steps
- * handed on, nothing more after a failure, the post steps last and backwards.
+ * Runs those steps of a workflow that are ours, as a runner does: each job of a matrix, jobs after those they need, the defaults from
+ * action.yml, the outputs of steps and jobs handed on, nothing more after a failure, the post steps last and backwards.
  */
 export async function runWorkflow(text: string, options: WorkflowOptions): Promise<RanStep[]> {
   const { jobs, permissions } = workflow.parse(parse(text))
   const ran: RanStep[] = []
-  for (const job of Object.values(jobs)) {
-    for (const matrix of job.strategy?.matrix.include ?? [{}]) ran.push(...(await runJob(job, matrix, job.permissions ?? permissions, options)))
+  const needs: Record<string, { result: string; outputs: Record<string, string> }> = {}
+  for (const [name, job] of Object.entries(jobs)) {
+    if (job.if === undefined && job.needs.some((other) => needs[other]?.result !== 'success')) {
+      needs[name] = { result: 'skipped', outputs: {} }
+      continue
+    }
+    const contexts = { ...options.contexts, needs }
+    const own: RanJob[] = []
+    for (const item of itemsOf(job, contexts)) own.push(await runJob(job, item, job.permissions ?? permissions, { ...options, contexts }))
+    ran.push(...own.flatMap(({ steps }) => steps))
+    const failed = own.some(({ steps }) => steps.some(({ ending }) => ending.status !== 0))
+    needs[name] = { result: failed ? 'failure' : 'success', outputs: own.at(-1)?.outputs ?? {} }
   }
   return ran
 }
 
-async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, string>, permissions: Record<string, string>, options: WorkflowOptions): Promise<RanStep[]> {
+interface RanJob {
+  steps: RanStep[]
+  outputs: Record<string, string>
+}
+
+/** What the matrix context of each of its runs has. */
+function itemsOf({ strategy }: z.infer<typeof job>, contexts: Contexts): Record<string, unknown>[] {
+  if (strategy === undefined) return [{}]
+  if (typeof strategy.matrix !== 'string') return strategy.matrix.include
+  return matrix.parse(valueOf(/^\$\{\{\s*(.*?)\s*\}\}$/.exec(strategy.matrix)![1]!, contexts)).include
+}
+
+async function runJob(given: z.infer<typeof job>, matrix: Record<string, unknown>, permissions: Record<string, string>, options: WorkflowOptions): Promise<RanJob> {
   const { variables, github } = options.job(permissions)
   const outputs: Record<string, { outputs: Record<string, string> }> = {}
   const ran: { name: string; ending: StepResult; post: string }[] = []
-  for (const step of steps) {
+  for (const step of given.steps) {
     const folder = folderOf(step.uses)
     if (folder === undefined) continue
     const contexts = { ...options.contexts, matrix, github, steps: outputs }
-    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
-    const { post, ...main } = actionStep(folder, Object.fromEntries(given), github)
+    const values = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
+    const { post, ...main } = actionStep(folder, Object.fromEntries(values), github)
     const own = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, value]) => [name, evaluated(value, contexts)]))
     const ending = await runStep(options.work, { ...main, variables: { ...variables, ...own } })
     ran.push({ name: step.name ?? step.uses!, ending, post })
@@ -103,7 +133,11 @@ async function runJob({ steps }: z.infer<typeof job>, matrix: Record<string, str
   for (const { ending, post } of ran.toReversed()) {
     posts.unshift(await runStep(options.work, { main: post, state: ending.state, variables }))
   }
-  return ran.map(({ name, ending }, index) => ({ name, ending, post: posts[index]! }))
+  const handedOn = ran.some(({ ending }) => ending.status !== 0) ? {} : given.outputs
+  return {
+    steps: ran.map(({ name, ending }, index) => ({ name, ending, post: posts[index]! })),
+    outputs: Object.fromEntries(Object.entries(handedOn).map(([name, text]) => [name, evaluated(text, { ...options.contexts, steps: outputs })])),
+  }
 }
 
 /** A step that uses one of our actions: the programs that its action.yml names, and its inputs, where none is given its default. */
