@@ -30,7 +30,6 @@ try {
     const outcome = await runCommand(command, given, environment)
     if (statusOf(outcome) !== 0) throw new Error(definitionOf(command).text(outcome.result, { program: 'lifeboat', ...outcome.shown }))
     const { user, system } = process.cpuUsage(cpu)
-    const each = (value: number): string => (value / databases).toFixed(2)
     const counted = [...requests].map(([name, count]) => `${name} ${each(count)}`).join(', ')
     const memory = process.resourceUsage().maxRSS / 1024
     console.log(`${what}: ${each((performance.now() - started) / 1000)} s, ${each((user + system) / 1e6)} s of CPU, and these requests a database: ${counted || 'none'}; ${memory.toFixed(0)} MiB`)
@@ -47,6 +46,11 @@ try {
 } finally {
   await server.stop()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Of one database. */
+function each(value: number): string {
+  return (value / databases).toFixed(2)
 }
 
 /** Counts the requests to all folders from now on. */
