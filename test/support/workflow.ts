@@ -106,7 +106,7 @@ interface RanJob {
   outputs: Record<string, string>
 }
 
-/** What the matrix context of each of its runs has. */
+/** The matrix contexts of a job, one for each of its runs. */
 function itemsOf({ strategy }: z.infer<typeof job>, contexts: Contexts): Record<string, unknown>[] {
   if (strategy === undefined) return [{}]
   if (typeof strategy.matrix !== 'string') return strategy.matrix.include
