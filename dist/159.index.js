@@ -548,7 +548,7 @@ class WebdavStore {
 }
 const store_isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
 const HINTS = {
-    401: 'Check user and password in the URL, or webdav-token. Special characters in the URL are percent-encoded; many services want a ' +
+    401: 'Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services want a ' +
         'password made for programs (an app password).',
     403: 'Give the user the right to read and write in the folder.',
     404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',

@@ -141,6 +141,8 @@ function operationText(operation, key, store) {
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(98276);
 /* harmony import */ var _net_retry_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(66748);
+/* harmony import */ var _operation_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(10196);
+
 
 
 const PERMISSIONS = {
@@ -200,7 +202,6 @@ function explained(error, operation, key, store) {
     if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 || !(error instanceof Error))
         return error;
     const told = toldBy(error);
-    const what = `${operation === 'list' ? 'list' : `${operation === 'head' ? 'look at' : operation} ${key} in`} ${store}`;
     const says = `${told.code || `status ${told.status}`}${told.message && told.message !== told.code ? `: ${told.message}` : ''}`;
     if (PASSING.includes(told.code))
         return new _net_retry_js__WEBPACK_IMPORTED_MODULE_1__/* .Transient */ .Rc(says, { cause: error });
@@ -220,7 +221,7 @@ function explained(error, operation, key, store) {
             (told.status === 404
                 ? HINTS['NoSuchBucket']
                 : 'Check the destination: the endpoint must be that of an S3 service, and path-style=true is right for many that are not Amazon.'));
-    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${what}: ${says}`, { cause: error, hint });
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`cannot ${(0,_operation_js__WEBPACK_IMPORTED_MODULE_2__/* .operationText */ .x)(operation, key, store)}: ${says}`, { cause: error, hint });
 }
 function isAbsent(error, operation) {
     const { code, status } = toldBy(error);

@@ -30397,9 +30397,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _process_platform_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(63929);
 /* harmony import */ var _process_staging_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(88821);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(11106);
-/* harmony import */ var _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(84204);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__]);
-([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _as_inputs_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _spelling_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(31838);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _spelling_js__WEBPACK_IMPORTED_MODULE_15__]);
+([_commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__, _spelling_js__WEBPACK_IMPORTED_MODULE_15__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -30424,7 +30424,7 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_com
 async function runAction(command) {
     const started = new Date();
     const variables = process.env;
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_10__/* .Redaction */ .ki(_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq);
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_10__/* .Redaction */ .ki({ spelling: _spelling_js__WEBPACK_IMPORTED_MODULE_15__/* .inWorkflow */ .F, announce: _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .setSecret */ .Pq });
     const raw = rawInputs(command, variables);
     for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_8__/* .secretsGiven */ .R)((0,_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .inputsOf */ .Vc)(command), raw, variables))
         redaction.add(secret);
@@ -30434,8 +30434,7 @@ async function runAction(command) {
     if (variables['GITHUB_STATE'])
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .saveState */ .LZ('run', id);
     const { /* info */ "pq": line, /* startGroup */ "Oh": startGroup, /* endGroup */ "N4": endGroup } = _actions_core__WEBPACK_IMPORTED_MODULE_3__;
-    const told = (0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_11__/* .workflowReport */ .w)({ line, startGroup, endGroup, warning: (text) => _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(text, { title: `Lifeboat ${command}` }) }, redaction);
-    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(hint)) };
+    const report = (0,_report_workflow_js__WEBPACK_IMPORTED_MODULE_11__/* .workflowReport */ .w)({ line, startGroup, endGroup, warning: (text) => _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(text, { title: `Lifeboat ${command}` }) }, redaction);
     let status;
     const temporaryRoot = variables['RUNNER_TEMP'] || (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)();
     try {
@@ -30480,7 +30479,7 @@ async function conclude(outcome, redaction, variables) {
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .notice */ .lm((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .headlineOf */ .gD)(outcome))), { title });
     else
         for (const text of (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_18__/* .atMostTen */ ._)((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .problemsOf */ .GW)(outcome)))
-            _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(text))), { title });
+            _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply(text)), { title });
     const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables;
     await writeSummary((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_6__/* .summaryOf */ .YG)(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${_version_js__WEBPACK_IMPORTED_MODULE_19__/* .VERSION */ .x}`, now: new Date() }));
     return status;
@@ -30490,8 +30489,7 @@ function titleOf(command, status) {
 }
 /** Reports the failure first; only then, and not when cancelled, more is asked for, which may take some seconds. */
 async function fail(command, error, redaction, askMore) {
-    const found = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureOf */ .g5)(error);
-    const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .redactedFailure */ .rb)({ ...found, ...(found.hint && { hint: (0,_as_inputs_js__WEBPACK_IMPORTED_MODULE_15__/* .asInputs */ .C)(found.hint) }) }, (text) => redaction.apply(text));
+    const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureOf */ .g5)(error), (text) => redaction.apply(text));
     _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_9__/* .failureText */ .kY)(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) });
     if (process.env['LIFEBOAT_DEBUG'] === '1' || _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .isDebug */ ._o())
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq((0,_report_inert_js__WEBPACK_IMPORTED_MODULE_17__/* .inertText */ .U)(redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error))));
@@ -30520,50 +30518,6 @@ async function writeSummary(markdown) {
         // The command has done its work, whether or not the summary can be written.
         _actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e(`the summary could not be written: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_7__/* .messageOf */ .bD)(error)}`);
     }
-}
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
-
-/***/ }),
-
-/***/ 84204:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   C: () => (/* binding */ asInputs)
-/* harmony export */ });
-/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(34086);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__]);
-_commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
-const inputs = new Map(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .actions */ .o1.map((action) => [action, new Set((0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(action).map(([name]) => name))]));
-const known = new Set([...inputs.values()].flatMap((names) => [...names]));
-const OPTION = / --(?<name>[a-z-]+)(?: (?:'(?<quoted>[^']*)'|(?<word>[^\s'-]\S*)))?/g;
-/**
- * The text of a hint for the log of a workflow: the commands of a terminal in it as the actions with their inputs, and the options as
- * inputs. The opposite of `asOptions` (src/cli/options.ts).
- */
-function asInputs(hint) {
-    return hint
-        .split(/(`[^`]*`)/)
-        .map((part) => (part.startsWith('`') ? commandAsAction(part) : optionsAsInputs(part)))
-        .join('');
-}
-function commandAsAction(quoted) {
-    const { action, options } = /^`lifeboat (?<action>[a-z]+)(?<options> --.*)`$/.exec(quoted)?.groups ?? {};
-    const names = inputs.get(action ?? '');
-    const given = [...(options ?? '').matchAll(OPTION)];
-    const isWhole = given.map(([text]) => text).join('') === options;
-    if (!names || !isWhole || !given.every(({ groups }) => names.has(groups['name'])))
-        return quoted;
-    const shown = given.map(({ groups }) => `\`${groups['name']}: ${groups['quoted'] ?? groups['word'] ?? 'true'}\``);
-    return `the action ${action} with ${shown.join(', ')}`;
-}
-function optionsAsInputs(text) {
-    const option = /(?<![\w-])--([a-z]+(?:-[a-z]+)*)/g;
-    return text.replaceAll(option, (found, name) => (known.has(name) ? `the input ${name}` : found));
 }
 
 __webpack_async_result__();
@@ -30648,6 +30602,45 @@ function kill(pid, signal) {
     }
 }
 
+
+/***/ }),
+
+/***/ 31838:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F: () => (/* binding */ inWorkflow)
+/* harmony export */ });
+/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(34086);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__]);
+_commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+const known = new Set(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command).map(([name]) => name)));
+/** Inputs and commands as they are written in a workflow. A command that is no action is for a terminal, and says so. */
+const inWorkflow = {
+    input(name, value) {
+        if (name === 'json')
+            return 'the output result';
+        if (!known.has(name))
+            return undefined;
+        return value === undefined ? `the input ${name}` : `\`${name}: ${value}\``;
+    },
+    command(words, given) {
+        if (!given.every(([name]) => known.has(name)))
+            return undefined;
+        if (_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .actions */ .o1.some((action) => action === words)) {
+            const list = given.map(([name, value]) => `\`${name}: ${value}\``);
+            return `the action ${words}${list.length > 0 ? ` with ${list.join(', ')}` : ''}`;
+        }
+        if (!_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.some((command) => words === command || words.startsWith(`${command} `)))
+            return undefined;
+        return `\`lifeboat ${words}${given.map(([name, value]) => ` --${name} ${value}`).join('')}\` at a terminal`;
+    },
+};
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -30754,8 +30747,9 @@ function joined(name, input, values) {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   a: () => (/* binding */ programHelp),
-/* harmony export */   b: () => (/* binding */ commandHelp)
+/* harmony export */   a8: () => (/* binding */ programHelp),
+/* harmony export */   bD: () => (/* binding */ commandHelp),
+/* harmony export */   iK: () => (/* binding */ commandsHelp)
 /* harmony export */ });
 /* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(34086);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
@@ -30771,11 +30765,7 @@ function programHelp() {
         '',
         'Usage: lifeboat <command> --<input> <value> …',
         '',
-        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatColumns */ .jB)([
-            ..._commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.map((command) => [command, (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .definitionOf */ .Fg)(command).purpose]),
-            ['key new', 'Make a new key.'],
-            ['key write', 'Print the write key of a key: it can back up, but not read backups.'],
-        ], '  '),
+        commandsHelp(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi),
         '',
         '  lifeboat <command> --help   the inputs of a command',
         '  lifeboat --version',
@@ -30783,6 +30773,10 @@ function programHelp() {
         ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', ''),
         ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.', ''),
     ].join('\n');
+}
+/** Commands with their purposes. */
+function commandsHelp(some) {
+    return (0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatColumns */ .jB)(some.map((command) => [command, (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .definitionOf */ .Fg)(command).purpose]), '  ');
 }
 /** `lifeboat <command> --help`. */
 function commandHelp(command) {
@@ -30835,123 +30829,41 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 49336:
+/***/ 45629:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   TE: () => (/* binding */ writeKey),
-/* harmony export */   W_: () => (/* binding */ newInputs),
-/* harmony export */   jg: () => (/* binding */ keyHelp),
-/* harmony export */   uM: () => (/* binding */ newKey),
-/* harmony export */   zl: () => (/* binding */ writeInputs)
-/* harmony export */ });
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
-/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(34086);
-/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(84836);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(62233);
-/* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(56121);
-/* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49949);
-/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(27583);
-/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(14695);
-/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(13512);
-/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(85265);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__]);
-([_commands_all_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
-
-
-
-
-
-
-
-
-
-const keyHelp = [
-    'lifeboat key new [--post-quantum true]',
-    '      Print a new key: an age identity, and in a comment its recipient. Anyone who has the identity can read every',
-    '      backup made with it; without it nobody can. --post-quantum needs age 1.3 or newer for recovery without Lifeboat.',
-    '',
-    'lifeboat key write [--encryption-key -] [--destination file:PATH]',
-    '      Print the write key of the key in LIFEBOAT_ENCRYPTION_KEY. A machine that holds only the write key can back up',
-    '      and deduplicate, and can read no backup. For a passphrase the store is needed: give its destination.',
-    '',
-    'lifeboat key list, key add, key remove',
-    '      The passphrases that open a store; each has a --help of its own.',
-].join('\n');
-const newInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs */ .tp)({ postQuantum: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .one */ .xH)('post-quantum', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Make an identity that a quantum computer cannot break.' }) });
-const writeInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_9__/* .commandInputs */ .tp)({ key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)(), destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .destination */ .j_ });
-/** A new identity in the form that age-keygen prints. */
-async function newKey(raw, report) {
-    const { postQuantum } = (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .parse */ .qg)('key new', newInputs, raw, {});
-    const { identity, recipient } = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .newIdentity */ .t$)({ postQuantum });
-    const output = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.fstatSync)(1);
-    if (output.isFile() && (output.mode & 0o077) !== 0) {
-        report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.');
-    }
-    report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.');
-    return `# created: ${new Date().toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`;
-}
-/** The write key of the key that is given. */
-async function writeKey(raw, environment) {
-    const { variables } = environment;
-    const { key } = (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .parse */ .qg)('key write', writeInputs, raw, variables);
-    const where = raw['destination'] || variables['LIFEBOAT_DESTINATION'];
-    if (where === undefined)
-        return (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__/* .writeKeyOf */ .k)(key, undefined);
-    const { destination, access } = (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)('list', { destination: where }, variables);
-    const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_8__/* .openStore */ .Ch)(destination, { ...access, set: undefined }, environment);
-    try {
-        return await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_7__/* .writeKeyOf */ .k)(key, store);
-    }
-    finally {
-        await store.close();
-    }
-}
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
-
-/***/ }),
-
-/***/ 26341:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   l: () => (/* binding */ asOptions)
+/* harmony export */   S: () => (/* binding */ atTerminal)
 /* harmony export */ });
 /* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(34086);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__]);
-_commands_all_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(96079);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__, _report_recipe_js__WEBPACK_IMPORTED_MODULE_1__]);
+([_commands_all_js__WEBPACK_IMPORTED_MODULE_0__, _report_recipe_js__WEBPACK_IMPORTED_MODULE_1__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
-const expected = new Map(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command)).map(([name, input]) => [name, input.expected]));
-const names = [...expected.keys()].toSorted((a, b) => b.length - a.length).join('|');
-/** `the input snapshot`; `only: data`, as in a workflow; `mode clean`; `no-owner`, for a name with a dash is no other word. */
-const inputNamed = new RegExp(`(?<![\\w./-])(?:(?:the )?input (?<named>${names})(?![\\w-])` +
-    `|(?:(?<name>${names}): |(?<word>mode|only) )(?<value>[a-z]+)(?![\\w-])` +
-    `|(?<dashed>${names})(?![\\w:=/-]))`, 'g');
-/**
- * The text of a hint with the inputs that it names as the options of a terminal: `--mode clean`, `--snapshot`; and with its commands as
- * `program` takes them.
- */
-function asOptions(hint, program) {
-    if (hint.startsWith('The inputs of '))
-        return hint;
-    return hint.replaceAll('`lifeboat ', `\`${program} `).replace(inputNamed, (found, ...rest) => {
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the groups are the last argument
-        const { named, name, word, value, dashed } = rest.at(-1);
-        if (named !== undefined)
-            return `--${named}`;
-        if (dashed !== undefined)
-            return dashed.includes('-') ? `--${dashed}` : found;
-        const option = (name ?? word);
-        // Elsewhere a colon is followed by the rest of a sentence.
-        if (!expected.get(option).split(/, | or /).includes(value))
-            return found;
-        return value === 'true' ? `--${option}` : `--${option} ${value}`;
-    });
+
+const inputs = new Map(_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.flatMap((command) => (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .inputsOf */ .Vc)(command)));
+/** Inputs and commands as they are typed at a terminal, where `program` is how this one was called. A secret is given in a variable. */
+function atTerminal(program) {
+    return {
+        input: (name, value) => option(name, value),
+        command(words, given) {
+            if (!_commands_all_js__WEBPACK_IMPORTED_MODULE_0__/* .commands */ .Pi.some((command) => words === command || words.startsWith(`${command} `)))
+                return undefined;
+            const options = given.map(([name, value]) => option(name, value));
+            return options.includes(undefined) ? undefined : `\`${[`${program} ${words}`, ...options].join(' ')}\``;
+        },
+    };
+}
+function option(name, value) {
+    if (name === 'json')
+        return '--json';
+    const input = inputs.get(name);
+    if (input === undefined)
+        return undefined;
+    if (input.secret && input.variable !== undefined)
+        return input.variable;
+    return value === undefined || (input.flag && value === 'true') ? `--${name}` : `--${name} ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_1__/* .shellWord */ .r7)(value)}`;
 }
 
 __webpack_async_result__();
@@ -30966,29 +30878,27 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   m: () => (/* binding */ runTerminal)
 /* harmony export */ });
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(48161);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(76760);
-/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(57975);
-/* harmony import */ var _commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8740);
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98276);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(48161);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(76760);
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(57975);
+/* harmony import */ var _commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8740);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98276);
 /* harmony import */ var _process_exit_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(84346);
-/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34086);
-/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2139);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_19__ = __nccwpck_require__(62233);
+/* harmony import */ var _commands_all_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(34086);
+/* harmony import */ var _inputs_secrets_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2139);
 /* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(19107);
-/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(94151);
+/* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(94151);
 /* harmony import */ var _report_inert_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(15897);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(58968);
-/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(10453);
-/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(18989);
+/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(58968);
+/* harmony import */ var _report_terminal_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(10453);
+/* harmony import */ var _process_lifecycle_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(18989);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(11106);
-/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(91063);
-/* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(18948);
-/* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(26341);
-/* harmony import */ var _key_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(49336);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_12__, _options_js__WEBPACK_IMPORTED_MODULE_13__, _key_js__WEBPACK_IMPORTED_MODULE_14__]);
-([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__, _commands_all_js__WEBPACK_IMPORTED_MODULE_5__, _help_js__WEBPACK_IMPORTED_MODULE_12__, _options_js__WEBPACK_IMPORTED_MODULE_13__, _key_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
+/* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(91063);
+/* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(18948);
+/* harmony import */ var _spelling_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(45629);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__, _commands_all_js__WEBPACK_IMPORTED_MODULE_6__, _help_js__WEBPACK_IMPORTED_MODULE_13__, _spelling_js__WEBPACK_IMPORTED_MODULE_14__]);
+([_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__, _commands_all_js__WEBPACK_IMPORTED_MODULE_6__, _help_js__WEBPACK_IMPORTED_MODULE_13__, _spelling_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -31010,19 +30920,18 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_com
 
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 async function runTerminal() {
-    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_8__/* .Redaction */ .ki();
-    const told = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_9__/* .terminalReport */ .R)(process.stderr, redaction);
-    const report = { ...told, warning: (message, hint) => told.warning(message, hint && (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(hint, programName())) };
+    const redaction = new _report_redaction_js__WEBPACK_IMPORTED_MODULE_9__/* .Redaction */ .ki({ spelling: (0,_spelling_js__WEBPACK_IMPORTED_MODULE_14__/* .atTerminal */ .S)(programName()) });
+    const report = (0,_report_terminal_js__WEBPACK_IMPORTED_MODULE_10__/* .terminalReport */ .R)(process.stderr, redaction);
     let status;
     try {
         status = await run(process.argv.slice(2), process.env, redaction, report);
     }
     catch (error) {
         report.end();
-        const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_7__/* .failureOf */ .g5)(error);
-        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_7__/* .failureText */ .kY)({ ...failure, ...(failure.hint && { hint: (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(failure.hint, programName()) }) })));
+        const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureOf */ .g5)(error);
+        print(process.stderr, redaction.apply((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_8__/* .failureText */ .kY)(failure)));
         if (process.env['LIFEBOAT_DEBUG'] === '1')
-            print(process.stderr, redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_2__.inspect)(error)));
+            print(process.stderr, redaction.apply((0,node_util__WEBPACK_IMPORTED_MODULE_3__.inspect)(error)));
         status = failure.status;
     }
     await written(process.stdout);
@@ -31032,7 +30941,7 @@ async function runTerminal() {
 async function run(args, variables, redaction, report) {
     const [word, ...rest] = args;
     if (word === undefined) {
-        print(process.stderr, (0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .programHelp */ .a)());
+        print(process.stderr, (0,_help_js__WEBPACK_IMPORTED_MODULE_13__/* .programHelp */ .a8)());
         return 2;
     }
     if (word === '--version')
@@ -31040,16 +30949,17 @@ async function run(args, variables, redaction, report) {
     if (word === 'help' && rest.length > 0)
         return run([...rest, '--help'], variables, redaction, report);
     if (['--help', '-h', 'help'].includes(word))
-        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .programHelp */ .a)());
-    const pair = _commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === `${word} ${rest[0]}`);
+        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_13__/* .programHelp */ .a8)());
+    const pair = _commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .commands */ .Pi.find((command) => command === `${word} ${rest[0]}`);
     if (pair !== undefined)
         return runNamed(pair, rest.slice(1), variables, redaction, report);
-    if (word === 'key')
-        return runKey(rest, variables, redaction, report);
-    const command = _commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi.find((command) => command === word);
+    const pairs = _commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .commands */ .Pi.filter((command) => command.startsWith(`${word} `));
+    if (pairs.length > 0)
+        return secondWord(word, pairs, rest[0]);
+    const command = _commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .commands */ .Pi.find((command) => command === word);
     if (command === undefined) {
-        const near = (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_17__/* .nearest */ .p)(word, [..._commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key', 'help']);
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${shown(word)}${near ? `; did you mean ${near}?` : ''}`, { hint: `The commands are ${[..._commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .commands */ .Pi, 'key new', 'key write'].join(', ')}; see lifeboat --help.`, status: 2 });
+        const near = (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_17__/* .nearest */ .p)(word, [..._commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .commands */ .Pi, 'key', 'help']);
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .LifeboatError */ .H3(`${shown(word)}${near ? `; did you mean ${near}?` : ''}`, { hint: `The commands are ${_commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .commands */ .Pi.join(', ')}; see lifeboat --help.`, status: 2 });
     }
     return runNamed(command, rest, variables, redaction, report);
 }
@@ -31058,46 +30968,47 @@ function shown(command) {
     return /^[a-z]{1,20}( [a-z-]{1,20})?$/.test(command) ? `Unknown command "${command}"` : 'Unknown command';
 }
 async function runNamed(command, args, variables, redaction, report) {
-    const rows = (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_5__/* .inputsOf */ .Vc)(command);
-    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_11__/* .readArguments */ .l)(command, rows, ['json', 'help'], args);
+    const rows = (0,_commands_all_js__WEBPACK_IMPORTED_MODULE_6__/* .inputsOf */ .Vc)(command);
+    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_12__/* .readArguments */ .l)(command, rows, ['json', 'help'], args);
     if (switches.has('help'))
-        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_12__/* .commandHelp */ .b)(command));
+        return say((0,_help_js__WEBPACK_IMPORTED_MODULE_13__/* .commandHelp */ .bD)(command));
     await takeSecrets(rows, raw, report);
-    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsGiven */ .R)(rows, raw, variables))
+    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_7__/* .secretsGiven */ .R)(rows, raw, variables))
         redaction.add(secret);
-    const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .runCommand */ .d1)(command, raw, environment));
+    const outcome = await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_11__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)() }, (environment) => (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .runCommand */ .d1)(command, raw, environment));
     report.end();
-    const clean = (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .redacted */ .pc)(outcome, redaction);
+    if ((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .givesSecret */ .tm)(outcome))
+        warnOfOpenFile(report);
+    const clean = (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .redacted */ .pc)(outcome, redaction);
     if (switches.has('json'))
         process.stdout.write(`${(0,_report_inert_js__WEBPACK_IMPORTED_MODULE_18__/* .inertJson */ .n)(clean.result)}\n`);
+    else if ((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .givesSecret */ .tm)(clean))
+        print(process.stdout, (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .textOf */ .b6)(clean, programName()));
     else
-        print(process.stdout, redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .textOf */ .b6)(clean, programName(), (hint) => (0,_options_js__WEBPACK_IMPORTED_MODULE_13__/* .asOptions */ .l)(hint, programName()))));
-    return (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_3__/* .statusOf */ .c2)(clean);
+        print(process.stdout, redaction.apply((0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .textOf */ .b6)(clean, programName())));
+    return (0,_commands_run_command_js__WEBPACK_IMPORTED_MODULE_4__/* .statusOf */ .c2)(clean);
 }
-async function runKey(args, variables, redaction, report) {
-    const [word, ...rest] = args;
-    if (word === '--help' || word === '-h')
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_14__/* .keyHelp */ .jg);
-    if (word !== 'new' && word !== 'write') {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(word === undefined ? 'key needs a second word' : shown(`key ${word}`), { hint: 'Supported: key new, key write, key list, key add, key remove. See lifeboat key --help.', status: 2 });
-    }
-    const rows = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_19__/* .rowsOf */ .RO)(word === 'new' ? _key_js__WEBPACK_IMPORTED_MODULE_14__/* .newInputs */ .W_ : _key_js__WEBPACK_IMPORTED_MODULE_14__/* .writeInputs */ .zl);
-    const { raw, switches } = (0,_arguments_js__WEBPACK_IMPORTED_MODULE_11__/* .readArguments */ .l)(`key ${word}`, rows, ['help'], rest);
-    if (switches.has('help'))
-        return say(_key_js__WEBPACK_IMPORTED_MODULE_14__/* .keyHelp */ .jg);
-    await takeSecrets(rows, raw, report);
-    for (const secret of (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsGiven */ .R)(rows, raw, variables))
-        redaction.add(secret);
-    return say(word === 'new' ? await (0,_key_js__WEBPACK_IMPORTED_MODULE_14__/* .newKey */ .uM)(raw, report) : await (0,_process_lifecycle_js__WEBPACK_IMPORTED_MODULE_10__/* .withEnvironment */ .E)({ variables, report, temporaryRoot: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)() }, (environment) => (0,_key_js__WEBPACK_IMPORTED_MODULE_14__/* .writeKey */ .TE)(raw, environment)));
+/** The answer to `lifeboat key`: the commands that begin with it. */
+function secondWord(word, pairs, second) {
+    if (second === '--help' || second === '-h')
+        return say(`Commands of lifeboat ${word}:\n\n${(0,_help_js__WEBPACK_IMPORTED_MODULE_13__/* .commandsHelp */ .iK)(pairs)}`);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .LifeboatError */ .H3(second === undefined ? `${word} needs a second word` : shown(`${word} ${second}`), { hint: `Supported: ${pairs.join(', ')}. See lifeboat ${word} --help.`, status: 2 });
+}
+/** Standard output may be a file that is more open than the key in it may be. */
+function warnOfOpenFile(report) {
+    const output = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.fstatSync)(1);
+    if (!output.isFile() || (output.mode & 0o077) === 0)
+        return;
+    report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.');
 }
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows, raw, report) {
     const fromInput = Object.keys(raw).filter((name) => raw[name] === '-');
     if (fromInput.length > 1) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .LifeboatError */ .H3(`${fromInput.join(' and ')} cannot both be read from standard input`, { hint: 'Use an environment variable for one of them.', status: 2 });
     }
     for (const [name, input] of rows) {
-        if (raw[name] === undefined || fromInput.includes(name) || (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_6__/* .secretsOf */ .F)(input, raw[name]).length === 0)
+        if (raw[name] === undefined || fromInput.includes(name) || (0,_inputs_secrets_js__WEBPACK_IMPORTED_MODULE_7__/* .secretsOf */ .F)(input, raw[name]).length === 0)
             continue;
         const instead = input.variable === undefined ? 'Give -' : `Set ${input.variable} instead, or give -`;
         report.warning(`${input.secret ? 'the value of' : 'a secret in'} --${name} is on the command line, where other users of this machine can see it`, `${instead} and pass it on standard input.`);
@@ -31112,16 +31023,17 @@ async function readStandardInput(name, report) {
     for await (const piece of process.stdin)
         pieces.push(Buffer.from(piece));
     const text = Buffer.concat(pieces).toString('utf8').replace(/\r?\n$/, '');
-    if (text === '')
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_4__/* .LifeboatError */ .H3(`${name} is - but standard input is empty`, { status: 2 });
+    if (text === '') {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_5__/* .LifeboatError */ .H3(`${name} is - but standard input is empty`, { hint: 'Pass the value on standard input.', status: 2 });
+    }
     return text;
 }
 /** How this program was called, so that the commands it suggests can be pasted. */
 function programName() {
     const script = process.argv[1] ?? 'lifeboat';
-    if (node_path__WEBPACK_IMPORTED_MODULE_1__.basename(script) === 'lifeboat')
+    if (node_path__WEBPACK_IMPORTED_MODULE_2__.basename(script) === 'lifeboat')
         return 'lifeboat';
-    const relative = node_path__WEBPACK_IMPORTED_MODULE_1__.relative(process.cwd(), script);
+    const relative = node_path__WEBPACK_IMPORTED_MODULE_2__.relative(process.cwd(), script);
     return `node ${relative.startsWith('..') ? script : relative}`;
 }
 function say(text) {
@@ -31156,7 +31068,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   o1: () => (/* binding */ actions)
 /* harmony export */ });
 /* unused harmony export outputsOf */
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49949);
 /* harmony import */ var _backup_command_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(32077);
 /* harmony import */ var _check_command_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(47);
@@ -31165,15 +31077,21 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(656);
 /* harmony import */ var _forget_command_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(41330);
 /* harmony import */ var _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(48250);
-/* harmony import */ var _label_command_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(53417);
-/* harmony import */ var _list_command_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(51699);
-/* harmony import */ var _prune_command_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(20659);
-/* harmony import */ var _restore_command_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(31017);
-/* harmony import */ var _show_command_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(63534);
-/* harmony import */ var _stats_command_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(27044);
-/* harmony import */ var _verify_command_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(92842);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_backup_command_js__WEBPACK_IMPORTED_MODULE_1__, _check_command_js__WEBPACK_IMPORTED_MODULE_2__, _copy_command_js__WEBPACK_IMPORTED_MODULE_3__, _diff_command_js__WEBPACK_IMPORTED_MODULE_4__, _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__, _forget_command_js__WEBPACK_IMPORTED_MODULE_6__, _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__, _label_command_js__WEBPACK_IMPORTED_MODULE_8__, _list_command_js__WEBPACK_IMPORTED_MODULE_9__, _prune_command_js__WEBPACK_IMPORTED_MODULE_10__, _restore_command_js__WEBPACK_IMPORTED_MODULE_11__, _show_command_js__WEBPACK_IMPORTED_MODULE_12__, _stats_command_js__WEBPACK_IMPORTED_MODULE_13__, _verify_command_js__WEBPACK_IMPORTED_MODULE_14__]);
-([_backup_command_js__WEBPACK_IMPORTED_MODULE_1__, _check_command_js__WEBPACK_IMPORTED_MODULE_2__, _copy_command_js__WEBPACK_IMPORTED_MODULE_3__, _diff_command_js__WEBPACK_IMPORTED_MODULE_4__, _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__, _forget_command_js__WEBPACK_IMPORTED_MODULE_6__, _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__, _label_command_js__WEBPACK_IMPORTED_MODULE_8__, _list_command_js__WEBPACK_IMPORTED_MODULE_9__, _prune_command_js__WEBPACK_IMPORTED_MODULE_10__, _restore_command_js__WEBPACK_IMPORTED_MODULE_11__, _show_command_js__WEBPACK_IMPORTED_MODULE_12__, _stats_command_js__WEBPACK_IMPORTED_MODULE_13__, _verify_command_js__WEBPACK_IMPORTED_MODULE_14__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _keys_command_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(77315);
+/* harmony import */ var _label_command_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(53417);
+/* harmony import */ var _list_command_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(51699);
+/* harmony import */ var _plan_command_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(45916);
+/* harmony import */ var _prune_command_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(20659);
+/* harmony import */ var _restore_command_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(31017);
+/* harmony import */ var _show_command_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(63534);
+/* harmony import */ var _stats_command_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(27044);
+/* harmony import */ var _verdict_command_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(94346);
+/* harmony import */ var _verify_command_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(92842);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_backup_command_js__WEBPACK_IMPORTED_MODULE_1__, _check_command_js__WEBPACK_IMPORTED_MODULE_2__, _copy_command_js__WEBPACK_IMPORTED_MODULE_3__, _diff_command_js__WEBPACK_IMPORTED_MODULE_4__, _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__, _forget_command_js__WEBPACK_IMPORTED_MODULE_6__, _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__, _keys_command_js__WEBPACK_IMPORTED_MODULE_8__, _label_command_js__WEBPACK_IMPORTED_MODULE_9__, _list_command_js__WEBPACK_IMPORTED_MODULE_10__, _plan_command_js__WEBPACK_IMPORTED_MODULE_11__, _prune_command_js__WEBPACK_IMPORTED_MODULE_12__, _restore_command_js__WEBPACK_IMPORTED_MODULE_13__, _show_command_js__WEBPACK_IMPORTED_MODULE_14__, _stats_command_js__WEBPACK_IMPORTED_MODULE_15__, _verdict_command_js__WEBPACK_IMPORTED_MODULE_16__, _verify_command_js__WEBPACK_IMPORTED_MODULE_17__]);
+([_backup_command_js__WEBPACK_IMPORTED_MODULE_1__, _check_command_js__WEBPACK_IMPORTED_MODULE_2__, _copy_command_js__WEBPACK_IMPORTED_MODULE_3__, _diff_command_js__WEBPACK_IMPORTED_MODULE_4__, _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__, _forget_command_js__WEBPACK_IMPORTED_MODULE_6__, _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__, _keys_command_js__WEBPACK_IMPORTED_MODULE_8__, _label_command_js__WEBPACK_IMPORTED_MODULE_9__, _list_command_js__WEBPACK_IMPORTED_MODULE_10__, _plan_command_js__WEBPACK_IMPORTED_MODULE_11__, _prune_command_js__WEBPACK_IMPORTED_MODULE_12__, _restore_command_js__WEBPACK_IMPORTED_MODULE_13__, _show_command_js__WEBPACK_IMPORTED_MODULE_14__, _stats_command_js__WEBPACK_IMPORTED_MODULE_15__, _verdict_command_js__WEBPACK_IMPORTED_MODULE_16__, _verify_command_js__WEBPACK_IMPORTED_MODULE_17__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
 
 
 
@@ -31193,20 +31111,24 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_bac
 /** Every command, in the order in which people are shown them. */
 const all = [
     _backup_command_js__WEBPACK_IMPORTED_MODULE_1__/* .backup */ .R,
-    _restore_command_js__WEBPACK_IMPORTED_MODULE_11__/* .restore */ .P,
-    _verify_command_js__WEBPACK_IMPORTED_MODULE_14__/* .verify */ .M,
+    _restore_command_js__WEBPACK_IMPORTED_MODULE_13__/* .restore */ .P,
+    _verify_command_js__WEBPACK_IMPORTED_MODULE_17__/* .verify */ .M,
     _check_command_js__WEBPACK_IMPORTED_MODULE_2__/* .check */ .z,
-    _list_command_js__WEBPACK_IMPORTED_MODULE_9__/* .list */ .p,
+    _list_command_js__WEBPACK_IMPORTED_MODULE_10__/* .list */ .p,
     _doctor_command_js__WEBPACK_IMPORTED_MODULE_5__/* .doctor */ .A,
     _copy_command_js__WEBPACK_IMPORTED_MODULE_3__/* .copy */ .C,
-    _prune_command_js__WEBPACK_IMPORTED_MODULE_10__/* .prune */ .R,
-    _show_command_js__WEBPACK_IMPORTED_MODULE_12__/* .show */ .W,
+    _prune_command_js__WEBPACK_IMPORTED_MODULE_12__/* .prune */ .R,
+    _plan_command_js__WEBPACK_IMPORTED_MODULE_11__/* .plan */ .e,
+    _verdict_command_js__WEBPACK_IMPORTED_MODULE_16__/* .verdict */ .W,
+    _show_command_js__WEBPACK_IMPORTED_MODULE_14__/* .show */ .W,
     _diff_command_js__WEBPACK_IMPORTED_MODULE_4__/* .diff */ .U,
-    _label_command_js__WEBPACK_IMPORTED_MODULE_8__/* .pin */ .y_,
-    _label_command_js__WEBPACK_IMPORTED_MODULE_8__/* .unpin */ .l0,
-    _label_command_js__WEBPACK_IMPORTED_MODULE_8__/* .tag */ .Tc,
+    _label_command_js__WEBPACK_IMPORTED_MODULE_9__/* .pin */ .y_,
+    _label_command_js__WEBPACK_IMPORTED_MODULE_9__/* .unpin */ .l0,
+    _label_command_js__WEBPACK_IMPORTED_MODULE_9__/* .tag */ .Tc,
     _forget_command_js__WEBPACK_IMPORTED_MODULE_6__/* .forget */ .y,
-    _stats_command_js__WEBPACK_IMPORTED_MODULE_13__/* .stats */ .M,
+    _stats_command_js__WEBPACK_IMPORTED_MODULE_15__/* .stats */ .M,
+    _keys_command_js__WEBPACK_IMPORTED_MODULE_8__/* .keyNew */ .w,
+    _keys_command_js__WEBPACK_IMPORTED_MODULE_8__/* .keyWrite */ .T,
     _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__/* .keyList */ .as,
     _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__/* .keyAdd */ .F5,
     _key_files_command_js__WEBPACK_IMPORTED_MODULE_7__/* .keyRemove */ .Id,
@@ -31219,7 +31141,7 @@ function definitionOf(command) {
 }
 /** The inputs of a command with their dashed names, in the order in which they are shown. */
 function inputsOf(command) {
-    return (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_15__/* .rowsOf */ .RO)(definitionOf(command).inputs);
+    return (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .rowsOf */ .RO)(definitionOf(command).inputs);
 }
 /** Checks the raw inputs of a command: status 2 if one of them is invalid. */
 function parseInputs(command, raw, variables) {
@@ -31279,8 +31201,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(65506);
 /* harmony import */ var _store_sources_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(35166);
 /* harmony import */ var _warnings_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(89443);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_12__, _sources_js__WEBPACK_IMPORTED_MODULE_16__]);
-([_destinations_js__WEBPACK_IMPORTED_MODULE_12__, _sources_js__WEBPACK_IMPORTED_MODULE_16__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_destinations_js__WEBPACK_IMPORTED_MODULE_12__]);
+_destinations_js__WEBPACK_IMPORTED_MODULE_12__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -31428,16 +31350,20 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   R: () => (/* binding */ backup)
 /* harmony export */ });
-/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47084);
+/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(47084);
 /* harmony import */ var _backup_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2604);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2967);
 /* harmony import */ var _newest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(26128);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(81632);
-/* harmony import */ var _prune_result_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(70273);
-/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(71007);
-/* harmony import */ var _summary_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(77696);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _summary_js__WEBPACK_IMPORTED_MODULE_5__]);
-([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _summary_js__WEBPACK_IMPORTED_MODULE_5__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _prune_result_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(70273);
+/* harmony import */ var _sets_report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(89170);
+/* harmony import */ var _sets_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(26855);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(71007);
+/* harmony import */ var _summary_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(77696);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _sets_report_js__WEBPACK_IMPORTED_MODULE_4__, _sets_js__WEBPACK_IMPORTED_MODULE_5__, _summary_js__WEBPACK_IMPORTED_MODULE_7__]);
+([_backup_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_js__WEBPACK_IMPORTED_MODULE_1__, _newest_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__, _sets_report_js__WEBPACK_IMPORTED_MODULE_4__, _sets_js__WEBPACK_IMPORTED_MODULE_5__, _summary_js__WEBPACK_IMPORTED_MODULE_7__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
 
 
 
@@ -31449,11 +31375,64 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_bac
 const backup = {
     name: 'backup',
     purpose: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
-    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .Q,
-    run: _backup_js__WEBPACK_IMPORTED_MODULE_0__/* .backup */ .R,
-    status: (result) => (succeeded(result) ? 0 : 1),
-    problems: (result) => [...((0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result) ? [(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrinkProblem */ .bE)(result)] : []), ...failures(result)],
-    redact: (result, apply) => ({
+    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inputs */ .QL,
+    run: (inputs, environment) => (0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .hasOwnSets */ .aW)(inputs) ? (0,_sets_js__WEBPACK_IMPORTED_MODULE_5__/* .backupSets */ .o)(inputs, environment) : (0,_backup_js__WEBPACK_IMPORTED_MODULE_0__/* .backup */ .R)(inputs, environment),
+    status: (result) => (problemsOf(result).length === 0 ? 0 : 1),
+    problems: problemsOf,
+    redact: (result, apply) => ('sets' in result ? redactedSets(result, apply) : redacted(result, apply)),
+    headline: (result) => ('sets' in result ? (0,_sets_report_js__WEBPACK_IMPORTED_MODULE_4__/* .setsHeadline */ .k5)(result) : (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupHeadline */ .l$)(result)),
+    text: (result, context) => ('sets' in result ? (0,_sets_report_js__WEBPACK_IMPORTED_MODULE_4__/* .setsText */ .xn)(result, context) : (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupText */ .Af)(result, context)),
+    summary: (result, context) => ('sets' in result ? (0,_sets_report_js__WEBPACK_IMPORTED_MODULE_4__/* .setsSummary */ .yO)(result) : (0,_summary_js__WEBPACK_IMPORTED_MODULE_7__/* .backupSummary */ .f)(result, context)),
+    outputs: {
+        outcome: {
+            help: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, or something shrank.',
+            value: (result) => (problemsOf(result).length === 0 ? 'done' : 'failed'),
+        },
+        'snapshot-id': {
+            help: 'The id of the new snapshot; with part or databases, those of all sets, one per line.',
+            value: (result) => snapshotsOf(result).map(({ snapshot }) => snapshot).join('\n'),
+        },
+        size: { help: 'Bytes read from the databases.', value: ({ size }) => `${size}` },
+        added: { help: 'Bytes added to the store.', value: ({ added }) => `${added}` },
+        duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
+        verified: {
+            help: 'The level at which the snapshot was read back: none, list or read. Of several, the lowest.',
+            value: (result) => snapshotsOf(result).map(({ verified }) => verified).toSorted((a, b) => rank(a) - rank(b))[0] ?? 'none',
+        },
+        shrunk: {
+            help: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
+            value: (result) => `${snapshotsOf(result).reduce((sum, { shrunk }) => sum + shrunk.length, 0)}`,
+        },
+        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_8__/* .asJson */ .v)('Everything about the backup, as JSON.'),
+    },
+    afterFailure: async (inputs, started, environment) => ((0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .hasOwnSets */ .aW)(inputs) ? '' : (0,_newest_js__WEBPACK_IMPORTED_MODULE_2__/* .fallback */ .Np)(inputs, started, environment)),
+};
+/** The snapshot, or those of all sets. */
+function snapshotsOf(result) {
+    return 'sets' in result ? result.sets.flatMap(({ backup }) => backup ?? []) : [result];
+}
+/** From the lowest. */
+const LEVELS = ['none', 'list', 'read', 'drill'];
+function rank(level) {
+    return LEVELS.indexOf(level);
+}
+function problemsOf(result) {
+    if ('sets' in result)
+        return (0,_sets_report_js__WEBPACK_IMPORTED_MODULE_4__/* .setsProblems */ .OA)(result);
+    return [...((0,_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .failsByShrinking */ ._Z)(result) ? [(0,_shrink_js__WEBPACK_IMPORTED_MODULE_6__/* .shrinkProblem */ .bE)(result)] : []), ...(result.complete ? [] : failures(result))];
+}
+function redactedSets(result, apply) {
+    return {
+        ...result,
+        sets: result.sets.map((one) => ({
+            ...one,
+            ...(one.problem !== undefined && { problem: apply([one.problem])[0] }),
+            ...(one.backup && { backup: redacted(one.backup, apply) }),
+        })),
+    };
+}
+function redacted(result, apply) {
+    return {
         ...result,
         sources: result.sources.map((one) => ({ ...one, ...(one.warnings && { warnings: apply(one.warnings) }) })),
         destinations: result.destinations.map((one) => ({
@@ -31461,33 +31440,10 @@ const backup = {
             ...(one.problem !== undefined && { problem: apply([one.problem])[0] }),
             ...(one.prune && { prune: redactedPrune(one.prune, apply) }),
         })),
-    }),
-    headline: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupHeadline */ .l$,
-    text: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .backupText */ .Af,
-    summary: _summary_js__WEBPACK_IMPORTED_MODULE_5__/* .backupSummary */ .f,
-    outputs: {
-        outcome: {
-            help: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, or something shrank.',
-            value: (result) => (succeeded(result) ? 'done' : 'failed'),
-        },
-        'snapshot-id': { help: 'The id of the new snapshot.', value: ({ snapshot }) => snapshot },
-        size: { help: 'Bytes read from the databases.', value: ({ size }) => `${size}` },
-        added: { help: 'Bytes added to the store.', value: ({ added }) => `${added}` },
-        duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
-        verified: { help: 'The level at which the snapshot was read back: none, list or read.', value: ({ verified }) => verified },
-        shrunk: {
-            help: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
-            value: ({ shrunk }) => `${shrunk.length}`,
-        },
-        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_6__/* .asJson */ .v)('Everything about the backup, as JSON.'),
-    },
-    afterFailure: _newest_js__WEBPACK_IMPORTED_MODULE_2__/* .fallback */ .Np,
-};
-function redactedPrune(prune, apply) {
-    return 'skipped' in prune ? { skipped: apply([prune.skipped])[0] } : (0,_prune_result_js__WEBPACK_IMPORTED_MODULE_7__/* .redactedObstacles */ .z)(prune, apply);
+    };
 }
-function succeeded(result) {
-    return result.complete && !(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(result);
+function redactedPrune(prune, apply) {
+    return 'skipped' in prune ? { skipped: apply([prune.skipped])[0] } : (0,_prune_result_js__WEBPACK_IMPORTED_MODULE_9__/* .redactedObstacles */ .z)(prune, apply);
 }
 function failures({ destinations }) {
     return destinations.flatMap(({ name, problem }) => (problem === undefined ? [] : [`The backup is not in ${name}: ${problem}`]));
@@ -31673,8 +31629,9 @@ class Destinations {
     async #tellOfMissing(store, keys) {
         const { report } = this.#environment;
         const missing = await (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingSnapshots */ .I3)(store, keys, this.#inputs.set, (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(report));
-        if (missing.length > 0)
-            report.warning((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingHint */ .Cz)('prune the set once with --force'));
+        if (missing.length === 0)
+            return;
+        report.warning((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), (0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingHint */ .Cz)('run ‹lifeboat prune› on the set once with ‹force: true›'));
     }
     #giveUp(one, error) {
         one.failure = error;
@@ -31695,24 +31652,31 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ inputs)
+/* harmony export */   QL: () => (/* binding */ inputs),
+/* harmony export */   aW: () => (/* binding */ hasOwnSets),
+/* harmony export */   on: () => (/* binding */ volumes)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21725);
-/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(84836);
-/* harmony import */ var _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(87492);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(62233);
-/* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(56121);
-/* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49949);
-/* harmony import */ var _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(43865);
-/* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(52354);
-/* harmony import */ var _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(70772);
-/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(27583);
-/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(48553);
-/* harmony import */ var _repository_levels_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(68328);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(72385);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__]);
-([_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_9__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(82821);
+/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21725);
+/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(84836);
+/* harmony import */ var _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92905);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_18__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(56121);
+/* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(49949);
+/* harmony import */ var _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(98211);
+/* harmony import */ var _inputs_plan_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(7295);
+/* harmony import */ var _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(43865);
+/* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(52354);
+/* harmony import */ var _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(70772);
+/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(27583);
+/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(48553);
+/* harmony import */ var _repository_levels_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(68328);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_15__ = __nccwpck_require__(21629);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_16__ = __nccwpck_require__(5821);
+/* harmony import */ var _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_17__ = __nccwpck_require__(22745);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_9__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_11__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_12__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_17__]);
+([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_8__, _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_9__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_11__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_12__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_17__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
 
 
 
@@ -31727,13 +31691,18 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inp
 
 
 
-const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
+
+
+
+
+
+const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .group */ .Os)({
     volumes: {
-        help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__/* .locationPatterns */ .Vq)('volume')}.`,
-        expected: `one name=PLACE per line, where PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_12__/* .locationExpected */ .ul)('volume')}`,
+        help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_16__/* .locationPatterns */ .Vq)('volume')}.`,
+        expected: `one name=PLACE per line, where PLACE is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_16__/* .locationExpected */ .ul)('volume')}`,
         example: 'uploads=/srv/app/uploads',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .volumes */ .on,
-        secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__/* .volumeSecrets */ .cd,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .volumes */ .on,
+        secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_13__/* .volumeSecrets */ .cd,
         default: '',
         list: true,
     },
@@ -31742,7 +31711,7 @@ const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .O
             'for one volume.',
         expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
         example: '*.jpg',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .lines */ .Mn,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .lines */ .Mn,
         default: '',
         list: true,
     },
@@ -31751,25 +31720,18 @@ const volumes = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .O
             'for one volume. A file .lifeboatignore at the top of a volume adds patterns.',
         expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
         example: 'uploads=cache/',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .lines */ .Mn,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .lines */ .Mn,
         default: '',
         list: true,
     },
-    'on-unreadable': {
-        help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
-        expected: 'fail or warn',
-        example: 'warn',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('fail', 'warn'),
-        default: 'fail',
-    },
-}, (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude, onUnreadable: values['on-unreadable'] }));
-const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
+}, (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude }));
+const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .group */ .Os)({
     'stop-containers': {
         help: 'Docker containers that are stopped while the backup reads, and started again in every case: names, or label=NAME or ' +
             'label=NAME=VALUE, separated by commas or line ends.',
         expected: 'names of containers or label=NAME[=VALUE], separated by commas or line ends',
         example: 'app, label=backup=stop',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .containers */ .l8,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .containers */ .l8,
         default: '',
         list: true,
     },
@@ -31777,21 +31739,21 @@ const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)
         help: 'How stop-containers are stopped: stop ends their programs, pause suspends them.',
         expected: 'stop or pause',
         example: 'pause',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('stop', 'pause'),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .oneOf */ .yL('stop', 'pause'),
         default: 'stop',
     },
     'pre-command': {
         help: 'A shell command that runs before anything is read. If it fails, the backup fails.',
         expected: 'a command for sh',
         example: 'app maintenance on',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .text */ .Qq,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .text */ .Qq,
         default: '',
     },
     'post-command': {
         help: 'A shell command that runs when everything has been read, and also when the backup fails, is cancelled or killed.',
         expected: 'a command for sh',
         example: 'app maintenance off',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .text */ .Qq,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .text */ .Qq,
         default: '',
     },
 }, (values) => ({
@@ -31800,142 +31762,159 @@ const hooks = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)
     before: values['pre-command'],
     after: values['post-command'],
 }));
-const dump = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
-    'pg-dump-args': {
-        help: 'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
-            'that leave something out mark the snapshot as partial.',
-        expected: 'arguments as on a command line',
-        example: '--exclude-table-data=public.sessions',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .text */ .Qq,
-        default: '',
-    },
-    'lock-timeout': {
-        help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
-        expected: 'a number and a unit (s, m or h), from 1s to 24h',
-        example: '5m',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .duration */ .p0,
-        default: '5m',
-    },
-    'allow-pooler': {
-        ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt,
-        help: 'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
-            'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
-    },
-}, (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }));
-const sealing = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)({
+const sealing = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .group */ .Os)({
     'compression-level': {
         help: 'The level of zstd, from 1 (fast) to 19 (small).',
         expected: 'a whole number from 1 to 19',
         example: '3',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .wholeNumber */ .rD(1, 19),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .wholeNumber */ .rD(1, 19),
         default: '3',
     },
     jobs: {
-        ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .jobs */ .LR,
+        ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_3__/* .jobs */ .LR,
         help: 'How many threads compress and encrypt, in addition to the thread that reads. One is enough for level 3.',
         default: '1',
     },
 }, (values) => ({ level: values['compression-level'], jobs: values.jobs }));
-const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .commandInputs */ .tp)({
-    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databases */ .LL)('The databases to back up: postgres:// URLs with any libpq parameter, one per line, each optionally preceded by name=.'),
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .commandInputs */ .tp)({
+    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databases */ .LL)('The databases to back up'),
+    choice: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('databases', {
+        ..._inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .databaseChoiceInput */ .vv,
+        help: 'For URLs of servers without a database: which of their databases to back up, each into a set of its own, as in the action plan. ' +
+            'Volumes get sets of their own too.',
+    }),
+    part: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('part', {
+        help: 'In a job of a plan: its item of the matrix, ${{ toJSON(matrix) }}. The databases and volumes that it names are backed up, each ' +
+            'into a set of its own; database-url and volumes say where they are, as in the action plan.',
+        expected: 'an item of the matrix of a plan, as JSON',
+        example: '{"plan":"20261120T020000Z-5f3a9c1e","databases":["app","crm"],"volumes":[]}',
+        schema: _inputs_plan_js__WEBPACK_IMPORTED_MODULE_8__/* .part */ .y_,
+    }),
     volumes,
+    files: _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__/* .fileBackup */ .H7,
+    docker: _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__/* .docker */ .T3,
     hooks,
-    dockerImage: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('docker-image', _inputs_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .dockerImageInput */ .s),
-    rescan: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('rescan', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .flag */ .Jt, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' }),
-    key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_4__/* .requiredKey */ .p1)(),
-    destinations: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('destination', {
-        ..._inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ,
-        help: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ.help} Several, one per line: each gets the whole backup.`,
-        expected: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .destinationInput */ .fJ.expected}; one per line`,
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .destinations */ .uC,
+    key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_5__/* .requiredKey */ .p1)(),
+    destinations: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('destination', {
+        ..._inputs_store_js__WEBPACK_IMPORTED_MODULE_12__/* .destinationInput */ .fJ,
+        help: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_12__/* .destinationInput */ .fJ.help} Several, one per line: each gets the whole backup.`,
+        expected: `${_inputs_store_js__WEBPACK_IMPORTED_MODULE_12__/* .destinationInput */ .fJ.expected}; one per line`,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .destinations */ .uC,
         list: true,
     }),
-    destinationsRequired: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('destinations-required', {
+    destinationsRequired: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('destinations-required', {
         help: 'With several destinations: all fails the step if one of them could not be reached or written, although the others have ' +
             'the backup; one only warns then.',
         expected: 'all or one',
         example: 'one',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('all', 'one'),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .oneOf */ .yL('all', 'one'),
         default: 'all',
     }),
-    set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .set */ .hZ,
-    recipients: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('recipients', {
+    set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .set */ .hZ,
+    recipients: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('recipients', {
         help: 'More age recipients that every object is encrypted to, so that a lost key is not a lost backup. Give them in every ' +
             'backup: a recipient that is left out cannot open it, which causes a warning.',
         expected: 'age recipients (age1…), separated by commas or line ends',
         example: 'age1…, as `lifeboat key new` prints it',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .recipients */ .Lf,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .recipients */ .Lf,
         default: '',
         list: true,
     }),
-    tags: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('tags', {
-        ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .tagsInput */ .qI,
+    tags: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('tags', {
+        ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_11__/* .tagsInput */ .qI,
         help: 'Words kept with the snapshot, separated by commas or line ends. They are stored unencrypted.',
     }),
-    description: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('description', {
+    description: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('description', {
         help: 'A sentence kept with the snapshot, encrypted.',
         expected: 'at most 1000 characters',
         example: 'before the migration to 2.0',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .description */ .h_,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .description */ .h_,
         default: '',
     }),
-    verify: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('verify', {
+    verify: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('verify', {
         help: 'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), or none.',
         expected: 'none, list or read',
         example: 'list',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('none', ..._repository_levels_js__WEBPACK_IMPORTED_MODULE_11__/* .VERIFIABLE */ .M1),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .oneOf */ .yL('none', ..._repository_levels_js__WEBPACK_IMPORTED_MODULE_14__/* .VERIFIABLE */ .M1),
         default: 'list',
     }),
-    checkReused: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('check-reused', {
+    checkReused: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('check-reused', {
         help: 'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 ' +
             'chunks. Damaged chunks are stored again and reported. Default: 2%, and at most 64 MiB. With 0%, or with a write key, ' +
             'which cannot read, only presence and size are checked.',
         expected: 'a percentage from 0% to 100%',
         example: '10%',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .percentage */ .X1,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .percentage */ .X1,
     }),
-    onShrink: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('on-shrink', {
+    onShrink: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('on-shrink', {
         help: 'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the ' +
             'newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. ' +
             'Only sources with at least 1,000 rows (as the server estimates them), 10 files or 1 MB are compared; removed partitions ' +
             'do not count. A write key compares only the size of the whole.',
         expected: 'warn or fail',
         example: 'fail',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_7__/* .oneOf */ .yL('warn', 'fail'),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_10__/* .oneOf */ .yL('warn', 'fail'),
         default: 'warn',
     }),
-    retention: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_13__/* .one */ .xH)('retention', {
-        ..._inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__/* .retentionInput */ .nm,
+    retention: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_18__/* .one */ .xH)('retention', {
+        ..._inputs_pruning_js__WEBPACK_IMPORTED_MODULE_9__/* .retentionInput */ .nm,
         help: 'Which snapshots of the set to keep. After a verified backup the others are deleted, and later the data that only they ' +
             'needed. For artifacts it is also how long a backup stays whole: at most two thirds of the days that the repository ' +
             'keeps artifacts, by default one third.',
         default: 'none',
     }),
-    pruning: _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_6__/* .pruning */ .cv,
-    dump,
+    pruning: _inputs_pruning_js__WEBPACK_IMPORTED_MODULE_9__/* .pruning */ .cv,
+    dump: _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_7__/* .dump */ .B,
     sealing,
-    clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .clientInstall */ .Pj,
-    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .access */ .T_)(),
-    timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .retentionTimeZone */ .g2,
+    clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .clientInstall */ .Pj,
+    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_12__/* .access */ .T_)(),
+    timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__/* .retentionTimeZone */ .g2,
 }, (slices, variables) => {
     const { databases, volumes, destinations, access } = slices;
-    requireSources([...databases.urls, ...volumes.list]);
+    if (hasOwnSets(slices))
+        requireOwnSets(slices);
+    else
+        requireSources([...databases.list, ...volumes.list]);
     for (const name of ['include', 'exclude']) {
-        (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_10__/* .requireVolumesOf */ .Gb)(volumes[name], volumes.list, (message, hint) => new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${message}`, { hint, status: 2 }));
+        (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_13__/* .requireVolumesOf */ .Gb)(volumes[name], volumes.list, (message, hint) => new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${message}`, { hint, status: 2 }));
     }
-    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .requireDatabase */ .lq)(databases.tunnel, databases.urls.length > 0);
+    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .requireDatabase */ .lq)(databases.tunnel, databases.list.length > 0);
     for (const destination of destinations)
-        (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_9__/* .requireStore */ .Lh)({ destination, access }, variables);
+        (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_12__/* .requireStore */ .Lh)({ destination, access }, variables);
 });
+/** Whether each database and volume is backed up into a set of its own. */
+function hasOwnSets({ choice, part }) {
+    return choice !== undefined || part !== undefined;
+}
+/** Throws if the inputs do not go with sets of their own. */
+function requireOwnSets({ databases, choice, part, volumes, set, tags }) {
+    if (choice && part)
+        throw wrong('databases and part are both given', 'Leave out ‹databases›: part names those of the job.');
+    if (set !== 'default') {
+        throw wrong(`set: ${set} is given, but with ${part ? 'part' : 'databases'} each database has a set of its own`, 'Leave out ‹set›.');
+    }
+    if (tags.length + (part ? 1 : 0) > _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_15__/* .MOST_TAGS */ ._h)
+        throw wrong('tags: there is no room for the tag of the plan', 'Leave out one of ‹tags›.');
+    (0,_plan_server_databases_js__WEBPACK_IMPORTED_MODULE_17__/* .requireServers */ .Q3)(databases.list, choice ?? (0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .choiceOf */ .FH)(part?.databases ?? []));
+    const unknown = part?.volumes.find((name) => !volumes.list.some((one) => one.name === name));
+    if (unknown !== undefined)
+        throw wrong(`part: there is no volume ${unknown}`, 'Give the same volumes here as to the action plan.');
+    if (databases.list.length > 0 || (part ? part.databases.length === 0 : volumes.list.length > 0))
+        return;
+    throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_6__/* .missingInput */ .fV)('database-url', _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databaseInput */ .yA);
+}
 /** Something to back up, each under a name of its own. */
 function requireSources(sources) {
     const names = sources.map(({ name }) => name);
     if (names.length === 0)
-        throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_5__/* .missingInput */ .fV)('database-url', { ..._inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databaseInput */ .yA, expected: `${_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databasesExpected */ .Jg}; or volumes` });
+        throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_6__/* .missingInput */ .fV)('database-url', { ..._inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databaseInput */ .yA, expected: `${_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databasesExpected */ .Jg}; or volumes` });
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice === undefined)
         return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`a database and a volume are both named ${JSON.stringify(twice)}`, { hint: 'Put a different name= before one of them.', status: 2 });
+}
+function wrong(message, hint) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(message, { hint, status: 2 });
 }
 
 __webpack_async_result__();
@@ -32227,8 +32206,8 @@ var limits = __nccwpck_require__(98171);
 var repository_snapshot = __nccwpck_require__(21629);
 // EXTERNAL MODULE: ./compiled/repository/statistics.js
 var statistics = __nccwpck_require__(28764);
-// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 91 modules
-var known_kinds = __nccwpck_require__(72385);
+// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 93 modules
+var known_kinds = __nccwpck_require__(5821);
 // EXTERNAL MODULE: ./compiled/sources/loss.js
 var loss = __nccwpck_require__(58368);
 ;// CONCATENATED MODULE: ./compiled/sources/shrink.js
@@ -32414,7 +32393,7 @@ class ReusedCheck {
             checked.bytes += bytes;
             for (const error of check.damage) {
                 this.#note(check.store, error);
-                report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`, '`lifeboat list` shows which; `lifeboat verify --level read` looks for more.');
+                report.warning(`${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`, '‹lifeboat list› shows which; ‹lifeboat verify; level: read› looks for more.');
             }
             if (check.obstacles.length > 0) {
                 report.warning(`${check.obstacles.length} of the chunks that were to be checked could not be read: ${check.obstacles[0]}`, 'That they are there was checked; that they are undamaged was not.');
@@ -32710,7 +32689,7 @@ async function quiesce(hooks, { variables, signal, report }) {
             await runHook(before, { variables, signal, report });
         if (running.length > 0) {
             report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`);
-            await (0,docker/* docker */.T3)([pause ? 'pause' : 'stop', ...running], { variables, signal });
+            await (0,docker/* runDocker */.ST)([pause ? 'pause' : 'stop', ...running], { variables, signal });
         }
     }
     catch (error) {
@@ -32724,7 +32703,7 @@ async function runningContainers(wanted, given) {
     const names = new Set();
     for (const one of wanted) {
         const filter = one.name !== undefined ? `name=^/?${one.name.replaceAll('.', '\\.')}$` : `label=${one.label}`;
-        const lines = (await (0,docker/* docker */.T3)(['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'], given)).split('\n').filter((line) => line !== '');
+        const lines = (await (0,docker/* runDocker */.ST)(['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{.Names}} {{.State}}'], given)).split('\n').filter((line) => line !== '');
         if (lines.length === 0 && one.name !== undefined) {
             throw new compiled_error/* LifeboatError */.H3(`there is no container ${one.name} to stop`, { hint: '`docker ps --all` shows them.' });
         }
@@ -32751,7 +32730,7 @@ async function runHook(command, { variables, signal, report }) {
             throw error;
         const stderr = error.exit.stderr.trim();
         const said = report.redacted?.(stderr) ?? stderr;
-        throw new compiled_error/* LifeboatError */.H3(`pre-command ${error.message.replace(/^sh /, '')}: ${(0,cut/* endOf */.p)(said, 1000)}`, { cause: error, hint: 'Nothing was backed up.' });
+        throw new compiled_error/* LifeboatError */.H3(`pre-command ${error.message.replace(/^sh /, '')}: ${(0,cut/* endOf */.p)(said, 1000) || 'it printed no error'}`, { cause: error, hint: 'Fix the command or what it reports, and back up again. Nothing was backed up.' });
     }
 }
 
@@ -32869,6 +32848,252 @@ __webpack_async_result__();
 
 /***/ }),
 
+/***/ 89170:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   OA: () => (/* binding */ setsProblems),
+/* harmony export */   k5: () => (/* binding */ setsHeadline),
+/* harmony export */   xn: () => (/* binding */ setsText),
+/* harmony export */   yO: () => (/* binding */ setsSummary)
+/* harmony export */ });
+/* unused harmony export problemsOfSet */
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
+/* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(99170);
+/* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(71007);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__]);
+_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 200;
+/** Why a set has no whole backup; none if it has. */
+function problemsOfSet({ set, backup, problem }) {
+    if (!backup)
+        return [`${set} is not backed up: ${problem}`];
+    const shrunk = (0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .failsByShrinking */ ._Z)(backup) ? [`${set}: ${(0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrinkProblem */ .bE)(backup)}`] : [];
+    const missing = backup.complete ? [] : backup.destinations.flatMap(({ name, problem }) => {
+        return problem === undefined ? [] : [`the backup of ${set} is not in ${name}: ${problem}`];
+    });
+    return [...shrunk, ...missing];
+}
+function setsProblems({ sets }) {
+    return sets.flatMap(problemsOfSet);
+}
+function setsHeadline({ sets, size, added }) {
+    const done = sets.filter(isDone);
+    const failed = sets.length - done.length;
+    const verified = done.some(({ backup }) => backup.verified === 'none') ? ', not all verified' : ' and verified';
+    return `${done.length} of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(sets.length, 'set')} backed up${(0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .inPart */ .bg)(sourcesOf(done))}${verified}: ` +
+        `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added${failed > 0 ? `, ${failed} FAILED` : ''}`;
+}
+function isDone(outcome) {
+    return outcome.backup !== undefined;
+}
+function sourcesOf(done) {
+    return done.flatMap(({ backup }) => backup.sources);
+}
+function setsText(result, context) {
+    const { sets, seconds, size } = result;
+    const done = sets.filter(isDone);
+    const rows = done.map(({ set, backup }) => [
+        set, backup.snapshot, (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(backup.size), `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(backup.added)} added`, (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(backup.seconds),
+        backup.first ? 'the first of its set' : '',
+    ]);
+    const remarks = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarkLines */ .wR)(sourcesOf(done));
+    const problems = setsProblems(result);
+    return [
+        `${setsHeadline(result)}, in ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(seconds)} ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatRate */ .CE)(size, seconds)}`.trimEnd(),
+        '',
+        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows.slice(0, MOST), '  '),
+        ...(rows.length > MOST ? [`  and ${rows.length - MOST} more`] : []),
+        ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []),
+        ...(problems.length > 0 ? ['', ...problems.slice(0, MOST).map((line) => `FAILED: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)] : []),
+        ...(done[0] ? ['', ...recipe(done[0], context)] : []),
+    ].join('\n');
+}
+function recipe({ set, backup, name, noun }, { program, destination }) {
+    const names = noun === 'database' ? { databases: [backup.sources[0]?.name ?? name], volumes: [] } : { databases: [], volumes: [name] };
+    return [
+        `To restore one of them, with ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreVariables */ .se)({ destination, ...names })} set:`,
+        `  ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)(program, { destination, set, snapshot: backup.snapshot, ...names })}`,
+    ];
+}
+/** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
+function setsSummary(result) {
+    const { sets, size, added, seconds, plan } = result;
+    const done = sets.filter(isDone);
+    const problems = setsProblems(result);
+    const remarks = (0,_sources_remarks_js__WEBPACK_IMPORTED_MODULE_3__/* .remarkLines */ .wR)(sourcesOf(done));
+    const careful = remarks.length > 0 || done.some(({ backup }) => backup.verified === 'none' || backup.shrunk.length > 0);
+    const rows = done.slice(0, MOST).map(({ set, backup }) => [
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(set), (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(backup.snapshot), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(backup.size), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(backup.added),
+        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatShare */ .T1)(Math.max(0, backup.size - backup.added), backup.size), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(backup.seconds),
+    ]);
+    const total = [
+        '**Total**', '', (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatShare */ .T1)(Math.max(0, size - added), size), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(seconds),
+    ];
+    return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
+        `### ${problems.length > 0 ? '❌' : careful ? '⚠️' : '✅'} Lifeboat: ${setsHeadline(result)}`,
+        ...(plan === undefined ? [] : [`A part of plan ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(plan)}; the action verdict tells whether all of its sets are there.`]),
+        ...listOf('Not backed up', problems.map((line) => `❌ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`)),
+        ...listOf('Not everything is in these backups, or there were warnings', remarks.map((line) => `⚠️ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`)),
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Set', 'Snapshot', 'Size', 'Added', 'Saved', 'Duration'], [...rows, total], 4),
+        ...(done.length > MOST ? [`The first ${MOST} of ${done.length} sets are shown.`] : []),
+        ...newSets(done),
+        'Each database and volume has a set of its own. One is restored by the action restore with the name of its set.',
+    ]);
+}
+function listOf(title, lines) {
+    if (lines.length === 0)
+        return [];
+    const more = lines.length > MOST ? [`and ${lines.length - MOST} more`] : [];
+    return [`**${title}:**\n\n${[...lines.slice(0, MOST), ...more].map((line) => `- ${line}`).join('\n')}`];
+}
+function newSets(done) {
+    const first = done.filter(({ backup }) => backup.first);
+    if (first.length === 0)
+        return [];
+    const more = first.length > 20 ? ` and ${first.length - 20} more` : '';
+    return [`The first backup of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(first.length, 'set')}: ${first.slice(0, 20).map(({ set }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(set)).join(', ')}${more}.`];
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 26855:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   o: () => (/* binding */ backupSets)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(82821);
+/* harmony import */ var _inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(12708);
+/* harmony import */ var _inputs_plan_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7295);
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(14695);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(68961);
+/* harmony import */ var _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(22745);
+/* harmony import */ var _plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(47640);
+/* harmony import */ var _backup_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2604);
+/* harmony import */ var _quiesce_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(7515);
+/* harmony import */ var _sources_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(65506);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_3__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_5__, _plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__, _backup_js__WEBPACK_IMPORTED_MODULE_7__]);
+([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_3__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_5__, _plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__, _backup_js__WEBPACK_IMPORTED_MODULE_7__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Backs up the databases of servers that are chosen, or those of a part of a plan, and the volumes, one after the other, each into a set of
+ * its own. The failure of one does not stop the others.
+ */
+async function backupSets(inputs, environment) {
+    const elapsed = (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .stopwatch */ .s)(environment);
+    (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_4__/* .parseEncryptionKey */ ._8)(inputs.key);
+    const { tasks, lacking, leftOut } = await tasksOf(inputs, environment);
+    if (tasks.length + lacking.length === 0) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('there is nothing to back up: no database of the servers is chosen', {
+            hint: 'Check ‹databases›, and that the URL is that of the right server.',
+        });
+    }
+    const quiet = await (0,_quiesce_js__WEBPACK_IMPORTED_MODULE_8__/* .whileQuiet */ .U)(inputs.hooks, environment, async () => {
+        const outcomes = [];
+        for (const [index, task] of tasks.entries()) {
+            environment.report.info(`${task.set}: ${index + 1} of ${tasks.length}`);
+            outcomes.push(await outcomeOf(task, environment));
+        }
+        return outcomes;
+    });
+    if (quiet.failure)
+        throw quiet.failure.error;
+    const sets = [...quiet.result, ...lacking];
+    const sum = (of) => {
+        return sets.reduce((total, { backup }) => total + (backup ? of(backup) : 0), 0);
+    };
+    return {
+        ...(inputs.part && { plan: inputs.part.plan }),
+        sets, leftOut, size: sum(({ size }) => size), added: sum(({ added }) => added), seconds: elapsed.seconds(),
+    };
+}
+async function outcomeOf({ inputs, ...about }, environment) {
+    try {
+        const { recent, largest: _, recentTotal: __, ...result } = await (0,_backup_js__WEBPACK_IMPORTED_MODULE_7__/* .backup */ .R)(inputs, environment);
+        return { ...about, backup: { ...result, first: recent.length === 1 } };
+    }
+    catch (error) {
+        environment.signal.throwIfAborted();
+        // Wrong inputs are wrong for all.
+        if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 && error.status === 2)
+            throw error;
+        const hint = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 ? error.hint : undefined;
+        environment.report.warning(`${about.set} is not backed up: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, hint);
+        return { ...about, problem: (0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error), ...(hint !== undefined && { hint }) };
+    }
+}
+/** `lacking`: databases of the part that are not on their server. */
+async function tasksOf(inputs, environment) {
+    const { part, databases: { list: servers, tunnel }, volumes, access } = inputs;
+    const wanted = part?.databases.map(([server, name]) => ({ server, name }));
+    const asked = wanted ? servers.filter(({ name }) => wanted.some(({ server }) => server === name)) : servers;
+    const context = { ...environment, clientInstall: inputs.clientInstall };
+    const { chosen, leftOut } = await (0,_plan_server_databases_js__WEBPACK_IMPORTED_MODULE_5__/* .findDatabases */ .q_)(asked, part ? (0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .choiceOf */ .FH)(part.databases) : inputs.choice, { tunnel, ssh: access.ssh, timeout: access.timeout, sizes: false, complete: wanted === undefined }, context);
+    const lacking = (wanted ?? []).filter((one) => !chosen.some(({ server, name }) => server === one.server && name === one.name));
+    const given = (0,_sources_js__WEBPACK_IMPORTED_MODULE_9__/* .volumesIn */ .z)(volumes).filter(({ name }) => part === undefined || part.volumes.includes(name));
+    return {
+        tasks: [...chosen.map((one) => databaseTask(one, inputs)), ...given.map((one) => volumeTask(one, inputs))],
+        lacking: lacking.map((one) => goneOutcome(one, leftOut)),
+        leftOut: wanted ? [] : leftOut.map(({ server, ...one }) => ({ ...one, ...named(server) })),
+    };
+}
+function databaseTask({ server, name, location }, inputs) {
+    const set = (0,_plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__/* .ownSet */ .lw)(server, name);
+    const databases = { ...inputs.databases, list: [{ name: (0,_inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_2__/* .sourceNameOf */ .YS)(name), ...location }] };
+    const volumes = { ...inputs.volumes, list: [], include: [], exclude: [] };
+    return { set, noun: 'database', ...named(server), name, inputs: { ...common(inputs, set), databases, volumes } };
+}
+function volumeTask({ name, location, patterns }, inputs) {
+    const set = (0,_plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__/* .ownSet */ .lw)(_plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__/* .VOLUMES */ .YN, name);
+    const volumes = { ...inputs.volumes, list: [{ name, ...location }], include: [...patterns.include], exclude: [...patterns.exclude] };
+    return { set, noun: 'volume', name, inputs: { ...common(inputs, set), databases: { list: [], tunnel: undefined }, volumes } };
+}
+function common(inputs, set) {
+    const tags = inputs.part ? [...inputs.tags, (0,_inputs_plan_js__WEBPACK_IMPORTED_MODULE_3__/* .planTag */ .Ao)(inputs.part.plan)] : inputs.tags;
+    return { ...inputs, set, tags, choice: undefined, part: undefined, hooks: { ...inputs.hooks, containers: [], before: '', after: '' } };
+}
+function named(server) {
+    return server === _plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__/* .ONLY_SERVER */ .NJ ? {} : { server };
+}
+function goneOutcome({ server, name }, leftOut) {
+    const why = leftOut.find((one) => one.server === server && one.name === name)?.why;
+    return {
+        set: (0,_plan_set_names_js__WEBPACK_IMPORTED_MODULE_6__/* .ownSet */ .lw)(server, name), noun: 'database', ...named(server), name,
+        problem: why === undefined ? 'the database of the plan is not on its server any more' : `the database ${why} now`,
+        hint: 'If it was dropped or renamed, run the whole workflow again: a new plan has the databases that there are then.',
+    };
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
 /***/ 71007:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -32879,7 +33104,7 @@ __webpack_async_result__();
 /* harmony export */   bE: () => (/* binding */ shrinkProblem)
 /* harmony export */ });
 /* unused harmony export shrunkText */
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 /* harmony import */ var _sources_loss_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58368);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
 
@@ -32921,23 +33146,21 @@ function shrunkenAsAWhole(before, size, set) {
 /***/ }),
 
 /***/ 65506:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   u: () => (/* binding */ sourcesOf)
+/* harmony export */   u: () => (/* binding */ sourcesOf),
+/* harmony export */   z: () => (/* binding */ volumesIn)
 /* harmony export */ });
-/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
-/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(48553);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__]);
-_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(48553);
+/* harmony import */ var _sources_files_selection_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(32701);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5821);
 
 
 
 /** The sources of a backup, the databases first, in the order in which they are given. Nothing is reached yet. */
 function sourcesOf(inputs, context) {
-    const given = [...databasesIn(inputs), ...volumesIn(inputs)];
+    const given = [...databasesIn(inputs), ...volumesIn(inputs.volumes)];
     const sources = new Map();
     for (const [kind, some] of (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .groupedByKind */ .Cv)(given)) {
         for (const [index, source] of kind.sources(some, settingsOf(inputs), context).entries())
@@ -32946,20 +33169,17 @@ function sourcesOf(inputs, context) {
     return given.map((one) => sources.get(one));
 }
 function databasesIn({ databases }) {
-    return databases.urls.map(({ name, url }) => ({ name, location: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databaseLocation */ .xH)(url), patterns: { include: [], exclude: [] } }));
+    return databases.list.map(({ name, ...location }) => ({ name, location, patterns: _sources_files_selection_js__WEBPACK_IMPORTED_MODULE_1__/* .EVERY_FILE */ .f }));
 }
-function volumesIn({ volumes: { list, include, exclude } }) {
+function volumesIn({ list, include, exclude }) {
     return list.map(({ name, ...location }) => ({
-        name, location, patterns: { include: (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_1__/* .patternsFor */ .nJ)(name, include, list), exclude: (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_1__/* .patternsFor */ .nJ)(name, exclude, list) },
+        name, location, patterns: { include: (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_0__/* .patternsFor */ .nJ)(name, include, list), exclude: (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_0__/* .patternsFor */ .nJ)(name, exclude, list) },
     }));
 }
-function settingsOf({ databases, volumes, dockerImage, rescan, dump, destinations, access }) {
-    const { ssh, timeout } = access;
-    return { tunnel: databases.tunnel, ssh, timeout, onUnreadable: volumes.onUnreadable, rescan, dockerImage, dump, destinations };
+function settingsOf({ databases, access, destinations, dump, files, docker }) {
+    return { tunnel: databases.tunnel, ssh: access.ssh, timeout: access.timeout, destinations, dump, files, docker };
 }
 
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -32994,7 +33214,7 @@ async function storeUntilSound(sources, first, before, environment) {
         const [lost] = snapshot.writer.lost();
         if (lost === undefined || reading === MOST_READINGS)
             return { snapshot, stored };
-        environment.report.warning(`${lost} was found damaged after this backup had relied on it: the sources are read once more`, 'The content of the damaged object is stored again. `lifeboat verify --level read` looks for more damage.');
+        environment.report.warning(`${lost} was found damaged after this backup had relied on it: the sources are read once more`, 'The content of the damaged object is stored again. ‹lifeboat verify; level: read› looks for more damage.');
         const id = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .newSnapshotId */ .qc)(snapshot.time, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4));
         snapshot = { ...snapshot, id, writer: snapshot.writer.again((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .markOf */ .Fg)(id)) };
         await sources.openAgain();
@@ -33206,8 +33426,7 @@ function shrunkPart(result) {
     if (result.shrunk.length === 0)
         return [];
     const kept = (0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .failsByShrinking */ ._Z)(result) ? ': the step fails, but the snapshot is kept' : '';
-    const lines = (0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .shrunkLines */ .PM)(result.shrunk).map((line) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .escapeMarkdown */ .FV)(line)}`);
-    return [`**Less than half of what the backup before had${kept}:**\n\n${lines.join('\n')}`];
+    return [`**Less than half of what the backup before had${kept}:**\n\n${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_2__/* .bullets */ .e5)((0,_shrink_js__WEBPACK_IMPORTED_MODULE_11__/* .shrunkLines */ .PM)(result.shrunk))}`];
 }
 
 __webpack_async_result__();
@@ -33230,7 +33449,7 @@ __webpack_async_result__();
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5821);
 /* harmony import */ var _other_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(37244);
 /* harmony import */ var _shrink_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(71007);
 
@@ -33241,9 +33460,9 @@ __webpack_async_result__();
 /** A recipient that was added can open only objects that are sealed again; one that was left out cannot open this backup. */
 function warnOfRecipients({ unsealed, dropped, latest }, { report }) {
     if (dropped.length > 0) {
-        report.warning(`this backup cannot be opened by ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(dropped.length, 'recipient')} that can open snapshot ${latest}: the input ` +
-            `recipients does not name ${dropped.length === 1 ? 'it' : 'them'} any more`, 'Every backup is sealed to the encryption key and to those that its own recipients names. If this is expected, do nothing. ' +
-            'If not, give recipients in every backup, and back up again.');
+        report.warning(`this backup cannot be opened by ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(dropped.length, 'recipient')} that can open snapshot ${latest}: ‹recipients› ` +
+            `does not name ${dropped.length === 1 ? 'it' : 'them'} any more`, 'Every backup is sealed to the encryption key and to those that its own ‹recipients› names. If this is expected, do nothing. ' +
+            'If not, give ‹recipients› in every backup, and back up again.');
     }
     const chunks = unsealed.ids.size;
     if (chunks === 0)
@@ -33255,7 +33474,7 @@ function warnOfRecipients({ unsealed, dropped, latest }, { report }) {
 function warnOfOtherKey(other, set, given, { report }) {
     report.warning(`${(0,_other_key_js__WEBPACK_IMPORTED_MODULE_3__/* .otherKeyText */ .P)(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`, 'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If ' +
         'not, give the old key and back up again. If you know of no such key, someone without your key put them there: ' +
-        '`lifeboat list` shows them.');
+        '‹lifeboat list› shows them.');
 }
 /** `id`: of the newest snapshot of the set. */
 function warnOfSkew(id, set, { report }) {
@@ -33264,7 +33483,7 @@ function warnOfSkew(id, set, { report }) {
 function warnOfShrinking(shrunk, { report }) {
     for (const text of (0,_shrink_js__WEBPACK_IMPORTED_MODULE_4__/* .shrunkLines */ .PM)(shrunk)) {
         report.warning(`compared with the previous backup: ${text}`, 'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
-            'again. `lifeboat diff` shows what else is different.');
+            'again. ‹lifeboat diff› shows what else is different.');
     }
 }
 /** Sources without a table or a file: often the name of a database, a folder or a pattern is wrong. Those that shrank are told of. */
@@ -33273,12 +33492,12 @@ function warnOfEmpty(sources, shrunk, { report }) {
         if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind))
             continue;
         const noun = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .kindIfKnown */ .jg)(kind)?.noun ?? 'source';
-        const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, include and exclude';
+        const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, ‹include› and ‹exclude›';
         report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`);
     }
 }
 function warnOfHeldPrune(reason, { report }) {
-    report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (`lifeboat pin ID`).');
+    report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (‹lifeboat pin ID›).');
 }
 /** `size`: bytes of the newest snapshot of the set; `limit`: those that a snapshot may have. */
 function warnOfLargeSnapshot(set, size, limit, { report }) {
@@ -33302,14 +33521,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
 /* harmony import */ var _report_failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(94151);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(10406);
-/* harmony import */ var _notify_github_issues_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52424);
-/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(15834);
-/* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(54548);
-/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(63416);
-/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(59289);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_8__]);
-_with_store_js__WEBPACK_IMPORTED_MODULE_8__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _conditions_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(77670);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(10406);
+/* harmony import */ var _notify_github_issues_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52424);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(54548);
+/* harmony import */ var _repository_freshness_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(63416);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(59289);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_9__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -33340,12 +33561,14 @@ async function check(inputs, environment) {
         throw error;
     }
     const now = environment.now();
-    const sets = found.sets.map((one) => ({ ...one, problems: problemsOf(one, inputs.conditions, now) }));
+    const judged = found.sets.map((one) => ({ one, unmet: (0,_conditions_js__WEBPACK_IMPORTED_MODULE_3__/* .unmetConditions */ .kW)(one, inputs.conditions, now) }));
+    const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => problem) }));
+    const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))];
     const problems = sets.length > 0
         ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
         : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`];
     const inactive = await inactiveWorkflows(repository, environment);
-    const result = { store: found.store, time: now.toISOString(), sets, problems, inactive };
+    const result = { store: found.store, time: now.toISOString(), sets, problems, advice, inactive };
     return issue ? { ...result, issue: await issue.tell(result) } : result;
 }
 /** Issues and summaries are read by more people than logs are, and nothing masks what is in them. */
@@ -33353,9 +33576,9 @@ function redacted(text, { report }) {
     return report.redacted?.(text) ?? text;
 }
 function look(inputs, environment) {
-    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
-        await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .compareRecoveryFiles */ .U8)(store, environment);
-        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_7__/* .freshnessOf */ .T)(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_6__/* .warningOf */ .a)(environment.report) });
+    return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
+        await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_9__/* .compareRecoveryFiles */ .U8)(store, environment);
+        const sets = await (0,_repository_freshness_js__WEBPACK_IMPORTED_MODULE_8__/* .freshnessOf */ .T)(store, keys, inputs.set, { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_7__/* .warningOf */ .a)(environment.report) });
         requireKeyOf(sets);
         const shown = (text) => redacted(text, environment);
         return {
@@ -33370,61 +33593,16 @@ function look(inputs, environment) {
 }
 /** Throws if no set that was found has a snapshot of the key given: then nothing is known about their age. */
 function requireKeyOf(sets) {
-    const others = sets.filter(isOfOtherKey);
+    const others = sets.filter(_conditions_js__WEBPACK_IMPORTED_MODULE_3__/* .isOfOtherKey */ .nz);
     if (sets.length === 0 || others.length < sets.length)
         return;
     const [first] = others;
-    const more = others.length > 1 ? `; the same is true of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(others.length - 1, 'more set')}` : '';
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`set ${first.set}: ${otherKeyText(first)}${more}`, { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' });
-}
-/** Where proofs name snapshots that are missing, there were some of this key. */
-function isOfOtherKey({ otherKey = 0, missing }) {
-    return otherKey > 0 && missing.length === 0;
-}
-function otherKeyText({ otherKey = 0, unreadable }) {
-    const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_5__/* .formatCount */ .B4)(otherKey, 'snapshot')} was`;
-    return `${none} made with the key given: ${unreadable}`;
-}
-/** As many are named one by one. */
-const MOST_UNSOUND = 3;
-function problemsOf({ newest, verified, unsound, missing, unreadable, otherKey, proof }, { maxAge, maxProofAge, proofLevel: level }, now) {
-    const problems = [];
-    const age = (time) => now.getTime() - Date.parse(time);
-    for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
-        const instead = verified
-            ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old`
-            : '';
-        problems.push(`snapshot ${snapshot} is damaged: ${why}${instead}`);
-    }
-    if (unsound.length > MOST_UNSOUND)
-        problems.push(`${unsound.length - MOST_UNSOUND} more snapshots are damaged`);
-    if (missing.length > 0) {
-        const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-        problems.push(`the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
-            'if they are not needed any more, prune the set once with --force');
-    }
-    const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future';
-    const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`);
-    if (isOfOtherKey({ otherKey, missing }))
-        problems.push(otherKeyText({ otherKey, unreadable }));
-    else if (!verified)
-        problems.push(`no snapshot is verified and whole; ${why}`);
-    else if (age(verified.time) > maxAge)
-        problems.push(`the newest verified snapshot, ${verified.snapshot}, is ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(verified.time))} old, more than ${(0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxAge)}`);
-    if (maxProofAge === undefined)
-        return problems;
-    if (!proof)
-        problems.push(`no snapshot that is still in the store was verified at level ${level}`);
-    else if (age(proof.time) > maxProofAge) {
-        const old = (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(age(proof.time));
-        const most = (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a3)(maxProofAge);
-        problems.push(`the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`);
-    }
-    return problems;
+    const more = others.length > 1 ? `; the same is true of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_6__/* .formatCount */ .B4)(others.length - 1, 'more set')}` : '';
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`set ${first.set}: ${(0,_conditions_js__WEBPACK_IMPORTED_MODULE_3__/* .otherKeyText */ .PC)(first)}${more}`, { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' });
 }
 function repositoryOf({ token, timeout }, { variables, signal }) {
     const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables;
-    return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new _notify_github_issues_js__WEBPACK_IMPORTED_MODULE_4__/* .GitHubRepository */ .s({
+    return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new _notify_github_issues_js__WEBPACK_IMPORTED_MODULE_5__/* .GitHubRepository */ .s({
         repository,
         api,
         token,
@@ -33461,7 +33639,7 @@ function issueOf(repository, inputs, environment) {
     const about = inputs.set === undefined ? '' : `: set ${inputs.set}`;
     return {
         async tell(result) {
-            const text = (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .issueText */ .v4)(result, shown);
+            const text = (0,_report_js__WEBPACK_IMPORTED_MODULE_4__/* .issueText */ .v4)(result, shown);
             if (result.problems.length === 0) {
                 const closed = await repository.closeIssue(marker, text);
                 return closed && { ...closed, state: 'closed' };
@@ -33473,7 +33651,7 @@ function issueOf(repository, inputs, environment) {
         async tellFailure(error) {
             const failure = (0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .redactedFailure */ .rb)((0,_report_failure_js__WEBPACK_IMPORTED_MODULE_2__/* .failureOf */ .g5)(error), (text) => redacted(text, environment));
             try {
-                const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, (0,_report_js__WEBPACK_IMPORTED_MODULE_3__/* .failureIssueText */ .hd)(failure, environment.now(), shown));
+                const { opened, url } = await repository.openIssue(marker, `Backups cannot be checked${about}`, (0,_report_js__WEBPACK_IMPORTED_MODULE_4__/* .failureIssueText */ .hd)(failure, environment.now(), shown));
                 report.info(`issue ${opened ? 'opened' : 'updated'}: ${url}`);
             }
             catch (problem) {
@@ -33532,6 +33710,75 @@ const check = {
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 77670:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   PC: () => (/* binding */ otherKeyText),
+/* harmony export */   kW: () => (/* binding */ unmetConditions),
+/* harmony export */   nz: () => (/* binding */ isOfOtherKey)
+/* harmony export */ });
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(10406);
+
+
+/** Where proofs name snapshots that are missing, there were some of this key. */
+function isOfOtherKey({ otherKey = 0, missing }) {
+    return otherKey > 0 && missing.length === 0;
+}
+function otherKeyText({ otherKey = 0, unreadable }) {
+    const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(otherKey, 'snapshot')} was`;
+    return `${none} made with the key given: ${unreadable}`;
+}
+/** As many are named one by one. */
+const MOST_UNSOUND = 3;
+/** The conditions that a set does not meet. */
+function unmetConditions({ newest, verified, unsound, missing, unreadable, otherKey, proof }, { maxAge, maxProofAge, proofLevel: level }, now) {
+    const unmet = [];
+    const age = (time) => now.getTime() - Date.parse(time);
+    for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
+        const instead = verified
+            ? `; the newest that is whole and verified is ${verified.snapshot}, ${(0,_report_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(age(verified.time))} old`
+            : '';
+        unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: STORE_AGAIN });
+    }
+    if (unsound.length > MOST_UNSOUND)
+        unmet.push({ problem: `${unsound.length - MOST_UNSOUND} more snapshots are damaged` });
+    if (missing.length > 0) {
+        const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+        unmet.push({
+            problem: `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
+                'if they are not needed any more, run ‹lifeboat prune› on the set once with ‹force: true›',
+        });
+    }
+    const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future';
+    const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`);
+    if (isOfOtherKey({ otherKey, missing })) {
+        unmet.push({ problem: otherKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' });
+    }
+    else if (!verified)
+        unmet.push({ problem: `no snapshot is verified and whole; ${why}`, advice: BACK_UP });
+    else if (age(verified.time) > maxAge) {
+        const [old, most] = [age(verified.time), maxAge].map(_report_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3);
+        unmet.push({ problem: `the newest verified snapshot, ${verified.snapshot}, is ${old} old, more than ${most}`, advice: BACK_UP });
+    }
+    if (maxProofAge === undefined)
+        return unmet;
+    const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`;
+    if (!proof)
+        unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}`, advice });
+    else if (age(proof.time) > maxProofAge) {
+        const [old, most] = [age(proof.time), maxProofAge].map(_report_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3);
+        unmet.push({ problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`, advice });
+    }
+    return unmet;
+}
+const STORE_AGAIN = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.';
+const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.';
+
 
 /***/ }),
 
@@ -33634,6 +33881,7 @@ function checkText(result, { timeZone }) {
         ...(rows.length > 0 ? [(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(rows)] : []),
         ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
         ...result.problems,
+        ...(result.advice.length > 0 ? ['', ...result.advice] : []),
         ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
     ].join('\n');
 }
@@ -33647,13 +33895,19 @@ function setsTable(result, { timeZone }) {
     ]);
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(timeZone)})`], rows);
 }
+function problemsAndAdvice({ problems, advice }) {
+    return [...(problems.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .bullets */ .e5)(problems)] : []), ...(advice.length > 0 ? ['**What to do:**', (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .bullets */ .e5)(advice)] : [])];
+}
+function inactiveLines({ inactive }) {
+    return inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(name)} (${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(path)}): enable it on the Actions page.`);
+}
 function checkSummary(result, shown) {
     const stale = result.problems.length > 0;
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
         `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(shown.destination)}`,
-        ...result.problems.map((problem) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(problem)}`),
+        ...problemsAndAdvice(result),
         ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
-        ...result.inactive.map(({ name, path }) => `⚠️ GitHub has switched off the schedule of ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(name)} (${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(path)}).`),
+        ...inactiveLines(result).map((line) => `⚠️ ${line}`),
     ]);
 }
 /** The text of the issue, as long as it is open, and when it is closed. */
@@ -33663,9 +33917,9 @@ function issueText(result, shown) {
         stale
             ? `The backups in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(shown.destination)} are not as fresh as they should be:`
             : `The backups in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(shown.destination)} are fresh again.`,
-        ...result.problems.map((problem) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(problem)}`),
+        ...problemsAndAdvice(result),
         ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
-        ...result.inactive.map(({ name, path }) => `GitHub has switched off the schedule of ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(name)} (${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(path)}): enable it on the Actions page.`),
+        ...inactiveLines(result),
         `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
     ]);
 }
@@ -33673,7 +33927,7 @@ function issueText(result, shown) {
 function failureIssueText({ message, causes, hint }, time, shown) {
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
         `Whether the backups in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(shown.destination)} are fresh cannot be found out:`,
-        [message, ...causes.map((cause) => `because: ${cause}`)].map((line) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)}`).join('\n'),
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .bullets */ .e5)([message, ...causes.map((cause) => `because: ${cause}`)]),
         ...(hint === undefined ? [] : [`What to do: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(hint)}`]),
         `${lookedAt(time.toISOString(), shown)} This issue is closed once they can be looked at, and are fresh.`,
     ]);
@@ -33796,7 +34050,7 @@ async function copy(inputs, environment) {
     const from = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .openStore */ .Ch)(inputs.from, { ...inputs.access, set: inputs.set }, environment);
     try {
         (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__/* .warnOfLoss */ .$U)(inputs.destination, environment);
-        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from, 'the input from');
+        await (0,_repository_repository_js__WEBPACK_IMPORTED_MODULE_9__/* .openRepository */ .h)(from, '‹from›');
         const keys = await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .openKeys */ .hU)(inputs.key, { store: from, create: false, onDamaged: (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report) });
         const chosen = await choose(from, keys, inputs, environment);
         const snapshots = [];
@@ -33832,7 +34086,7 @@ async function choose(from, keys, { set, snapshot }, environment) {
     const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(from, set)).toReversed();
     if (all.length === 0) {
         await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_4__/* .checkListing */ .x)(from, set);
-        throw set === undefined ? new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot to copy`, { hint: 'Check the input from. The first backup makes a snapshot.' }) : await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .noSuchSet */ .LK)(from, set, 'the input from');
+        throw set === undefined ? new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${from.name} has no snapshot to copy`, { hint: 'Check ‹from›. The first backup makes a snapshot.' }) : await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .noSuchSet */ .LK)(from, set, '‹from›');
     }
     if (snapshot === 'all')
         return all;
@@ -34016,7 +34270,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(32468);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3480);
 /* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5821);
 /* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(59289);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_4__]);
 _with_store_js__WEBPACK_IMPORTED_MODULE_4__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -34129,7 +34383,7 @@ __webpack_async_result__();
 /* harmony export */   N: () => (/* binding */ diffText),
 /* harmony export */   e: () => (/* binding */ diffHeadline)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(15834);
 
 
@@ -34230,8 +34484,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   A: () => (/* binding */ doctor)
 /* harmony export */ });
 /* unused harmony export judgeSpace */
-/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_files_selection_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(32701);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5821);
 /* harmony import */ var _report_finding_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(42000);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(15834);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3480);
@@ -34245,8 +34499,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(19288);
 /* harmony import */ var _try_store_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(16864);
 /* harmony import */ var _space_js__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(99367);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _stores_destination_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__]);
+_stores_destination_js__WEBPACK_IMPORTED_MODULE_11__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -34270,8 +34524,8 @@ async function doctor(inputs, environment) {
     const { checks, free } = await tryDestination(inputs, environment);
     let size = 0;
     const context = { ...environment, clientInstall: inputs.clientInstall };
-    const { urls, tunnel } = inputs.databases;
-    const given = urls.map(({ name, url }) => ({ name, location: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databaseLocation */ .xH)(url), patterns: { include: [], exclude: [] } }));
+    const { list, tunnel } = inputs.databases;
+    const given = list.map(({ name, ...location }) => ({ name, location, patterns: _sources_files_selection_js__WEBPACK_IMPORTED_MODULE_0__/* .EVERY_FILE */ .f }));
     for (const [kind, some] of (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .groupedByKind */ .Cv)(given)) {
         const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: inputs.access.ssh, timeout: inputs.access.timeout }, context);
         checks.push(...(diagnosed?.findings ?? []));
@@ -34439,14 +34693,14 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inp
 
 const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_5__/* .commandInputs */ .tp)({
     destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_4__/* .destination */ .j_,
-    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databases */ .LL)('The databases to look at: postgres:// URLs, one per line, each optionally preceded by name=.'),
+    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databases */ .LL)('The databases to look at'),
     key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_2__/* .optionalKey */ .Qr)('Optional: doctor also checks that it opens the store.'),
     set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .set */ .hZ,
     clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .clientInstall */ .Pj,
     access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_4__/* .access */ .T_)(),
     timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .timeZone */ .eB,
 }, (slices, variables) => {
-    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .requireDatabase */ .lq)(slices.databases.tunnel, slices.databases.urls.length > 0);
+    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .requireDatabase */ .lq)(slices.databases.tunnel, slices.databases.list.length > 0);
     (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_4__/* .requireStore */ .Lh)(slices, variables);
 });
 
@@ -34474,11 +34728,11 @@ function doctorHeadline({ checks }) {
     return `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(checks.length, 'check')}: ${found.length > 0 ? found.join(' and ') : 'all is well'}`;
 }
 const MARKS = { good: 'ok', warning: 'WARNING', bad: 'PROBLEM' };
-function doctorText(result, { hint = (text) => text } = {}) {
+function doctorText(result) {
     const parts = [...Map.groupBy(result.checks, ({ about }) => about)].map(([about, checks]) => [
         about,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(checks.map(({ check, state, says }) => [MARKS[state], check, says]), '  '),
-        ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${hint(fix)}`])),
+        ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${fix}`])),
     ]);
     return [...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n');
 }
@@ -34594,7 +34848,7 @@ async function tryStore(store, now, signal) {
 /** For a store without a snapshot that can be read. */
 async function aboutNone(store) {
     if (!store.groups || !(await store.groups.exist())) {
-        return { fix: 'If no backup has finished here yet, run backup. Otherwise check the destination and the set.' };
+        return { fix: 'If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.' };
     }
     return {
         state: 'warning',
@@ -34733,7 +34987,7 @@ function forget(inputs, environment) {
     const { destination, snapshots: ids, force } = inputs;
     if (destination.immutable) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('snapshots in artifacts cannot be forgotten one by one: an artifact may hold parts that later backups need', {
-            hint: '`lifeboat prune` deletes the artifacts that no backup needs that is kept; or let them expire.',
+            hint: '‹lifeboat prune› deletes the artifacts that no backup needs that is kept; or let them expire.',
             status: 2,
         });
     }
@@ -34741,7 +34995,7 @@ function forget(inputs, environment) {
         const all = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .snapshotKeys */ .he)(store)).map((key) => ({ id: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .idOf */ .TH)(key), set: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_4__/* .setOf */ .s4)(key) }));
         const missing = ids.filter((id) => !all.some((snapshot) => snapshot.id === id));
         if (missing.length > 0) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '`lifeboat list` shows those there are.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`, { hint: '‹lifeboat list› shows those there are.' });
         }
         const sets = [...Map.groupBy(all, ({ set }) => set)].filter(([, snapshots]) => snapshots.some(({ id }) => ids.includes(id)));
         const forgotten = [];
@@ -34753,7 +35007,7 @@ function forget(inputs, environment) {
         }));
         const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat();
         if (objections.length > 0) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give --force.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give ‹force: true›.' });
         }
         for (const { set, ids, rest } of going) {
             const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment);
@@ -34796,7 +35050,7 @@ async function onlyNeededBy(ids, set, store, keys, { report, signal }) {
             sizes.delete((0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .chunkKey */ .vj)(id, mark));
     });
     if (unread > 0) {
-        report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`, '`lifeboat list` says what is wrong with them.');
+        report.warning(`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_1__/* .formatCount */ .B4)(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`, '‹lifeboat list› says what is wrong with them.');
     }
     return { objects: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
 }
@@ -35038,7 +35292,7 @@ async function keyAdd(inputs, environment) {
         for (const one of own)
             await requireOfStore(store, one, files);
         if (files.length + own.length > _repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${files.length} key files, and no more than ${_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI} are tried`, { hint: 'Remove one that is not needed any more: `lifeboat key list`, `lifeboat key remove`.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${files.length} key files, and no more than ${_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .MOST_TRIED */ .VI} are tried`, { hint: 'Remove one that is not needed any more: ‹lifeboat key list›, ‹lifeboat key remove›.' });
         }
         const added = [];
         for (const { fingerprint, identity } of own) {
@@ -35062,7 +35316,7 @@ async function keyRemove(inputs, environment) {
     const { name, force } = inputs;
     const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase');
     if ((name === undefined) === (old === undefined)) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('give old-passphrase, or the name of a key file', { hint: '`lifeboat key list` shows the names.', status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('neither ‹old-passphrase› nor the name of a key file is given, or both are', { hint: '‹lifeboat key list› shows the names.', status: 2 });
     }
     return within(inputs, environment, async (store) => {
         const files = await (0,_repository_key_files_js__WEBPACK_IMPORTED_MODULE_2__/* .keyFiles */ .hh)(store);
@@ -35072,7 +35326,7 @@ async function keyRemove(inputs, environment) {
         if (going.length === 0) {
             throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(old === undefined
                 ? `${store.name} has no key file ${name}`
-                : `the old passphrase opens none of the ${files.length} key files of ${store.name}`, { hint: '`lifeboat key list` shows those there are. Nothing was changed.' });
+                : `the old passphrase opens none of the ${files.length} key files of ${store.name}`, { hint: '‹lifeboat key list› shows those there are. Nothing was changed.' });
         }
         const left = files.filter((file) => !going.includes(file));
         if (!force)
@@ -35157,8 +35411,8 @@ function keysOf(identity, store) {
 }
 function stuck(problem) {
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${problem}, so nothing was removed`, {
-        hint: 'Give the key that stays (an identity, or a passphrase that was added) in LIFEBOAT_ENCRYPTION_KEY, ' +
-            'which shows that it opens the backups; or give --force.',
+        hint: 'Give the key that stays (an identity, or a passphrase that was added) as ‹encryption-key›, ' +
+            'which shows that it opens the backups; or give ‹force: true›.',
     });
 }
 
@@ -35183,7 +35437,7 @@ function keyAddText({ store, added }) {
         return `The new passphrase opens ${store} already.`;
     return [
         `The new passphrase opens ${store}: ${added.join(', ')}.`,
-        'The old one does as well, until `lifeboat key remove` takes it away.',
+        'The old one does as well, until ‹lifeboat key remove› takes it away.',
     ].join('\n');
 }
 function keyRemoveText({ store, removed, left }) {
@@ -35209,6 +35463,126 @@ function keyListText({ store, keys }, { timeZone }) {
     return (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)([['NAME', 'KEY', 'WRITTEN', ...(first?.opens === undefined ? [] : ['OPENS WITH THE KEY GIVEN'])], ...rows]);
 }
 
+
+/***/ }),
+
+/***/ 77315:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   T: () => (/* binding */ keyWrite),
+/* harmony export */   w: () => (/* binding */ keyNew)
+/* harmony export */ });
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(25013);
+/* harmony import */ var _keys_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(49204);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _keys_js__WEBPACK_IMPORTED_MODULE_1__]);
+([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _keys_js__WEBPACK_IMPORTED_MODULE_1__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+const keyNew = {
+    name: 'key new',
+    purpose: 'Make a new key: an age identity, and in a comment its recipient.',
+    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .newInputs */ .W,
+    run: _keys_js__WEBPACK_IMPORTED_MODULE_1__/* .keyNew */ .wK,
+    givesSecret: true,
+    headline: ({ recipient }) => `A new key, of recipient ${recipient}`,
+    text: _keys_js__WEBPACK_IMPORTED_MODULE_1__/* .keyNewText */ .B8,
+};
+const keyWrite = {
+    name: 'key write',
+    purpose: 'Print the write key of a key: it can back up, but not read backups.',
+    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .writeInputs */ .z,
+    run: _keys_js__WEBPACK_IMPORTED_MODULE_1__/* .keyWrite */ .T2,
+    givesSecret: true,
+    headline: () => 'A write key',
+    text: ({ writeKey }) => writeKey,
+};
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 25013:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ newInputs),
+/* harmony export */   z: () => (/* binding */ writeInputs)
+/* harmony export */ });
+/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(84836);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(56121);
+/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(27583);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_display_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_2__]);
+([_inputs_display_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_2__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+const newInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_3__/* .commandInputs */ .tp)({
+    postQuantum: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_3__/* .one */ .xH)('post-quantum', {
+        ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt,
+        help: 'Make an identity that a quantum computer cannot break. Recovery without Lifeboat then needs age 1.3 or newer.',
+    }),
+});
+const writeInputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_3__/* .commandInputs */ .tp)({
+    key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_1__/* .requiredKey */ .p1)('The key to make a write key of: an age identity, or the passphrase of a store.'),
+    destination: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_3__/* .one */ .xH)('destination', { ..._inputs_store_js__WEBPACK_IMPORTED_MODULE_2__/* .destinationInput */ .fJ, help: 'The store, which is needed for a passphrase.', default: undefined }),
+    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_2__/* .access */ .T_)(),
+}, ({ destination, access }, variables) => {
+    if (destination !== undefined)
+        (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_2__/* .requireStore */ .Lh)({ destination, access }, variables);
+});
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 49204:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B8: () => (/* binding */ keyNewText),
+/* harmony export */   T2: () => (/* binding */ keyWrite),
+/* harmony export */   wK: () => (/* binding */ keyNew)
+/* harmony export */ });
+/* harmony import */ var _repository_keys_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(14695);
+/* harmony import */ var _repository_open_keys_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(13512);
+/* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(85265);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_destination_js__WEBPACK_IMPORTED_MODULE_2__]);
+_stores_destination_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+async function keyNew({ postQuantum }, environment) {
+    const { identity, recipient } = await (0,_repository_keys_js__WEBPACK_IMPORTED_MODULE_0__/* .newIdentity */ .t$)({ postQuantum });
+    environment.report.info('Keep a copy of this key away from the machines that are backed up: without it no backup can be read.');
+    return { created: environment.now().toISOString(), recipient, identity };
+}
+/** In the form that age-keygen prints. */
+function keyNewText({ created, recipient, identity }) {
+    return `# created: ${created.slice(0, 19)}Z\n# public key: ${recipient}\n${identity}`;
+}
+/** The write key of a key. That of a passphrase depends on the store. */
+async function keyWrite({ key, destination, access }, environment) {
+    if (destination === undefined)
+        return { writeKey: await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .writeKeyOf */ .k)(key, undefined) };
+    const store = await (0,_stores_destination_js__WEBPACK_IMPORTED_MODULE_2__/* .openStore */ .Ch)(destination, { ...access, set: undefined }, environment);
+    try {
+        return { writeKey: await (0,_repository_open_keys_js__WEBPACK_IMPORTED_MODULE_1__/* .writeKeyOf */ .k)(key, store) };
+    }
+    finally {
+        await store.close();
+    }
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -35327,7 +35701,7 @@ function unpin(inputs, environment) {
 function tag(inputs, environment) {
     const { tags: added, remove } = inputs;
     if (added.length + remove.length === 0) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('no tag is given', { hint: 'Name the tags after the snapshot, or with --remove those to take away.', status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('no tag is given', { hint: 'Name the tags after the snapshot, or with ‹remove› those to take away.', status: 2 });
     }
     return inStore(inputs, environment, ({ pinned }, tags) => ({ pinned, tags: [...new Set([...tags, ...added])].filter((tag) => !remove.includes(tag)) }));
 }
@@ -35336,7 +35710,7 @@ function inStore(inputs, environment, change) {
     if (destination.immutable) {
         const why = 'an artifact never changes, and GitHub deletes it when its days are over';
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`backups in artifacts can be neither pinned nor tagged: ${why}`, {
-            hint: 'Give tags when the backup is made; and keep what is to stay in another destination: `lifeboat copy` puts it there.',
+            hint: 'Give tags when the backup is made; and keep what is to stay in another destination: ‹lifeboat copy› puts it there.',
             status: 2,
         });
     }
@@ -35363,7 +35737,7 @@ async function requireStillThere(store, { key, header }) {
     if (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .isThere */ .$B)(store, key))
         return;
     await store.delete((0,_repository_labels_js__WEBPACK_IMPORTED_MODULE_2__/* .labelsKey */ .jN)(header.set, header.id));
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. `lifeboat list` shows those that are left.' });
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${header.id} was deleted while it was labelled`, { hint: 'Another run pruned it. ‹lifeboat list› shows those that are left.' });
 }
 
 __webpack_async_result__();
@@ -35618,7 +35992,7 @@ async function list(inputs, environment) {
     const wanted = (id) => (!since || id.slice(0, 16) >= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .idTime */ .jJ)(new Date(Math.ceil(since.getTime() / 1000) * 1000))) && (!until || id.slice(0, 16) <= (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .idTime */ .jJ)(until));
     return (0,_with_store_js__WEBPACK_IMPORTED_MODULE_9__/* .withStore */ .aH)(inputs, environment, async (store, keys) => {
         if (filters.source !== undefined && keys?.identity === undefined) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase in encryption-key, or leave out source.', status: 2 });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('which sources a snapshot has is known only with a key that can decrypt', { hint: 'Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.', status: 2 });
         }
         const { signal, report } = environment;
         const expires = await (0,_facts_js__WEBPACK_IMPORTED_MODULE_10__/* .expiries */ .oo)(store);
@@ -35744,9 +36118,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
 /* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
 /* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
-/* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(41478);
+/* harmony import */ var _repository_levels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(68328);
+/* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(41478);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__]);
 _report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
 
 
 
@@ -35800,7 +36176,7 @@ function recommendation({ snapshots, restorable, unsound }, { destination, progr
     const chosen = snapshots.find(({ id }) => id === restorable);
     if (!chosen)
         return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : [];
-    const content = { destination, set: chosen.set, snapshot: chosen.id, ...(0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_3__/* .namesByNoun */ .q3)(chosen.sources ?? []) };
+    const content = { destination, set: chosen.set, snapshot: chosen.id, ...(0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_4__/* .namesByNoun */ .q3)(chosen.sources ?? []) };
     return [
         `To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreInto */ .p5)(content)}:`,
         `  ${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .restoreCommand */ .Od)(program, content)}`,
@@ -35877,35 +36253,38 @@ function listMarkdown(result, timeZone, mostRows) {
     ];
 }
 const MADE = 'Made';
+/** A verification at a high level says more than a good one at a lower level, which is left out. */
+function verifiedCell({ proofs, damage }, now) {
+    const isImplied = (level) => proofs.some((other) => other.result === 'verified' && other.level !== level && (0,_repository_levels_js__WEBPACK_IMPORTED_MODULE_3__/* .isAtLeast */ .du)(other.level, level));
+    const telling = proofs.filter(({ level, result }) => result !== 'verified' || !isImplied(level));
+    const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling }, now)];
+    return lines.map((line) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line))).join('<br>');
+}
 /** The beginning of a text, for a table. */
 function brief(text) {
     return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortened */ .vI)(text, MOST_CHARACTERS));
 }
-/** Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. */
+/**
+ * Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. GitHub shows some
+ * 1,000 pixels of a table: as few columns as possible, or what is on the right is cut.
+ */
 const COLUMNS = [
-    { head: 'Snapshot', always: true, cell: ({ id }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(id) },
-    { head: 'Damage', cell: ({ damage }) => (damage === undefined ? '' : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)('❌ damaged')) },
+    { head: 'Snapshot', always: true, cell: ({ id, run }) => (run ? (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .link */ .nf)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(id), run) : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(id)) },
     { head: MADE, always: true, cell: ({ time }, _, timeZone) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .shortTime */ .Mj)(time, timeZone) },
-    { head: 'Age', always: true, cell: ({ time }, now) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(time, now)) },
     { head: 'Size', always: true, cell: ({ size }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)) },
     { head: 'Added', always: true, cell: ({ added }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)) },
-    { head: 'Verified', always: true, cell: (snapshot, now) => proofsOf(snapshot, now).map((proof) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)((0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(proof))).join('<br>') },
+    { head: 'Verified', always: true, cell: verifiedCell },
     { head: 'Set', cell: ({ set }) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(set) },
     { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
-    {
-        head: 'About',
-        cell: ({ pinned, partial, tags, description = '' }) => brief([
-            [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...tags].join(', '),
-            description,
-        ].filter((text) => text !== '').join(': ')),
-    },
+    { head: 'About', cell: ({ pinned, partial }) => [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : [])].join(', ') },
+    { head: 'Tags', cell: ({ tags }) => brief(tags.join(', ')) },
+    { head: 'Description', cell: ({ description = '' }) => brief(description) },
     {
         head: 'Kept',
         cell: ({ retention }) => (retention ? brief(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`) : ''),
     },
     { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .unbroken */ .D_)(formatExpiry(expires, now))) },
     { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(key)}, not checked`) },
-    { head: 'Run', cell: ({ run }) => (run ? (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .link */ .nf)('run', run) : '') },
 ];
 /** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */
 function setsOf(newestFirst, now) {
@@ -35919,6 +36298,510 @@ function setsOf(newestFirst, now) {
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(snapshots[0].size),
     ]);
     return [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)];
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 45916:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   e: () => (/* binding */ plan)
+/* harmony export */ });
+/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(47084);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(65568);
+/* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78195);
+/* harmony import */ var _plan_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(61526);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(16395);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _outputs_js__WEBPACK_IMPORTED_MODULE_1__, _plan_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__]);
+([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _outputs_js__WEBPACK_IMPORTED_MODULE_1__, _plan_js__WEBPACK_IMPORTED_MODULE_2__, _report_js__WEBPACK_IMPORTED_MODULE_3__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+const plan = {
+    name: 'plan',
+    purpose: 'Divide the databases of servers, and volumes, evenly over the jobs of a matrix.',
+    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputs */ .Q,
+    run: _plan_js__WEBPACK_IMPORTED_MODULE_2__/* .plan */ .e,
+    headline: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .planHeadline */ .MM,
+    text: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .planText */ .Pt,
+    summary: _report_js__WEBPACK_IMPORTED_MODULE_3__/* .planSummary */ .tp,
+    outputs: {
+        outcome: { help: 'done or failed.', value: () => 'done' },
+        matrix: {
+            help: 'For strategy.matrix, by fromJSON: an item for each job. The job gives it to the action backup as part.',
+            value: _outputs_js__WEBPACK_IMPORTED_MODULE_1__/* .matrixOf */ .lQ,
+        },
+        plan: { help: 'For the action verdict in the last job.', value: _outputs_js__WEBPACK_IMPORTED_MODULE_1__/* .planOutput */ .pp },
+        jobs: { help: 'How many jobs there are.', value: ({ jobs }) => `${jobs.length}` },
+        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_4__/* .asJson */ .v)('The plan as JSON: the items of each job with their sizes, and what is left out.'),
+    },
+};
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 9696:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ divide)
+/* harmony export */ });
+/** Bytes that are read in the time that even an empty database takes: to connect, to look at the store, to verify. */
+const FIXED = 64 * 1024 * 1024;
+/**
+ * Divides items over at most so many jobs: the longest first, each to the job that has the least to do (Graham, 1969: the longest job takes
+ * at most 4/3 of the shortest possible time). No job is empty; the largest items of a job come first.
+ */
+function divide(items, most) {
+    const jobs = Array.from({ length: Math.min(most, items.length) }, () => ({ work: 0, items: [] }));
+    for (const item of items.toSorted((a, b) => b.size - a.size || (a.set < b.set ? -1 : 1))) {
+        const job = jobs.reduce((least, one) => (one.work < least.work ? one : least));
+        job.items.push(item);
+        job.work += item.size + FIXED;
+    }
+    return jobs.map(({ items }) => items);
+}
+
+
+/***/ }),
+
+/***/ 65568:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ inputs)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(82821);
+/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21725);
+/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(84836);
+/* harmony import */ var _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(92905);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(49949);
+/* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(52354);
+/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(27583);
+/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(48553);
+/* harmony import */ var _backup_inputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(2967);
+/* harmony import */ var _server_databases_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(22745);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__, _backup_inputs_js__WEBPACK_IMPORTED_MODULE_9__, _server_databases_js__WEBPACK_IMPORTED_MODULE_10__]);
+([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__, _backup_inputs_js__WEBPACK_IMPORTED_MODULE_9__, _server_databases_js__WEBPACK_IMPORTED_MODULE_10__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+
+
+
+
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .commandInputs */ .tp)({
+    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databases */ .LL)('The servers, each without a database'),
+    choice: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('databases', {
+        ..._inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .databaseChoiceInput */ .vv,
+        help: 'Which databases of the servers: patterns with * and ?, those after ! leave databases out, name=PATTERN is for one server; or a ' +
+            'JSON array of names.',
+        default: '*',
+    }),
+    volumes: _backup_inputs_js__WEBPACK_IMPORTED_MODULE_9__/* .volumes */ .on,
+    maxJobs: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('max-jobs', {
+        help: 'The work is divided over at most so many jobs.',
+        expected: 'a whole number from 1 to 256',
+        example: '20',
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__/* .wholeNumber */ .rD(1, 256),
+        default: '6',
+    }),
+    docker: _inputs_files_js__WEBPACK_IMPORTED_MODULE_4__/* .docker */ .T3,
+    clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .clientInstall */ .Pj,
+    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .sourceAccess */ .Ic)(),
+    timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_3__/* .timeZone */ .eB,
+}, ({ databases, choice, volumes }) => {
+    if (databases.list.length + volumes.list.length === 0)
+        throw (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_5__/* .missingInput */ .fV)('database-url', _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databaseInput */ .yA);
+    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .requireDatabase */ .lq)(databases.tunnel, databases.list.length > 0);
+    (0,_server_databases_js__WEBPACK_IMPORTED_MODULE_10__/* .requireServers */ .Q3)(databases.list, databases.list.length > 0 ? choice : { include: [], exclude: [] });
+    for (const name of ['include', 'exclude']) {
+        (0,_inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__/* .requireVolumesOf */ .Gb)(volumes[name], volumes.list, (message, hint) => new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${message}`, { hint, status: 2 }));
+    }
+});
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 78195:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   hO: () => (/* binding */ requirePassable),
+/* harmony export */   lQ: () => (/* binding */ matrixOf),
+/* harmony export */   pp: () => (/* binding */ planOutput)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7295);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__]);
+_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+/** The value of `strategy.matrix`: an item for each job. Databases and volumes are named; how they are reached is not in it. */
+function matrixOf({ plan, jobs }) {
+    const include = jobs.map(({ job, size, items }) => ({
+        job, size, plan,
+        databases: items.filter(({ noun }) => noun === 'database').map(databaseName),
+        volumes: items.filter(({ noun }) => noun === 'volume').map(({ name }) => name),
+    }));
+    return JSON.stringify({ include });
+}
+function databaseName({ server, name }) {
+    return server === undefined ? name : [server, name];
+}
+/** The plan for the action verdict. */
+function planOutput({ plan: id, time, jobs }) {
+    return (0,_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__/* .encodePlan */ .El)({ id, time, jobs: jobs.map(({ items }) => items.map(({ set }) => set)) });
+}
+/** Characters of a matrix: the outputs of a job have 1 MB at most, and a character counts twice. */
+const LONGEST_MATRIX = 450_000;
+/** Bytes of an input, which a step gets as an environment variable: Linux takes 128 KiB, with its name. */
+const LONGEST_INPUT = 128 * 1024 - 1024;
+/** Throws if GitHub would not pass the outputs on: that would be noticed late, or never. */
+function requirePassable(result, { report }) {
+    const [matrix, plan] = [matrixOf(result), planOutput(result)];
+    const parts = result.jobs.map((_, index) => Buffer.byteLength(JSON.stringify(JSON.parse(matrix).include[index], null, 2)));
+    if (matrix.length > LONGEST_MATRIX || plan.length > LONGEST_INPUT) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the plan is too large for GitHub: a matrix of ${matrix.length} characters (at most ${LONGEST_MATRIX}), ` +
+            `and a plan of ${plan.length} (at most ${LONGEST_INPUT})`, { hint: 'Divide the databases over several workflows: ‹databases: a*› in one, ‹databases: b*› in the next.' });
+    }
+    if (Math.max(...parts) > LONGEST_INPUT) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the share of one job is too large for GitHub: ${Math.max(...parts)} bytes, at most ${LONGEST_INPUT}`, {
+            hint: 'Give a larger ‹max-jobs›.',
+        });
+    }
+    // GitHub drops such an output with a warning, and the matrix would be empty.
+    if ([matrix, plan].every((text) => (report.redacted?.(text) ?? text) === text))
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('a part of the plan is equal to a secret of this step, and GitHub passes on no output with a secret in it', {
+        hint: 'A password or user that is also the name of a database? Change the password; a secret that is a common word hides nothing.',
+    });
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 61526:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   e: () => (/* binding */ plan)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(21629);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5821);
+/* harmony import */ var _backup_sources_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(65506);
+/* harmony import */ var _divide_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9696);
+/* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(78195);
+/* harmony import */ var _server_databases_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(22745);
+/* harmony import */ var _set_names_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(47640);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_outputs_js__WEBPACK_IMPORTED_MODULE_6__, _server_databases_js__WEBPACK_IMPORTED_MODULE_7__, _set_names_js__WEBPACK_IMPORTED_MODULE_8__]);
+([_outputs_js__WEBPACK_IMPORTED_MODULE_6__, _server_databases_js__WEBPACK_IMPORTED_MODULE_7__, _set_names_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+
+
+/** Finds the databases of servers, measures them and the volumes, and divides them over jobs. */
+async function plan(inputs, environment) {
+    const context = { ...environment, clientInstall: inputs.clientInstall };
+    const { list: servers, tunnel } = inputs.databases;
+    const settings = { tunnel, ...inputs.access, sizes: true, complete: true };
+    const { chosen, leftOut, notChosen } = await (0,_server_databases_js__WEBPACK_IMPORTED_MODULE_7__/* .findDatabases */ .q_)(servers, inputs.choice, settings, context);
+    const items = chosen.map(({ server, name, size }) => {
+        const set = (0,_set_names_js__WEBPACK_IMPORTED_MODULE_8__/* .ownSet */ .lw)(server, name);
+        return { set, noun: 'database', ...(server !== _set_names_js__WEBPACK_IMPORTED_MODULE_8__/* .ONLY_SERVER */ .NJ && { server }), name, size };
+    });
+    items.push(...(await measured(inputs, context)));
+    if (items.length === 0)
+        throw nothingToDo(servers.length, leftOut.length, notChosen);
+    const time = environment.now();
+    const divided = (0,_divide_js__WEBPACK_IMPORTED_MODULE_9__/* .divide */ .Q)(items, inputs.maxJobs);
+    const jobs = divided.map((items, index) => ({ job: `${index + 1} of ${divided.length}`, size: sizeOf(items), items }));
+    const result = {
+        plan: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_3__/* .newSnapshotId */ .qc)(time, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(4)),
+        time: time.toISOString(),
+        jobs,
+        size: sizeOf(jobs),
+        leftOut: leftOut.map(({ server, ...one }) => ({ ...one, ...(server !== _set_names_js__WEBPACK_IMPORTED_MODULE_8__/* .ONLY_SERVER */ .NJ && { server }) })),
+        notChosen,
+    };
+    (0,_outputs_js__WEBPACK_IMPORTED_MODULE_6__/* .requirePassable */ .hO)(result, environment);
+    return result;
+}
+/** The volumes with the bytes of their files that are selected. */
+async function measured(inputs, context) {
+    const { volumes, docker, access } = inputs;
+    const settings = {
+        ...access, docker, tunnel: undefined, destinations: [], files: { onUnreadable: 'warn', rescan: false },
+        dump: { arguments: '', lockTimeout: 0, allowPooler: false },
+    };
+    const items = [];
+    for (const [kind, given] of (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_4__/* .groupedByKind */ .Cv)((0,_backup_sources_js__WEBPACK_IMPORTED_MODULE_5__/* .volumesIn */ .z)(volumes))) {
+        for (const source of kind.sources(given, settings, context)) {
+            const { name } = source;
+            try {
+                await source.open();
+                items.push({ set: (0,_set_names_js__WEBPACK_IMPORTED_MODULE_8__/* .ownSet */ .lw)(_set_names_js__WEBPACK_IMPORTED_MODULE_8__/* .VOLUMES */ .YN, name), noun: 'volume', name, size: (await source.measure?.()) ?? 0 });
+            }
+            finally {
+                await source.close();
+            }
+        }
+    }
+    return items;
+}
+function sizeOf(sized) {
+    return sized.reduce((sum, { size }) => sum + size, 0);
+}
+function nothingToDo(servers, leftOut, notChosen) {
+    const found = `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatCount */ .B4)(servers, 'server has', 'servers have')} ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_2__/* .formatCount */ .B4)(notChosen, 'database')} that ` +
+        `${notChosen === 1 ? 'is' : 'are'} not chosen, and ${leftOut} that ${leftOut === 1 ? 'is' : 'are'} left out`;
+    return new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`there is nothing to back up: ${found}`, {
+        hint: 'Check ‹databases›, and that the URL is that of the right server. A plan without a job would look like a backup.',
+    });
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 16395:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   MM: () => (/* binding */ planHeadline),
+/* harmony export */   Pt: () => (/* binding */ planText),
+/* harmony export */   tp: () => (/* binding */ planSummary)
+/* harmony export */ });
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(33570);
+/* harmony import */ var _server_databases_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(22745);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__, _server_databases_js__WEBPACK_IMPORTED_MODULE_3__]);
+([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__, _server_databases_js__WEBPACK_IMPORTED_MODULE_3__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 200;
+function planHeadline({ jobs, size }) {
+    return `${itemsText(jobs.flatMap(({ items }) => items))} of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} for ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(jobs.length, 'job')}`;
+}
+function planText(result) {
+    const { jobs, leftOut, notChosen } = result;
+    const items = jobs.flatMap(({ job, items }) => items.map((item) => [job, item.set, (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(item.size), (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(nameOf(item))]));
+    return [
+        `Plan ${result.plan}: ${planHeadline(result)}`,
+        '',
+        (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)([['JOB', 'SET', 'SIZE', 'NAME'], ...items.slice(0, MOST)], '  '),
+        ...(items.length > MOST ? [`  and ${items.length - MOST} more`] : []),
+        ...(notChosen > 0 ? ['', `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.`] : []),
+        ...(leftOut.length > 0 ? ['', 'Left out:', ...leftOut.slice(0, MOST).map((one) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(leftOutText(one))}`)] : []),
+    ].join('\n');
+}
+/** A job summary in Markdown. Pure. */
+function planSummary(result) {
+    const { jobs, leftOut, notChosen } = result;
+    const lost = leftOut.filter(({ expected }) => !expected);
+    return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
+        `### ${lost.length > 0 ? '⚠️' : '✅'} Lifeboat: ${planHeadline(result)}`,
+        `Plan ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.plan)}. Its snapshots have the tag ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(`plan:${result.plan}`)}.` +
+            (notChosen > 0 ? ` ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.` : ''),
+        ...(lost.length > 0 ? [`**In no backup:**\n\n${lost.slice(0, MOST).map((one) => `- ⚠️ ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(leftOutText(one))}`).join('\n')}`] : []),
+        (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Job', 'Size', 'Items', 'Largest'], jobs.map(jobRow)),
+        (0,_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .details */ .zH)('The items of each job', jobs.slice(0, MOST).map(({ job, items }) => `**${job}**: ${listed(items)}`).join('\n\n')),
+        ...expectedPart(leftOut.filter(({ expected }) => expected)),
+    ]);
+}
+function jobRow({ job, size, items }) {
+    return [job, (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size), itemsText(items), `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(nameOf(items[0]))}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(items[0].size)}`];
+}
+function listed(items) {
+    const more = items.length > MOST ? ` and ${items.length - MOST} more` : '';
+    return items.slice(0, MOST).map((item) => `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(nameOf(item))} (${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(item.size)})`).join(', ') + more;
+}
+function expectedPart(leftOut) {
+    return leftOut.length === 0 ? [] : [`Left out as well: ${leftOut.slice(0, MOST).map((one) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(leftOutText(one))).join('; ')}.`];
+}
+function leftOutText({ name, server, why }) {
+    return `${name}${(0,_server_databases_js__WEBPACK_IMPORTED_MODULE_3__/* .ofServer */ .be)(server)} ${why}`;
+}
+function nameOf({ name, server, noun }) {
+    return noun === 'volume' ? `volume ${name}` : `${name}${(0,_server_databases_js__WEBPACK_IMPORTED_MODULE_3__/* .ofServer */ .be)(server)}`;
+}
+function itemsText(items) {
+    const volumes = items.filter(({ noun }) => noun === 'volume').length;
+    const databases = items.length - volumes;
+    return [...(databases > 0 ? [(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(databases, 'database')] : []), ...(volumes > 0 ? [(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(volumes, 'volume')] : [])].join(' and ');
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 22745:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q3: () => (/* binding */ requireServers),
+/* harmony export */   be: () => (/* binding */ ofServer),
+/* harmony export */   q_: () => (/* binding */ findDatabases)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19107);
+/* harmony import */ var _inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(82821);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5821);
+/* harmony import */ var _set_names_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(47640);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _set_names_js__WEBPACK_IMPORTED_MODULE_3__]);
+([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__, _set_names_js__WEBPACK_IMPORTED_MODULE_3__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+/** Throws (status 2) for a URL that names a database, and for names that the choice, or sets, cannot have. */
+function requireServers(servers, { include, exclude }) {
+    const wrong = servers.find((location) => (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .kindAt */ .Ii)(location).server?.is(location) !== true);
+    if (wrong) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`database-url: the URL${ofServer(wrong.name)} names a database; databases are chosen on a server`, {
+            hint: 'Leave the database out of the URL, postgres://user:password@host:5432, and choose it by ‹databases›.', status: 2,
+        });
+    }
+    const names = servers.map(({ name }) => name);
+    if (names.includes(_set_names_js__WEBPACK_IMPORTED_MODULE_3__/* .VOLUMES */ .YN)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`database-url: a server cannot be named ${_set_names_js__WEBPACK_IMPORTED_MODULE_3__/* .VOLUMES */ .YN}, as sets of volumes begin with it`, { status: 2 });
+    }
+    const unknown = [...include, ...exclude].find(({ server }) => server !== undefined && !names.includes(server));
+    if (!unknown)
+        return;
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`databases: there is no server ${unknown.server} for ${(0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .patternText */ .U)(unknown)}; there is ${names.join(', ')}`, {
+        hint: `Write ${(0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_4__/* .nearest */ .p)(unknown.server, names) ?? names[0] ?? 'eu'}=PATTERN, and put ${unknown.server}= before the URL of a server.`,
+        status: 2,
+    });
+}
+/** ` of eu`; nothing for a server without a name. */
+function ofServer(name) {
+    return name === undefined || name === _set_names_js__WEBPACK_IMPORTED_MODULE_3__/* .ONLY_SERVER */ .NJ ? '' : ` of ${name}`;
+}
+/**
+ * Asks all servers for the databases that are chosen. Throws if one of them cannot be asked, and, with `complete`, if none has a database
+ * that is named.
+ */
+async function findDatabases(servers, choice, settings, context) {
+    const found = { chosen: [], leftOut: [], notChosen: 0 };
+    for (const { name: server, ...location } of servers) {
+        const { databases, leftOut } = await (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .kindAt */ .Ii)(location).server.databases(location, settings, context);
+        const chosen = databases.filter(({ name }) => (0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .isChosen */ .lf)(choice, server, name));
+        found.chosen.push(...chosen.map((one) => ({ ...one, server })));
+        found.notChosen += databases.length - chosen.length;
+        const wanted = leftOut.filter(({ name }) => (0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .isChosen */ .lf)(choice, server, name));
+        found.leftOut.push(...wanted.map((one) => ({ ...one, server })));
+    }
+    if (settings.complete)
+        tellOf(found, choice, context);
+    return found;
+}
+function tellOf({ chosen, leftOut }, { include }, { report }) {
+    for (const { name, server, why, expected } of leftOut) {
+        const text = `database ${JSON.stringify(name)}${ofServer(server)} is left out: it ${why}`;
+        if (expected)
+            report.info(text);
+        else
+            report.warning(text, 'Let the role back it up, or leave it out: ‹databases: !NAME›.');
+    }
+    const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => (0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .isMatch */ .uv)(pattern, server, name)));
+    const lacking = unmatched.filter(({ glob }) => !glob).map(_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .patternText */ .U);
+    if (lacking.length > 0) {
+        const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : '';
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`there is no database ${lacking.slice(0, 5).map((name) => JSON.stringify(name)).join(', ')}${more}`, {
+            hint: 'Check ‹databases›, and the role: `psql -l` lists what it sees. Names are compared with their case.',
+        });
+    }
+    for (const pattern of unmatched)
+        report.warning(`no database matches ${(0,_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_1__/* .patternText */ .U)(pattern)}`, 'Check ‹databases›.');
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 47640:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   NJ: () => (/* binding */ ONLY_SERVER),
+/* harmony export */   YN: () => (/* binding */ VOLUMES),
+/* harmony export */   lw: () => (/* binding */ ownSet)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
+/* harmony import */ var _inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(12708);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_1__]);
+_inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+/** The name of a server that was given without one. */
+const ONLY_SERVER = _inputs_database_urls_js__WEBPACK_IMPORTED_MODULE_1__/* .UNNAMED */ .rY;
+/** Of the sets of volumes; no server may have it. */
+const VOLUMES = 'volume';
+/**
+ * The set of a database, by its server and name, or of a volume: `app`, or `eu.app` of the server eu. Always the same one, so that backups
+ * continue their set whichever job makes them, and never that of another: names that are no names of sets, that differ only in case, or
+ * that could be those of others end in a dash and a hash.
+ */
+function ownSet(scope, name) {
+    const of = scope === ONLY_SERVER ? '' : `${scope}.`;
+    const plain = of === '' ? /^[a-z0-9][a-z0-9_-]*$/ : /^[a-z0-9][a-z0-9._-]*$/;
+    const set = `${of}${name}`;
+    const unambiguous = plain.test(name) && /^[a-z0-9][a-z0-9_-]*$/.test(scope) && !looksMade(name);
+    if (unambiguous && _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .setName */ .i.safeParse(set).success)
+        return set;
+    const hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(`${scope}\0${name}`).digest('hex').slice(0, 16);
+    const readable = set.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 80);
+    return `${readable || 'database'}-${hash}`;
+}
+/** Like a name with a hash, or that of a second artifact. */
+function looksMade(name) {
+    return /-[0-9a-f]{16}$|\.\d+$/.test(name);
 }
 
 __webpack_async_result__();
@@ -36024,7 +36907,7 @@ async function findNewestVerified(store, keys, snapshots, set, report) {
     const proofs = await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_2__/* .SetProofs */ .qm.list(store, keys, set, (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_0__/* .warningOf */ .a)(report));
     const { good, unsound } = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .newestGood */ .an)(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true });
     for (const { snapshot, why } of unsound) {
-        report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; `lifeboat verify --snapshot all` tells which others are hit.');
+        report.warning(`snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`, 'Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.');
     }
     return good?.snapshot.header.id;
 }
@@ -36033,9 +36916,8 @@ async function findNewestVerified(store, keys, snapshots, set, report) {
 /***/ }),
 
 /***/ 23606:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Nl: () => (/* binding */ commandOf),
 /* harmony export */   sx: () => (/* binding */ reasonAgainst),
@@ -36043,11 +36925,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _inputs_retention_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8572);
-/* harmony import */ var _report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(96079);
-/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(58315);
-/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(88105);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__]);
-_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+/* harmony import */ var _report_marks_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(69639);
+/* harmony import */ var _repository_listing_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(58315);
+/* harmony import */ var _repository_references_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(88105);
 
 
 
@@ -36065,10 +36945,16 @@ async function refuseWithoutSnapshots(store, references, options, { report }) {
     if (problem)
         report.warning(`this would be refused: ${problem.message}`, problem.hint);
 }
-/** `\`lifeboat prune …\``, with what this one was given. */
-function commandOf(store, { set, policy, grace, minimumPart }, ...more) {
-    const guards = [`--prune-min-size ${Math.round(minimumPart * 100)}%`, `--grace ${grace / 3_600_000}h`];
-    return `\`${(0,_report_recipe_js__WEBPACK_IMPORTED_MODULE_2__/* .pruneCommand */ .En)('lifeboat', { destination: store.name, set, retention: (0,_inputs_retention_js__WEBPACK_IMPORTED_MODULE_1__/* .retentionText */ .w)(policy), more: [...guards, ...more] })}\``;
+/** This prune as a command of its own, with what it was given and `more`. */
+function commandOf(store, { set, policy, grace, minimumPart }, more = {}) {
+    return (0,_report_marks_js__WEBPACK_IMPORTED_MODULE_4__/* .markedCommand */ .G)('prune', {
+        destination: store.name,
+        set,
+        retention: (0,_inputs_retention_js__WEBPACK_IMPORTED_MODULE_1__/* .retentionText */ .w)(policy),
+        'prune-min-size': `${Math.round(minimumPart * 100)}%`,
+        grace: `${grace / 3_600_000}h`,
+        ...more,
+    });
 }
 /** Signs that a listing of all snapshots does not show them all. */
 async function whyIncomplete(store, { snapshots, unreadable, missing }, options) {
@@ -36078,21 +36964,21 @@ async function whyIncomplete(store, { snapshots, unreadable, missing }, options)
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} does not list ${stored}, which was just stored`, { hint: `Its list of objects cannot be relied on. If it lists it later, the next prune goes on. ${otherwise}` });
     }
     if (missing.length > 0) {
-        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingText */ .qq)(store, missing), {
-            hint: `${(0,_repository_references_js__WEBPACK_IMPORTED_MODULE_4__/* .missingHint */ .Cz)(`once: ${commandOf(store, options, '--force')}`)} ${otherwise}`,
+        return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3((0,_repository_references_js__WEBPACK_IMPORTED_MODULE_3__/* .missingText */ .qq)(store, missing), {
+            hint: `${(0,_repository_references_js__WEBPACK_IMPORTED_MODULE_3__/* .missingHint */ .Cz)(`once: ${commandOf(store, options, { force: 'true' })}`)} ${otherwise}`,
         });
     }
     if (snapshots.length > 0 || unreadable.length > 0)
         return undefined;
     try {
-        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_3__/* .checkListing */ .x)(store);
+        await (0,_repository_listing_js__WEBPACK_IMPORTED_MODULE_2__/* .checkListing */ .x)(store);
         return undefined;
     }
     catch (error) {
         if (error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3) {
             return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(error.message, {
                 cause: error,
-                hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, '--force')}.`,
+                hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, { force: 'true' })}.`,
             });
         }
         throw error;
@@ -36105,11 +36991,11 @@ function reasonAgainst(decisions, store, options) {
         return undefined;
     const going = decisions.filter(({ keep }) => !keep).length;
     const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part);
-    const look = `See what would go: ${commandOf(store, options, '--dry-run')}`;
-    const once = 'with --force in place of --dry-run, the same deletes it';
+    const look = `See what would go: ${commandOf(store, options, { 'dry-run': 'true' })}`;
+    const once = 'with ‹force: true› in place of ‹dry-run: true›, the same deletes it';
     const atLeast = stored !== undefined ? `${look}; ${once}.`
-        : dryRun ? `To delete these ${going}, run it without --dry-run and with --max-delete ${going}.`
-            : `${look}. To delete these ${going}, run it again with --max-delete ${going}.`;
+        : dryRun ? `To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
+            : `${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`;
     if (going > limit) {
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
             `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`, { hint: `${atLeast} Nothing was deleted.` });
@@ -36119,14 +37005,12 @@ function reasonAgainst(decisions, store, options) {
         const part = `less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`;
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
             hint: 'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-                `prune-min-size. ${dryRun ? 'To delete them all the same, run it with --force' : `${look}; ${once}`}. Nothing was deleted.`,
+                `‹prune-min-size›. ${dryRun ? 'To delete them all the same, run it with ‹force: true›' : `${look}; ${once}`}. Nothing was deleted.`,
         });
     }
     return undefined;
 }
 
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -36204,8 +37088,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(59289);
 /* harmony import */ var _decide_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(50404);
 /* harmony import */ var _guards_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(23606);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_9__, _guards_js__WEBPACK_IMPORTED_MODULE_11__]);
-([_with_store_js__WEBPACK_IMPORTED_MODULE_9__, _guards_js__WEBPACK_IMPORTED_MODULE_11__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_9__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_9__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -36242,7 +37126,7 @@ async function pruneAfterBackup(store, keys, { set, retention: policy, timeZone,
     };
     const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_8__/* .snapshotKey */ .o1)(set, id) };
     if (verified === 'none') {
-        return skip('the backup was not verified', `Prune where it can be: with verify: list, or by itself: ${(0,_guards_js__WEBPACK_IMPORTED_MODULE_11__/* .commandOf */ .Nl)(store, options)}.`);
+        return skip('the backup was not verified', `Prune where it can be: with ‹verify: list›, or by itself: ${(0,_guards_js__WEBPACK_IMPORTED_MODULE_11__/* .commandOf */ .Nl)(store, options)}.`);
     }
     try {
         const pruned = await pruneSet(store, keys, options, environment);
@@ -36300,8 +37184,8 @@ async function pruneSet(store, keys, options, environment) {
     else {
         result.chunks = await refusing(() => (0,_repository_garbage_js__WEBPACK_IMPORTED_MODULE_5__/* .collectGarbage */ .i)(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing, force: options.force }), store, signal);
         for (const obstacle of result.chunks.obstacles) {
-            report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: `lifeboat forget ID`. ' +
-                'If a snapshot that is not in the store is not needed any more, prune once with --force.');
+            report.warning(`no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`, 'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: ‹lifeboat forget ID›. ' +
+                'If a snapshot that is not in the store is not needed any more, prune once with ‹force: true›.');
         }
     }
     return { ...result, seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_12__/* .secondsSince */ .w)(started) };
@@ -36472,8 +37356,8 @@ async function requireWhole(snapshot, source, level, store, context) {
         const others = (await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set)).filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(key) !== id);
         const found = await (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_4__/* .newestGood */ .an)(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) });
         return found.good
-            ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as the input snapshot.`
-            : `No other snapshot of set ${set} is whole; \`lifeboat list\` shows them.`;
+            ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as ‹snapshot›.`
+            : `No other snapshot of set ${set} is whole; ‹lifeboat list› shows them.`;
     };
     if (result !== 'verified') {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ` +
@@ -36552,17 +37436,19 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(21725);
 /* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(84836);
-/* harmony import */ var _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(87492);
-/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(92905);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(62233);
 /* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(56121);
 /* harmony import */ var _inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(49949);
-/* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52354);
-/* harmony import */ var _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(70772);
-/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(27583);
-/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(48553);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(72385);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__]);
-([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+/* harmony import */ var _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(98211);
+/* harmony import */ var _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(52354);
+/* harmony import */ var _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(70772);
+/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(27583);
+/* harmony import */ var _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(48553);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(5821);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_8__]);
+([_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_5__, _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__, _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_7__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
 
 
 
@@ -36576,133 +37462,62 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inp
 
 const databaseUrl = {
     ..._inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .databaseInput */ .yA,
-    help: 'The database to restore into, as a postgres:// URL with any libpq parameter. Not needed with verify-only.',
+    help: `The database to restore into: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_10__/* .locationPatterns */ .Vq)('database')}. Not needed with verify-only.`,
 };
 const target = {
-    help: `Where to restore a volume: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__/* .locationPatterns */ .Vq)('volume')}. A folder or a Docker volume is created if it is missing.`,
-    expected: (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_9__/* .locationExpected */ .ul)('volume'),
+    help: `Where to restore a volume: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_10__/* .locationPatterns */ .Vq)('volume')}. A folder or a Docker volume is created if it is missing.`,
+    expected: (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_10__/* .locationExpected */ .ul)('volume'),
     example: '/srv/app/uploads',
-    schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .volumePlace */ .SD,
-    secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_8__/* .volumeSecrets */ .cd,
+    schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__/* .volumePlace */ .SD,
+    secrets: _inputs_volumes_js__WEBPACK_IMPORTED_MODULE_9__/* .volumeSecrets */ .cd,
 };
-const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .commandInputs */ .tp)({
-    server: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({ 'database-url': databaseUrl, 'ssh-tunnel': _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .tunnelInput */ .PX }, (values) => ({ url: values['database-url'], tunnel: values['ssh-tunnel'] })),
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .commandInputs */ .tp)({
+    server: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .group */ .Os)({ 'database-url': databaseUrl, 'ssh-tunnel': _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .tunnelInput */ .PX }, (values) => ({ database: values['database-url'], tunnel: values['ssh-tunnel'] })),
     key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)(),
-    destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .destination */ .j_,
-    set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .set */ .hZ,
-    snapshot: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('snapshot', { ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_6__/* .snapshotInput */ .P4, default: 'latest' }),
-    database: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('database', {
+    destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_8__/* .destination */ .j_,
+    set: _inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .set */ .hZ,
+    snapshot: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('snapshot', { ..._inputs_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotInput */ .P4, default: 'latest' }),
+    database: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('database', {
         help: 'Which database of the snapshot, by the name it was backed up under. Needed when there are several.',
         expected: 'the name of a database in the snapshot',
         example: 'app',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .text */ .Qq,
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__/* .text */ .Qq,
     }),
-    mode: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('mode', {
+    mode: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('mode', {
         help: 'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is ' +
             'there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the ' +
             'files of a volume; other files stay.',
         expected: 'empty, create, clean or overwrite',
         example: 'create',
-        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .oneOf */ .yL('empty', 'create', 'clean', 'overwrite'),
+        schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__/* .oneOf */ .yL('empty', 'create', 'clean', 'overwrite'),
         default: 'empty',
     }),
-    volume: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({
+    volume: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .group */ .Os)({
         volume: {
             help: 'Which volume of the snapshot to restore in place of a database, by the name it was backed up under. Needed when ' +
                 'there are several.',
             expected: 'the name of a volume in the snapshot',
             example: 'uploads',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .text */ .Qq,
+            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_6__/* .text */ .Qq,
         },
         target,
-        paths: {
-            help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',
-            expected: 'patterns as in .gitignore, one per line',
-            example: '/2026/*.jpg',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .lines */ .Mn,
-            default: '',
-            list: true,
-        },
-        'docker-image': _inputs_docker_js__WEBPACK_IMPORTED_MODULE_2__/* .dockerImageInput */ .s,
-        rewrite: { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
-        'delete-extra': {
-            ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt,
-            help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
-                'mode overwrite.',
-        },
-        owners: {
-            help: 'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the ' +
-                'same names; none, the user who restores. The first two need root.',
-            expected: 'number, name or none',
-            example: 'none',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .oneOf */ .yL('number', 'name', 'none'),
-            default: 'number',
-        },
-    }, ({ volume, 'docker-image': dockerImage, 'delete-extra': deleteExtra, ...rest }) => ({ name: volume, dockerImage, deleteExtra, ...rest })),
-    objects: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .group */ .Os)({
-        schemas: {
-            help: 'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or ' +
-                'as a JSON array.',
-            expected: 'names of schemas, separated by commas or line ends, or a JSON array of them',
-            example: 'public, billing',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .names */ .Dy,
-            default: '',
-            list: true,
-        },
-        tables: {
-            help: 'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a ' +
-                'schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
-            expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
-            example: 'users, billing.orders',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .tableNames */ .Gw,
-            default: '',
-            list: true,
-        },
-        only: {
-            help: 'Restore only the definitions (schema) or only the rows (data).',
-            expected: 'schema or data',
-            example: 'schema',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .oneOf */ .yL('schema', 'data'),
-        },
-        'no-owner': { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Leave out owners: everything belongs to the user who restores.' },
-        'no-privileges': { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Leave out GRANT and REVOKE.' },
-        'no-tablespaces': { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Put everything into the default tablespace.' },
-        'disable-triggers': {
-            ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt,
-            help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
-                'Needs a superuser.',
-        },
-        'database-settings': {
-            help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +
-                'Default: true with mode create if everything is restored, else false.',
-            expected: 'true or false',
-            example: 'true',
-            schema: _inputs_schemas_js__WEBPACK_IMPORTED_MODULE_5__/* .flag */ .Jt,
-            flag: true,
-        },
-        jobs: { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .jobs */ .LR, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
-    }, ({ schemas, tables, only, jobs, ...values }) => ({
-        schemas,
-        tables,
-        only,
-        noOwner: values['no-owner'],
-        noPrivileges: values['no-privileges'],
-        noTablespaces: values['no-tablespaces'],
-        disableTriggers: values['disable-triggers'],
-        databaseSettings: values['database-settings'],
-        jobs,
-    })),
-    verifyOnly: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_10__/* .one */ .xH)('verify-only', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Read and check what would be restored, and touch no database.' }),
+    }, (values) => ({ name: values.volume, target: values.target })),
+    files: _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__/* .fileRestore */ .tj,
+    folders: _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__/* .folders */ .oW,
+    docker: _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__/* .docker */ .T3,
+    bucket: _inputs_files_js__WEBPACK_IMPORTED_MODULE_2__/* .bucket */ .DC,
+    objects: _inputs_postgres_js__WEBPACK_IMPORTED_MODULE_5__/* .objects */ .J,
+    verifyOnly: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_11__/* .one */ .xH)('verify-only', { ..._inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .clientInstall */ .Pj,
-    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .access */ .T_)(),
+    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_8__/* .access */ .T_)(),
     timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_1__/* .timeZone */ .eB,
 }, (slices, variables) => {
     const { server, volume, verifyOnly } = slices;
-    if (volume.target === undefined && (server.url === undefined || volume.name !== undefined) && !verifyOnly) {
+    if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
         throw volume.name === undefined ? (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .missingInput */ .fV)('database-url', databaseUrl) : (0,_inputs_parse_js__WEBPACK_IMPORTED_MODULE_4__/* .missingInput */ .fV)('target', target);
     }
-    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .requireDatabase */ .lq)(server.tunnel, server.url !== undefined && !verifyOnly && volume.name === undefined && volume.target === undefined);
-    (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_7__/* .requireStore */ .Lh)(slices, variables);
+    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_0__/* .requireDatabase */ .lq)(server.tunnel, server.database !== undefined && !verifyOnly && volume.name === undefined && volume.target === undefined);
+    (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_8__/* .requireStore */ .Lh)(slices, variables);
 });
 
 __webpack_async_result__();
@@ -36741,6 +37556,7 @@ function restoreHeadline(result) {
 function restoreText(result, context) {
     const { errors, entries, restored } = result;
     const checked = result.mode === 'verify-only';
+    const program = restorer(result);
     const counts = bucketCounts(result);
     const facts = [
         ['snapshot', `${result.snapshot}, of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(result.time, context.timeZone)}`],
@@ -36763,10 +37579,10 @@ function restoreText(result, context) {
     return [
         headline,
         (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatColumns */ .jB)(facts, '  '),
-        ...restoreNotes(result, context.hint).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
+        ...restoreNotes(result, '‹database-settings: true›').flatMap((note) => ['', ...note.split('\n').map((line) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(line)}`)]),
         ...(errors.length > 0 ? [
             '',
-            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')} from ${restorer(result)}:`,
+            `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
             ...together(errors).map((error) => `  ${error}`)
         ] : []),
     ].join('\n');
@@ -36795,7 +37611,7 @@ function restoreSummary(result, context) {
             ]], 3),
         ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
         ...restoreNotes(result).map((note) => note.split('\n').map((line) => (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(line)).join('\n')),
-        ...(errors.length > 0 ? [`${restorer(result)} said:`, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', together(errors).join('\n'))] : []),
+        ...(errors.length > 0 ? [`${restorer(result) ?? 'The program'} said:`, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)('text', together(errors).join('\n'))] : []),
     ]);
 }
 /** Errors that are equal but for the name of the file, on one line with their number. */
@@ -36812,9 +37628,9 @@ const MOST_PASSED_OVER = 3;
 const MOST = 50;
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
- * out.
+ * out. `settingsInput`: how the reader is told of the input that applies the settings of the database.
  */
-function restoreNotes(result, hint = (text) => text) {
+function restoreNotes(result, settingsInput = 'database-settings: true') {
     const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result;
     const { added = [], kept = [], leftOut = [] } = selection ?? {};
     return [
@@ -36832,7 +37648,7 @@ function restoreNotes(result, hint = (text) => text) {
         ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
         ...(databaseSettings === 'left as they are' && errors.length === 0
             ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
-                    hint('To apply those of the backup, set database-settings: true.')]
+                    `To apply those of the backup, set ${settingsInput}.`]
             : []),
     ];
 }
@@ -36843,8 +37659,11 @@ function some(names) {
 function restoredName({ database, volume }) {
     return volume ?? database ?? '';
 }
-function restorer({ volume }) {
-    return volume === undefined ? 'pg_restore' : 'tar';
+/** The program whose errors they are. Undefined for a database of another kind than PostgreSQL, whose results alone have `left`. */
+function restorer({ volume, left }) {
+    if (volume !== undefined)
+        return 'tar';
+    return left === undefined ? undefined : 'pg_restore';
 }
 /** The kind of target that a restore which only checks leaves alone. */
 function untouched({ volume }) {
@@ -36871,18 +37690,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ });
 /* harmony import */ var node_perf_hooks__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(643);
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
-/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21725);
-/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
-/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(32468);
-/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(72385);
-/* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(41478);
-/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(68961);
-/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(59289);
-/* harmony import */ var _before_restore_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(49874);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _with_store_js__WEBPACK_IMPORTED_MODULE_8__]);
-([_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__, _with_store_js__WEBPACK_IMPORTED_MODULE_8__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
-
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_reader_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(32468);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(21629);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5821);
+/* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(41478);
+/* harmony import */ var _elapsed_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(68961);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(59289);
+/* harmony import */ var _before_restore_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(49874);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_with_store_js__WEBPACK_IMPORTED_MODULE_7__]);
+_with_store_js__WEBPACK_IMPORTED_MODULE_7__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 
@@ -36906,18 +37723,18 @@ async function restore(inputs, environment) {
     const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database';
     const target = verifyOnly ? undefined : targetOf(noun, inputs, context);
     try {
-        return await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .withStore */ .aH)({ ...inputs, set: (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .setFor */ .q7)(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
+        return await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_7__/* .withStore */ .aH)({ ...inputs, set: (0,_with_store_js__WEBPACK_IMPORTED_MODULE_7__/* .setFor */ .q7)(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
             const passedOver = [];
-            const looking = (0,_with_store_js__WEBPACK_IMPORTED_MODULE_8__/* .lookingAs */ .CH)(environment);
+            const looking = (0,_with_store_js__WEBPACK_IMPORTED_MODULE_7__/* .lookingAs */ .CH)(environment);
             const onPassedOver = (error) => {
                 if (inputs.snapshot.kind !== 'id')
                     passedOver.push(error.message);
                 looking.onPassedOver(error);
             };
-            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver });
-            const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openManifest */ .gp)(snapshot), snapshot.header.id);
+            const snapshot = await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .findSnapshot */ .Cb)(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver });
+            const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_4__/* .openManifest */ .gp)(snapshot), snapshot.header.id);
             const restored = await restoreOne(noun, source, snapshot, target, store, context);
-            return { ...restored, ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_10__/* .secondsSince */ .w)(started) };
+            return { ...restored, ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }), seconds: (0,_elapsed_js__WEBPACK_IMPORTED_MODULE_9__/* .secondsSince */ .w)(started) };
         });
     }
     finally {
@@ -36925,32 +37742,33 @@ async function restore(inputs, environment) {
     }
 }
 /** Undefined if none is given: then the source is only read. */
-function targetOf(noun, { server, volume, mode, objects, access }, context) {
-    const location = noun === 'volume' ? volume.target : server.url === undefined ? undefined : (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_2__/* .databaseLocation */ .xH)(server.url);
+function targetOf(noun, inputs, context) {
+    const { server, volume, access, mode, objects, files, folders, docker, bucket } = inputs;
+    const location = noun === 'volume' ? volume.target : server.database;
     if (location === undefined)
         return undefined;
     const settings = {
-        tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, dockerImage: volume.dockerImage, files: volume, objects,
+        tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, objects, files, folders, docker, bucket,
     };
-    return (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_6__/* .kindAt */ .Ii)(location).target(location, settings, context);
+    return (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_5__/* .kindAt */ .Ii)(location).target(location, settings, context);
 }
 /** Verifies the data of one source, then restores it, whatever the state of the others. */
 async function restoreOne(noun, source, snapshot, target, store, context) {
-    const { entries, size } = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_6__/* .kindOf */ .I)(source).contents(source);
+    const { entries, size } = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_5__/* .kindOf */ .I)(source).contents(source);
     target?.require(source);
     const { id, set, time } = snapshot.header;
-    const about = { snapshot: id, set, time, [noun]: source.name, size, ...(0,_before_restore_js__WEBPACK_IMPORTED_MODULE_9__/* .backupRemarks */ .W)(source, context.report) };
-    await (0,_before_restore_js__WEBPACK_IMPORTED_MODULE_9__/* .requireWhole */ .Z)(snapshot, source.name, target ? 'list' : 'read', store, context);
+    const about = { snapshot: id, set, time, [noun]: source.name, size, ...(0,_before_restore_js__WEBPACK_IMPORTED_MODULE_8__/* .backupRemarks */ .W)(source, context.report) };
+    await (0,_before_restore_js__WEBPACK_IMPORTED_MODULE_8__/* .requireWhole */ .Z)(snapshot, source.name, target ? 'list' : 'read', store, context);
     if (!target)
         return { ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] };
-    const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_4__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
+    const reader = new _repository_reader_js__WEBPACK_IMPORTED_MODULE_3__/* .Reader */ .mP(store, snapshot.keys, snapshot.header.chunks);
     return { ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) };
 }
 function choose(noun, name, { sources }, id) {
-    const candidates = sources.filter((source) => (0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_7__/* .isDatabase */ .uU)(source) === (noun === 'database'));
+    const candidates = sources.filter((source) => (0,_sources_nouns_js__WEBPACK_IMPORTED_MODULE_6__/* .isDatabase */ .uU)(source) === (noun === 'database'));
     const names = candidates.map((source) => source.name).join(', ');
     if (name === undefined && candidates.length > 1) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} has several ${noun}s: ${names}`, { hint: `Name one of them with the input ${noun}.`, status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`snapshot ${id} has several ${noun}s: ${names}`, { hint: `Name one of them with ${noun === 'database' ? '‹database›' : '‹volume›'}.`, status: 2 });
     }
     const source = candidates.find((candidate) => name === undefined || candidate.name === name);
     if (source)
@@ -36963,10 +37781,10 @@ function choose(noun, name, { sources }, id) {
 /** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
 function withoutNoun(noun, names) {
     const [other, input, way] = noun === 'volume'
-        ? ['database', 'target', 'give the URL of a database in place of target']
-        : ['volume', 'database-url', 'give a folder, Docker volume or bucket as target'];
+        ? ['database', '‹target›', 'give the URL of a database in place of ‹target›']
+        : ['volume', '‹database-url›', 'give a folder, Docker volume or bucket as ‹target›'];
     const only = `this snapshot has only the ${other}${names.length === 1 ? '' : 's'} ${names.join(', ')}`;
-    return `The input ${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`;
+    return `${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`;
 }
 
 __webpack_async_result__();
@@ -36987,57 +37805,62 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   d1: () => (/* binding */ runCommand),
 /* harmony export */   gD: () => (/* binding */ headlineOf),
 /* harmony export */   pc: () => (/* binding */ redacted),
+/* harmony export */   tm: () => (/* binding */ givesSecret),
 /* harmony export */   uN: () => (/* binding */ outputValues)
 /* harmony export */ });
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73024);
-/* harmony import */ var _report_redaction_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(58968);
-/* harmony import */ var _all_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(34086);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_all_js__WEBPACK_IMPORTED_MODULE_2__]);
-_all_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
+/* harmony import */ var _all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(34086);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_all_js__WEBPACK_IMPORTED_MODULE_1__]);
+_all_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
 
 
 /** Checks the raw inputs and runs the command with them. */
 async function runCommand(command, raw, environment) {
-    const inputs = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .parseInputs */ .TL)(command, raw, environment.variables);
-    const { destination, destinations, timeZone, format } = inputs;
+    const inputs = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)(command, raw, environment.variables);
+    const { destination, destinations, timeZone = 'UTC', format } = inputs;
     // Of several destinations, the first is the one that recipes name.
-    const first = destination ?? destinations[0];
-    const result = await (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).run(inputs, environment);
-    return { command, result, shown: { destination: first.text, timeZone, ...(format && { format }) } };
+    const first = destination ?? destinations?.[0];
+    const result = await (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).run(inputs, environment);
+    return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }) } };
 }
 function statusOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).status?.(result) ?? 0;
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).status?.(result) ?? 0;
 }
 function problemsOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).problems?.(result) ?? ['failed'];
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).problems?.(result) ?? ['failed'];
 }
 /**
  * Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold
- * some.
+ * some. Texts are spelled for the entry.
  */
 function redacted(outcome, redaction) {
     const { command, result } = outcome;
-    const clean = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result;
-    return { ...outcome, result: (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutKeys */ .Pe)(clean) };
+    if (givesSecret(outcome))
+        return outcome;
+    const clean = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result;
+    return { ...outcome, result: redaction.applyToResult(clean) };
+}
+/** Whether the result is a secret that the user asked for. */
+function givesSecret({ command }) {
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).givesSecret === true;
 }
 function headlineOf({ command, result }) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).headline(result);
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).headline(result);
 }
 /** For a person at a terminal or reading a log. */
-function textOf({ command, result, shown }, program, hint) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).text(result, { program, ...(hint && { hint }), ...shown });
+function textOf({ command, result, shown }, program) {
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).text(result, { program, ...shown });
 }
 function summaryOf({ command, result, shown }, context) {
-    return (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).summary?.(result, { ...shown, ...context }) ?? '';
+    return (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).summary?.(result, { ...shown, ...context }) ?? '';
 }
 /** The values of an action's outputs. */
 function outputValues({ command, result }) {
-    return Object.fromEntries(Object.entries((0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]));
+    return Object.fromEntries(Object.entries((0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]));
 }
 /** More for the summary of an action that failed, in Markdown. */
 async function afterFailure(action, raw, given, redaction, started) {
-    const definition = (0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .definitionOf */ .Fg)(action);
+    const definition = (0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .definitionOf */ .Fg)(action);
     if (!definition.afterFailure)
         return undefined;
     // Nothing else is reported about a run that has failed already.
@@ -37049,7 +37872,7 @@ async function afterFailure(action, raw, given, redaction, started) {
         redacted: (text) => redaction.apply(text),
     };
     try {
-        return await definition.afterFailure((0,_all_js__WEBPACK_IMPORTED_MODULE_2__/* .parseInputs */ .TL)(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() });
+        return await definition.afterFailure((0,_all_js__WEBPACK_IMPORTED_MODULE_1__/* .parseInputs */ .TL)(action, raw, given.variables), started, { ...given, signal: new AbortController().signal, report, now: () => new Date() });
     }
     finally {
         (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(given.temporary, { recursive: true, force: true });
@@ -37131,7 +37954,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   h: () => (/* binding */ showText),
 /* harmony export */   s: () => (/* binding */ showHeadline)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 /* harmony import */ var _sources_nouns_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(41478);
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(15834);
 /* harmony import */ var _list_report_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(31026);
@@ -37247,7 +38070,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   W: () => (/* binding */ show)
 /* harmony export */ });
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 /* harmony import */ var _sources_remarks_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99170);
 /* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(54548);
 /* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
@@ -37610,6 +38433,369 @@ __webpack_async_result__();
 
 /***/ }),
 
+/***/ 94346:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ verdict)
+/* harmony export */ });
+/* harmony import */ var _command_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(47084);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(246);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(38509);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(71298);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _report_js__WEBPACK_IMPORTED_MODULE_1__, _verdict_js__WEBPACK_IMPORTED_MODULE_2__]);
+([_inputs_js__WEBPACK_IMPORTED_MODULE_0__, _report_js__WEBPACK_IMPORTED_MODULE_1__, _verdict_js__WEBPACK_IMPORTED_MODULE_2__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+const verdict = {
+    name: 'verdict',
+    purpose: 'Tell whether the jobs of a plan backed up everything: fail, and name what is missing, if they did not.',
+    inputs: _inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .inputs */ .Q,
+    run: _verdict_js__WEBPACK_IMPORTED_MODULE_2__/* .verdict */ .W,
+    status: ({ sets, done }) => (done === sets.length ? 0 : 1),
+    problems: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .verdictProblems */ .Wn,
+    redact: (result, apply) => ({
+        ...result,
+        sets: result.sets.map((one) => ({ ...one, ...(one.why !== undefined && { why: apply([one.why])[0] }) })),
+    }),
+    headline: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .verdictHeadline */ .ge,
+    text: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .verdictText */ .nt,
+    summary: _report_js__WEBPACK_IMPORTED_MODULE_1__/* .verdictSummary */ .k6,
+    outputs: {
+        outcome: {
+            help: 'complete or incomplete; failed if that could not be determined.',
+            value: ({ sets, done }) => (done === sets.length ? 'complete' : 'incomplete'),
+        },
+        done: { help: 'How many sets this run backed up.', value: ({ done }) => `${done}` },
+        failed: { help: 'How many snapshots of this run are damaged.', value: ({ failed }) => `${failed}` },
+        missing: { help: 'How many sets this run did not back up.', value: ({ missing }) => `${missing}` },
+        oldest: { help: 'The time of the oldest among the newest backups of the sets.', value: ({ oldest }) => oldest?.time ?? '' },
+        result: (0,_command_js__WEBPACK_IMPORTED_MODULE_3__/* .asJson */ .v)('Everything that was found, as JSON.'),
+    },
+};
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 246:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ inputs)
+/* harmony export */ });
+/* harmony import */ var _inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(82821);
+/* harmony import */ var _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(21725);
+/* harmony import */ var _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(84836);
+/* harmony import */ var _inputs_group_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(62233);
+/* harmony import */ var _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(56121);
+/* harmony import */ var _inputs_plan_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7295);
+/* harmony import */ var _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(27583);
+/* harmony import */ var _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(22745);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_6__]);
+([_inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_0__, _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__, _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__, _inputs_key_js__WEBPACK_IMPORTED_MODULE_3__, _inputs_plan_js__WEBPACK_IMPORTED_MODULE_4__, _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_6__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+const inputs = (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_7__/* .commandInputs */ .tp)({
+    plan: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_7__/* .one */ .xH)('plan', {
+        help: 'The output plan of the action plan in this run: ${{ needs.plan.outputs.plan }}.',
+        expected: 'the output plan of the action plan, which is empty if its job failed',
+        example: 'plan1.LcpBDkAwFAXAu7x1K-9XSPQcVpouqIpKRIOduLsQs54LaYSFoalFDFsakux0NZV9EyRC4Uxr_IsW0V-ypCWLt0Jh2YYD1jn0OUMh7Cu8cjjmLcP7-wE',
+        schema: _inputs_plan_js__WEBPACK_IMPORTED_MODULE_4__/* .plan */ .et,
+        required: true,
+    }),
+    key: (0,_inputs_key_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredKey */ .p1)('The key of the backups; a write key is enough.'),
+    destination: _inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .destination */ .j_,
+    databases: (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .databases */ .LL)('Optional: the servers, to name databases that are new since the plan'),
+    choice: (0,_inputs_group_js__WEBPACK_IMPORTED_MODULE_7__/* .one */ .xH)('databases', {
+        ..._inputs_chosen_databases_js__WEBPACK_IMPORTED_MODULE_0__/* .databaseChoiceInput */ .vv,
+        help: 'The same databases of the servers as in the action plan.',
+        default: '*',
+    }),
+    clientInstall: _inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .clientInstall */ .Pj,
+    access: (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .access */ .T_)(),
+    timeZone: _inputs_display_js__WEBPACK_IMPORTED_MODULE_2__/* .timeZone */ .eB,
+}, (slices, variables) => {
+    const { list, tunnel } = slices.databases;
+    (0,_inputs_store_js__WEBPACK_IMPORTED_MODULE_5__/* .requireStore */ .Lh)(slices, variables);
+    (0,_inputs_database_js__WEBPACK_IMPORTED_MODULE_1__/* .requireDatabase */ .lq)(tunnel, list.length > 0);
+    if (list.length > 0)
+        (0,_plan_server_databases_js__WEBPACK_IMPORTED_MODULE_6__/* .requireServers */ .Q3)(list, slices.choice);
+});
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 81785:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   k: () => (/* binding */ judgeSet)
+/* harmony export */ });
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3480);
+/* harmony import */ var _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(18631);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+/* harmony import */ var _repository_wholeness_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(60239);
+/* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(19288);
+
+
+
+
+
+/** Milliseconds that the clocks of machines differ by at most: a backup may be dated before its plan. */
+const SKEW = 24 * 3600 * 1000;
+/**
+ * The newest snapshot of a set that this run made, by its signed tag, with what its proofs say of it. `snapshots`: keys of the set's
+ * snapshots, newest first. The chunks of a snapshot are not looked for again: the backup did that, and its proof says so.
+ */
+async function judgeSet(store, keys, set, snapshots, { tag, planned, now, lost }, onDamaged) {
+    const since = (0,_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .idTime */ .jJ)(new Date(planned.getTime() - SKEW));
+    const candidates = snapshots.filter((key) => (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key) >= since);
+    let damaged;
+    for (const key of candidates) {
+        const read = await authentic(store, key, keys);
+        if (typeof read === 'string')
+            damaged ??= read;
+        else if (read?.header.tags.includes(tag))
+            return judged(read, await _repository_set_proofs_js__WEBPACK_IMPORTED_MODULE_1__/* .SetProofs */ .qm.list(store, keys, set, onDamaged), lost);
+    }
+    const none = { size: 0, added: 0 };
+    // It may be that of this run.
+    if (damaged !== undefined)
+        return { state: 'failed', why: damaged, ...none };
+    const newest = snapshots.find((key) => !(0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .isAhead */ .Y0)((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(key), now));
+    return { state: 'missing', ...(newest !== undefined && { snapshot: (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(newest), made: timeOf((0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .idOf */ .TH)(newest)) }), ...none };
+}
+async function judged({ key, header }, proofs, lost) {
+    const { id, time, size, added, partial } = header;
+    const verdict = await proofs.verdict(id);
+    const why = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}`
+        : lost.has(key) ? 'a part of it has expired or was deleted'
+            : (0,_repository_wholeness_js__WEBPACK_IMPORTED_MODULE_3__/* .damageIn */ .dh)({ key, header }, await proofs.damagedSince(new Date(time)));
+    const about = { snapshot: id, made: time, ...(partial && { partial }) };
+    if (why !== undefined)
+        return { state: 'failed', ...about, why, size: 0, added: 0 };
+    return { state: 'done', ...about, ...(verdict?.result === 'verified' && { verified: verdict.level }), size, added };
+}
+/** Undefined for a snapshot of another key or one that is gone, and the reason for one that cannot be read. */
+async function authentic(store, key, keys) {
+    try {
+        return await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .readAuthentic */ .Og)(store, key, keys);
+    }
+    catch (error) {
+        if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .NotFound */ .Mk || error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .OtherKey */ .ct)
+            return undefined;
+        if (error instanceof _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .DamagedObject */ .F7)
+            return error.message;
+        throw error;
+    }
+}
+/** ISO 8601, of an id. */
+function timeOf(id) {
+    return id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z');
+}
+
+
+/***/ }),
+
+/***/ 38509:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Wn: () => (/* binding */ verdictProblems),
+/* harmony export */   ge: () => (/* binding */ verdictHeadline),
+/* harmony export */   k6: () => (/* binding */ verdictSummary),
+/* harmony export */   nt: () => (/* binding */ verdictText)
+/* harmony export */ });
+/* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
+/* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(78716);
+/* harmony import */ var _report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(33570);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__]);
+_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 500;
+function verdictProblems({ sets, time }) {
+    return sets.filter(({ state }) => state !== 'done').map((one) => problemOf(one, new Date(time)));
+}
+function problemOf({ set, job, state, snapshot, made, why }, now) {
+    if (state === 'failed')
+        return `set ${set} (job ${job}): ${snapshot === undefined ? '' : `snapshot ${snapshot} is damaged: `}${why}`;
+    const age = made === undefined ? '' : (0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(made, now);
+    const before = snapshot === undefined ? 'it has no backup at all' : `its newest, ${snapshot}, is of another run and ${age} old`;
+    return `set ${set} (job ${job}) was not backed up by this run: ${before}`;
+}
+function verdictHeadline({ sets, done, failed, missing, size, added }) {
+    const problems = [...(failed > 0 ? [`${failed} failed`] : []), ...(missing > 0 ? [`${missing} MISSING`] : [])];
+    const bad = problems.length > 0 ? `: ${problems.join(', ')}` : '';
+    return `${done.toLocaleString('en-US')} of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(sets.length, 'set')} backed up by this run${bad} ` +
+        `(${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(size)} read, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(added)} added)`;
+}
+function verdictText(result, { timeZone }) {
+    const problems = verdictProblems(result);
+    const remarks = remarksOn(result, { timeZone, now: new Date(result.time) });
+    return [
+        `${verdictHeadline(result)}, plan ${result.plan}, in ${result.store}`,
+        ...problems.slice(0, MOST).map((problem) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(problem)}`),
+        ...(problems.length > MOST ? [`  and ${problems.length - MOST} more`] : []),
+        ...remarks.map((remark) => `  ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(remark)}`),
+    ].join('\n');
+}
+/** Facts that fail nothing. */
+function remarksOn({ sets, oldest, unplanned = [] }, { timeZone, now }) {
+    const done = sets.filter(({ state }) => state === 'done');
+    const unverified = done.filter(({ verified }) => verified === undefined);
+    const partial = done.filter(({ partial }) => partial);
+    return [
+        ...(unverified.length > 0 ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(unverified.length, 'set')} not verified: ${namesOf(unverified)}`] : []),
+        ...(partial.length > 0 ? [`${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(partial.length, 'set')} backed up in part: ${namesOf(partial)}`] : []),
+        ...(unplanned.length > 0 ? [`new since the plan, and not backed up: ${namesOf(unplanned.map((set) => ({ set })))}`] : []),
+        ...(oldest
+            ? [`the oldest backup is that of ${oldest.set}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(oldest.time, timeZone)}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(oldest.time, now)} ago`]
+            : []),
+    ];
+}
+function namesOf(sets) {
+    const more = sets.length > 20 ? ` and ${sets.length - 20} more` : '';
+    return sets.slice(0, 20).map(({ set }) => set).join(', ') + more;
+}
+/** A job summary in Markdown. Pure. */
+function verdictSummary(result, context) {
+    const bad = result.sets.filter(({ state }) => state !== 'done');
+    const careful = result.sets.some(({ verified, partial }) => verified === undefined || partial) || (result.unplanned?.length ?? 0) > 0;
+    const good = result.sets.filter(({ state }) => state === 'done');
+    return (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .withinLimit */ .zl)([
+        `### ${bad.length > 0 ? '❌' : careful ? '⚠️' : '✅'} Lifeboat: ${verdictHeadline(result)}`,
+        `Plan ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.plan)} of ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(result.planned, context.timeZone)}, in ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(result.store)}. ` +
+            'Only snapshots that this run made count; their tag, which is signed, names the plan.',
+        ...(bad.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Set', 'Job', 'State', 'Newest backup'], bad.slice(0, MOST).map((one) => badRow(one, context)))] : []),
+        ...(bad.length > MOST ? [`The first ${MOST} of ${bad.length} are shown.`] : []),
+        ...(bad.length > 0 ? [whatToDo(bad)] : []),
+        ...remarksOn(result, context).map((remark) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(remark)}`),
+        ...(good.length === 0 ? [] : [(0,_report_summary_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .details */ .zH)(`The ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(good.length, 'set')} that ${good.length === 1 ? 'is' : 'are'} backed up`, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['Set', 'Job', 'Snapshot', 'Verified'], good.slice(0, MOST).map(({ set, job, snapshot, verified, partial }) => [
+                (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(set), job, (0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(snapshot), `${verified ?? '⚠️ no'}${partial ? ', ⚠️ in part' : ''}`,
+            ])))]),
+    ]);
+}
+function badRow({ set, job, state, snapshot, made, why }, { timeZone, now }) {
+    const newest = made === undefined ? 'none' : `${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(snapshot)}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatTime */ .fU)(made, timeZone)}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatAge */ .nV)(made, now)} old`;
+    return [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .code */ .aY)(set), job, state === 'missing' ? '❌ not backed up by this run' : `❌ failed: ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(why)}`, newest];
+}
+function whatToDo(bad) {
+    const jobs = [...new Set(bad.map(({ job }) => job))];
+    const shown = jobs.slice(0, 10).join(', ') + (jobs.length > 10 ? ` and ${jobs.length - 10} more` : '');
+    return `**What to do:** look at the log of job ${shown}, then "Re-run failed jobs": the plan stays, those jobs run again, and this ` +
+        'verdict after them. If a database was dropped since the plan, run the whole workflow again.';
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 71298:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ verdict)
+/* harmony export */ });
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7295);
+/* harmony import */ var _process_parallel_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(57497);
+/* harmony import */ var _report_warnings_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(54548);
+/* harmony import */ var _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3480);
+/* harmony import */ var _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(22745);
+/* harmony import */ var _plan_set_names_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(47640);
+/* harmony import */ var _with_store_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(59289);
+/* harmony import */ var _judge_set_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(81785);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_4__, _plan_set_names_js__WEBPACK_IMPORTED_MODULE_5__, _with_store_js__WEBPACK_IMPORTED_MODULE_6__]);
+([_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__, _plan_server_databases_js__WEBPACK_IMPORTED_MODULE_4__, _plan_set_names_js__WEBPACK_IMPORTED_MODULE_5__, _with_store_js__WEBPACK_IMPORTED_MODULE_6__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+
+
+
+/** Sets that are looked at at the same time. */
+const PARALLEL = 16;
+/** Tells for every set of a plan whether the run of this plan, and no other, made a good snapshot of it. */
+async function verdict(inputs, environment) {
+    const { plan } = inputs;
+    const { store, sets, size, added } = await (0,_with_store_js__WEBPACK_IMPORTED_MODULE_6__/* .withStore */ .aH)(inputs, environment, (store, keys) => judge(store, keys, inputs, environment));
+    const count = (state) => sets.filter((one) => one.state === state).length;
+    const [oldest] = sets.flatMap(({ set, made }) => (made === undefined ? [] : [{ set, time: made }])).toSorted((a, b) => {
+        return a.time < b.time ? -1 : 1;
+    });
+    const unplanned = await unplannedSets(inputs, environment);
+    return {
+        store, plan: plan.id, planned: plan.time, time: environment.now().toISOString(),
+        sets, done: count('done'), failed: count('failed'), missing: count('missing'),
+        ...(oldest && { oldest }), size, added, ...(unplanned && { unplanned }),
+    };
+}
+async function judge(store, keys, { plan }, environment) {
+    const onDamaged = (0,_report_warnings_js__WEBPACK_IMPORTED_MODULE_2__/* .warningOf */ .a)(environment.report);
+    const planned = plan.jobs.flatMap((sets, index) => sets.map((set) => ({ set, job: `${index + 1} of ${plan.jobs.length}` })));
+    // One listing, however many sets there are.
+    const bySet = Map.groupBy(await (0,_repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .snapshotKeys */ .he)(store), _repository_catalog_js__WEBPACK_IMPORTED_MODULE_3__/* .setOf */ .s4);
+    const lost = new Set((await store.groups?.wholeness())?.lost);
+    const run = { tag: (0,_inputs_plan_js__WEBPACK_IMPORTED_MODULE_1__/* .planTag */ .Ao)(plan.id), planned: new Date(plan.time), now: environment.now(), lost };
+    const judged = await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)(planned, PARALLEL, async ({ set, job }) => {
+        environment.signal.throwIfAborted();
+        const { size, added, ...found } = await (0,_judge_set_js__WEBPACK_IMPORTED_MODULE_7__/* .judgeSet */ .k)(store, keys, set, bySet.get(set) ?? [], run, onDamaged);
+        return { size, added, verdict: { set, job, ...found } };
+    });
+    const sum = (of) => judged.reduce((total, one) => total + one[of], 0);
+    return { store: store.name, sets: judged.map(({ verdict }) => verdict), size: sum('size'), added: sum('added') };
+}
+/** Asks the servers, if there are any, for databases that are not in the plan. That they do not answer is no failure of the backups. */
+async function unplannedSets({ databases: { list, tunnel }, choice, plan, access: { ssh, timeout }, clientInstall }, environment) {
+    if (list.length === 0)
+        return undefined;
+    const { report, signal } = environment;
+    const planned = new Set(plan.jobs.flat());
+    try {
+        const settings = { tunnel, ssh, timeout, sizes: false, complete: false };
+        const { chosen } = await (0,_plan_server_databases_js__WEBPACK_IMPORTED_MODULE_4__/* .findDatabases */ .q_)(list, choice, settings, { ...environment, clientInstall });
+        const unplanned = chosen.map(({ server, name }) => (0,_plan_set_names_js__WEBPACK_IMPORTED_MODULE_5__/* .ownSet */ .lw)(server, name)).filter((set) => !planned.has(set));
+        for (const set of unplanned.slice(0, 10)) {
+            report.warning(`${set} is the set of a database that is new since the plan: this run does not back it up`, 'The next run does.');
+        }
+        return unplanned;
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        const hint = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3 ? error.hint : undefined;
+        report.warning(`whether there are databases that are not in the plan could not be found out: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, hint);
+        return undefined;
+    }
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
 /***/ 92842:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -37747,7 +38933,7 @@ async function keepProofs(found, store, keys, environment) {
     }
     catch (error) {
         signal.throwIfAborted();
-        report.warning(`the result of this verification was not kept in ${store.name}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, 'It holds all the same; but `lifeboat list` does not know of it, nor does the next backup of what was found damaged.');
+        report.warning(`the result of this verification was not kept in ${store.name}: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)}`, 'It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.');
         return false;
     }
     finally {
@@ -37840,7 +39026,7 @@ function hitIn({ sources, result }) {
 }
 function problemsOf({ problems }) {
     const more = problems.length - MOST_PROBLEMS;
-    return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; --json has them all`] : problems;
+    return more > 0 ? [...problems.slice(0, MOST_PROBLEMS), `and ${more} more; ‹json› has them all`] : problems;
 }
 /** After a verification of one snapshot that found it good. */
 function nextStep(result, { program, destination }) {
@@ -37866,7 +39052,7 @@ function verifySummary(result, context) {
         `### ${headline}`,
         `${about}. Level ${result.level}: ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatCount */ .B4)(result.chunks, 'chunk')}, ${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatBytes */ .z3)(result.bytes)} read in ` +
             `${(0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .formatSeconds */ .Xo)(result.seconds)}.`,
-        ...(result.problems.length > 0 ? [problemsOf(result).map((problem) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)((0,_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN)(problem))}`).join('\n')] : []),
+        ...(result.problems.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .bullets */ .e5)(problemsOf(result).map(_report_format_js__WEBPACK_IMPORTED_MODULE_0__/* .oneLine */ .TN))] : []),
         ...whatToDo(result),
         ...(result.sources.length > 0 ? [(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .table */ .tp)(['', 'Source', 'Size', 'Contents'], result.sources.map((source) => [
                 `${SIGNS[source.result]} ${OUTCOMES[source.result]}`,
@@ -37883,7 +39069,7 @@ function whatToDo({ result, advice }) {
     const sentences = result === 'could not verify'
         ? ['Nothing was found damaged, but this is no proof: fix the cause above, and verify again.', ...advice]
         : advice;
-    return sentences.length > 0 ? [`**What to do:**\n\n${sentences.map((sentence) => `- ${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeMarkdown */ .FV)(sentence)}`).join('\n')}`] : [];
+    return sentences.length > 0 ? [`**What to do:**\n\n${(0,_report_markdown_js__WEBPACK_IMPORTED_MODULE_1__/* .bullets */ .e5)(sentences)}`] : [];
 }
 function snapshotTable(snapshots, timeZone) {
     const rows = snapshots.slice(0, MOST_ROWS).map((one) => [
@@ -37915,8 +39101,8 @@ var external_node_perf_hooks_ = __nccwpck_require__(643);
 var repository_reader = __nccwpck_require__(32468);
 // EXTERNAL MODULE: ./compiled/repository/snapshot.js + 1 modules
 var snapshot = __nccwpck_require__(21629);
-// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 91 modules
-var known_kinds = __nccwpck_require__(72385);
+// EXTERNAL MODULE: ./compiled/sources/known-kinds.js + 93 modules
+var known_kinds = __nccwpck_require__(5821);
 // EXTERNAL MODULE: ./compiled/sources/source.js
 var source = __nccwpck_require__(82602);
 // EXTERNAL MODULE: ./compiled/version.js
@@ -38207,7 +39393,7 @@ async function verify(inputs, environment) {
                 found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot));
         }
         if (found.length === 0) {
-            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.' });
+            throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has no snapshot in the set ${inputs.set}`, { hint: '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.' });
         }
         const kept = await (0,_proof_js__WEBPACK_IMPORTED_MODULE_10__/* .keepProofs */ .f)(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment);
         return {
@@ -38412,16 +39598,108 @@ class InvalidValue extends Error {
 
 /***/ }),
 
+/***/ 82821:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   FH: () => (/* binding */ choiceOf),
+/* harmony export */   U: () => (/* binding */ patternText),
+/* harmony export */   lf: () => (/* binding */ isChosen),
+/* harmony export */   uv: () => (/* binding */ isMatch),
+/* harmony export */   vv: () => (/* binding */ databaseChoiceInput)
+/* harmony export */ });
+/* unused harmony export databaseChoice */
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(34410);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
+/* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52354);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_schemas_js__WEBPACK_IMPORTED_MODULE_1__]);
+_schemas_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
+
+
+
+const SERVER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const databaseNames = zod__WEBPACK_IMPORTED_MODULE_2__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_2__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().min(1), zod__WEBPACK_IMPORTED_MODULE_2__/* .tuple */ .PVZ([zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().regex(SERVER), zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().min(1)])]));
+/** Patterns separated by commas or line ends, or a JSON array of names. */
+const databaseChoice = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .parsing */ .LK)((text) => {
+    if (text.trimStart().startsWith('['))
+        return choiceOf(namesIn(text));
+    const words = text.split(/[,\r\n]/).map((word) => word.trim()).filter((word) => word !== '');
+    if (words.length === 0)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there is no pattern in it');
+    const patterns = words.map(parseWord);
+    const [include, exclude] = [false, true].map((not) => patterns.filter((one) => one.not === not).map(({ pattern }) => pattern));
+    return { include: include, exclude: exclude };
+});
+/** Exactly these databases. */
+function choiceOf(names) {
+    const include = names.map((name) => (typeof name === 'string' ? { text: name } : { server: name[0], text: name[1] }));
+    return { include, exclude: [] };
+}
+function namesIn(text) {
+    try {
+        return databaseNames.parse(JSON.parse(text));
+    }
+    catch {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .quote */ .hD)(text)} begins with [ and is not a JSON array of names`);
+    }
+}
+/** `app*`, `!test_*`, `eu=app*`, `eu=!test_*`. */
+function parseWord(word) {
+    const [, server, rest = word] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
+    if (server !== undefined && !SERVER.test(server)) {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .quote */ .hD)(word)} does not begin with the name of a server before its =; write names with an = as a JSON array`);
+    }
+    const not = rest.startsWith('!');
+    const text = rest.slice(not ? 1 : 0);
+    if (text === '')
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .quote */ .hD)(word)} has no pattern`);
+    const glob = /[*?]/.test(text) ? { glob: globOf(text) } : {};
+    return { not, pattern: { ...(server !== undefined && { server }), text, ...glob } };
+}
+/** `*` is any text, `?` one character. */
+function globOf(text) {
+    const parts = text.replaceAll(/\*+/g, '*').split(/([*?])/);
+    const source = parts.map((part) => (part === '*' ? '.*' : part === '?' ? '.' : part.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw `\$&`)));
+    return new RegExp(`^${source.join('')}$`, 'su');
+}
+function isChosen({ include, exclude }, server, name) {
+    const matches = (pattern) => isMatch(pattern, server, name);
+    return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
+}
+function isMatch({ server: of, text, glob }, server, name) {
+    return (of === undefined || of === server) && (glob ? glob.test(name) : text === name);
+}
+/** The pattern as it is given. */
+function patternText({ server, text }) {
+    return server === undefined ? text : `${server}=${text}`;
+}
+const databaseChoiceInput = {
+    expected: 'patterns such as app* and !test_*, separated by commas or line ends, or a JSON array of names',
+    example: 'app*, !app_test*',
+    schema: databaseChoice,
+    list: true,
+};
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
 /***/ 12708:
 /***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   L: () => (/* binding */ databases),
-/* harmony export */   O: () => (/* binding */ database)
+/* harmony export */   LL: () => (/* binding */ databases),
+/* harmony export */   OO: () => (/* binding */ database),
+/* harmony export */   YS: () => (/* binding */ sourceNameOf),
+/* harmony export */   hu: () => (/* binding */ databaseSecrets),
+/* harmony export */   rY: () => (/* binding */ UNNAMED)
 /* harmony export */ });
+/* unused harmony export parseDatabaseLine */
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _sources_postgres_connection_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(31107);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5821);
 /* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52354);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_schemas_js__WEBPACK_IMPORTED_MODULE_2__]);
 _schemas_js__WEBPACK_IMPORTED_MODULE_2__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -38432,7 +39710,10 @@ const databases = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .parsing */ .LK)
     const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
     if (lines.length === 0)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there is no URL in it');
-    const databases = lines.map(parseDatabase);
+    const databases = lines.map((line) => {
+        const { name, location } = parseDatabase(line);
+        return { name: name ?? sourceNameOf((0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .kindAt */ .Ii)(location).defaultName?.(location)), ...location };
+    });
     const names = databases.map(({ name }) => name);
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined)
@@ -38443,25 +39724,52 @@ const database = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .parsing */ .LK)(
     const lines = text.trim().split(/\r?\n/);
     if (lines.length > 1)
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(`there are ${lines.length} lines; one database is restored at a time`);
-    return parseDatabase(text).url;
+    return parseDatabase(text).location;
 });
 const QUOTED = 'the URL is in quotation marks. Remove the quotation marks';
+/** No part of the line is shown, but a scheme: anything else may be a part of a password. */
 function parseDatabase(line) {
-    // No part of the line is shown: it may be a part of a password.
     if (/^\s*["'`]/.test(line))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(QUOTED);
-    const { name, url } = (0,_sources_postgres_connection_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDatabaseLine */ .fY)(line);
+    const { url, ...name } = parseDatabaseLine(line);
     if (/^["'`]/.test(url))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6(QUOTED);
-    if (/[,;\s](?:[\w.-]+\s*=\s*)?postgres(?:ql)?:\/\//.test(url)) {
+    if ((0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .holdsSeveral */ .jq)('database', url, /[,;\s]+(?:[\w.-]+\s*=\s*)?/g)) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there are several URLs in one line. Write one per line');
     }
-    const { database } = (0,_sources_postgres_connection_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDatabaseUrl */ .mx)(url);
-    return { name: name ?? nameOf(database), url };
+    const location = (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .parseLocation */ .zS)('database', url);
+    if (location)
+        return { ...name, location };
+    const [scheme] = /^[a-z][a-z0-9+.-]{0,20}:\/\//i.exec(url) ?? [];
+    const problem = `${scheme === undefined ? '' : `${scheme} is `}${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .neitherForm */ .CT)('database')}`;
+    throw wrong(problem, `Write ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .locationPatterns */ .Vq)('database')}.`);
 }
+const NAMED = /^([^=:/?@]*)=(.*)$/s;
+/** Splits `name=postgres://…` or a bare URL; an empty name is an error. */
+function parseDatabaseLine(line) {
+    const trimmed = line.trim();
+    const named = NAMED.exec(trimmed);
+    if (!named)
+        return { url: trimmed };
+    const name = named[1].trim();
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+        throw wrong('the name before = must be 1 to 100 letters, digits, dots, dashes or underscores', 'Write app=postgres://user:password@host/app.');
+    }
+    return { name, url: named[2].trim() };
+}
+/** Every secret part of the text of databases, well-formed or not. */
+function databaseSecrets(text) {
+    const lines = text.split(/\r?\n/).map((line) => line.trim());
+    return lines.flatMap((line) => (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_1__/* .locationSecrets */ .Rh)('database', NAMED.exec(line)?.[2].trim() ?? line)).filter((secret) => secret !== '');
+}
+/** The name of a database whose location has none. */
+const UNNAMED = 'database';
 /** The name of a database as a name of a source, which file names and terminals take. */
-function nameOf(database = '') {
-    return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || 'database';
+function sourceNameOf(database = '') {
+    return database.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100) || UNNAMED;
+}
+function wrong(problem, hint) {
+    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`database URL: ${problem}`, { hint, status: 2 });
 }
 
 __webpack_async_result__();
@@ -38479,12 +39787,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   PX: () => (/* binding */ tunnelInput),
 /* harmony export */   Pj: () => (/* binding */ clientInstall),
 /* harmony export */   lq: () => (/* binding */ requireDatabase),
-/* harmony export */   xH: () => (/* binding */ databaseLocation),
 /* harmony export */   yA: () => (/* binding */ databaseInput)
 /* harmony export */ });
 /* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
 /* harmony import */ var _net_ssh_address_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(65495);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5821);
 /* harmony import */ var _database_urls_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(12708);
 /* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(62233);
 /* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52354);
@@ -38497,11 +39804,12 @@ var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_dat
 
 
 const databaseInput = {
-    help: 'The database, as a postgres:// URL with any libpq parameter.',
-    expected: 'a URL postgres://user:password@host:port/database',
+    help: `The database: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .locationPatterns */ .Vq)('database')}.`,
+    expected: (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .locationExpected */ .ul)('database'),
     example: 'postgres://app:secret@db.example.com:5432/app',
-    schema: _database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .database */ .O,
+    schema: _database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .database */ .OO,
     secret: true,
+    secrets: _database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .databaseSecrets */ .hu,
     variable: 'DATABASE_URL',
 };
 const tunnelInput = {
@@ -38512,34 +39820,26 @@ const tunnelInput = {
     schema: _schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .sshTarget */ .ov,
     secrets: _net_ssh_address_js__WEBPACK_IMPORTED_MODULE_1__/* .addressSecrets */ .Y9,
 };
-/** Where a database is. The URL has been checked. */
-function databaseLocation(url) {
-    return (0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .parseLocation */ .zS)('database', url);
-}
-const databasesExpected = 'one URL postgres://user:password@host:port/database per line, optionally preceded by name=';
-function databases(help) {
-    const urls = {
+const databasesExpected = `one database per line, ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .locationExpected */ .ul)('database')}, optionally preceded by name=`;
+/** `purpose`: the beginning of the help, `The databases to back up`. */
+function databases(purpose) {
+    const list = {
         ...databaseInput,
-        help,
+        help: `${purpose}, one per line, each optionally preceded by name=: ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .locationPatterns */ .Vq)('database')}.`,
         expected: databasesExpected,
-        schema: _database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .databases */ .L,
+        schema: _database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .databases */ .LL,
         list: true,
-        fallback: libpqDefaults,
+        // Not for restores: nobody may mean the database to write to.
+        fallback: _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_2__/* .databaseFromVariables */ .f9,
     };
-    return (0,_group_js__WEBPACK_IMPORTED_MODULE_5__/* .group */ .Os)({ 'database-url': urls, 'ssh-tunnel': tunnelInput }, (values) => ({ urls: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }));
-}
-/** With libpq's own variables set, the URL that leaves everything to them. Not for restores: nobody may mean the database to write to. */
-function libpqDefaults(variables) {
-    if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name]))
-        return undefined;
-    return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`;
+    return (0,_group_js__WEBPACK_IMPORTED_MODULE_5__/* .group */ .Os)({ 'database-url': list, 'ssh-tunnel': tunnelInput }, (values) => ({ list: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }));
 }
 /** Throws (status 2) for a tunnel that leads to no database: it would look as if it protected something. */
 function requireDatabase(tunnel, connects) {
     if (tunnel === undefined || connects)
         return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3('ssh-tunnel is given, but no database is connected to', {
-        hint: 'Leave it out: volumes, verify-only and stores do without it. Or give the database-url it is for.',
+        hint: 'Leave it out: volumes, ‹verify-only› and stores do without it. Or give the ‹database-url› it is for.',
         status: 2,
     });
 }
@@ -38595,32 +39895,6 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 87492:
-/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   s: () => (/* binding */ dockerImageInput)
-/* harmony export */ });
-/* harmony import */ var _sources_volumes_docker_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9075);
-/* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52354);
-var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_schemas_js__WEBPACK_IMPORTED_MODULE_1__]);
-_schemas_js__WEBPACK_IMPORTED_MODULE_1__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
-
-
-const dockerImageInput = {
-    help: 'The image of the helper container that reads and writes Docker volumes. It must have GNU tar and GNU find.',
-    expected: 'the name of an image',
-    example: 'registry.example.com/debian:bookworm-slim',
-    schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .image */ .Sl,
-    default: _sources_volumes_docker_js__WEBPACK_IMPORTED_MODULE_0__/* .HELPER_IMAGE */ .Ls,
-};
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } });
-
-/***/ }),
-
 /***/ 61968:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -38644,6 +39918,82 @@ function parseDuration(text, units) {
     return Number(number) * milliseconds;
 }
 
+
+/***/ }),
+
+/***/ 92905:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   DC: () => (/* binding */ bucket),
+/* harmony export */   H7: () => (/* binding */ fileBackup),
+/* harmony export */   T3: () => (/* binding */ docker),
+/* harmony export */   oW: () => (/* binding */ folders),
+/* harmony export */   tj: () => (/* binding */ fileRestore)
+/* harmony export */ });
+/* harmony import */ var _sources_volumes_docker_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9075);
+/* harmony import */ var _display_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(84836);
+/* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(62233);
+/* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(52354);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_display_js__WEBPACK_IMPORTED_MODULE_1__, _schemas_js__WEBPACK_IMPORTED_MODULE_2__]);
+([_display_js__WEBPACK_IMPORTED_MODULE_1__, _schemas_js__WEBPACK_IMPORTED_MODULE_2__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+/** Of a backup of volumes, whichever their kind. */
+const fileBackup = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .group */ .Os)({
+    'on-unreadable': {
+        help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
+        expected: 'fail or warn',
+        example: 'warn',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .oneOf */ .yL('fail', 'warn'),
+        default: 'fail',
+    },
+    rescan: { ..._display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
+}, (values) => ({ onUnreadable: values['on-unreadable'], rescan: values.rescan }));
+/** Of a restore of a volume, whichever its kind. */
+const fileRestore = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .group */ .Os)({
+    paths: {
+        help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',
+        expected: 'patterns as in .gitignore, one per line',
+        example: '/2026/*.jpg',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .lines */ .Mn,
+        default: '',
+        list: true,
+    },
+}, (values) => values);
+const folders = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .group */ .Os)({
+    owners: {
+        help: 'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the ' +
+            'same names; none, the user who restores. The first two need root.',
+        expected: 'number, name or none',
+        example: 'none',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .oneOf */ .yL('number', 'name', 'none'),
+        default: 'number',
+    },
+}, (values) => values);
+const docker = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .group */ .Os)({
+    'docker-image': {
+        help: 'The image of the helper container that reads and writes Docker volumes. It must have GNU tar and GNU find.',
+        expected: 'the name of an image',
+        example: 'registry.example.com/debian:bookworm-slim',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_2__/* .image */ .Sl,
+        default: _sources_volumes_docker_js__WEBPACK_IMPORTED_MODULE_0__/* .HELPER_IMAGE */ .Ls,
+    },
+}, (values) => ({ image: values['docker-image'] }));
+const bucket = (0,_group_js__WEBPACK_IMPORTED_MODULE_3__/* .group */ .Os)({
+    rewrite: { ..._display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
+    'delete-extra': {
+        ..._display_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt,
+        help: 'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
+            'mode overwrite.',
+    },
+}, (values) => ({ rewrite: values.rewrite, deleteExtra: values['delete-extra'] }));
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -38806,13 +40156,14 @@ function parseRows(command, rows, raw, variables) {
         const places = given.flatMap(({ name, input }) => (input.positional ? [name.toUpperCase()] : []));
         throw missingInput(`${command} ${places.join(' ')}: ${missing.name}`, missing.input);
     }
-    return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text)]));
+    const secrets = (0,_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .secretsGiven */ .R)(rows, raw, variables);
+    return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text, secrets)]));
 }
 function givenText(name, input, raw, variables) {
     return raw[name] || (input.variable && variables[input.variable]) || input.fallback?.(variables) || input.default;
 }
-/** Checks the text of one input; undefined if nobody gave it. */
-function parseInput(name, input, text) {
+/** Checks the text of one input; undefined if nobody gave it. `secrets`: those of all inputs, which no error quotes. */
+function parseInput(name, input, text, secrets = []) {
     if (text === undefined) {
         if (input.required)
             throw missingInput(name, input);
@@ -38820,16 +40171,23 @@ function parseInput(name, input, text) {
     }
     const expected = expectedText(input);
     if (!input.secret && (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .keysIn */ .q7)(text).length > 0) {
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as encryption-key.`, status: 2 });
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: the value has a secret key in it, and this input is not kept secret`, { hint: `${expected} Keys are given as ‹encryption-key›.`, status: 2 });
     }
     const parsed = input.schema.safeParse(text);
     if (parsed.success)
         return parsed.data;
     const problem = parsed.error.issues[0]?.message ?? 'the value is invalid';
-    // The parsers of secrets quote nothing. Others may quote the beginning of a password.
-    const quoted = input.secret ? '' : (/".*"/s.exec(problem)?.[0] ?? '');
-    const leaks = (0,_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .secretsOf */ .F)(input, text).some((secret) => quoted.includes(secret.slice(0, 4)));
-    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${leaks ? 'the value is not valid, and not shown, because it has a password in it' : problem}`, { hint: expected, status: 2 });
+    const shown = input.secret || !quotesSecret(problem, text, input, secrets);
+    throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${name}: ${shown ? problem : 'the value is invalid, and not shown, because it has a secret in it, or looks like one'}`, { hint: expected, status: 2 });
+}
+/** Whether an error about the text of an input quotes a secret, or the beginning of one. The parsers of secret inputs quote nothing. */
+function quotesSecret(problem, text, input, secrets) {
+    const quoted = /".*"/s.exec(problem)?.[0];
+    if (quoted === undefined)
+        return false;
+    return ((0,_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .secretsOf */ .F)(input, text).some((secret) => quoted.includes(secret.slice(0, 4))) ||
+        secrets.some((secret) => secret.length >= _report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3 && text.includes(secret)) ||
+        (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_1__/* .looksRandom */ .EZ)(text));
 }
 /** The error for an input that has to be given. */
 function missingInput(name, input) {
@@ -38849,6 +40207,180 @@ function expectedText({ expected, example }) {
     return `Expected ${expected}; for example: ${example}.`;
 }
 
+
+/***/ }),
+
+/***/ 7295:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ao: () => (/* binding */ planTag),
+/* harmony export */   El: () => (/* binding */ encodePlan),
+/* harmony export */   et: () => (/* binding */ plan),
+/* harmony export */   y_: () => (/* binding */ part)
+/* harmony export */ });
+/* harmony import */ var node_zlib__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(38522);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(34410);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(73477);
+/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(98276);
+/* harmony import */ var _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(21629);
+/* harmony import */ var _database_urls_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(12708);
+/* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52354);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_database_urls_js__WEBPACK_IMPORTED_MODULE_3__, _schemas_js__WEBPACK_IMPORTED_MODULE_4__]);
+([_database_urls_js__WEBPACK_IMPORTED_MODULE_3__, _schemas_js__WEBPACK_IMPORTED_MODULE_4__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+
+
+
+const planSchema = zod__WEBPACK_IMPORTED_MODULE_5__/* .strictObject */ .rej({ id: _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotId */ .iy, time: zod__WEBPACK_IMPORTED_MODULE_6__/* .datetime */ .w$({ precision: 3 }), jobs: zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(_repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .setName */ .i)) });
+const name = zod__WEBPACK_IMPORTED_MODULE_5__/* .string */ .YjP().min(1);
+const partSchema = zod__WEBPACK_IMPORTED_MODULE_5__/* .looseObject */ ._H3({
+    plan: _repository_snapshot_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotId */ .iy,
+    // Without a server: of one that was given without a name.
+    databases: zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_5__/* .union */ .KCZ([name.transform((name) => [_database_urls_js__WEBPACK_IMPORTED_MODULE_3__/* .UNNAMED */ .rY, name]), zod__WEBPACK_IMPORTED_MODULE_5__/* .tuple */ .PVZ([name, name])])),
+    volumes: zod__WEBPACK_IMPORTED_MODULE_5__/* .array */ .YOg(name),
+});
+const PREFIX = 'plan1.';
+/** Bytes of a plan as JSON: one of 100,000 sets has 3 MB. */
+const LARGEST = 16 * 1024 * 1024;
+/** As one line of letters and digits, because names compress well, and what an action is given has an upper limit. */
+function encodePlan(plan) {
+    return `${PREFIX}${(0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.deflateRawSync)(JSON.stringify(planSchema.parse(plan)), { level: 9 }).toString('base64url')}`;
+}
+const plan = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .parsing */ .LK)((text) => {
+    const packed = text.trim();
+    if (!packed.startsWith(PREFIX))
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .quote */ .hD)(packed)} does not begin with ${PREFIX}`);
+    try {
+        const bytes = (0,node_zlib__WEBPACK_IMPORTED_MODULE_0__.inflateRawSync)(Buffer.from(packed.slice(PREFIX.length), 'base64url'), { maxOutputLength: LARGEST });
+        return planSchema.parse(JSON.parse(bytes.toString()));
+    }
+    catch {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6('the plan is not whole');
+    }
+});
+const part = (0,_schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .parsing */ .LK)((text) => {
+    let given;
+    try {
+        given = JSON.parse(text);
+    }
+    catch {
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .quote */ .hD)(text)} is not JSON`);
+    }
+    const parsed = partSchema.safeParse(given);
+    if (!parsed.success)
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .InvalidValue */ .h6(`${(0,_schemas_js__WEBPACK_IMPORTED_MODULE_4__/* .quote */ .hD)(text)} is not an item of the matrix of a plan`);
+    const { plan, databases, volumes } = parsed.data;
+    return { plan, databases, volumes };
+});
+/** The tag of the snapshots that a run of a plan makes. */
+function planTag(id) {
+    return `plan:${id}`;
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
+
+/***/ }),
+
+/***/ 98211:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B: () => (/* binding */ dump),
+/* harmony export */   J: () => (/* binding */ objects)
+/* harmony export */ });
+/* harmony import */ var _display_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(84836);
+/* harmony import */ var _group_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(62233);
+/* harmony import */ var _schemas_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(52354);
+var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_display_js__WEBPACK_IMPORTED_MODULE_0__, _schemas_js__WEBPACK_IMPORTED_MODULE_1__]);
+([_display_js__WEBPACK_IMPORTED_MODULE_0__, _schemas_js__WEBPACK_IMPORTED_MODULE_1__] = __webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__);
+
+
+
+const dump = (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .group */ .Os)({
+    'pg-dump-args': {
+        help: 'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
+            'that leave something out mark the snapshot as partial.',
+        expected: 'arguments as on a command line',
+        example: '--exclude-table-data=public.sessions',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .text */ .Qq,
+        default: '',
+    },
+    'lock-timeout': {
+        help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
+        expected: 'a number and a unit (s, m or h), from 1s to 24h',
+        example: '5m',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0,
+        default: '5m',
+    },
+    'allow-pooler': {
+        ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt,
+        help: 'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
+            'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
+    },
+}, (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }));
+/** The part of a database that is restored, and how. */
+const objects = (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .group */ .Os)({
+    schemas: {
+        help: 'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or ' +
+            'as a JSON array.',
+        expected: 'names of schemas, separated by commas or line ends, or a JSON array of them',
+        example: 'public, billing',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .names */ .Dy,
+        default: '',
+        list: true,
+    },
+    tables: {
+        help: 'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a ' +
+            'schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
+        expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
+        example: 'users, billing.orders',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .tableNames */ .Gw,
+        default: '',
+        list: true,
+    },
+    only: {
+        help: 'Restore only the definitions (schema) or only the rows (data).',
+        expected: 'schema or data',
+        example: 'schema',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .oneOf */ .yL('schema', 'data'),
+    },
+    'no-owner': { ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt, help: 'Leave out owners: everything belongs to the user who restores.' },
+    'no-privileges': { ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt, help: 'Leave out GRANT and REVOKE.' },
+    'no-tablespaces': { ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt, help: 'Put everything into the default tablespace.' },
+    'disable-triggers': {
+        ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .flag */ .Jt,
+        help: 'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
+            'Needs a superuser.',
+    },
+    'database-settings': {
+        help: 'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +
+            'Default: true with mode create if everything is restored, else false.',
+        expected: 'true or false',
+        example: 'true',
+        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .flag */ .Jt,
+        flag: true,
+    },
+    jobs: { ..._display_js__WEBPACK_IMPORTED_MODULE_0__/* .jobs */ .LR, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
+}, ({ schemas, tables, only, jobs, ...values }) => ({
+    schemas,
+    tables,
+    only,
+    noOwner: values['no-owner'],
+    noPrivileges: values['no-privileges'],
+    noTablespaces: values['no-tablespaces'],
+    disableTriggers: values['disable-triggers'],
+    databaseSettings: values['database-settings'],
+    jobs,
+}));
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } });
 
 /***/ }),
 
@@ -39229,7 +40761,7 @@ function secretsGiven(rows, raw, variables) {
 }
 /** The parts of the text of an input that must be masked. */
 function secretsOf(input, text) {
-    return input.secret ? (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_0__/* .secretsIn */ .VY)(text) : [...(input.secrets?.(text) ?? []), ...(0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_0__/* .likelySecrets */ .gc)(text)];
+    return [...new Set([...(input.secrets?.(text) ?? []), ...(input.secret ? (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_0__/* .secretsIn */ .VY)(text) : (0,_report_redaction_js__WEBPACK_IMPORTED_MODULE_0__/* .likelySecrets */ .gc)(text))])];
 }
 
 
@@ -39289,6 +40821,7 @@ __webpack_async_result__();
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ic: () => (/* binding */ sourceAccess),
 /* harmony export */   Lh: () => (/* binding */ requireStore),
 /* harmony export */   T_: () => (/* binding */ access),
 /* harmony export */   fJ: () => (/* binding */ destinationInput),
@@ -39314,17 +40847,24 @@ const destinationInput = {
 const destination = (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .one */ .xH)('destination', destinationInput);
 const TOKEN_HELP = 'For artifacts: the token that finds and reads them, of a job with `permissions: actions: read`.';
 function access(tokenHelp = TOKEN_HELP) {
-    return (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .group */ .Os)({ token: { ...token, help: tokenHelp }, ...remote, timeout }, (values) => ({
+    return (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .group */ .Os)({ token: { ...token, help: tokenHelp }, ...ssh, 'webdav-token': webdavToken, timeout }, (values) => ({
         token: values.token,
-        ssh: {
-            key: values['ssh-key'],
-            passphrase: values['ssh-key-passphrase'],
-            password: values['ssh-password'],
-            knownHosts: values['ssh-known-hosts'],
-        },
+        ssh: sshOf(values),
         webdavToken: values['webdav-token'],
         timeout: values.timeout,
     }));
+}
+/** Of a command that reaches sources and no store. */
+function sourceAccess() {
+    return (0,_group_js__WEBPACK_IMPORTED_MODULE_2__/* .group */ .Os)({ ...ssh, timeout }, (values) => ({ ssh: sshOf(values), timeout: values.timeout }));
+}
+function sshOf(values) {
+    return {
+        key: values['ssh-key'],
+        passphrase: values['ssh-key-passphrase'],
+        password: values['ssh-password'],
+        knownHosts: values['ssh-known-hosts'],
+    };
 }
 /** Throws (status 2) if a store needs something that is not given. */
 function requireStore({ destination, access }, variables) {
@@ -39346,7 +40886,7 @@ const timeout = {
     schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0,
     default: '5m',
 };
-const remote = {
+const ssh = {
     'ssh-key': {
         help: 'The text of a private key for SSH servers. Without it, the agent of SSH_AUTH_SOCK is asked.',
         expected: 'the whole text of a private key file',
@@ -39379,14 +40919,14 @@ const remote = {
         schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .knownHosts */ .BF,
         variable: 'LIFEBOAT_SSH_KNOWN_HOSTS',
     },
-    'webdav-token': {
-        help: 'A bearer token for WebDAV servers that take one in place of user and password.',
-        expected: 'a token',
-        example: '${{ secrets.WEBDAV_TOKEN }}',
-        schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .text */ .Qq,
-        secret: true,
-        variable: 'LIFEBOAT_WEBDAV_TOKEN',
-    },
+};
+const webdavToken = {
+    help: 'A bearer token for WebDAV servers that take one in place of user and password.',
+    expected: 'a token',
+    example: '${{ secrets.WEBDAV_TOKEN }}',
+    schema: _schemas_js__WEBPACK_IMPORTED_MODULE_1__/* .text */ .Qq,
+    secret: true,
+    variable: 'LIFEBOAT_WEBDAV_TOKEN',
 };
 
 __webpack_async_result__();
@@ -39405,18 +40945,19 @@ __webpack_async_result__();
 /* harmony export */   nJ: () => (/* binding */ patternsFor)
 /* harmony export */ });
 /* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19107);
-/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 
 
 const PLANNED = ['sftp'];
 /** Another volume after a comma or a space: it would become a part of the first one's path. */
-const severalInLine = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?:\/|docker:|ssh:\/\/|s3:\/\/)/;
+const BEFORE_ANOTHER = /(?:[,;]\s*|\s+)[A-Za-z0-9][A-Za-z0-9._-]{0,99}=(?=.)/g;
 /** Reads `name=LOCATION`, one a line. Throws an error that `problem` makes of a message, or InvalidValue. */
 function parseVolumes(text, problem) {
     const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
     const volumes = lines.map((line, index) => {
-        if (severalInLine.test(line))
+        if ((0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .holdsSeveral */ .jq)('volume', line, BEFORE_ANOTHER)) {
             throw problem('there are several volumes in one line; write one per line, or the option once for each');
+        }
         const [, name, location] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.+)$/.exec(line) ?? [];
         if (name === undefined || location === undefined) {
             const spaced = /^([A-Za-z0-9][A-Za-z0-9._-]{0,39})\s+=/.exec(line)?.[1];
@@ -39443,7 +40984,7 @@ function parseVolumeLocation(text, problem) {
         throw problem(`${prefix} is not available for volumes in this version`);
     if (text.startsWith('~'))
         throw problem(`${shown} would be a folder named ~; write the whole path`);
-    throw problem(`${shown} is neither ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .locationForms */ .pQ)('volume').join(', nor ')}`);
+    throw problem(`${shown} is ${(0,_sources_known_kinds_js__WEBPACK_IMPORTED_MODULE_0__/* .neitherForm */ .CT)('volume')}`);
 }
 /** A path, or the scheme alone: anything else may hold a password. Undefined if there is neither. */
 function shownLocation(text) {
@@ -39642,7 +41183,7 @@ class Exchange {
             return signal.reason;
         if (this.#stalled) {
             return new _retry_js__WEBPACK_IMPORTED_MODULE_3__/* .Transient */ .Rc(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
-                hint: `${AGAIN} If it is only slow, raise the timeout.`,
+                hint: `${AGAIN} If it is only slow, raise ‹timeout›.`,
             });
         }
         if (CERTIFICATE.test(reason)) {
@@ -39809,7 +41350,7 @@ function read(text) {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there is no user@ before the host');
     // Process lists and logs show more of these than of an input that is a secret.
     if (password !== undefined)
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there is a password in it; give it as ssh-password');
+        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('there is a password in it; give it as ‹ssh-password›');
     if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$|^[0-9A-Fa-f:.]+$/.test(host))
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .InvalidValue */ .h6('the host is neither a name nor an address');
     if (user.startsWith('-'))
@@ -39925,7 +41466,7 @@ async function connectSsh(target, access, { variables, signal, limit }) {
 async function knownHostsOf({ knownHosts }, variables) {
     if (knownHosts !== undefined)
         return { known: knownHosts, where: 'ssh-known-hosts' };
-    const where = '~/.ssh/known_hosts (or the input ssh-known-hosts)';
+    const where = '~/.ssh/known_hosts (or ‹ssh-known-hosts›)';
     if (!variables['HOME'])
         return { known: [], where };
     try {
@@ -39936,7 +41477,7 @@ async function knownHostsOf({ knownHosts }, variables) {
             return { known: [], where };
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`cannot read ~/.ssh/known_hosts: ${(0,_error_js__WEBPACK_IMPORTED_MODULE_2__/* .messageOf */ .bD)(cause)}`, {
             cause,
-            hint: 'Make it readable, or give the lines as ssh-known-hosts.',
+            hint: 'Make it readable, or give the lines as ‹ssh-known-hosts›.',
         });
     }
 }
@@ -39952,7 +41493,7 @@ function authentication({ key, password }, variables) {
     if (methods.length > 0)
         return methods;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3('no SSH key, password or agent is given', {
-        hint: 'Give the text of a private key as ssh-key (or in LIFEBOAT_SSH_KEY); at a terminal, LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)", ' +
+        hint: 'Give the text of a private key as ‹ssh-key› (at a terminal, for instance: LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)"), ' +
             'or start ssh-agent.',
         status: 2,
     });
@@ -39977,7 +41518,7 @@ function checkKey(parsed) {
         const encrypted = /passphrase|encrypted|decrypt|integrity/i.test(key.message);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`ssh-key cannot be used: ${key.message}`, {
             hint: encrypted
-                ? 'Give its passphrase as ssh-key-passphrase.'
+                ? 'Give its passphrase as ‹ssh-key-passphrase›.'
                 : 'It has to be the whole text of a private key file, from -----BEGIN to -----END …-----.',
             status: 2,
         });
@@ -40006,11 +41547,12 @@ function connectionError({ user, host, port }, error, methods) {
     if (error.level === 'agent') {
         return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`the SSH agent cannot be used: ${error.message}`, {
             cause: error,
-            hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ssh-key.',
+            hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ‹ssh-key›.',
         });
     }
     if (error.code === 'ENOTFOUND') {
-        return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`there is no host ${host}`, { cause: error, hint: 'Check the spelling of the destination.' });
+        const hint = 'Check its spelling; a name of a private network is not known to hosted runners.';
+        return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`there is no host ${host}`, { cause: error, hint });
     }
     const hint = error.code === 'ECONNREFUSED' ? NOT_LISTENING : undefined;
     if (error.level === 'client-timeout') {
@@ -40419,7 +41961,7 @@ class GitHubRepository {
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${url.host} answered with status ${status} to ${method} ${url.pathname}`);
     }
 }
-const PERMISSION = 'Give the job `permissions: issues: write` (for issue: true) and `actions: read`.';
+const PERMISSION = 'Give the job `permissions: issues: write` (for ‹issue: true›) and `actions: read`.';
 /**
  * In a public repository anyone can open an issue with any text: one that a stranger opened must not keep the real one from being opened.
  */
@@ -41422,6 +42964,7 @@ function inertJson(value) {
 /* harmony export */   Mj: () => (/* binding */ shortTime),
 /* harmony export */   OF: () => (/* binding */ fenced),
 /* harmony export */   aY: () => (/* binding */ code),
+/* harmony export */   e5: () => (/* binding */ bullets),
 /* harmony export */   nf: () => (/* binding */ link),
 /* harmony export */   tp: () => (/* binding */ table),
 /* harmony export */   vI: () => (/* binding */ shortened),
@@ -41485,10 +43028,53 @@ function fenced(language, content) {
     const fence = '`'.repeat(Math.max(3, longest + 1));
     return `${fence}${language}\n${text}\n${fence}`;
 }
+/** A list of texts from outside. */
+function bullets(lines) {
+    return lines.map((line) => `- ${escapeMarkdown(line)}`).join('\n');
+}
 /** A table of cells that are Markdown already; `figures`: how many columns at the end, or the heads of those that hold figures. */
 function table(head, rows, figures = 0) {
     const right = typeof figures === 'number' ? head.slice(head.length - figures) : figures;
     return [head, head.map((name) => (right.includes(name) ? '---:' : '---')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+
+/***/ }),
+
+/***/ 69639:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   G: () => (/* binding */ markedCommand),
+/* harmony export */   u: () => (/* binding */ spelled)
+/* harmony export */ });
+const MARK = /‹([^‹›]+)›/g;
+/** The text as an entry spells it. Anything between ‹ and › that names no input and no command stays as it is. */
+function spelled(text, spelling) {
+    return text.replaceAll(MARK, (mark, content, at) => {
+        const shown = spell(content, spelling);
+        if (shown === undefined)
+            return mark;
+        const starts = /(?:^|[.?!]\s+)$/.test(text.slice(0, at));
+        return starts ? shown.charAt(0).toUpperCase() + shown.slice(1) : shown;
+    });
+}
+function spell(content, spelling) {
+    const [first = '', ...rest] = content.split('; ');
+    const words = /^lifeboat (?<words>.+)$/.exec(first)?.groups?.['words'];
+    if (words !== undefined)
+        return spelling.command(words, rest.map(pair));
+    const [name, value] = pair(content);
+    return spelling.input(name, value || undefined);
+}
+/** `name: value`; the value is empty if there is none. */
+function pair(text) {
+    const [name = '', ...value] = text.split(': ');
+    return [name, value.join(': ')];
+}
+/** The mark of a command whose inputs have values that are known only when it runs. */
+function markedCommand(words, given) {
+    return `‹${[`lifeboat ${words}`, ...Object.entries(given).map(([name, value]) => `${name}: ${value}`)].join('; ')}›`;
 }
 
 
@@ -41583,9 +43169,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony export */   kv: () => (/* binding */ restoreSteps),
 /* harmony export */   p0: () => (/* binding */ verifyCommand),
 /* harmony export */   p5: () => (/* binding */ restoreInto),
+/* harmony export */   r7: () => (/* binding */ shellWord),
 /* harmony export */   se: () => (/* binding */ restoreVariables)
 /* harmony export */ });
-/* unused harmony export shellWord */
 /* harmony import */ var _stores_destination_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(85265);
 var __webpack_async_dependencies__ = __webpack_handle_async_dependencies__([_stores_destination_js__WEBPACK_IMPORTED_MODULE_0__]);
 _stores_destination_js__WEBPACK_IMPORTED_MODULE_0__ = (__webpack_async_dependencies__.then ? (await __webpack_async_dependencies__)() : __webpack_async_dependencies__)[0];
@@ -41642,13 +43228,12 @@ function verifyCommand(program, content) {
     return [`${program} verify`, ...snapshotOptions(content), '--level read'].join(' ');
 }
 /** A command line that prunes a set; `retention` as the input takes it. */
-function pruneCommand(program, { destination, set, retention, more = [] }) {
+function pruneCommand(program, { destination, set, retention }) {
     return [
         `${program} prune`,
         `--destination ${shellWord(destination)}`,
         `--set ${shellWord(set)}`,
         `--retention ${shellWord(retention)}`,
-        ...more,
     ].join(' ');
 }
 function snapshotOptions({ destination, set, snapshot }) {
@@ -41697,25 +43282,30 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Pe: () => (/* binding */ withoutKeys),
+/* harmony export */   EZ: () => (/* binding */ looksRandom),
 /* harmony export */   VY: () => (/* binding */ secretsIn),
+/* harmony export */   c3: () => (/* binding */ SHORTEST_SECRET),
 /* harmony export */   gc: () => (/* binding */ likelySecrets),
 /* harmony export */   ki: () => (/* binding */ Redaction),
 /* harmony export */   q7: () => (/* binding */ keysIn)
 /* harmony export */ });
+/* harmony import */ var _marks_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(69639);
+
 /** Anything shorter would blot out ordinary text, and by that show what it is. */
-const SHORTEST = 4;
-/** The secrets of a run. Every string that is printed goes through `apply`. */
+const SHORTEST_SECRET = 4;
+/** The secrets of a run, and how its texts are spelled. Every string that is printed goes through `apply`. */
 class Redaction {
     #secrets = [];
     #announce;
+    #spell;
     /** `announce` is told of every new secret: a workflow's log has a mask of its own. */
-    constructor(announce = () => undefined) {
+    constructor({ spelling, announce = () => undefined } = {}) {
+        this.#spell = spelling === undefined ? (text) => text : (text) => (0,_marks_js__WEBPACK_IMPORTED_MODULE_0__/* .spelled */ .u)(text, spelling);
         this.#announce = announce;
     }
     /** Adds a secret in every spelling that programs may give it. */
     add(secret) {
-        if (secret.length < SHORTEST)
+        if (secret.length < SHORTEST_SECRET)
             return;
         const added = [...new Set(spellings(secret))].filter((spelling) => !this.#secrets.includes(spelling));
         // The longest first, so that no rest of a secret that contains another stays behind.
@@ -41723,9 +43313,16 @@ class Redaction {
         for (const spelling of added)
             this.#announce(spelling);
     }
-    /** `text` with every known secret, and whatever is a key to a store, replaced by `***`. */
+    /** `text` as this entry spells it, with every known secret, and whatever is a key to a store, replaced by `***`. */
     apply(text) {
-        return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***');
+        return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), this.#spell(text)).replace(KEYS, '***');
+    }
+    /**
+     * The same result in the spelling of this entry, with keys to stores replaced by `***` in all its strings: a description or a name in a
+     * store may hold one by mistake. Other secrets stay: a result is figures, and names that are no secrets.
+     */
+    applyToResult(result) {
+        return withTexts(result, (text) => this.#spell(text).replace(KEYS, '***'));
     }
 }
 /** age identities and write keys, also without their end. */
@@ -41734,17 +43331,17 @@ const KEYS = /AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{8,}|lifeboat-write:[A-Za-z0-9:_-]
 function keysIn(text) {
     return text.match(KEYS) ?? [];
 }
-function withoutKeys(value) {
+function withTexts(value, change) {
     if (typeof value === 'string')
-        return value.replace(KEYS, '***');
+        return change(value);
     if (Array.isArray(value)) {
-        const clean = value.map(withoutKeys);
+        const clean = value.map((one) => withTexts(one, change));
         return clean.every((one, index) => one === value[index]) ? value : clean;
     }
     if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype)
         return value;
     const entries = Object.entries(value);
-    const clean = entries.map(([name, one]) => [withoutKeys(name), withoutKeys(one)]);
+    const clean = entries.map(([name, one]) => [change(name), withTexts(one, change)]);
     const same = clean.every(([name, one], index) => name === entries[index][0] && one === entries[index][1]);
     return same ? value : Object.fromEntries(clean);
 }
@@ -41754,6 +43351,14 @@ function withoutKeys(value) {
  */
 function likelySecrets(text) {
     return [...new Set([text, decodedRuns(text)].flatMap((one) => [...keysIn(one), ...passwordsIn(one), ...namedSecrets(one)]))];
+}
+/** Whether the text has a word like a token or an access key: long, of letters and digits in no order. Ids of snapshots are no secrets. */
+function looksRandom(text) {
+    const words = text.replaceAll(/\d{8}T\d{6}Z(?:-[0-9a-f]*)?/g, '').match(/[A-Za-z0-9+/_-]{20,}/g) ?? [];
+    return words.some((word) => {
+        const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(word)).length;
+        return kinds === 3 || (kinds === 2 && word.length >= 32 && /^[a-z]*\d[a-z0-9]*$/i.test(word));
+    });
 }
 function passwordsIn(text) {
     const inUrls = [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/\S+/gi)].flatMap(([url]) => urlSecrets(url).filter((secret) => secret !== url));
@@ -41953,7 +43558,7 @@ function warningOf(report) {
         if (messages.size <= MOST_WARNINGS)
             report.warning(message, hint);
         else
-            report.warning(`more than ${MOST_WARNINGS} such problems; the others are not named`, '`lifeboat list` and `lifeboat verify --snapshot all` look at all snapshots.');
+            report.warning(`more than ${MOST_WARNINGS} such problems; the others are not named`, '‹lifeboat list› and ‹lifeboat verify; snapshot: all› look at all snapshots.');
     };
 }
 
@@ -42134,14 +43739,14 @@ function idOf(key) {
     return key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length);
 }
 /** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
-async function noSuchSet(store, set, given = 'the destination') {
+async function noSuchSet(store, set, given = '‹destination›') {
     const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted();
     if (sets.length === 0)
         return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has no snapshot at all`, {
             hint: `Check ${given}. The first backup makes the set.`,
         });
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
-        hint: `Give the input set, ${sets[0]} for instance. \`lifeboat list\` shows the snapshots of each.`,
+        hint: `Give ‹set›, ${sets[0]} for instance. ‹lifeboat list› shows the snapshots of each.`,
     });
 }
 /** The set that a snapshot lies in, by its key. */
@@ -42231,8 +43836,8 @@ function notFound(store, set, choice, candidates) {
     const oldest = candidates.at(-1);
     return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
         hint: oldest === undefined
-            ? '`lifeboat list` shows the sets and snapshots there are. If no backup has finished here yet, run backup.'
-            : `The oldest of ${candidates.length} is ${idOf(oldest)}; \`lifeboat list\` shows them all.`,
+            ? '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.'
+            : `The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
     });
 }
 
@@ -42502,7 +44107,7 @@ async function holds(store, key, object) {
     if (await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_0__/* .readSnapshot */ .RA)(store, key, (there) => object.equals(there)))
         return true;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3(`${store.name} has another ${key}: it is damaged there, or was edited`, {
-        hint: 'Look at both with `lifeboat verify`, and delete the one that does not verify. Nothing was overwritten.',
+        hint: 'Look at both with ‹lifeboat verify›, and delete the one that does not verify. Nothing was overwritten.',
     });
 }
 /** Copies pins and tags; those that the other store has for the snapshot stay. */
@@ -42614,7 +44219,7 @@ async function ofSet(store, keys, set, listed, { level, now, onDamaged }) {
     for (const key of listed.slice(0, listed.length - snapshots.length))
         onDamaged(new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${key} does not count: it is dated in the future`, {
             hint: 'Someone without the key put it there, or the clock of a machine is wrong. ' +
-                'Once that is settled, delete it: `lifeboat forget ID`.',
+                'Once that is settled, delete it: ‹lifeboat forget ID›.',
         }));
     const proofs = await _set_proofs_js__WEBPACK_IMPORTED_MODULE_6__/* .SetProofs */ .qm.list(store, keys, set, onDamaged);
     const { good, unsound, other } = await (0,_wholeness_js__WEBPACK_IMPORTED_MODULE_8__/* .newestGood */ .an)(store, keys, snapshots, { proofs, verified: true });
@@ -43149,19 +44754,19 @@ function parseEncryptionKey(text) {
         throw wrongKey('the encryption key is a recipient, the public half of a key', `Give the secret half: ${KEY_FORMS}.`);
     }
     if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
-        throw wrongKey('the encryption key looks like the name of a file; the content of the file is needed', 'Set LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)", or give - and pass the file on standard input.');
+        throw wrongKey('the encryption key looks like the name of a file; the content of the file is needed', 'Give the content of the file as ‹encryption-key›; at a terminal: LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)".');
     }
     const passphrase = text.replace(/[\r\n]+$/, '');
     const { length } = Array.from(passphrase);
     if (length < MINIMUM_PASSPHRASE) {
-        throw wrongKey(`the passphrase has ${length} characters; at least ${MINIMUM_PASSPHRASE} are needed`, 'Use a longer passphrase, or make a key with `lifeboat key new`.');
+        throw wrongKey(`the passphrase has ${length} characters; at least ${MINIMUM_PASSPHRASE} are needed`, 'Use a longer passphrase, or make a key with ‹lifeboat key new›.');
     }
     return { kind: 'passphrase', passphrase };
 }
 function parseWriteKey(text) {
     const match = /^lifeboat-write:(age1[a-z0-9]+):([A-Za-z0-9_-]{43})$/.exec(text);
     if (!match)
-        throw wrongKey('the write key is malformed', 'Copy the whole line that `lifeboat key write` printed.');
+        throw wrongKey('the write key is malformed', 'Copy the whole line that ‹lifeboat key write› printed.');
     return { kind: 'write', recipient: checkRecipient(match[1]), writeSecret: Buffer.from(match[2], 'base64url') };
 }
 function wrongKey(message, hint) {
@@ -43175,7 +44780,7 @@ function checkRecipient(recipient) {
     }
     catch {
         // Without the cause, which quotes the value: a value that does not begin like a recipient may be a secret in the wrong place.
-        throw wrongKey(`${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or `lifeboat key new` prints.');
+        throw wrongKey(`${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`, 'A recipient is the line starting with age1 that age-keygen or ‹lifeboat key new› prints.');
     }
 }
 /** A new identity and its recipient; post-quantum ones need age 1.3 or newer for recovery. */
@@ -43617,7 +45222,7 @@ async function lastLook(store, keys, { chunks, elapsed, grace, now }) {
         return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${gone.size} chunks this backup needs were deleted while it ran, or are about to be: ${[...gone][0]} among them`, {
         hint: 'Run the backup again: it will store them again. Nothing was lost. ' +
-            `A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer grace, ` +
+            `A backup that takes ${Math.round(elapsed / 3_600_000)} hours needs a longer ‹grace›, ` +
             'the same for every backup and prune of the store.',
     });
 }
@@ -43756,7 +45361,7 @@ async function writeKeyOf(encryptionKey, store) {
     if (key.kind === 'write')
         throw (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .wrongKey */ .PT)('the encryption key is a write key already', 'Give the identity or the passphrase it came from.');
     if (key.kind === 'passphrase' && !store) {
-        throw (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .wrongKey */ .PT)('a passphrase has a write key only together with its store', 'Name the store with --destination.');
+        throw (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .wrongKey */ .PT)('a passphrase has a write key only together with its store', 'Name the store with ‹destination›.');
     }
     const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store, { create: false }))[0];
     return `lifeboat-write:${await (0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .recipientOf */ .du)(identity)}:${(0,_keys_js__WEBPACK_IMPORTED_MODULE_6__/* .writeSecretOf */ .LD)(identity).toString('base64url')}`;
@@ -43817,7 +45422,7 @@ async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore 
         if (create)
             return wrapNewIdentity(passphrase, store);
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`${store.name} has no key file, so a passphrase cannot open it`, {
-            hint: 'Check the destination; a store written with an age identity needs that identity.',
+            hint: 'Check ‹destination›; a store written with an age identity needs that identity.',
         });
     }
     const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`;
@@ -43826,7 +45431,7 @@ async function unwrapIdentities(passphrase, store, { create, onDamaged = ignore 
     });
 }
 const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.';
-const TOO_MANY = 'Delete the key files that are not yours: `lifeboat key list` shows them.';
+const TOO_MANY = 'Delete the key files that are not yours: ‹lifeboat key list› shows them.';
 /**
  * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could
  * not be read.
@@ -44026,6 +45631,7 @@ class Presence {
 /* harmony export */   OR: () => (/* binding */ readProofs),
 /* harmony export */   Vj: () => (/* binding */ verdictOf),
 /* harmony export */   d0: () => (/* binding */ proofKeys),
+/* harmony export */   i_: () => (/* binding */ proofAt),
 /* harmony export */   jr: () => (/* binding */ proveSnapshot),
 /* harmony export */   r$: () => (/* binding */ readProof),
 /* harmony export */   rZ: () => (/* binding */ parseProofKey),
@@ -44204,6 +45810,11 @@ async function verdictAt(store, key, keys, onDamaged) {
 }
 /** One proof; undefined if it is missing, of another key, or invalid, which `onDamaged` is told. */
 async function readProof(store, key, keys, onDamaged) {
+    const found = await proofAt(store, key, keys, onDamaged);
+    return found === 'of another key' ? undefined : found;
+}
+/** The same. A proof that claims to be of a key that is not among these is told apart: its MAC cannot be checked. */
+async function proofAt(store, key, keys, onDamaged) {
     try {
         return decodeProof(key, await store.get(key, _limits_js__WEBPACK_IMPORTED_MODULE_7__/* .LIMITS */ .b.proof), keys);
     }
@@ -44235,7 +45846,7 @@ function decodeProof(key, object, keys) {
     if (!signed)
         throw damaged('it does not begin with the line of a signed object');
     if (keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .isOfAnotherKey */ .YE)(signed, keys))
-        return undefined;
+        return 'of another key';
     const signer = keys && (0,_signed_js__WEBPACK_IMPORTED_MODULE_8__/* .signerOf */ .Kv)(signed, keys, 'proof');
     if (keys && !signer)
         throw damaged('its signature (MAC) does not verify');
@@ -44355,7 +45966,7 @@ class DamagedChunk extends _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatErr
     key;
     constructor(key, message, cause) {
         const hint = 'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
-            '`lifeboat verify --level read` tells for each, and the next backup stores damaged chunks again.';
+            '‹lifeboat verify; level: read› tells for each, and the next backup stores damaged chunks again.';
         super(message, { cause, hint });
         this.name = 'DamagedChunk';
         this.key = key;
@@ -45078,16 +46689,12 @@ async function holds(store, key, bytes) {
 /* harmony export */ });
 /* unused harmony export References */
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
-/* harmony import */ var _process_parallel_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(57497);
+/* harmony import */ var _process_parallel_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(57497);
 /* harmony import */ var _stores_store_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19288);
 /* harmony import */ var _catalog_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3480);
 /* harmony import */ var _labels_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(35824);
-/* harmony import */ var _limits_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(98171);
-/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(52976);
-/* harmony import */ var _signed_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(64083);
-/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(21629);
-
-
+/* harmony import */ var _proofs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(52976);
+/* harmony import */ var _snapshot_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(21629);
 
 
 
@@ -45178,24 +46785,24 @@ async function readReferences(store, keys, options) {
     const proofs = await provenSnapshots(store);
     let largest = 0;
     const listed = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, undefined, ({ size }) => (largest = Math.max(largest, size)));
-    const withLabels = new Set((store.groups ? [] : await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelled */ .wW)(store)).map(({ set, id }) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id)));
+    const withLabels = new Set((store.groups ? [] : await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelled */ .wW)(store)).map(({ set, id }) => (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id)));
     const toRead = new Set([...listed, ...proofs.keys(), ...withLabels]);
     let unvouched = 0;
-    await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_8__/* .inParallel */ .H)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
+    await (0,_process_parallel_js__WEBPACK_IMPORTED_MODULE_6__/* .inParallel */ .H)([...toRead], (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .atOnce */ .zd)(options.parallel, largest), async (key) => {
         options.signal.throwIfAborted();
         try {
             const { snapshot, chunks } = await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .readSnapshot */ .RA)(store, key, (object) => readPublicPart(key, object, keys));
             options.signal.throwIfAborted();
             if (!snapshot.authentic && (unvouched += chunks.length) > MOST_UNVOUCHED)
-                throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more than 2 million chunks');
+                throw new _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM('snapshots that are not of this key list more than 2 million chunks');
             references.add(snapshot, chunks);
         }
         catch (error) {
             if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk) {
-                const evidence = proofs.get(key) ?? [];
-                if (await isProven(store, keys, evidence, options.onDamaged))
+                const evidence = await evidenceIn(store, keys, proofs.get(key) ?? [], options.onDamaged);
+                if (evidence === 'proven')
                     references.missing.push(key);
-                else if (!store.groups && (await isNamedByOthers(store, keys, evidence))) {
+                else if (!store.groups && evidence === 'named by another key') {
                     references.lost.push({ key, why: 'a proof of another key names it' });
                 }
                 else if (withLabels.has(key) && (await isPinned(store, keys, key))) {
@@ -45203,7 +46810,7 @@ async function readReferences(store, keys, options) {
                 }
                 return;
             }
-            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
+            if (!(error instanceof _snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .DamagedSnapshot */ .eM || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
                 throw error;
             references.unreadable.push({ key, why: error.message });
         }
@@ -45223,9 +46830,12 @@ async function missingSnapshots(store, keys, set, onDamaged) {
     const proofs = await provenSnapshots(store, set);
     const listed = new Set(proofs.size > 0 ? await (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .snapshotKeys */ .he)(store, set) : []);
     const missing = [];
-    for (const [key, named] of proofs)
-        if (!listed.has(key) && !(await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isThere */ .$B)(store, key)) && (await isProven(store, keys, named, onDamaged)))
+    for (const [key, named] of proofs) {
+        if (listed.has(key) || (await (0,_stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .isThere */ .$B)(store, key)))
+            continue;
+        if ((await evidenceIn(store, keys, named, onDamaged)) === 'proven')
             missing.push(key);
+    }
     return missing.toSorted();
 }
 function missingText(store, missing) {
@@ -45239,9 +46849,9 @@ function missingHint(once) {
 /** The keys of proofs, by the key of the snapshot. */
 async function provenSnapshots(store, set) {
     const proven = new Map();
-    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .proofKeys */ .d0)(store, { set })).values()].flat()) {
-        const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .parseProofKey */ .rZ)(proof);
-        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, snapshot);
+    for (const proof of [...(await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofKeys */ .d0)(store, { set })).values()].flat()) {
+        const { set, snapshot } = (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .parseProofKey */ .rZ)(proof);
+        const key = (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, snapshot);
         proven.set(key, [...(proven.get(key) ?? []), proof]);
     }
     return proven;
@@ -45251,35 +46861,28 @@ async function isPinned(store, keys, snapshot) {
     const { pinned, problem } = await (0,_labels_js__WEBPACK_IMPORTED_MODULE_3__/* .labelsOf */ .PC)(store, keys, (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .setOf */ .s4)(snapshot), (0,_catalog_js__WEBPACK_IMPORTED_MODULE_2__/* .idOf */ .TH)(snapshot));
     return pinned && problem === undefined;
 }
-/** Whether one of the proofs is still there and claims to be of a key that is not among these: its MAC cannot be checked. */
-async function isNamedByOthers(store, keys, proofs) {
-    for (const proof of proofs) {
-        try {
-            const signed = (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .splitSigned */ .xr)(await store.get(proof, _limits_js__WEBPACK_IMPORTED_MODULE_4__/* .LIMITS */ .b.proof));
-            if (signed && (0,_signed_js__WEBPACK_IMPORTED_MODULE_6__/* .isOfAnotherKey */ .YE)(signed, keys))
-                return true;
-        }
-        catch (error) {
-            if (!(error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .NotFound */ .Mk || error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_1__/* .DamagedObject */ .F7))
-                throw error;
-        }
+/**
+ * Evidence of a missing snapshot in those of its proofs that are still there: one is authentic, or one claims to be of a key that is not
+ * among these. When a snapshot is deleted, its proofs are deleted first.
+ */
+async function evidenceIn(store, keys, proofs, onDamaged) {
+    let named = false;
+    for (const key of proofs) {
+        const proof = await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_4__/* .proofAt */ .i_)(store, key, keys, onDamaged);
+        if (proof === 'of another key')
+            named = true;
+        else if (proof)
+            return 'proven';
     }
-    return false;
-}
-/** Whether one of the proofs is still there, and authentic: whoever deletes a snapshot deletes its proofs first. */
-async function isProven(store, keys, proofs, onDamaged) {
-    for (const proof of proofs)
-        if (await (0,_proofs_js__WEBPACK_IMPORTED_MODULE_5__/* .readProof */ .r$)(store, proof, keys, onDamaged))
-            return true;
-    return false;
+    return named ? 'named by another key' : undefined;
 }
 /**
  * The public part of a snapshot of any key and set, which is all that a prune needs. If the MAC of a snapshot of this key is invalid, its
  * list may have lost chunks.
  */
 async function readPublicPart(key, object, keys) {
-    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .openHeader */ .Ur)(key, object, keys, { others: true });
-    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_7__/* .snapshotKey */ .o1)(set, id) === key;
+    const { header: { id, set, time, size, chunks }, signer } = await (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .openHeader */ .Ur)(key, object, keys, { others: true });
+    const authentic = signer !== undefined && (0,_snapshot_js__WEBPACK_IMPORTED_MODULE_5__/* .snapshotKey */ .o1)(set, id) === key;
     return {
         snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`),
     };
@@ -45312,13 +46915,13 @@ async function readPublicPart(key, object, keys) {
 const MARKER = 'lifeboat.json';
 const marker = zod__WEBPACK_IMPORTED_MODULE_6__/* .strictObject */ .rej({ format: zod__WEBPACK_IMPORTED_MODULE_6__/* .literal */ .euz(_format_js__WEBPACK_IMPORTED_MODULE_5__/* .FORMAT */ .u) });
 /** Checks the format of a store. Throws if it is no store, or has an unknown format. `given`: how a hint names the input of the store. */
-async function openRepository(store, given = 'the destination') {
+async function openRepository(store, given = '‹destination›') {
     if (await (store.groups ? store.groups.exist() : hasMarker(store)))
         return;
     throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
         hint: store.groups
-            ? 'If no backup has finished here yet, run backup. Otherwise check the set and the repository: artifacts that expired or were ' +
-                'deleted are lost.'
+            ? 'If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: artifacts that expired or ' +
+                'were deleted are lost.'
             : `Check ${given}: is it spelled right, and the disk mounted? The first backup makes the store.`,
     });
 }
@@ -46299,7 +47902,7 @@ const manifest = schemas/* strictObject */.rej({
 /** A snapshot object that is truncated, edited, moved or contradictory, and cannot be used. */
 class DamagedSnapshot extends error/* LifeboatError */.H3 {
     constructor(message, cause) {
-        super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; `lifeboat list` shows them.' });
+        super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; ‹lifeboat list› shows them.' });
         this.name = 'DamagedSnapshot';
     }
 }
@@ -46419,7 +48022,7 @@ class OtherKey extends error/* LifeboatError */.H3 {
 function ofAnotherKey(key, other, keys) {
     return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
         fingerprint: other,
-        hint: 'Give the encryption key this snapshot was made with. ' +
+        hint: 'Give the key that this snapshot was made with as ‹encryption-key›. ' +
             'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
     });
 }
@@ -47347,7 +48950,7 @@ class Writer {
         const [lost] = this.lost();
         if (lost !== undefined)
             throw new compiled_error/* LifeboatError */.H3(`the new snapshot would need ${lost}, which is damaged: no snapshot was stored`, {
-                hint: 'Check the disk or the service of the store, then run the backup again. `lifeboat verify --level read` looks for more damage.',
+                hint: 'Check the disk or the service of the store, then run the backup again. ‹lifeboat verify; level: read› looks for more damage.',
             });
         const { keys, store } = this.#options;
         const size = content.sources.reduce((sum, source) => sum + (0,snapshot/* sourceSize */.vP)(source), 0);
@@ -47624,6 +49227,56 @@ const utf8 = (text) => Buffer.from(text, 'latin1').toString();
 
 /***/ }),
 
+/***/ 32701:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   f: () => (/* binding */ EVERY_FILE),
+/* harmony export */   w: () => (/* binding */ selected)
+/* harmony export */ });
+/* harmony import */ var ignore__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(64134);
+
+const EVERY_FILE = { include: [], exclude: [] };
+/** By default, `Cache` and `cache` would be the same name. */
+const NAMES = { ignorecase: false };
+/** The selected items, in their order, with the folders that contain them. */
+function selected(items, candidateOf, { include, exclude }) {
+    if (include.length === 0 && exclude.length === 0)
+        return [...items];
+    const wanted = ignore__WEBPACK_IMPORTED_MODULE_0__(NAMES).add([...include]);
+    const unwanted = ignore__WEBPACK_IMPORTED_MODULE_0__(NAMES).add([...exclude]);
+    const chosen = [];
+    /** Folders around the current item that are not chosen so far, outermost first. */
+    let around = [];
+    let left;
+    let taken;
+    for (const item of items) {
+        const { path, directory } = candidateOf(item);
+        if (left !== undefined && path.startsWith(left))
+            continue;
+        around = around.filter(({ inside }) => path.startsWith(inside));
+        const tested = directory ? `${path}/` : path;
+        if (path !== '' && unwanted.ignores(tested)) {
+            if (directory)
+                left = tested;
+            continue;
+        }
+        const inside = taken !== undefined && path.startsWith(taken);
+        if (path === '' || include.length === 0 || inside || wanted.ignores(tested)) {
+            chosen.push(...around.map(({ item }) => item), item);
+            around = [];
+            if (directory && path !== '' && !inside && include.length > 0)
+                taken = tested;
+        }
+        else if (directory)
+            around.push({ item, inside: tested });
+    }
+    return chosen;
+}
+
+
+/***/ }),
+
 /***/ 9460:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -47664,7 +49317,7 @@ function localSite(root, variables, prefix = []) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   u: () => (/* binding */ largestOf)
 /* harmony export */ });
-/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 
 /** As many as a summary shows well. */
 const MOST = 10;
@@ -47690,21 +49343,23 @@ function sizesOf(source) {
 
 /***/ }),
 
-/***/ 72385:
+/***/ 5821:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  f9: () => (/* binding */ databaseFromVariables),
   Cv: () => (/* binding */ groupedByKind),
+  jq: () => (/* binding */ holdsSeveral),
   Ii: () => (/* binding */ kindAt),
   jg: () => (/* binding */ kindIfKnown),
   I: () => (/* binding */ kindOf),
   ul: () => (/* binding */ locationExpected),
-  pQ: () => (/* binding */ locationForms),
   Vq: () => (/* binding */ locationPatterns),
   Rh: () => (/* binding */ locationSecrets),
-  zS: () => (/* binding */ known_kinds_parseLocation)
+  CT: () => (/* binding */ neitherForm),
+  zS: () => (/* binding */ parseLocation)
 });
 
 // EXTERNAL MODULE: ./compiled/error.js
@@ -47741,6 +49396,11 @@ const volumeFacts = schemas/* object */.Ikc({
 });
 /** The facts name at most this many paths of each sort. */
 const MOST_NAMED = 1000;
+/** Names a path in the facts, unless they name enough of its sort. */
+function remember(paths, path) {
+    if (paths.length < MOST_NAMED)
+        paths.push(path);
+}
 /** The facts of a volume of which nothing is read yet. */
 function emptyFacts(where) {
     const skipped = { sockets: 0, devices: 0, mounted: 0 };
@@ -47753,10 +49413,50 @@ var format = __nccwpck_require__(15834);
 var external_node_zlib_ = __nccwpck_require__(38522);
 // EXTERNAL MODULE: ./compiled/sources/source.js
 var sources_source = __nccwpck_require__(82602);
+;// CONCATENATED MODULE: ./compiled/sources/files/entry.js
+/*
+ * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed
+ * for it: type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
+ */
+/**
+ * Exchanges slashes and the byte 1, so that slashes sort before all else and a directory comes right before its content. Its own inverse.
+ */
+function sortKey(path) {
+    if (!path.includes('\u0001'))
+        return path.replaceAll('/', '\u0001');
+    if (!path.includes('/'))
+        return path.replaceAll('\u0001', '/');
+    return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001');
+}
+/** Relative to the volume's folder, latin1; the folder itself is the empty text. */
+function pathOf(entry) {
+    return sortKey(entry.slice(0, entry.indexOf('\0')));
+}
+function metaOf(entry) {
+    const text = entry.slice(entry.indexOf('\0') + 1);
+    const fields = text.split(' ', 9);
+    const [type, size, mtime, , inode, links, mode, uid, gid] = fields;
+    const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : '';
+    return {
+        type: type, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime), inode: inode, links: Number(links),
+        mode: mode, uid: uid, gid: gid, target,
+    };
+}
+/** find prints ten decimals, the last of them always 0. */
+function decimals(time) {
+    return time.replace(/\.?0+$/, '');
+}
+
 ;// CONCATENATED MODULE: ./compiled/sources/files/file-list.js
 
 
 
+
+/** An entry as the list records it, but for the properties in `archived`, which differ in the archive. */
+function listedEntry(entry, archived = {}) {
+    const { type, mode, uid, gid, size, mtime, target } = metaOf(entry);
+    return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target, ...archived };
+}
 function encodeFile(file) {
     const { type, mode, uid, gid, size, mtime } = file;
     return `${type}\t${mode}\t${uid}\t${gid}\t${size}\t${mtime}\t${escaped(file.path)}\t${escaped(file.target)}\n`;
@@ -47998,40 +49698,6 @@ function volumeSizes(source) {
 var files_site = __nccwpck_require__(9460);
 // EXTERNAL MODULE: ./compiled/process/child.js
 var process_child = __nccwpck_require__(23314);
-;// CONCATENATED MODULE: ./compiled/sources/files/entry.js
-/*
- * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed
- * for it: type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
- */
-/**
- * Exchanges slashes and the byte 1, so that slashes sort before all else and a directory comes right before its content. Its own inverse.
- */
-function sortKey(path) {
-    if (!path.includes('\u0001'))
-        return path.replaceAll('/', '\u0001');
-    if (!path.includes('/'))
-        return path.replaceAll('\u0001', '/');
-    return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001');
-}
-/** Relative to the volume's folder, latin1; the folder itself is the empty text. */
-function pathOf(entry) {
-    return sortKey(entry.slice(0, entry.indexOf('\0')));
-}
-function metaOf(entry) {
-    const text = entry.slice(entry.indexOf('\0') + 1);
-    const fields = text.split(' ', 9);
-    const [type, size, mtime, , inode, links, mode, uid, gid] = fields;
-    const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : '';
-    return {
-        type: type, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime), inode: inode, links: Number(links),
-        mode: mode, uid: uid, gid: gid, target,
-    };
-}
-/** find prints ten decimals, the last of them always 0. */
-function decimals(time) {
-    return time.replace(/\.?0+$/, '');
-}
-
 ;// CONCATENATED MODULE: ./compiled/sources/files/sparse.js
 /**
  * Whether tar reads as many bytes of content for a file with these records as it has `stored`: tar goes by the map of a sparse file, not by
@@ -48536,47 +50202,8 @@ const fileArchive = {
     sizes: volumeSizes,
 };
 
-// EXTERNAL MODULE: ../../node_modules/ignore/index.js
-var ignore = __nccwpck_require__(64134);
-;// CONCATENATED MODULE: ./compiled/sources/files/selection.js
-
-/** By default, `Cache` and `cache` would be the same name. */
-const NAMES = { ignorecase: false };
-/** The selected items, in their order, with the folders that contain them. */
-function selected(items, candidateOf, { include, exclude }) {
-    if (include.length === 0 && exclude.length === 0)
-        return [...items];
-    const wanted = ignore(NAMES).add([...include]);
-    const unwanted = ignore(NAMES).add([...exclude]);
-    const chosen = [];
-    /** Folders around the current item that are not chosen so far, outermost first. */
-    let around = [];
-    let left;
-    let taken;
-    for (const item of items) {
-        const { path, directory } = candidateOf(item);
-        if (left !== undefined && path.startsWith(left))
-            continue;
-        around = around.filter(({ inside }) => path.startsWith(inside));
-        const tested = directory ? `${path}/` : path;
-        if (path !== '' && unwanted.ignores(tested)) {
-            if (directory)
-                left = tested;
-            continue;
-        }
-        const inside = taken !== undefined && path.startsWith(taken);
-        if (path === '' || include.length === 0 || inside || wanted.ignores(tested)) {
-            chosen.push(...around.map(({ item }) => item), item);
-            around = [];
-            if (directory && path !== '' && !inside && include.length > 0)
-                taken = tested;
-        }
-        else if (directory)
-            around.push({ item, inside: tested });
-    }
-    return chosen;
-}
-
+// EXTERNAL MODULE: ./compiled/sources/files/selection.js
+var selection = __nccwpck_require__(32701);
 ;// CONCATENATED MODULE: ./compiled/sources/buckets/keys.js
 /**
  * Keys of objects as paths of an archive, and back (docs/format.md, 4.1). A key is its path, except for parts between its slashes that are
@@ -48637,7 +50264,6 @@ function decode(text) {
 ;// CONCATENATED MODULE: ./compiled/sources/buckets/entries.js
 
 
-
 /** Change it with every change that makes other archive bytes of the same objects. */
 const VERSION = 'b1';
 /** Objects as entries (src/sources/files/entry.ts), with the folders that contain them, in the order of an archive. */
@@ -48664,11 +50290,6 @@ function etagOf(entry) {
 }
 function isObject(entry) {
     return metaOf(entry).type === 'f';
-}
-/** As the list of files records it. */
-function listedEntry(entry) {
-    const { type, mode, uid, gid, size, mtime } = metaOf(entry);
-    return { type, mode, uid: Number(uid), gid: Number(gid), size, mtime, path: pathOf(entry), target: etagOf(entry) };
 }
 function entries_parentOf(path) {
     return path.slice(0, Math.max(0, path.lastIndexOf('/')));
@@ -48846,7 +50467,8 @@ async function restoreBucket(given) {
         present.push(object);
     if (mode === 'empty' && present.length > 0) {
         throw new compiled_error/* LifeboatError */.H3(`${bucket.name} is not empty`, {
-            hint: 'Restore into another bucket or prefix, or set mode to overwrite, which keeps other objects unless delete-extra is set.',
+            hint: 'Restore into another bucket or prefix, or set ‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› is set ' +
+                'as well.',
             status: 2,
         });
     }
@@ -48864,7 +50486,7 @@ async function restoreBucket(given) {
     return { entries: wanted.size, unchanged: wanted.size - needed.size, deleted: extra.length, size };
 }
 function meant(files, include) {
-    return selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(({ type }) => type === 'f');
+    return (0,selection/* selected */.w)(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(({ type }) => type === 'f');
 }
 /** Equal ETags mean equal bytes. With other parts, equal bytes have another ETag. */
 function isSame({ size, target: etag }, object) {
@@ -48877,15 +50499,15 @@ function candidate(entry) {
 function extraOf({ name, bucket, patterns, backup }, files, present) {
     const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)));
     if (keys.size === 0)
-        throw new compiled_error/* LifeboatError */.H3(`${name} has no objects in this snapshot: with delete-extra, all of ${bucket.name} would be deleted`, {
+        throw new compiled_error/* LifeboatError */.H3(`${name} has no objects in this snapshot: ‹delete-extra: true› would delete all of ${bucket.name}`, {
             hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.',
         });
     if (!backup.whole)
         throw new compiled_error/* LifeboatError */.H3(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, {
-            hint: 'Choose another snapshot, or restore without delete-extra.',
+            hint: 'Choose another snapshot, or restore without ‹delete-extra›.',
         });
     const leftOut = new Set(backup.leftOut);
-    const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] });
+    const covered = (0,selection/* selected */.w)((0,selection/* selected */.w)(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] });
     return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf);
 }
 /** Reads only the segments with needed objects. */
@@ -49143,10 +50765,62 @@ class BucketReading {
     }
 }
 
+;// CONCATENATED MODULE: ./compiled/sources/files/archive-streams.js
+
+
+/**
+ * The streams of a volume while it is read: a tar in segments `<name>.00001.tar`…, then `<name>.list`, which lists their members. The facts
+ * of the volume count them.
+ */
+class ArchiveStreams {
+    #name;
+    #facts;
+    #known;
+    #list = new Lines();
+    /** `before`: the snapshot before, if unchanged segments are to be taken from it. */
+    constructor(name, facts, before) {
+        this.#name = name;
+        this.#facts = facts;
+        this.#known = knownSegments(before);
+    }
+    /** The stream of the next segment, without its bytes; `same`: if the snapshot before has it. */
+    next(digest = '') {
+        const name = `${this.#name}.${String(this.#facts.segments.length + 1).padStart(5, '0')}.tar`;
+        const same = this.#known.get(digest);
+        return { name, format: 'tar', ...(same && { same }) };
+    }
+    /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
+    add(members, digest) {
+        this.#list.add(members.map(encodeFile));
+        for (const { type, size } of members) {
+            this.#facts.entries++;
+            if (type === 'f')
+                this.#facts.files++;
+            this.#facts.bytes += size;
+        }
+        this.#facts.segments.push({ entries: members.length, digest });
+    }
+    /** After all segments. */
+    list() {
+        return { name: `${this.#name}.list`, format: 'tar-list', bytes: this.#list.bytes() };
+    }
+}
+/** The segments of the snapshot before, by their digests. */
+function knownSegments(before) {
+    const facts = volumeFacts.safeParse(before?.facts).data;
+    const archives = before?.streams.filter(({ format }) => format === 'tar') ?? [];
+    const known = new Map();
+    if (facts?.segments.length !== archives.length)
+        return known;
+    for (const [index, { digest }] of facts.segments.entries())
+        if (digest !== '')
+            known.set(digest, archives[index]);
+    return known;
+}
+
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(77598);
 ;// CONCATENATED MODULE: ./compiled/sources/files/segments.js
-
 
 
 /** Average content of a segment, in bytes. */
@@ -49214,24 +50888,9 @@ function hardLinksIn(entries) {
     });
     return { contents, links };
 }
-/** The segments of the snapshot before, by their digests. */
-function knownSegments(before) {
-    const facts = volumeFacts.safeParse(before?.facts).data;
-    const archives = before?.streams.filter(({ format }) => format === 'tar') ?? [];
-    const known = new Map();
-    if (facts?.segments.length !== archives.length)
-        return known;
-    for (const [index, { digest }] of facts.segments.entries())
-        if (digest !== '')
-            known.set(digest, archives[index]);
-    return known;
-}
-/** The name of the next segment's stream: `files.00001.tar`. */
-function segmentName(volume, { segments }) {
-    return `${volume}.${String(segments.length + 1).padStart(5, '0')}.tar`;
-}
 
 ;// CONCATENATED MODULE: ./compiled/sources/buckets/source.js
+
 
 
 
@@ -49264,19 +50923,21 @@ class BucketSource {
             throw new Error(`${this.name}: streams are asked for before open()`);
         const { where, patterns, rescan } = this.#options;
         const facts = { ...emptyFacts(where), patterns: { include: [...patterns.include], exclude: [...patterns.exclude] } };
-        const known = rescan ? new Map() : knownSegments(before);
-        const list = new Lines();
+        const archive = new ArchiveStreams(this.name, facts, rescan ? undefined : before);
         for (const segment of segmentsOf(await this.#entries(bucket))) {
-            const name = segmentName(this.name, facts);
-            const read = yield* this.#segment(bucket, segment, name, known.get(segment.digest), facts);
-            list.add(read.map((entry) => source_counted(entry, facts)));
+            const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts);
             const certain = read.length === segment.entries.length &&
                 read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''));
-            facts.segments.push({ entries: read.length, digest: certain ? segment.digest : '' });
+            archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '');
         }
-        yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() };
+        yield archive.list();
         this.#facts = facts;
         this.#warn(facts);
+    }
+    async measure() {
+        if (!this.#bucket)
+            throw new Error(`${this.name}: measured before open()`);
+        return (await this.#entries(this.#bucket)).reduce((sum, entry) => sum + metaOf(entry).size, 0);
     }
     facts() {
         if (!this.#facts)
@@ -49292,15 +50953,15 @@ class BucketSource {
         for await (const object of bucket.list())
             objects.push(object);
         const { patterns } = this.#options;
-        return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) }), patterns);
+        return (0,selection/* selected */.w)(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) }), patterns);
     }
     /** Yields a segment until it was read without changes, or taken from the snapshot before. */
-    async *#segment(bucket, segment, name, same, facts) {
+    async *#segment(bucket, segment, { same, ...stream }, facts) {
         let { entries } = segment;
         const begun = new Map();
         for (let attempt = 1;; attempt++) {
             const reading = new BucketReading(bucket, entries);
-            yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) };
+            yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) };
             if (!reading.begun)
                 return entries;
             if (reading.broken === undefined) {
@@ -49311,7 +50972,7 @@ class BucketSource {
             begun.set(key, (begun.get(key) ?? 0) + 1);
             const now = begun.get(key) < ATTEMPTS ? await bucket.look(key) : undefined;
             if (now === undefined)
-                remember(facts.changed, broken);
+                remember(facts.changed, nameOf(broken));
             entries = entries.flatMap((entry) => (entry !== broken ? [entry] : now ? [entryOf(now, pathOf(entry))] : []));
         }
     }
@@ -49321,39 +50982,31 @@ class BucketSource {
             const { reason } = unreadable[0];
             throw new compiled_error/* LifeboatError */.H3(`${bucket.name} has ${objects(names.length)} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`, {
                 cause: reason,
-                hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with exclude, or set on-unreadable to warn.`,
+                hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with ‹exclude›, or set ‹on-unreadable: warn›.`,
             });
         }
         for (const { entry } of unreadable)
-            remember(facts.unreadable, entry);
+            remember(facts.unreadable, nameOf(entry));
         for (const entry of changed)
-            remember(facts.changed, entry);
+            remember(facts.changed, nameOf(entry));
     }
     #warn({ changed, unreadable }) {
         const { report } = this.#options;
         if (unreadable.length > 0)
-            report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in exclude.');
+            report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in ‹exclude›.');
         if (changed.length > 0)
-            report.warning(`${this.name}: not in this backup, as they vanished or kept changing while they were read: ${someNames(changed)}`, 'Newer versions will be in the next backup. A pre-command can pause the application meanwhile.');
+            report.warning(`${this.name}: not in this backup, as they vanished or kept changing while they were read: ${someNames(changed)}`, 'Newer versions will be in the next backup. ‹pre-command› can pause the application meanwhile.');
     }
 }
-function remember(paths, entry) {
-    if (paths.length < MOST_NAMED)
-        paths.push(displayName(pathOf(entry)));
-}
-/** Counts an entry, and makes its line of the list. */
-function source_counted(entry, facts) {
-    facts.entries++;
-    if (isObject(entry))
-        facts.files++;
-    facts.bytes += metaOf(entry).size;
-    return encodeFile(listedEntry(entry));
+function nameOf(entry) {
+    return displayName(pathOf(entry));
 }
 function objects(count) {
     return count === 1 ? 'an object' : `${count} objects`;
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/buckets/kind.js
+
 
 
 
@@ -49375,18 +51028,9 @@ const bucket = {
     },
     sources: (given, settings, context) => given.map(({ name, location: { destination }, patterns }) => {
         refuseOwnStore(name, destination, settings.destinations);
-        const { onUnreadable, rescan, timeout } = settings;
-        const open = (signal) => openBucket(destination, timeout, { ...context, signal });
-        return new BucketSource({
-            name,
-            patterns,
-            onUnreadable,
-            rescan,
-            where: destination.text,
-            open,
-            signal: context.signal,
-            report: context.report,
-        });
+        const open = (signal) => openBucket(destination, settings.timeout, { ...context, signal });
+        const { signal, report } = context;
+        return new BucketSource({ name, patterns, ...settings.files, where: destination.text, open, signal, report });
     }),
     target({ destination }, settings, context) {
         const mode = bucketMode(settings);
@@ -49423,10 +51067,10 @@ function requireBucket({ name, kind }) {
 function bucketMode({ mode }) {
     if (mode === 'empty' || mode === 'overwrite')
         return mode;
-    const hint = 'Their modes are empty and overwrite; delete-extra deletes objects that are not in the backup.';
+    const hint = 'Their modes are ‹mode: empty› and ‹mode: overwrite›; ‹delete-extra: true› deletes objects that are not in the backup.';
     throw new compiled_error/* LifeboatError */.H3(`mode ${mode} is not for buckets`, { hint, status: 2 });
 }
-async function restoreInto(destination, { source, read }, { mode, files, timeout }, context) {
+async function restoreInto(destination, { source, read }, { mode, files, bucket: settings, timeout }, context) {
     const { facts, list, archives } = volumeParts(source);
     const access = await openBucket(destination, timeout, context);
     const { signal, report } = context;
@@ -49438,10 +51082,9 @@ async function restoreInto(destination, { source, read }, { mode, files, timeout
             segments: archives.map((archive, index) => ({ entries: facts.segments[index].entries, bytes: () => read(archive) })),
             patterns: files.paths,
             mode,
-            rewrite: files.rewrite,
-            deleteExtra: files.deleteExtra,
+            ...settings,
             backup: {
-                patterns: facts.patterns ?? { include: [], exclude: [] },
+                patterns: facts.patterns ?? selection/* EVERY_FILE */.f,
                 leftOut: [...facts.changed, ...facts.unreadable],
                 whole: Math.max(facts.changed.length, facts.unreadable.length) < MOST_NAMED,
             },
@@ -49589,8 +51232,234 @@ async function askMajor(program, variables) {
     return exitCode === 0 && major ? Number(major[1]) : undefined;
 }
 
-// EXTERNAL MODULE: ./compiled/sources/postgres/connection.js
-var postgres_connection = __nccwpck_require__(31107);
+// EXTERNAL MODULE: ./compiled/report/nearest.js
+var nearest = __nccwpck_require__(19107);
+;// CONCATENATED MODULE: ./compiled/sources/postgres/connection.js
+
+
+// PostgreSQL 18, "Parameter Key Words" and "Environment Variables" of libpq.
+const variableOf = {
+    host: 'PGHOST', hostaddr: 'PGHOSTADDR', port: 'PGPORT', dbname: 'PGDATABASE', user: 'PGUSER', password: 'PGPASSWORD',
+    passfile: 'PGPASSFILE', require_auth: 'PGREQUIREAUTH', channel_binding: 'PGCHANNELBINDING', service: 'PGSERVICE',
+    servicefile: 'PGSERVICEFILE', options: 'PGOPTIONS', application_name: 'PGAPPNAME', sslmode: 'PGSSLMODE',
+    sslnegotiation: 'PGSSLNEGOTIATION', sslcompression: 'PGSSLCOMPRESSION', sslcert: 'PGSSLCERT', sslkey: 'PGSSLKEY',
+    sslcertmode: 'PGSSLCERTMODE', sslrootcert: 'PGSSLROOTCERT', sslcrl: 'PGSSLCRL', sslcrldir: 'PGSSLCRLDIR', sslsni: 'PGSSLSNI',
+    requirepeer: 'PGREQUIREPEER', ssl_min_protocol_version: 'PGSSLMINPROTOCOLVERSION', gssencmode: 'PGGSSENCMODE',
+    ssl_max_protocol_version: 'PGSSLMAXPROTOCOLVERSION', krbsrvname: 'PGKRBSRVNAME', gsslib: 'PGGSSLIB',
+    gssdelegation: 'PGGSSDELEGATION', connect_timeout: 'PGCONNECT_TIMEOUT', client_encoding: 'PGCLIENTENCODING',
+    target_session_attrs: 'PGTARGETSESSIONATTRS', load_balance_hosts: 'PGLOADBALANCEHOSTS',
+    min_protocol_version: 'PGMINPROTOCOLVERSION', max_protocol_version: 'PGMAXPROTOCOLVERSION',
+};
+const withoutVariable = [
+    'fallback_application_name', 'keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout',
+    'oauth_issuer', 'oauth_client_id', 'oauth_scope',
+];
+/** Secrets that libpq takes only from a conninfo string, which is an argument that every user of the machine can read. */
+const refused = {
+    sslpassword: 'Decrypt the key first (openssl pkey -in client.key -out plain.key) and give sslkey=plain.key.',
+    scram_client_key: 'Use a password.', scram_server_key: 'Use a password.', oauth_client_secret: 'Use a password or a client certificate.',
+    replication: 'Remove it: a dump needs an ordinary connection.',
+    sslkeylogfile: 'Remove it: it writes the session keys to a file.',
+};
+/** A lost peer is noticed after two minutes; the default of the system is two hours. */
+const keepalives = { keepalives_idle: '60', keepalives_interval: '10', keepalives_count: '6' };
+/**
+ * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` are the defaults. Throws
+ * `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.
+ */
+function parseDatabaseUrl(url, variables = {}) {
+    const scheme = /^postgres(?:ql)?:\/\//.exec(url);
+    if (!scheme) {
+        const other = /^([a-z][a-z0-9+.-]{0,20}):\/\//i.exec(url)?.[1];
+        throw wrong(other ? `${other}:// is not a PostgreSQL URL` : 'not a PostgreSQL URL');
+    }
+    const rest = url.slice(scheme[0].length);
+    const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest);
+    // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
+    const quote = (name) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`);
+    if (`${hosts}${path}`.includes('@'))
+        throw wrong('there is an @ that does not end the user name and password', encodeHint);
+    const settings = {};
+    const store = (name, text) => {
+        if (text)
+            settings[name] = connection_decode(name, text);
+    };
+    store('user', user);
+    store('password', password);
+    const servers = parseHosts(hosts);
+    store('host', servers.host);
+    store('port', servers.port);
+    store('dbname', path);
+    for (const [name, value] of parseQuery(query, quote))
+        settings[name] = value;
+    if (!validPorts(settings.port))
+        throw wrong(`the port is not a number from 1 to 65535`, encodeHint);
+    return connection(settings, variables, [url, ...(password ? [password] : [])]);
+}
+/** The connection that only `PG*` variables describe, as `psql` without arguments would make it. */
+function connectionFromVariables(variables) {
+    if (!validPorts(variables.PGPORT))
+        throw new LifeboatError(`PGPORT is ${JSON.stringify(variables.PGPORT)}, not a number from 1 to 65535`, { status: 2 });
+    return connection({}, variables, []);
+}
+/** The same server and role, another database. */
+function onDatabase(connection, database) {
+    return {
+        ...connection,
+        environment: { ...connection.environment, PGDATABASE: database },
+        parameters: `${connection.parameters} ${conninfo({ dbname: database })}`,
+        database,
+        where: `${connection.server}/${database}`,
+    };
+}
+/**
+ * The environment of a client program: variables that it needs to run and to connect, without the workflow's inputs and tokens.
+ */
+function clientEnvironment(connection, variables) {
+    const kept = Object.entries(variables).filter((entry) => entry[1] !== undefined && /^(PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_\w+|OPENSSL_CONF|KRB5\w*)$/.test(entry[0]));
+    // LC_ALL: messages are parsed.
+    return { ...Object.fromEntries(kept), ...connection.environment, LC_ALL: 'C' };
+}
+function connection(given, variables, secrets) {
+    const settings = { ...given };
+    for (const [name, variable] of Object.entries(variableOf)) {
+        const value = variables[variable];
+        if (value && settings[name] === undefined)
+            settings[name] = value;
+    }
+    settings.connect_timeout ??= '15';
+    // An entry of a service file overrides variables, but not the conninfo string: with a service, settings of the URL must be in that
+    // string.
+    const strings = settings.keepalives === undefined ? { ...keepalives } : {};
+    const environment = {};
+    if (variables.PGSYSCONFDIR)
+        environment.PGSYSCONFDIR = variables.PGSYSCONFDIR;
+    for (const [name, value] of Object.entries(settings)) {
+        const variable = variableOf[name];
+        if (variable)
+            environment[variable] = value;
+        if (!variable ||
+            (settings.service !== undefined && given[name] !== undefined && !['password', 'service', 'servicefile'].includes(name))) {
+            strings[name] = value;
+        }
+    }
+    const server = shownServer(settings);
+    const { password, dbname: database } = settings;
+    return {
+        environment,
+        parameters: conninfo(strings),
+        database,
+        server,
+        where: `${server}${shownDatabase(settings)}`,
+        secrets: [...new Set([...secrets, ...(password ? [password, encodeURIComponent(password)] : [])])],
+    };
+}
+/** If no database is named, libpq takes the name of the user; a service's entry may have another. */
+function shownDatabase({ dbname, user, service }) {
+    const name = dbname ?? (service === undefined ? user : undefined);
+    return name === undefined ? ', the default database' : `/${name}`;
+}
+function shownServer(settings) {
+    const hosts = settings.host ?? settings.hostaddr;
+    if (hosts === undefined)
+        return settings.service === undefined ? `local socket:${settings.port ?? 5432}` : `service ${settings.service}`;
+    const ports = (settings.port ?? '').split(',');
+    return hosts
+        .split(',')
+        .map((host, index) => `${host.includes(':') ? `[${host}]` : host || 'local socket'}:${ports[ports.length === 1 ? 0 : index] || 5432}`)
+        .join(',');
+}
+function conninfo(settings) {
+    return Object.entries(settings)
+        .map(([name, value]) => `${name}='${value.replace(/[\\']/g, '\\$&')}'`)
+        .join(' ');
+}
+/** `host1:port1,[::1]:port2` to libpq's two lists. */
+function parseHosts(text) {
+    const hosts = [];
+    const ports = [];
+    let at = 0;
+    for (;;) {
+        const one = /^(?:\[([^\]]*)\]|([^:,[\]]*))(?::([^,]*))?(,|$)/.exec(text.slice(at));
+        if (!one)
+            throw wrong('the host cannot be read', 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.');
+        if (one[1] === '')
+            throw wrong('the brackets of an IPv6 address are empty');
+        hosts.push(one[1] ?? one[2] ?? '');
+        ports.push(one[3] ?? '');
+        at += one[0].length;
+        if (one[4] === '')
+            break;
+    }
+    return { host: hosts.join(','), port: ports.every((port) => port === '') ? '' : ports.join(',') };
+}
+function validPorts(ports) {
+    return (ports ?? '').split(',').every((port) => port === '' || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535));
+}
+function* parseQuery(query, quote) {
+    for (const pair of query ? query.split('&') : []) {
+        const parts = pair.split('=');
+        const [rawName = '', rawValue] = parts;
+        const name = connection_decode('a parameter name', rawName);
+        if (rawValue === undefined)
+            throw wrong(`the parameter${quote(name)} has no value`, 'Write ?name=value&name=value.');
+        if (parts.length > 2)
+            throw wrong(`the parameter${quote(name)} has more than one =`, 'Write %3D for an = inside a value.');
+        if (name === 'ssl' && rawValue === 'true') {
+            yield ['sslmode', 'require']; // libpq does the same, for URLs made for JDBC
+            continue;
+        }
+        if (Object.hasOwn(refused, name))
+            throw wrong(`the parameter ${name} cannot be used in a connection URL here`, refused[name]);
+        if (!Object.hasOwn(variableOf, name) && !withoutVariable.includes(name)) {
+            throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''));
+        }
+        yield [name, connection_decode(name, rawValue)];
+    }
+}
+const bare = (text) => text.toLowerCase().replaceAll(/[^a-z]/g, '');
+/** `similar`: whether the hint may tell what the name is similar to. */
+function instead(name, similar) {
+    const parameters = [...Object.keys(variableOf), ...withoutVariable];
+    const known = parameters.find((known) => bare(known) === bare(name)) ?? (similar ? misspelled(name, parameters) : undefined);
+    return known
+        ? `Did you mean ${known}?`
+        : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs.";
+}
+/** A name that resembles no parameter may be the rest of a password that was not percent-encoded. */
+function resemblesParameter(name) {
+    const parameters = [...Object.keys(variableOf), ...withoutVariable];
+    if (parameters.some((known) => bare(known) === bare(name)) || ofOtherDrivers.test(name))
+        return true;
+    return /^[a-z_]+$/i.test(name) && misspelled(name, parameters) !== undefined;
+}
+const ofOtherDrivers = /^(?:schema|search_path|pgbouncer|pool_timeout|connection_limit|pool_size|statement_cache_size|prepared_statements|uselibpqcompat)$/;
+/** A name that begins with ssl asks for encryption: to remove it would be wrong. */
+function misspelled(name, parameters) {
+    return (0,nearest/* nearest */.p)(name, parameters) ?? (/^ssl/i.test(name) ? 'sslmode' : undefined);
+}
+function connection_decode(what, text) {
+    let decoded;
+    try {
+        decoded = decodeURIComponent(text);
+    }
+    catch (cause) {
+        // The cause names no part of the text.
+        throw new compiled_error/* LifeboatError */.H3(`database URL: ${what} has a % that is not followed by the two hex digits of a UTF-8 byte`, {
+            hint: 'Write %25 for a % itself.', cause, status: 2
+        });
+    }
+    if (decoded.includes('\0'))
+        throw wrong(`${what} holds %00, which no PostgreSQL setting can`);
+    if (/[\s]/.test(text))
+        throw wrong(`${what} holds white space`, 'Write %20 for a space.');
+    return decoded;
+}
+const encodeHint = 'Percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %.';
+function wrong(problem, hint = 'Write postgres://user:password@host:5432/database.') {
+    return new compiled_error/* LifeboatError */.H3(`database URL: ${problem}`, { hint, status: 2 });
+}
+
 // EXTERNAL MODULE: ./compiled/process/cut.js
 var cut = __nccwpck_require__(6140);
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/errors.js
@@ -49641,7 +51510,7 @@ const rules = [
         /database "(.*?)" does not exist/,
         (m, where) => ({
             problem: `there is no database "${m[1]}" at ${where}`,
-            hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, mode create makes it.',
+            hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, ‹mode: create› makes it.',
         }),
     ],
     [
@@ -49733,7 +51602,7 @@ const rules = [
         /permission denied to create database/,
         (_, where, role) => ({
             problem: `this role may not create a database at ${where}`,
-            hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with mode empty.`,
+            hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with ‹mode: empty›.`,
         }),
     ],
     [
@@ -49761,8 +51630,8 @@ const rules = [
     [
         /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
         (_, where) => ({
-            problem: `a table at ${where} stayed locked by another session for longer than lock-timeout`,
-            hint: 'Run when no migration or ALTER TABLE does, or raise lock-timeout.',
+            problem: `a table at ${where} stayed locked by another session for longer than ‹lock-timeout›`,
+            hint: 'Run when no migration or ALTER TABLE does, or raise ‹lock-timeout›.',
         }),
     ],
     [
@@ -49953,7 +51822,7 @@ async function psql(statements, context, onPiece) {
     ];
     try {
         const child = (0,process_child/* startChild */.v0)(programOf(client, 'psql'), parameters, {
-            environment: { ...(0,postgres_connection/* clientEnvironment */.B5)(connection, variables), PGCLIENTENCODING: encoding },
+            environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encoding },
             signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
             stopSignal: 'SIGINT', // psql asks the server to cancel the query.
             memory: PSQL_MEMORY,
@@ -51221,7 +53090,7 @@ async function requireSession(context, onPartial) {
     if (!pooled)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`, {
-        hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, allow-pooler: true allows it.`,
+        hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, ‹allow-pooler: true› allows it.`,
     });
 }
 function useInstead({ server }, direct) {
@@ -51392,7 +53261,7 @@ function locks({ locks }) {
     const told = locks.slice(0, 5).map(({ table, pid, seconds }) => {
         return `${table} has been locked for ${(0,format/* formatSeconds */.Xo)(Math.round(seconds))} by process ${pid}`;
     });
-    return warning('locks', told.join('; '), 'A dump waits for lock-timeout at most: end that session, or run at another time.');
+    return warning('locks', told.join('; '), 'A dump waits for ‹lock-timeout› at most: end that session, or run at another time.');
 }
 function standby({ standby }) {
     if (!standby)
@@ -51415,7 +53284,7 @@ var external_node_net_ = __nccwpck_require__(77030);
 // EXTERNAL MODULE: ./compiled/net/ssh/address.js
 var address = __nccwpck_require__(65495);
 // EXTERNAL MODULE: ./compiled/net/ssh/connection.js
-var connection = __nccwpck_require__(92039);
+var ssh_connection = __nccwpck_require__(92039);
 // EXTERNAL MODULE: ./compiled/net/ssh/known-hosts.js
 var known_hosts = __nccwpck_require__(19122);
 ;// CONCATENATED MODULE: ./compiled/net/ssh/login.js
@@ -51438,9 +53307,9 @@ esac
 `;
 /** Throws if there is nothing to sign in with, or a key that cannot be used. */
 async function loginFor(target, access, { variables }) {
-    const methods = (0,connection/* authentication */.jh)(access, variables);
-    const { known } = await (0,connection/* knownHostsOf */._h)(access, variables);
-    const key = Buffer.from((await (0,connection/* usableKey */.S2)(access)) ?? '');
+    const methods = (0,ssh_connection/* authentication */.jh)(access, variables);
+    const { known } = await (0,ssh_connection/* knownHostsOf */._h)(access, variables);
+    const key = Buffer.from((await (0,ssh_connection/* usableKey */.S2)(access)) ?? '');
     const mayAsk = access.passphrase !== undefined || methods.includes('password');
     return {
         target,
@@ -51528,10 +53397,10 @@ async function connectionFailure({ target, access, methods }, { stderr, failure 
     if (/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) {
         const problem = await hostKeyProblem(target, access, { variables, signal });
         return (problem ??
-            new compiled_error/* LifeboatError */.H3(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ssh-known-hosts.' }));
+            new compiled_error/* LifeboatError */.H3(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ‹ssh-known-hosts›.' }));
     }
     if (/Permission denied \(|Too many authentication failures/.test(stderr))
-        return (0,connection/* signInRefused */.l8)(target, methods, cause);
+        return (0,ssh_connection/* signInRefused */.l8)(target, methods, cause);
     if (/Could not resolve hostname/.test(stderr)) {
         const hint = 'Check its spelling; a name of a private network is not known to hosted runners.';
         return new compiled_error/* LifeboatError */.H3(`there is no host ${target.host}`, { cause, hint });
@@ -51541,7 +53410,7 @@ async function connectionFailure({ target, access, methods }, { stderr, failure 
 }
 function failure_hintFor(stderr) {
     if (/Connection refused/.test(stderr))
-        return connection/* NOT_LISTENING */.kz;
+        return ssh_connection/* NOT_LISTENING */.kz;
     if (/timed out|No route to host|Network is unreachable/.test(stderr)) {
         return 'Check host and port, and that no firewall drops the connection.';
     }
@@ -51550,7 +53419,7 @@ function failure_hintFor(stderr) {
 /** ssh shows no key that it refuses, nor the line to add; the library does. */
 async function hostKeyProblem(target, access, { variables, signal }) {
     try {
-        const client = await (0,connection/* connectSsh */.LZ)(target, access, { variables, signal, limit: CONNECT_SECONDS * 1000 });
+        const client = await (0,ssh_connection/* connectSsh */.LZ)(target, access, { variables, signal, limit: CONNECT_SECONDS * 1000 });
         client.end();
         return undefined;
     }
@@ -51839,13 +53708,13 @@ const takesArgument = [
     'exclude-table-data-and-children', 'extension', 'extra-float-digits', 'filter', 'include-foreign-data', 'restrict-key', 'role',
     'rows-per-insert', 'schema', 'section', 'snapshot', 'superuser', 'sync-method', 'table', 'table-and-children',
 ];
-const connects = 'the connection comes from database-url';
+const connects = 'the connection comes from ‹database-url›';
 const streams = 'the backup is one custom-format stream without compression, which Lifeboat makes and stores itself';
-const refused = [
+const dump_arguments_refused = [
     { letter: 'f', long: 'file', why: streams },
     { letter: 'F', long: 'format', why: streams },
     { letter: 'j', long: 'jobs', why: streams },
-    { letter: 'Z', long: 'compress', why: `${streams}; see compression-level` },
+    { letter: 'Z', long: 'compress', why: `${streams}; see ‹compression-level›` },
     { letter: 'd', long: 'dbname', why: connects },
     { letter: 'h', long: 'host', why: connects },
     { letter: 'p', long: 'port', why: connects },
@@ -51855,7 +53724,7 @@ const refused = [
     { letter: 'v', long: 'verbose', why: 'it prints a line per object' },
     { letter: 'V', long: 'version', why: 'it makes no dump' },
     { letter: '?', long: 'help', why: 'it makes no dump' },
-    { long: 'lock-wait-timeout', why: 'set the input lock-timeout instead' },
+    { long: 'lock-wait-timeout', why: 'set ‹lock-timeout› instead' },
 ];
 /**
  * Splits `pg-dump-args` like a shell would (quotes and backslashes; nothing is expanded) and refuses what would break the stream or change
@@ -51867,7 +53736,7 @@ function parseDumpArguments(text) {
         const word = words[at];
         const next = word.startsWith('--') ? checkLong(word) : checkLetters(word);
         if (next && ++at === words.length)
-            throw wrong(`${word} needs a value`);
+            throw dump_arguments_wrong(`${word} needs a value`);
     }
     return words;
 }
@@ -51930,26 +53799,26 @@ function harmless(word) {
 function checkLong(word) {
     const [name = '', value] = word.slice(2).split(/=(.*)/s);
     if (name === '')
-        throw wrong('-- ends the options, and pg_dump takes nothing after them here');
+        throw dump_arguments_wrong('-- ends the options, and pg_dump takes nothing after them here');
     if (!takesArgument.includes(name)) {
         // getopt_long takes every unambiguous beginning of a name.
-        const forbidden = refused.find(({ long }) => long.startsWith(name));
+        const forbidden = dump_arguments_refused.find(({ long }) => long.startsWith(name));
         if (forbidden)
-            throw wrong(`${word} is not allowed: ${forbidden.why}`);
+            throw dump_arguments_wrong(`${word} is not allowed: ${forbidden.why}`);
     }
     return value === undefined && takesArgument.some((long) => long.startsWith(name));
 }
 function checkLetters(word) {
     if (!/^-./.test(word))
-        throw wrong(`${JSON.stringify(word)} is not an option`, 'Quote a value with spaces: --exclude-table="my table".');
+        throw dump_arguments_wrong(`${JSON.stringify(word)} is not an option`, 'Quote a value with spaces: --exclude-table="my table".');
     for (let at = 1; at < word.length; at++) {
         const letter = word[at];
         const known = letters.indexOf(letter);
         if (letter === ':' || known < 0)
-            throw wrong(`pg_dump has no option -${letter}`);
-        const forbidden = refused.find((option) => option.letter === letter);
+            throw dump_arguments_wrong(`pg_dump has no option -${letter}`);
+        const forbidden = dump_arguments_refused.find((option) => option.letter === letter);
         if (forbidden)
-            throw wrong(`-${letter} (--${forbidden.long}) is not allowed: ${forbidden.why}`);
+            throw dump_arguments_wrong(`-${letter} (--${forbidden.long}) is not allowed: ${forbidden.why}`);
         if (letters[known + 1] === ':')
             return at === word.length - 1;
     }
@@ -51963,7 +53832,7 @@ function splitWords(text) {
         token.lastIndex = at;
         const match = token.exec(text);
         if (!match)
-            throw wrong(`a quote or a backslash at its end is not closed: ${text.slice(at)}`);
+            throw dump_arguments_wrong(`a quote or a backslash at its end is not closed: ${text.slice(at)}`);
         const [, single, double, escaped, plain] = match;
         const piece = single ?? double?.replaceAll(/\\(["\\$`])/g, '$1') ?? escaped ?? plain;
         if (piece !== undefined)
@@ -51975,7 +53844,7 @@ function splitWords(text) {
     }
     return word === undefined ? words : [...words, word];
 }
-function wrong(problem, hint = 'An example: --exclude-table-data=audit.* --no-comments.') {
+function dump_arguments_wrong(problem, hint = 'An example: --exclude-table-data=audit.* --no-comments.') {
     return new compiled_error/* LifeboatError */.H3(`pg-dump-args: ${problem}`, { hint, status: 2 });
 }
 
@@ -52210,7 +54079,7 @@ function readHead(cursor) {
     // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
     if (major !== 1 || minor < 12 || minor > 16) {
         throw new UnknownFormat(`the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`, {
-            hint: 'Restore everything with mode empty, for which pg_restore is enough; or use a newer version of Lifeboat.',
+            hint: 'Restore everything with ‹mode: empty›, for which pg_restore is enough; or use a newer version of Lifeboat.',
         });
     }
     if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8)
@@ -52400,7 +54269,7 @@ async function idsOf(child) {
 }
 /** Starts a pg_restore that needs no server. `printed` throws if it failed. */
 function startRestore(parameters, { client, variables, signal }, read) {
-    const environment = (0,postgres_connection/* clientEnvironment */.B5)({ environment: {} }, variables);
+    const environment = clientEnvironment({ environment: {} }, variables);
     const child = (0,process_child/* startChild */.v0)(programOf(client, 'pg_restore'), parameters, { environment, ...(signal && { signal }) });
     const output = read(child).then((value) => ({ value }), (error) => ({ error }));
     return {
@@ -52537,7 +54406,7 @@ async function readGlobals({ client, connection, passwords, variables, signal })
     let warnings;
     try {
         const child = (0,process_child/* startChild */.v0)(programOf(client, 'pg_dumpall'), parameters, {
-            environment: (0,postgres_connection/* clientEnvironment */.B5)(connection, variables),
+            environment: clientEnvironment(connection, variables),
             signal,
             memory: 4 * LARGEST,
         });
@@ -52630,7 +54499,8 @@ class PostgresSource {
         this.#content = await content;
         if ('reason' in globals) {
             this.#globals = { reason: globals.reason };
-            report.warning(`${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`, globals.hint ?? 'Before a restore into another server create the roles by hand, or restore with no-owner and no-privileges.');
+            report.warning(`${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`, globals.hint ??
+                'Before a restore into another server create the roles by hand, or restore with ‹no-owner: true› and ‹no-privileges: true›.');
         }
         else {
             this.#globals = { stream: true, passwords: globals.passwords };
@@ -52674,7 +54544,7 @@ class PostgresSource {
             ...dumpArguments,
         ];
         const child = (0,process_child/* startChild */.v0)(programOf(client, 'pg_dump'), parameters, {
-            environment: (0,postgres_connection/* clientEnvironment */.B5)(connection, variables),
+            environment: clientEnvironment(connection, variables),
             signal: this.#signal,
         });
         this.#running.push(listing.exit, child.exit);
@@ -52755,7 +54625,7 @@ function databaseSources(given, settings, context) {
 }
 /** The connection to a database; its secrets are masked from now on. */
 function connectionTo({ url }, { variables, report }) {
-    const connection = (0,postgres_connection/* parseDatabaseUrl */.mx)(url, variables);
+    const connection = parseDatabaseUrl(url, variables);
     for (const secret of connection.secrets)
         report.mask(secret);
     return connection;
@@ -52818,7 +54688,7 @@ async function diagnoseClient(about, major, { clients, provide }) {
         const { client, warning } = await dumpClient(clients, major, provide);
         if (warning === undefined)
             return { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` };
-        const fix = `Install the client programs of PostgreSQL ${major}, or leave client-install at auto.`;
+        const fix = `Install the client programs of PostgreSQL ${major}, or leave ‹client-install: auto›.`;
         return { about, check: 'client', state: 'warning', says: warning, fix };
     }
     catch (error) {
@@ -52829,11 +54699,22 @@ async function diagnoseClient(about, major, { clients, provide }) {
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/location.js
 
 /** Null for a text that is no URL of PostgreSQL. Throws a LifeboatError (status 2) for one that libpq would not take. */
-function parseLocation(text) {
+function parseDatabaseLocation(text) {
     if (!/^postgres(?:ql)?:\/\//.test(text))
         return null;
-    (0,postgres_connection/* parseDatabaseUrl */.mx)(text);
+    parseDatabaseUrl(text);
     return { kind: 'postgres', url: text };
+}
+/** With libpq's own variables set, the URL that leaves everything to them. */
+function libpqDefaults(variables) {
+    if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name]))
+        return undefined;
+    return `postgres:///${encodeURIComponent(variables['PGDATABASE'] ?? '')}`;
+}
+/** The same server with a database, for a location that names none. */
+function locationOf({ url }, database) {
+    const [, server, query = ''] = /^([a-z]+:\/\/[^/?]*)\/?(\?.*)?$/s.exec(url);
+    return { kind: 'postgres', url: `${server}/${encodeURIComponent(database)}${query}` };
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/losses.js
@@ -52881,6 +54762,243 @@ const losses_sized = postgresFacts.pick({ tables: true }).strip();
 function tableSizes({ facts }) {
     const { tables = [] } = losses_sized.safeParse(facts).data ?? {};
     return tables.filter(({ bytes }) => bytes > 0).map(({ schema, name, bytes }) => ({ table: `${schema}.${name}`, bytes }));
+}
+
+;// CONCATENATED MODULE: ./compiled/sources/postgres/target.js
+
+
+
+
+const target = schemas/* strictObject */.rej({ major: schemas/* int */.Whr(), database: schemas/* string */.YjP() });
+function readTarget(context) {
+    return queryJson(`SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
+      'database', pg_catalog.current_database())`, target, context);
+}
+const users = (schema) => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`;
+// Objects of an extension do not count.
+const ofNoExtension = (catalog, oid) => `NOT EXISTS (SELECT FROM pg_catalog.pg_depend
+    WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`;
+const target_objects = `
+  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace
+  WHERE nspname <> 'public' AND ${users('nspname')}
+  UNION ALL SELECT 'extension ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
+  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END
+      || c.oid::pg_catalog.regclass::pg_catalog.text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}
+  UNION ALL SELECT 'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE ${users('n.nspname')} AND ${ofNoExtension('pg_proc', 'p.oid')}
+  UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE ${users('n.nspname')} AND (t.typtype IN ('e', 'd', 'r')
+        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+      AND ${ofNoExtension('pg_type', 't.oid')}
+  UNION ALL SELECT 'large object ' || oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata`;
+/** Throws unless the database has no user objects, naming a few of them. */
+async function requireEmpty(context) {
+    const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${target_objects} LIMIT 6) o`;
+    const found = await queryJson(few, schemas/* array */.YOg(schemas/* string */.YjP()), context);
+    if (found.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
+        hint: 'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
+            '‹mode: create›; ‹mode: clean› deletes what is there now.',
+    });
+}
+// A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
+const findRows = `DO LANGUAGE plpgsql $find$
+DECLARE
+  one record;
+  has boolean;
+  found_in pg_catalog.text[] := '{}';
+BEGIN
+  FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
+    WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
+      AND (pg_catalog.current_setting('lifeboat.tables') = 'all' OR (n.nspname::pg_catalog.text, c.relname::pg_catalog.text) IN (
+        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(
+          CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]'
+          ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
+  LOOP
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
+    IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
+    EXIT WHEN pg_catalog.cardinality(found_in) > 5;
+  END LOOP;
+  PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
+END $find$`;
+/** Throws unless every table of the database, or of those named, is without rows. */
+async function requireNoRows(context, tables) {
+    const full = [];
+    for (const some of tables ? batchesOf(tables) : ['all']) {
+        const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`;
+        full.push(...(await queryJson([`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${literal(some)}, true) IS NULL`, findRows, found], schemas/* array */.YOg(schemas/* string */.YjP()), context)));
+        if (full.length > 5)
+            break;
+    }
+    if (full.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
+        hint: 'Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.',
+    });
+}
+/** As JSON texts, each of which fits into an argument of psql. */
+function batchesOf(tables) {
+    const most = 500; // A name has at most 63 bytes, and every one of these may be escaped.
+    return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) => JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])));
+}
+/** A database of the same server to run CREATE DATABASE in: `postgres`, or else `template1`. */
+async function findMaintenance(context) {
+    const on = (database) => ({ ...context, connection: onDatabase(context.connection, database) });
+    try {
+        return { ...on('postgres'), target: await readTarget(on('postgres')) };
+    }
+    catch (error) {
+        try {
+            return { ...on('template1'), target: await readTarget(on('template1')) };
+        }
+        catch {
+            throw error; // The first answer is the one that tells: both fail alike, or `postgres` is the one to repair.
+        }
+    }
+}
+async function databaseExists(database, maintenance) {
+    return queryJson(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`, schemas/* boolean */.zMY(), maintenance);
+}
+/** `statement`: CREATE DATABASE, as `createStatement` makes it. */
+async function createDatabase(connection, statement, maintenance) {
+    try {
+        await withoutTransaction(statement, { ...maintenance, timeLimit: Infinity });
+    }
+    catch (error) {
+        if (!(error instanceof compiled_error/* LifeboatError */.H3))
+            throw error;
+        const hint = 'Create the database yourself, with the locale you want, and restore with ‹mode: empty›. A role needs CREATEDB for ‹mode: create›.';
+        throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
+    }
+}
+/** Throws unless all these roles exist. `toCreate`: how to create them. */
+async function requireRoles(roles, where, toCreate, context) {
+    const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context);
+    if (missing.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
+        hint: `${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ` +
+            '‹database-settings: false›.',
+    });
+}
+/** Throws unless all these tablespaces exist. */
+async function requireTablespaces(tablespaces, where, context) {
+    const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context);
+    if (missing.length === 0)
+        return;
+    throw new compiled_error/* LifeboatError */.H3(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
+        hint: 'Restore with ‹no-tablespaces: true›, which puts everything into the default tablespace, or create them first.'
+    });
+}
+async function lacking(names, all, context) {
+    if (names.length === 0)
+        return [];
+    const found = new Set(await queryJson(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, schemas/* array */.YOg(schemas/* string */.YjP()), context));
+    return names.filter((name) => !found.has(name));
+}
+/** A database with subscriptions cannot be dropped. Their slots belong to the publishers, and are not changed. */
+async function detachSubscriptions(database, maintenance) {
+    await change(detach, { ...maintenance, connection: onDatabase(maintenance.connection, database) });
+}
+const detach = `DO LANGUAGE plpgsql $detach$
+DECLARE
+  one pg_catalog.name;
+BEGIN
+  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+    WHERE d.datname = pg_catalog.current_database()
+  LOOP
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', one);
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', one);
+    EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', one);
+  END LOOP;
+END $detach$`;
+async function dropDatabase(database, maintenance) {
+    await withoutTransaction(`DROP DATABASE ${identifier(database)} WITH (FORCE)`, { ...maintenance, timeLimit: Infinity });
+}
+
+;// CONCATENATED MODULE: ./compiled/sources/postgres/server-databases.js
+
+
+
+
+
+
+
+
+
+const row = schemas/* strictObject */.rej({
+    name: schemas/* string */.YjP(),
+    /** Of its name, as the server keeps it. */
+    bytes: schemas/* int */.Whr(),
+    template: schemas/* boolean */.zMY(),
+    allowed: schemas/* boolean */.zMY(),
+    /** An interrupted DROP DATABASE left it. */
+    invalid: schemas/* boolean */.zMY(),
+    permitted: schemas/* boolean */.zMY(),
+    /** On the server's disk; null if it was not asked for, or if it cannot be connected to. */
+    size: schemas/* int */.Whr().nullable(),
+});
+const server_databases_sql = (sizes) => `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+  'name', d.datname,
+  'bytes', pg_catalog.octet_length(d.datname::pg_catalog.text),
+  'template', d.datistemplate,
+  'allowed', d.datallowconn,
+  'invalid', d.datconnlimit = -2,
+  'permitted', pg_catalog.has_database_privilege(d.oid, 'CONNECT'),
+  'size', CASE WHEN ${sizes} AND NOT d.datistemplate AND d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+    THEN pg_catalog.pg_database_size(d.oid) END) ORDER BY d.datname), '[]')
+FROM pg_catalog.pg_database d`;
+/** Milliseconds: the server looks at each file of each database. */
+const server_databases_TIME_LIMIT = 60 * 60 * 1000;
+/** Whether a URL names a server only. */
+function namesNoDatabase({ url }) {
+    return parseDatabaseUrl(url).database === undefined;
+}
+/** Asks a server for its databases, through its database `postgres`, or else `template1`. */
+async function databasesOfServer(location, { tunnel, ssh, sizes }, context) {
+    const given = connectionTo(location, context);
+    const route = routeTo([given], tunnel && { target: tunnel, access: ssh }, context);
+    const { variables, signal } = context;
+    try {
+        const { clients, provide } = await clientPrograms(context);
+        const asked = { connection: await route.to(given), client: await anyClient(clients, provide), variables, signal };
+        const rows = await readDatabases(await findMaintenance(asked), sizes);
+        const usable = rows.filter((one) => whyNot(one) === undefined);
+        return {
+            databases: usable.map(({ name, size }) => ({ name, size: size ?? 0, location: locationOf(location, name) })),
+            leftOut: rows.flatMap((one) => whyNot(one) ?? []),
+        };
+    }
+    catch (error) {
+        throw await route.causeOf(error);
+    }
+    finally {
+        await route.close();
+    }
+}
+function readDatabases(maintenance, sizes) {
+    return queryJson(server_databases_sql(sizes), schemas/* array */.YOg(row), { ...maintenance, timeLimit: server_databases_TIME_LIMIT });
+}
+/** Why a database cannot be backed up, or need not be. */
+function whyNot({ name, bytes, template, allowed, invalid, permitted }) {
+    if (template)
+        return { name, why: 'is a template', expected: true };
+    if (invalid)
+        return { name, why: 'was not dropped whole: drop it again', expected: false };
+    if (!allowed)
+        return { name, why: 'accepts no connections', expected: true };
+    if (!permitted)
+        return { name, why: 'may not be connected to by this role', expected: false };
+    // libpq sends names as they are given, and the program gives them in UTF-8.
+    if (Buffer.byteLength(name) !== bytes)
+        return { name, why: 'has a name that is not UTF-8', expected: false };
+    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/data-only.js
@@ -52940,7 +55058,7 @@ function requireTables(entries, { others, partitions }, where) {
     if (wrong.length === 0)
         return;
     throw new compiled_error/* LifeboatError */.H3(`only: data cannot be restored into ${where}: it has something else in place of tables: ${data_only_some(wrong)}`, {
-        hint: 'Rows go into tables as the backup has them. Restore into a new database with mode create, and move the rows from there.'
+        hint: 'Rows go into tables as the backup has them. Restore into a new database with ‹mode: create›, and move the rows from there.'
     });
 }
 /** Tables whose partitions may each get rows. */
@@ -52962,7 +55080,7 @@ function data_only_refusal(triggers, keys, where, disabled) {
         hint: disabled
             ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable ' +
                 'them afterwards.'
-            : 'Set disable-triggers: true, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints ' +
+            : 'Set ‹disable-triggers: true›, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints ' +
                 'apply all the same. Or drop the keys and disable the triggers first.',
     });
 }
@@ -52982,7 +55100,7 @@ async function requireReplica(where, context) {
  * before; this setting changes nothing at the server.
  */
 function restoreEnvironment({ target, variables, disableTriggers }) {
-    return (0,postgres_connection/* clientEnvironment */.B5)(disableTriggers ? { environment: replica(target.environment) } : target, variables);
+    return clientEnvironment(disableTriggers ? { environment: replica(target.environment) } : target, variables);
 }
 function replica(environment) {
     return { ...environment, PGOPTIONS: `${environment.PGOPTIONS ?? ''} -c session_replication_role=replica`.trim() };
@@ -53203,7 +55321,7 @@ function createStatement(database, options, serverMajor) {
         if (name === 'locale_provider' && 'name' in value && value.name === 'libc')
             return false;
         throw new compiled_error/* LifeboatError */.H3(`the database was made with ${name.toUpperCase()}, which PostgreSQL ${serverMajor} does not know`, {
-            hint: `Restore into PostgreSQL ${since} or newer, or create the database yourself and restore with mode empty.`
+            hint: `Restore into PostgreSQL ${since} or newer, or create the database yourself and restore with ‹mode: empty›.`
         });
     });
     const texts = known.map(({ name, value }) => `${name.toUpperCase()} = ${'text' in value ? literal(value.text) : identifier(value.name)}`);
@@ -53216,7 +55334,7 @@ function statements({ definition = '', ...entry }, standardStrings) {
 }
 function refuse({ kind, name }) {
     throw new compiled_error/* LifeboatError */.H3(`the archive has an unexpected statement about its database (${kind} ${name}), which is not run`, {
-        hint: 'Create the database yourself and restore with mode empty; pg_restore --create -f - prints the statement.'
+        hint: 'Create the database yourself and restore with ‹mode: empty›; pg_restore --create -f - prints the statement.'
     });
 }
 /** Skips the name in the archive, which is that of the database that was backed up. */
@@ -53508,12 +55626,12 @@ class Selecting {
                 if (missing === undefined)
                     this.#link(entry);
                 else if (entry.kind !== 'INDEX ATTACH' && entry.kind !== 'SEQUENCE OWNED BY')
-                    leftOut.push({ what: linkText(entry), why: `${nameOf(missing)} is not selected` });
+                    leftOut.push({ what: linkText(entry), why: `${selection_nameOf(missing)} is not selected` });
             }
             else if (entry.kind.endsWith('VIEW')) {
                 const table = ends.find((end) => this.#chosen.has(end) && RELATIONS.has(end.kind));
                 if (table)
-                    leftOut.push({ what: nameOf(entry), why: `it reads ${nameOf(table)}, and is not selected` });
+                    leftOut.push({ what: selection_nameOf(entry), why: `it reads ${selection_nameOf(table)}, and is not selected` });
             }
         }
         return leftOut;
@@ -53585,7 +55703,7 @@ function linkText(entry) {
     return `${kind.toLowerCase()} ${name}`;
 }
 /** `table app.orders`. */
-function nameOf({ kind, schema, name }) {
+function selection_nameOf({ kind, schema, name }) {
     return `${kind.toLowerCase()} ${schema === '' ? '' : `${schema}.`}${name}`;
 }
 /** Whether an entry is an object of its own, not a part of a table; only such objects are named in messages. */
@@ -53663,7 +55781,7 @@ async function requireReplaceable(entries, objects, where) {
         return;
     const some = `${dependents.slice(0, 10).join(', ')}${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''}`;
     throw new compiled_error/* LifeboatError */.H3(`the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`, {
-        hint: 'Select these tables and views too, or drop them first; or restore into a new database (mode create) and copy the rows.',
+        hint: 'Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.',
     });
 }
 /** With 11 characters each, this many fit into one argument of psql. */
@@ -53828,8 +55946,8 @@ function selectionReport({ selection, entries }, only) {
         return { added: [], kept: [], leftOut: [] };
     const restored = new Set(entries);
     return {
-        added: selection.added.filter((entry) => restored.has(entry)).map(nameOf),
-        kept: selection.kept.map(nameOf),
+        added: selection.added.filter((entry) => restored.has(entry)).map(selection_nameOf),
+        kept: selection.kept.map(selection_nameOf),
         leftOut: selection.leftOut,
     };
 }
@@ -53840,7 +55958,7 @@ async function archiveContext(options, serverMajor) {
         const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`;
         const ownVersion = `Install the target's own version. ${installHint(serverMajor)}`;
         throw new compiled_error/* LifeboatError */.H3(`${problem}; in one transaction that ends the restore`, {
-            hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with mode create or empty, or into PostgreSQL 17 or newer.',
+            hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with ‹mode: create› or ‹mode: empty›, or into PostgreSQL 17 or newer.',
         });
     }
     if (warning)
@@ -53862,13 +55980,13 @@ function checkOptions(options) {
     }
     if (only === 'data' && mode !== 'empty') {
         throw new compiled_error/* LifeboatError */.H3(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
-            hint: 'Use mode empty: it restores into tables without rows.', status: 2
+            hint: 'Use ‹mode: empty›: it restores into tables without rows.', status: 2
         });
     }
     if (oneTransaction(options) && jobs > 1) {
         const what = mode === 'clean' ? 'mode clean' : 'only: data';
         throw new compiled_error/* LifeboatError */.H3(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-            hint: 'Set the input jobs to 1, or restore into a new database with mode create.', status: 2
+            hint: 'Set ‹jobs: 1›, or restore into a new database with ‹mode: create›.', status: 2
         });
     }
 }
@@ -53915,13 +56033,13 @@ function rolesHint(snapshot, source, stored) {
 function restore_output_hintFor(errors, roles) {
     const has = (pattern) => errors.some((error) => pattern.test(error));
     if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
-        return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with no-owner and ` +
-            'no-privileges, which is enough unless policies name roles.';
+        return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with ‹no-owner: true› and ` +
+            '‹no-privileges: true›, which is enough unless policies name roles.';
     }
     if (has(/must be owner of/))
-        return 'Restore as the owner of these tables, or into a new database (mode create).';
+        return 'Restore as the owner of these tables, or into a new database (‹mode: create›).';
     if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
-        return 'This role lacks a permission: restore with no-owner and no-privileges, or as the owner of the database.';
+        return 'This role lacks a permission: restore with ‹no-owner: true› and ‹no-privileges: true›, or as the owner of the database.';
     }
     if (has(/extension ".*" is not available|could not open extension control file/)) {
         return 'Install the missing extension at the target server, then restore again.';
@@ -53930,7 +56048,7 @@ function restore_output_hintFor(errors, roles) {
         return 'The target server is older than the backup: restore into the same major version or a newer one.';
     }
     if (has(/max_locks_per_transaction/))
-        return 'Raise max_locks_per_transaction at the target server, or restore with mode create.';
+        return 'Raise max_locks_per_transaction at the target server, or restore with ‹mode: create›.';
     if (has(/No space left on device/))
         return 'The disk of the target server is full: make room there, then restore again.';
     return undefined;
@@ -54072,167 +56190,10 @@ async function stage(bytes, file) {
             throw cause;
         throw new compiled_error/* LifeboatError */.H3(`cannot stage the archive in ${external_node_path_.dirname(file)}: ${cause.message}`, {
             hint: 'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
-                'set the input jobs to 1.',
+                'set ‹jobs: 1›.',
             cause,
         });
     }
-}
-
-;// CONCATENATED MODULE: ./compiled/sources/postgres/target.js
-
-
-
-
-const target = schemas/* strictObject */.rej({ major: schemas/* int */.Whr(), database: schemas/* string */.YjP() });
-function readTarget(context) {
-    return queryJson(`SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
-      'database', pg_catalog.current_database())`, target, context);
-}
-const users = (schema) => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`;
-// Objects of an extension do not count.
-const ofNoExtension = (catalog, oid) => `NOT EXISTS (SELECT FROM pg_catalog.pg_depend
-    WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`;
-const target_objects = `
-  SELECT 'schema ' || pg_catalog.quote_ident(nspname) AS object FROM pg_catalog.pg_namespace
-  WHERE nspname <> 'public' AND ${users('nspname')}
-  UNION ALL SELECT 'extension ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
-  UNION ALL SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END
-      || c.oid::pg_catalog.regclass::pg_catalog.text
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}
-  UNION ALL SELECT 'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text
-    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE ${users('n.nspname')} AND ${ofNoExtension('pg_proc', 'p.oid')}
-  UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text
-    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    WHERE ${users('n.nspname')} AND (t.typtype IN ('e', 'd', 'r')
-        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-      AND ${ofNoExtension('pg_type', 't.oid')}
-  UNION ALL SELECT 'large object ' || oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata`;
-/** Throws unless the database has no user objects, naming a few of them. */
-async function requireEmpty(context) {
-    const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${target_objects} LIMIT 6) o`;
-    const found = await queryJson(few, schemas/* array */.YOg(schemas/* string */.YjP()), context);
-    if (found.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`, {
-        hint: 'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
-            'mode create; mode clean deletes what is there now.',
-    });
-}
-// A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
-const findRows = `DO LANGUAGE plpgsql $find$
-DECLARE
-  one record;
-  has boolean;
-  found_in pg_catalog.text[] := '{}';
-BEGIN
-  FOR one IN SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_am a ON a.oid = c.relam
-    WHERE c.relkind = 'r' AND ${users('n.nspname')} AND (a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0)
-      AND (pg_catalog.current_setting('lifeboat.tables') = 'all' OR (n.nspname::pg_catalog.text, c.relname::pg_catalog.text) IN (
-        SELECT wanted ->> 0, wanted ->> 1 FROM pg_catalog.json_array_elements(
-          CASE pg_catalog.current_setting('lifeboat.tables') WHEN 'all' THEN '[]'
-          ELSE pg_catalog.current_setting('lifeboat.tables') END::pg_catalog.json) AS wanted))
-  LOOP
-    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM ONLY %I.%I)', one.nspname, one.relname) INTO has;
-    IF has THEN found_in := pg_catalog.array_append(found_in, one.oid::pg_catalog.regclass::pg_catalog.text); END IF;
-    EXIT WHEN pg_catalog.cardinality(found_in) > 5;
-  END LOOP;
-  PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
-END $find$`;
-/** Throws unless every table of the database, or of those named, is without rows. */
-async function requireNoRows(context, tables) {
-    const full = [];
-    for (const some of tables ? batchesOf(tables) : ['all']) {
-        const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`;
-        full.push(...(await queryJson([`SELECT WHERE pg_catalog.set_config('lifeboat.tables', ${literal(some)}, true) IS NULL`, findRows, found], schemas/* array */.YOg(schemas/* string */.YjP()), context)));
-        if (full.length > 5)
-            break;
-    }
-    if (full.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`, {
-        hint: 'Empty these tables first (TRUNCATE), or restore into a new database with mode create.',
-    });
-}
-/** As JSON texts, each of which fits into an argument of psql. */
-function batchesOf(tables) {
-    const most = 500; // A name has at most 63 bytes, and every one of these may be escaped.
-    return Array.from({ length: Math.ceil(tables.length / most) }, (_, part) => JSON.stringify(tables.slice(part * most, (part + 1) * most).map(({ schema, name }) => [schema, name])));
-}
-/** A database of the same server to run CREATE DATABASE in: `postgres`, or else `template1`. */
-async function findMaintenance(context) {
-    const on = (database) => ({ ...context, connection: (0,postgres_connection/* onDatabase */.rj)(context.connection, database) });
-    try {
-        return { ...on('postgres'), target: await readTarget(on('postgres')) };
-    }
-    catch (error) {
-        try {
-            return { ...on('template1'), target: await readTarget(on('template1')) };
-        }
-        catch {
-            throw error; // The first answer is the one that tells: both fail alike, or `postgres` is the one to repair.
-        }
-    }
-}
-async function databaseExists(database, maintenance) {
-    return queryJson(`SELECT pg_catalog.to_json(EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)}))`, schemas/* boolean */.zMY(), maintenance);
-}
-/** `statement`: CREATE DATABASE, as `createStatement` makes it. */
-async function createDatabase(connection, statement, maintenance) {
-    try {
-        await withoutTransaction(statement, { ...maintenance, timeLimit: Infinity });
-    }
-    catch (error) {
-        if (!(error instanceof compiled_error/* LifeboatError */.H3))
-            throw error;
-        const hint = 'Create the database yourself, with the locale you want, and restore with mode empty. A role needs CREATEDB for mode create.';
-        throw new compiled_error/* LifeboatError */.H3(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error });
-    }
-}
-/** Throws unless all these roles exist. `toCreate`: how to create them. */
-async function requireRoles(roles, where, toCreate, context) {
-    const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context);
-    if (missing.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-        hint: `${toCreate}\nOr restore with no-owner and no-privileges, or leave the settings out with database-settings: false.`
-    });
-}
-/** Throws unless all these tablespaces exist. */
-async function requireTablespaces(tablespaces, where, context) {
-    const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context);
-    if (missing.length === 0)
-        return;
-    throw new compiled_error/* LifeboatError */.H3(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
-        hint: 'Restore with no-tablespaces, which puts everything into the default tablespace, or create them first.'
-    });
-}
-async function lacking(names, all, context) {
-    if (names.length === 0)
-        return [];
-    const found = new Set(await queryJson(`SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (${all}) AS all_of_them (name)`, schemas/* array */.YOg(schemas/* string */.YjP()), context));
-    return names.filter((name) => !found.has(name));
-}
-/** A database with subscriptions cannot be dropped. Their slots belong to the publishers, and are not changed. */
-async function detachSubscriptions(database, maintenance) {
-    await change(detach, { ...maintenance, connection: (0,postgres_connection/* onDatabase */.rj)(maintenance.connection, database) });
-}
-const detach = `DO LANGUAGE plpgsql $detach$
-DECLARE
-  one pg_catalog.name;
-BEGIN
-  FOR one IN SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
-    WHERE d.datname = pg_catalog.current_database()
-  LOOP
-    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', one);
-    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', one);
-    EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', one);
-  END LOOP;
-END $detach$`;
-async function dropDatabase(database, maintenance) {
-    await withoutTransaction(`DROP DATABASE ${identifier(database)} WITH (FORCE)`, { ...maintenance, timeLimit: Infinity });
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/postgres/restore.js
@@ -54293,12 +56254,14 @@ async function restoreIntoNew(options, context) {
     const { major } = maintenance.target;
     const plan = await planRestore(options, major, maintenance);
     if (await databaseExists(database, maintenance)) {
-        throw new compiled_error/* LifeboatError */.H3(`${target.where} exists already`, { hint: 'Give another name, or restore with mode empty or clean.' });
+        throw new compiled_error/* LifeboatError */.H3(`${target.where} exists already`, {
+            hint: 'Give another name, or restore with ‹mode: empty› or ‹mode: clean›.'
+        });
     }
     const settings = databaseSettings(plan.contents, database, options);
     if (!settings)
         throw new compiled_error/* LifeboatError */.H3('the archive does not say how its database was made', {
-            hint: 'Create the database yourself and restore with mode empty.',
+            hint: 'Create the database yourself and restore with ‹mode: empty›.',
         });
     const statement = createStatement(database, settings.options, major);
     const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined;
@@ -54465,7 +56428,9 @@ function wasEnded(error) {
 /** A database to restore into. */
 function databaseTarget(location, settings, context) {
     if (settings.mode === 'overwrite')
-        throw new compiled_error/* LifeboatError */.H3('mode overwrite is for volumes', { hint: 'A database is restored with empty, create or clean.', status: 2 });
+        throw new compiled_error/* LifeboatError */.H3('mode overwrite is for volumes', {
+            hint: 'A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.', status: 2
+        });
     const { mode } = settings;
     const target = connectionTo(location, context);
     const { tunnel, ssh } = settings;
@@ -54528,20 +56493,25 @@ const LEFT = {
 
 
 
+
+
 /** A PostgreSQL database: an archive of pg_dump, and the roles and tablespaces of its server as SQL. */
 const postgres = {
     name: 'postgres',
     recorded: 'postgres',
     noun: 'database',
     entryNoun: ['archive entry', 'archive entries'],
-    form: 'postgres://user:password@host:port/database',
-    pattern: 'a postgres:// URL with any libpq parameter',
-    parse: parseLocation,
+    form: 'a PostgreSQL URL',
+    pattern: 'postgres://user:password@host:port/database (PostgreSQL, with any libpq parameter)',
+    parse: parseDatabaseLocation,
     // The password may be any part of a malformed URL.
     secrets: (text) => [text],
+    defaultName: ({ url }) => parseDatabaseUrl(url).database,
+    fromVariables: libpqDefaults,
     sources: databaseSources,
     target: databaseTarget,
     diagnose: diagnoseDatabases,
+    server: { is: namesNoDatabase, databases: databasesOfServer },
     contents: contentsOf,
     verify: verifyDatabase,
     describe: describeDatabase,
@@ -55036,7 +57006,7 @@ function checkComplaints(error, site, found) {
             ? 'Check the path: is it spelled right, and the disk mounted?'
             : /unrecognized|unknown predicate|invalid option/.test(said)
                 ? 'GNU find is needed (findutils).'
-                : 'Run as a user who may read all of it, or leave it out with exclude.',
+                : 'Run as a user who may read all of it, or leave it out with ‹exclude›.',
     });
 }
 
@@ -55088,7 +57058,7 @@ function withoutWork({ entries, unreadable }, site) {
         }
         if (depth + 1 === parts.length && UNFINISHED.includes(parts[depth])) {
             throw new compiled_error/* LifeboatError */.H3(`${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`, {
-                hint: 'If it was killed, restore again in mode clean, which completes it; or repair the content, and remove that folder.',
+                hint: 'If it was killed, restore again with ‹mode: clean›, which completes it; or repair the content, and remove that folder.',
             });
         }
         return false;
@@ -55117,7 +57087,7 @@ async function replaceContent(site, { mode, all, signal, report }, extract) {
         }
         catch {
             // The first error says why; often the site cannot be reached any more.
-            report.warning(`${site.where} may still have the files extracted so far, in ${work}`, 'Restore again in mode clean: that removes it, or, where some of it is in place already, puts the rest there first.');
+            report.warning(`${site.where} may still have the files extracted so far, in ${work}`, 'Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.');
         }
         throw error;
     }
@@ -55125,7 +57095,7 @@ async function replaceContent(site, { mode, all, signal, report }, extract) {
         await run(site, CLEAR, [work], signal);
     }
     catch (error) {
-        report.warning(`${site.where} is restored, but the old content is not completely removed: ${(0,compiled_error/* messageOf */.bD)(error)}`, `Remove ${work}, or restore again in mode clean.`);
+        report.warning(`${site.where} is restored, but the old content is not completely removed: ${(0,compiled_error/* messageOf */.bD)(error)}`, `Remove ${work}, or restore again with ‹mode: clean›.`);
         signal.throwIfAborted();
     }
     return outcome;
@@ -55150,7 +57120,7 @@ async function clearKilled(site, { finish, signal, report }) {
         const unfinished = UNFINISHED.some((name) => state.includes(name));
         if (unfinished && !finish) {
             throw new compiled_error/* LifeboatError */.H3(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
-                hint: `Restore in mode clean, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
+                hint: `Restore with ‹mode: clean›, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
                 status: 2,
             });
         }
@@ -55172,7 +57142,7 @@ async function run(site, script, given, signal) {
         const said = cause.exit.stderr.trim().split('\n').at(-1);
         const hint = said?.includes(NOT_ALONE)
             ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere ' +
-                'and copy from there; a Docker volume can be restored with mode overwrite.'
+                'and copy from there; a Docker volume can be restored with ‹mode: overwrite›.'
             : undefined;
         throw new compiled_error/* LifeboatError */.H3(`the content of ${site.where} could not be replaced: ${said || cause.message}`, {
             cause,
@@ -55344,6 +57314,7 @@ function* namesOf(entries) {
 
 
 
+
 const IGNORE_FILE = '.lifeboatignore';
 const source_ATTEMPTS = 2;
 /** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which lists their members. */
@@ -55371,25 +57342,27 @@ class VolumeSource {
         const { site } = this.#reached;
         const { entries, unreadable, recent, skipped } = await this.#scan(site);
         const facts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) };
-        const list = new Lines();
         const { contents, links } = hardLinksIn(entries);
-        const known = this.#options.rescan ? new Map() : knownSegments(before);
+        const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before);
         for (const segment of segmentsOf(contents)) {
-            const name = segmentName(this.name, facts);
-            const settled = yield* this.#segment(site, segment, name, known.get(segment.digest), facts);
-            list.add(settled.read.map(({ entry, size }) => source_listed(entry, size, facts)));
-            const certain = settled.whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)));
-            facts.segments.push({ entries: settled.read.length, digest: certain ? segment.digest : '' });
+            const { read, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts);
+            const certain = whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)));
+            archive.add(read.map(({ entry, size }) => listedEntry(entry, { size })), certain ? segment.digest : '');
         }
         if (links.length > 0) {
             facts.links = links.length;
-            yield { name: segmentName(this.name, facts), format: 'tar', bytes: fromArray(linkArchive(links)) };
-            list.add(links.map((link) => source_listed(link.entry, 0, facts, link)));
-            facts.segments.push({ entries: links.length, digest: '' });
+            yield { ...archive.next(), bytes: fromArray(linkArchive(links)) };
+            archive.add(links.map(({ entry, target }) => listedEntry(entry, { type: 'h', size: 0, target })), '');
         }
-        yield { name: `${this.name}.list`, format: 'tar-list', bytes: list.bytes() };
+        yield archive.list();
         this.#facts = facts;
         this.#warn(facts);
+    }
+    async measure() {
+        if (!this.#reached)
+            throw new Error(`${this.name}: measured before open()`);
+        const { entries } = await this.#scan(this.#reached.site);
+        return hardLinksIn(entries).contents.reduce((sum, entry) => sum + metaOf(entry).size, 0);
     }
     facts() {
         if (!this.#facts)
@@ -55421,14 +57394,14 @@ class VolumeSource {
         }
         if (metaOf(entries[0]).type === 'd')
             return { ...scanned, entries };
-        const hint = 'A volume is a folder; name the one the file is in, and the file with include.';
+        const hint = 'A volume is a folder; name the one the file is in, and the file with ‹include›.';
         throw new compiled_error/* LifeboatError */.H3(`${site.where} is not a folder`, { hint, status: 2 });
     }
     /** By the patterns of the inputs, and those of the volume itself. */
     async #select(entries, site) {
         const { include, exclude } = this.#options.patterns;
         const ignores = entries.some((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type));
-        return selected(entries, candidateOf, { include, exclude: [...(ignores ? await this.#ignored(site) : []), ...exclude] });
+        return (0,selection/* selected */.w)(entries, candidateOf, { include, exclude: [...(ignores ? await this.#ignored(site) : []), ...exclude] });
     }
     /** Patterns of the volume's own. */
     async #ignored(site) {
@@ -55447,18 +57420,17 @@ class VolumeSource {
         }
     }
     /** Yields a segment until it was read without changes, or taken from the snapshot before. Changed files are read a second time. */
-    async *#segment(site, segment, name, same, facts) {
+    async *#segment(site, segment, { same, ...stream }, facts) {
         let { entries } = segment;
         const options = { numeric: this.#options.numericOwners, signal: this.#signal };
         for (let attempt = 1;; attempt++) {
             const reading = new SegmentReading(site, entries, { ...options, last: attempt >= source_ATTEMPTS });
-            yield { name, format: 'tar', bytes: reading.bytes(), ...(same && attempt === 1 && { same }) };
+            yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) };
             if (!reading.begun)
                 return { read: entries.map((entry) => ({ entry, size: metaOf(entry).size })), whole: true };
             if (!reading.again) {
                 for (const path of reading.changed)
-                    if (facts.changed.length < MOST_NAMED)
-                        facts.changed.push(path);
+                    remember(facts.changed, path);
                 return { read: reading.read, whole: reading.changed.length === 0 && entries.length === segment.entries.length };
             }
             if (reading.unreadable.length > 0) {
@@ -55466,8 +57438,7 @@ class VolumeSource {
                 if (this.#options.onUnreadable === 'fail')
                     throw unreadableError(site, names);
                 for (const path of names)
-                    if (facts.unreadable.length < MOST_NAMED)
-                        facts.unreadable.push(path);
+                    remember(facts.unreadable, path);
                 entries = entries.filter((entry) => !reading.unreadable.includes(entry));
             }
         }
@@ -55475,9 +57446,9 @@ class VolumeSource {
     #warn({ changed, unreadable, skipped }) {
         const { report } = this.#options;
         if (unreadable.length > 0)
-            report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Run as a user who may read them, or name them in exclude.');
+            report.warning(`${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`, 'Run as a user who may read them, or name them in ‹exclude›.');
         if (changed.length > 0)
-            report.warning(`${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`, 'Back up while nothing writes there: pre-command, post-command and stop-containers are for that.');
+            report.warning(`${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`, 'Back up while nothing writes there: ‹pre-command›, ‹post-command› and ‹stop-containers› are for that.');
         if (skipped.sockets + skipped.devices > 0)
             report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`);
     }
@@ -55497,25 +57468,7 @@ function unreadableError({ where }, names) {
     const files = names.length === 1 ? 'a file' : `${names.length} files`;
     const shown = `${names.slice(0, 5).map(format/* oneLine */.TN).join(', ')}${names.length > 5 ? ', …' : ''}`;
     return new compiled_error/* LifeboatError */.H3(`${where} has ${files} that could not be read: ${shown}`, {
-        hint: 'Run as a user who may read everything, leave it out with exclude, or set on-unreadable to warn.',
-    });
-}
-/** Counts a member of the archive, and makes its line of the list. */
-function source_listed(entry, size, facts, link) {
-    const { type, mode, uid, gid, mtime, target } = metaOf(entry);
-    facts.entries++;
-    if (type === 'f' && !link)
-        facts.files++;
-    facts.bytes += size;
-    return encodeFile({
-        type: link ? 'h' : type,
-        mode,
-        uid: Number(uid),
-        gid: Number(gid),
-        size,
-        mtime,
-        path: pathOf(entry),
-        target: link?.target ?? target,
+        hint: 'Run as a user who may read everything, leave it out with ‹exclude›, or set ‹on-unreadable: warn›.',
     });
 }
 async function* fromArray(pieces) {
@@ -55604,7 +57557,7 @@ async function requireOwners(site, list, wanted, signal) {
             continue;
         const owner = uid === own.user ? `the group with the number ${gid}` : `the user with the number ${uid}`;
         throw new compiled_error/* LifeboatError */.H3(`files of the backup belong to ${owner}: only root can restore that, and nothing was restored`, {
-            hint: 'Restore with owners: none, and the files belong to the user who restores; or restore as root.',
+            hint: 'Restore with ‹owners: none›, and the files belong to the user who restores; or restore as root.',
             status: 2,
         });
     }
@@ -55631,7 +57584,7 @@ async function restoreVolume(given) {
     await clearKilled(site, { finish: mode === 'clean', signal, report });
     if (mode === 'empty' && (await hasContent(site, signal))) {
         throw new compiled_error/* LifeboatError */.H3(`${site.where} is not empty`, {
-            hint: 'Restore into a new folder, or with mode overwrite (keeps other files) or clean (removes them after the extraction).',
+            hint: 'Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the extraction).',
             status: 2,
         });
     }
@@ -55670,7 +57623,7 @@ async function restore_choose({ list, segments, patterns, name }) {
     for await (const file of decodeFiles(list()))
         files.push(file);
     const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1));
-    const include = (patterns) => selected(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), {
+    const include = (patterns) => (0,selection/* selected */.w)(sorted, ({ file: { path, type } }) => ({ path: displayName(path), directory: type === 'd' }), {
         include: patterns,
         exclude: [],
     }).map(({ file }) => file);
@@ -55706,7 +57659,7 @@ async function requireSpace(site, needed, signal) {
     if (Number.isNaN(free) || free >= needed)
         return;
     throw new compiled_error/* LifeboatError */.H3(`${site.where} has ${(0,format/* formatBytes */.z3)(free)} free, the restore needs about ${(0,format/* formatBytes */.z3)(needed)}`, {
-        hint: 'Make room, restore somewhere else, or only a part with paths.',
+        hint: 'Make room, restore somewhere else, or only a part with ‹paths›.',
     });
 }
 async function isRoot(site, signal) {
@@ -55725,7 +57678,7 @@ async function refuseOthers(site, { wanted }, signal) {
         const whose = owner === '0' ? 'is writable for its group or for all' : `belongs to the user with the number ${owner}`;
         const folder = path === '' ? site.where : `${shownName(path)} in ${site.where}`;
         throw new compiled_error/* LifeboatError */.H3(`root does not restore over folders that other users can write: ${folder} ${whose}`, {
-            hint: 'That user could redirect files meanwhile. Restore in mode clean, into a new folder, or as that user with owners none.',
+            hint: 'That user could redirect files meanwhile. Restore with ‹mode: clean›, into a new folder, or as that user with ‹owners: none›.',
             status: 2,
         });
     }
@@ -55825,7 +57778,7 @@ function volumeTarget(settings, context, reach) {
         close: async () => undefined,
     };
 }
-async function volume_target_restoreInto(reach, { source, read }, { mode, files: { paths, owners } }, { signal, report }) {
+async function volume_target_restoreInto(reach, { source, read }, { mode, files, folders }, { signal, report }) {
     const { facts, list, archives } = volumeParts(source);
     const { site, release } = await reach();
     try {
@@ -55839,9 +57792,9 @@ async function volume_target_restoreInto(reach, { source, read }, { mode, files:
                 bytes: () => read(archive),
             })),
             links: facts.links !== 0,
-            patterns: paths,
+            patterns: files.paths,
             mode,
-            owners,
+            owners: folders.owners,
             signal,
             report,
         });
@@ -55858,17 +57811,17 @@ async function volume_target_restoreInto(reach, { source, read }, { mode, files:
 function requireFiles({ name, kind, streams }) {
     if (streams.some(({ format }) => format === 'tar-list'))
         return;
-    const hint = 'Give a target of the same kind as the source.';
+    const hint = 'Give ‹target› of the same kind as the source.';
     throw new compiled_error/* LifeboatError */.H3(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 });
 }
-function volumeMode({ mode, files }) {
+function volumeMode({ mode, bucket }) {
     if (mode === 'create') {
-        const hint = 'A volume that is not there is made in any case; the modes of volumes are empty, overwrite and clean.';
+        const hint = 'A target that does not exist is made in every mode; the modes of volumes are empty, overwrite and clean.';
         throw new compiled_error/* LifeboatError */.H3('mode create is for databases', { hint, status: 2 });
     }
-    if (files.deleteExtra) {
+    if (bucket.deleteExtra) {
         throw new compiled_error/* LifeboatError */.H3('delete-extra is for buckets', {
-            hint: 'Mode clean replaces the content of a folder by that of the backup.',
+            hint: '‹mode: clean› replaces the content of a folder by that of the backup.',
             status: 2,
         });
     }
@@ -55929,13 +57882,13 @@ const kinds_docker = {
     },
     secrets: () => [],
     sources: (given, settings, context) => given.map((one) => {
-        const reach = () => (0,docker/* reachDocker */.ao)({ ...dockerOptions(one.location, settings, context), target: false });
+        const reach = () => (0,docker/* reachDocker */.ao)({ ...dockerOptions(one.location, settings.docker, context), target: false });
         return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'docker', numericOwners: true, reach });
     }),
-    target: (location, settings, context) => volumeTarget(settings, context, () => (0,docker/* reachDocker */.ao)({ ...dockerOptions(location, settings, context), target: true })),
+    target: (location, settings, context) => volumeTarget(settings, context, () => (0,docker/* reachDocker */.ao)({ ...dockerOptions(location, settings.docker, context), target: true })),
 };
-function dockerOptions({ volume }, { dockerImage }, { variables, signal }) {
-    return { volume, image: dockerImage, variables, signal };
+function dockerOptions({ volume }, { image }, { variables, signal }) {
+    return { volume, image, variables, signal };
 }
 /** A folder of another machine. */
 const ssh = {
@@ -55952,8 +57905,8 @@ const ssh = {
     }),
     target: (location, settings, context) => volumeTarget(settings, context, () => reachSsh(location, settings.ssh, { ...context, target: true })),
 };
-function optionsOf({ name, patterns }, { onUnreadable, rescan }, { signal, report }) {
-    return { name, patterns, onUnreadable, rescan, signal, report };
+function optionsOf({ name, patterns }, { files }, { signal, report }) {
+    return { name, patterns, ...files, signal, report };
 }
 
 ;// CONCATENATED MODULE: ./compiled/sources/all.js
@@ -55986,32 +57939,57 @@ function kindOf({ name, kind }) {
     });
 }
 /** Reads where a database or a volume is. Null: no kind has such texts. Throws InvalidValue. */
-function known_kinds_parseLocation(noun, text) {
-    for (const kind of sourceKinds) {
-        const location = kind.noun === noun ? kind.parse(text) : null;
-        if (location)
-            return location;
-    }
-    return null;
+function parseLocation(noun, text) {
+    return firstOf(kindsOf(noun), (kind) => kind.parse(text)) ?? null;
 }
-/** The forms of the texts that `parseLocation` reads. */
-function locationForms(noun) {
-    return sourceKinds.filter((kind) => kind.noun === noun).map(({ form }) => form);
+/** Whether a location follows one of the separators in a text, which is then several in one line. */
+function holdsSeveral(noun, text, separators) {
+    return [...text.matchAll(separators)].some((match) => isLocation(noun, text.slice(match.index + match[0].length)));
+}
+/** Also if it is malformed: a kind throws only for texts of its own. */
+function isLocation(noun, text) {
+    try {
+        return parseLocation(noun, text) !== null;
+    }
+    catch {
+        return true;
+    }
 }
 /** The patterns of all kinds of a noun, as a sentence of help has them. */
 function locationPatterns(noun) {
-    return alternatives(sourceKinds.filter((kind) => kind.noun === noun).map(({ pattern }) => pattern));
+    return alternatives(kindsOf(noun).map(({ pattern }) => pattern));
 }
 /** The forms of all kinds of a noun, read after "expected". */
 function locationExpected(noun) {
-    return alternatives(locationForms(noun));
+    return alternatives(kindsOf(noun).map(({ form }) => form));
+}
+/** The forms of all kinds of a noun, read after the text that has none of them: `neither …, nor …`. */
+function neitherForm(noun) {
+    const forms = kindsOf(noun).map(({ form }) => form);
+    return `${forms.length === 1 ? 'not' : 'neither'} ${forms.join(', nor ')}`;
+}
+/** The database that environment variables name, as its text; undefined if there is none. */
+function databaseFromVariables(variables) {
+    return firstOf(kindsOf('database'), (kind) => kind.fromVariables?.(variables));
 }
 function alternatives(texts) {
     return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}`;
 }
 /** Every secret part of the text of a location, well-formed or not. */
 function locationSecrets(noun, text) {
-    return sourceKinds.filter((kind) => kind.noun === noun).flatMap((kind) => kind.secrets(text));
+    return kindsOf(noun).flatMap((kind) => kind.secrets(text));
+}
+function kindsOf(noun) {
+    return sourceKinds.filter((kind) => kind.noun === noun);
+}
+/** The first answer that a kind gives; those after it are not asked. */
+function firstOf(kinds, ask) {
+    for (const kind of kinds) {
+        const answer = ask(kind);
+        if (answer !== null && answer !== undefined)
+            return answer;
+    }
+    return undefined;
 }
 /** The kind that a location was read by. */
 function kindAt({ kind }) {
@@ -56052,7 +58030,7 @@ function lost(measure, before, now) {
 /* harmony export */   uU: () => (/* binding */ isDatabase)
 /* harmony export */ });
 /* harmony import */ var _report_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(15834);
-/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(72385);
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5821);
 
 
 /** Unknown kinds count as volumes. */
@@ -56078,258 +58056,6 @@ function formatEntries({ kind, entries }) {
 
 /***/ }),
 
-/***/ 31107:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   B5: () => (/* binding */ clientEnvironment),
-/* harmony export */   fY: () => (/* binding */ parseDatabaseLine),
-/* harmony export */   mx: () => (/* binding */ parseDatabaseUrl),
-/* harmony export */   rj: () => (/* binding */ onDatabase)
-/* harmony export */ });
-/* unused harmony export connectionFromVariables */
-/* harmony import */ var _error_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(98276);
-/* harmony import */ var _report_nearest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(19107);
-
-
-// PostgreSQL 18, "Parameter Key Words" and "Environment Variables" of libpq.
-const variableOf = {
-    host: 'PGHOST', hostaddr: 'PGHOSTADDR', port: 'PGPORT', dbname: 'PGDATABASE', user: 'PGUSER', password: 'PGPASSWORD',
-    passfile: 'PGPASSFILE', require_auth: 'PGREQUIREAUTH', channel_binding: 'PGCHANNELBINDING', service: 'PGSERVICE',
-    servicefile: 'PGSERVICEFILE', options: 'PGOPTIONS', application_name: 'PGAPPNAME', sslmode: 'PGSSLMODE',
-    sslnegotiation: 'PGSSLNEGOTIATION', sslcompression: 'PGSSLCOMPRESSION', sslcert: 'PGSSLCERT', sslkey: 'PGSSLKEY',
-    sslcertmode: 'PGSSLCERTMODE', sslrootcert: 'PGSSLROOTCERT', sslcrl: 'PGSSLCRL', sslcrldir: 'PGSSLCRLDIR', sslsni: 'PGSSLSNI',
-    requirepeer: 'PGREQUIREPEER', ssl_min_protocol_version: 'PGSSLMINPROTOCOLVERSION', gssencmode: 'PGGSSENCMODE',
-    ssl_max_protocol_version: 'PGSSLMAXPROTOCOLVERSION', krbsrvname: 'PGKRBSRVNAME', gsslib: 'PGGSSLIB',
-    gssdelegation: 'PGGSSDELEGATION', connect_timeout: 'PGCONNECT_TIMEOUT', client_encoding: 'PGCLIENTENCODING',
-    target_session_attrs: 'PGTARGETSESSIONATTRS', load_balance_hosts: 'PGLOADBALANCEHOSTS',
-    min_protocol_version: 'PGMINPROTOCOLVERSION', max_protocol_version: 'PGMAXPROTOCOLVERSION',
-};
-const withoutVariable = [
-    'fallback_application_name', 'keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout',
-    'oauth_issuer', 'oauth_client_id', 'oauth_scope',
-];
-/** Secrets that libpq takes only from a conninfo string, which is an argument that every user of the machine can read. */
-const refused = {
-    sslpassword: 'Decrypt the key first (openssl pkey -in client.key -out plain.key) and give sslkey=plain.key.',
-    scram_client_key: 'Use a password.', scram_server_key: 'Use a password.', oauth_client_secret: 'Use a password or a client certificate.',
-    replication: 'Remove it: a dump needs an ordinary connection.',
-    sslkeylogfile: 'Remove it: it writes the session keys to a file.',
-};
-/** A lost peer is noticed after two minutes; the default of the system is two hours. */
-const keepalives = { keepalives_idle: '60', keepalives_interval: '10', keepalives_count: '6' };
-/** Splits `name=postgres://…` or a bare URL; an empty name is an error. */
-function parseDatabaseLine(line) {
-    const trimmed = line.trim();
-    const named = /^([^=:/?@]*)=(.*)$/s.exec(trimmed);
-    if (!named)
-        return { url: trimmed };
-    const name = named[1].trim();
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-        throw wrong('the name before = must be 1 to 100 letters, digits, dots, dashes or underscores', 'Write app=postgres://user:password@host/app.');
-    }
-    return { name, url: named[2].trim() };
-}
-/**
- * Reads a connection URL as libpq does (PostgreSQL documentation, "Connection URIs"); `PG*` of `variables` are the defaults. Throws
- * `LifeboatError` (status 2) for anything else; the message shows no part of the URL that could belong to a password.
- */
-function parseDatabaseUrl(url, variables = {}) {
-    const scheme = /^postgres(?:ql)?:\/\//.exec(url);
-    if (!scheme) {
-        const other = /^([a-z][a-z0-9+.-]{0,20}):\/\//i.exec(url)?.[1];
-        throw wrong(other ? `${other}:// is not a PostgreSQL URL` : 'not a PostgreSQL URL');
-    }
-    const rest = url.slice(scheme[0].length);
-    const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest);
-    // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
-    const quote = (name) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`);
-    if (`${hosts}${path}`.includes('@'))
-        throw wrong('there is an @ that does not end the user name and password', encodeHint);
-    const settings = {};
-    const store = (name, text) => {
-        if (text)
-            settings[name] = decode(name, text);
-    };
-    store('user', user);
-    store('password', password);
-    const servers = parseHosts(hosts);
-    store('host', servers.host);
-    store('port', servers.port);
-    store('dbname', path);
-    for (const [name, value] of parseQuery(query, quote))
-        settings[name] = value;
-    if (!validPorts(settings.port))
-        throw wrong(`the port is not a number from 1 to 65535`, encodeHint);
-    return connection(settings, variables, [url, ...(password ? [password] : [])]);
-}
-/** The connection that only `PG*` variables describe, as `psql` without arguments would make it. */
-function connectionFromVariables(variables) {
-    if (!validPorts(variables.PGPORT))
-        throw new LifeboatError(`PGPORT is ${JSON.stringify(variables.PGPORT)}, not a number from 1 to 65535`, { status: 2 });
-    return connection({}, variables, []);
-}
-/** The same server and role, another database. */
-function onDatabase(connection, database) {
-    return {
-        ...connection,
-        environment: { ...connection.environment, PGDATABASE: database },
-        parameters: `${connection.parameters} ${conninfo({ dbname: database })}`,
-        database,
-        where: `${connection.server}/${database}`,
-    };
-}
-/**
- * The environment of a client program: variables that it needs to run and to connect, without the workflow's inputs and tokens.
- */
-function clientEnvironment(connection, variables) {
-    const kept = Object.entries(variables).filter((entry) => entry[1] !== undefined && /^(PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_\w+|OPENSSL_CONF|KRB5\w*)$/.test(entry[0]));
-    // LC_ALL: messages are parsed.
-    return { ...Object.fromEntries(kept), ...connection.environment, LC_ALL: 'C' };
-}
-function connection(given, variables, secrets) {
-    const settings = { ...given };
-    for (const [name, variable] of Object.entries(variableOf)) {
-        const value = variables[variable];
-        if (value && settings[name] === undefined)
-            settings[name] = value;
-    }
-    settings.connect_timeout ??= '15';
-    // An entry of a service file overrides variables, but not the conninfo string: with a service, settings of the URL must be in that
-    // string.
-    const strings = settings.keepalives === undefined ? { ...keepalives } : {};
-    const environment = {};
-    if (variables.PGSYSCONFDIR)
-        environment.PGSYSCONFDIR = variables.PGSYSCONFDIR;
-    for (const [name, value] of Object.entries(settings)) {
-        const variable = variableOf[name];
-        if (variable)
-            environment[variable] = value;
-        if (!variable ||
-            (settings.service !== undefined && given[name] !== undefined && !['password', 'service', 'servicefile'].includes(name))) {
-            strings[name] = value;
-        }
-    }
-    const server = describeServer(settings);
-    const { password, dbname: database } = settings;
-    return {
-        environment,
-        parameters: conninfo(strings),
-        database,
-        server,
-        where: `${server}${describeDatabase(settings)}`,
-        secrets: [...new Set([...secrets, ...(password ? [password, encodeURIComponent(password)] : [])])],
-    };
-}
-/** If no database is named, libpq takes the name of the user; a service's entry may have another. */
-function describeDatabase({ dbname, user, service }) {
-    const name = dbname ?? (service === undefined ? user : undefined);
-    return name === undefined ? ', the default database' : `/${name}`;
-}
-function describeServer(settings) {
-    const hosts = settings.host ?? settings.hostaddr;
-    if (hosts === undefined)
-        return settings.service === undefined ? `local socket:${settings.port ?? 5432}` : `service ${settings.service}`;
-    const ports = (settings.port ?? '').split(',');
-    return hosts
-        .split(',')
-        .map((host, index) => `${host.includes(':') ? `[${host}]` : host || 'local socket'}:${ports[ports.length === 1 ? 0 : index] || 5432}`)
-        .join(',');
-}
-function conninfo(settings) {
-    return Object.entries(settings)
-        .map(([name, value]) => `${name}='${value.replace(/[\\']/g, '\\$&')}'`)
-        .join(' ');
-}
-/** `host1:port1,[::1]:port2` to libpq's two lists. */
-function parseHosts(text) {
-    const hosts = [];
-    const ports = [];
-    let at = 0;
-    for (;;) {
-        const one = /^(?:\[([^\]]*)\]|([^:,[\]]*))(?::([^,]*))?(,|$)/.exec(text.slice(at));
-        if (!one)
-            throw wrong('the host cannot be read', 'Write an IPv6 address in brackets: postgres://user@[::1]:5432/app.');
-        if (one[1] === '')
-            throw wrong('the brackets of an IPv6 address are empty');
-        hosts.push(one[1] ?? one[2] ?? '');
-        ports.push(one[3] ?? '');
-        at += one[0].length;
-        if (one[4] === '')
-            break;
-    }
-    return { host: hosts.join(','), port: ports.every((port) => port === '') ? '' : ports.join(',') };
-}
-function validPorts(ports) {
-    return (ports ?? '').split(',').every((port) => port === '' || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535));
-}
-function* parseQuery(query, quote) {
-    for (const pair of query ? query.split('&') : []) {
-        const parts = pair.split('=');
-        const [rawName = '', rawValue] = parts;
-        const name = decode('a parameter name', rawName);
-        if (rawValue === undefined)
-            throw wrong(`the parameter${quote(name)} has no value`, 'Write ?name=value&name=value.');
-        if (parts.length > 2)
-            throw wrong(`the parameter${quote(name)} has more than one =`, 'Write %3D for an = inside a value.');
-        if (name === 'ssl' && rawValue === 'true') {
-            yield ['sslmode', 'require']; // libpq does the same, for URLs made for JDBC
-            continue;
-        }
-        if (Object.hasOwn(refused, name))
-            throw wrong(`the parameter ${name} cannot be used in a connection URL here`, refused[name]);
-        if (!Object.hasOwn(variableOf, name) && !withoutVariable.includes(name)) {
-            throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''));
-        }
-        yield [name, decode(name, rawValue)];
-    }
-}
-const bare = (text) => text.toLowerCase().replaceAll(/[^a-z]/g, '');
-/** `similar`: whether the hint may tell what the name is similar to. */
-function instead(name, similar) {
-    const parameters = [...Object.keys(variableOf), ...withoutVariable];
-    const known = parameters.find((known) => bare(known) === bare(name)) ?? (similar ? misspelled(name, parameters) : undefined);
-    return known
-        ? `Did you mean ${known}?`
-        : "Correct or remove it. Parameters of other drivers (schema, pgbouncer, pool_timeout) mean nothing to PostgreSQL's own programs.";
-}
-/** A name that resembles no parameter may be the rest of a password that was not percent-encoded. */
-function resemblesParameter(name) {
-    const parameters = [...Object.keys(variableOf), ...withoutVariable];
-    if (parameters.some((known) => bare(known) === bare(name)) || ofOtherDrivers.test(name))
-        return true;
-    return /^[a-z_]+$/i.test(name) && misspelled(name, parameters) !== undefined;
-}
-const ofOtherDrivers = /^(?:schema|search_path|pgbouncer|pool_timeout|connection_limit|pool_size|statement_cache_size|prepared_statements|uselibpqcompat)$/;
-/** A name that begins with ssl asks for encryption: to remove it would be wrong. */
-function misspelled(name, parameters) {
-    return (0,_report_nearest_js__WEBPACK_IMPORTED_MODULE_1__/* .nearest */ .p)(name, parameters) ?? (/^ssl/i.test(name) ? 'sslmode' : undefined);
-}
-function decode(what, text) {
-    let decoded;
-    try {
-        decoded = decodeURIComponent(text);
-    }
-    catch (cause) {
-        // The cause names no part of the text.
-        throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`database URL: ${what} has a % that is not followed by the two hex digits of a UTF-8 byte`, {
-            hint: 'Write %25 for a % itself.', cause, status: 2
-        });
-    }
-    if (decoded.includes('\0'))
-        throw wrong(`${what} holds %00, which no PostgreSQL setting can`);
-    if (/[\s]/.test(text))
-        throw wrong(`${what} holds white space`, 'Write %20 for a space.');
-    return decoded;
-}
-const encodeHint = 'Percent-encode special characters of the user name and the password: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %.';
-function wrong(problem, hint = 'Write postgres://user:password@host:5432/database.') {
-    return new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`database URL: ${problem}`, { hint, status: 2 });
-}
-
-
-/***/ }),
-
 /***/ 99170:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56339,7 +58065,7 @@ function wrong(problem, hint = 'Write postgres://user:password@host:5432/databas
 /* harmony export */   ro: () => (/* binding */ remarksOf),
 /* harmony export */   wR: () => (/* binding */ remarkLines)
 /* harmony export */ });
-/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(72385);
+/* harmony import */ var _known_kinds_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5821);
 
 /** The remarks on a source in a snapshot; none for a kind that this version does not know. */
 function remarksOf({ kind, facts }) {
@@ -56394,7 +58120,7 @@ class ReadAgain extends Error {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Ls: () => (/* binding */ HELPER_IMAGE),
 /* harmony export */   O9: () => (/* binding */ dockerEnvironment),
-/* harmony export */   T3: () => (/* binding */ docker),
+/* harmony export */   ST: () => (/* binding */ runDocker),
 /* harmony export */   ao: () => (/* binding */ reachDocker)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(77598);
@@ -56413,7 +58139,7 @@ function dockerEnvironment(variables) {
     return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value !== undefined && wanted.test(name) ? [[name, value]] : [])));
 }
 /** Runs the docker client to its end. Throws a LifeboatError with its messages. */
-async function docker(parameters, { variables, signal }) {
+async function runDocker(parameters, { variables, signal }) {
     try {
         const { stdout } = await (0,_process_child_js__WEBPACK_IMPORTED_MODULE_1__/* .runChild */ .w$)('docker', parameters, { environment: dockerEnvironment(variables), ...(signal && { signal }) });
         return stdout;
@@ -56440,7 +58166,7 @@ function dockerError(error, what) {
     const hint = /Cannot connect|permission denied|connection refused/i.test(said)
         ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
         : /pull|manifest|No such image|Unable to find image/i.test(said)
-            ? 'The helper image is not available: name one that is with docker-image; it needs GNU tar and GNU find.'
+            ? 'The helper image is not available: name one that is with ‹docker-image›; it needs GNU tar and GNU find.'
             : undefined;
     return new _error_js__WEBPACK_IMPORTED_MODULE_2__/* .LifeboatError */ .H3(`${what} failed: ${said || error.message}`, { cause: error, ...(hint !== undefined && { hint }) });
 }
@@ -56452,7 +58178,7 @@ const PATIENCE_MS = 3000;
  * standard input, so that it also ends if this process is killed, with everything that runs in it.
  */
 async function reachDocker({ volume, image, target, variables, signal, }) {
-    const known = (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
+    const known = (await runDocker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
         .split('\n')
         .includes(volume);
     if (!known && !target)
@@ -56460,7 +58186,7 @@ async function reachDocker({ volume, image, target, variables, signal, }) {
             hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.',
         });
     if (!known)
-        await docker(['volume', 'create', volume], { variables, signal });
+        await runDocker(['volume', 'create', volume], { variables, signal });
     const name = `lifeboat-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(6).toString('hex')}`;
     const environment = dockerEnvironment(variables);
     // Not stopped by the signal: it ends at once with its input, and would ignore a SIGTERM.
@@ -56595,7 +58321,7 @@ __webpack_async_result__();
 const TAIL = 256 * 1024;
 /** An artifact that is missing bytes or has wrong ones. */
 class DamagedArtifact extends _store_js__WEBPACK_IMPORTED_MODULE_6__/* .DamagedObject */ .F7 {
-    constructor(message, cause, hint = 'Snapshots that need nothing of it are not affected; `lifeboat list` shows them.') {
+    constructor(message, cause, hint = 'Snapshots that need nothing of it are not affected; ‹lifeboat list› shows them.') {
         super(message, { cause, hint });
         this.name = 'DamagedArtifact';
     }
@@ -56822,7 +58548,7 @@ class LeftOut {
             return;
         if (found.length === 1)
             return this.#report.warning(first.error.message, first.error.hint);
-        this.#report.warning(`${found.length} artifacts count as not there: ${few(found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')), '; ')}`, 'Snapshots that need nothing of them are not affected; `lifeboat list` shows them. Look at the workflow runs that made them, and ' +
+        this.#report.warning(`${found.length} artifacts count as not there: ${few(found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')), '; ')}`, 'Snapshots that need nothing of them are not affected; ‹lifeboat list› shows them. Look at the workflow runs that made them, and ' +
             'delete those that are not yours.');
     }
     /** Those that runs of other repositories' code uploaded. */
@@ -57131,7 +58857,7 @@ class Gone extends _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H
 /** An artifact that GitHub still lists, although its storage has nothing of it any more. */
 class ContentGone extends Gone {
     constructor(name, id) {
-        super(name, id, 'counts as not there: GitHub lists it, but no longer has its content', 'Run backup again: it stores again what was in it. `lifeboat list` shows which snapshots are left.');
+        super(name, id, 'counts as not there: GitHub lists it, but no longer has its content', 'Run ‹lifeboat backup› again: it stores again what was in it. ‹lifeboat list› shows which snapshots are left.');
         this.name = 'ContentGone';
     }
 }
@@ -57463,8 +59189,8 @@ const artifactKind = {
             return;
         const are = missing.length > 1 ? 'are' : 'is';
         throw new _error_js__WEBPACK_IMPORTED_MODULE_0__/* .LifeboatError */ .H3(`destination is artifact, the artifacts of a repository, but ${missing.join(' and ')} ${are} not given`, {
-            hint: 'Give a destination, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN ' +
-                '(a token that may read the actions of that repository).',
+            hint: 'Give ‹destination›, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and give ‹token›, ' +
+                'a token that may read the actions of that repository.',
             status: 2,
         });
     },
@@ -58228,7 +59954,7 @@ class ArtifactStore {
             });
         }
         if (!rest) {
-            report.warning('without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones', 'Give the input token, and the job `permissions: actions: read`.');
+            report.warning('without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones', 'Give ‹token›, and the job `permissions: actions: read`.');
         }
     }
     async put(key, bytes) {
@@ -58440,7 +60166,7 @@ async function uploadArtifact(upload, { variables, signal, silence }) {
         await worker.terminate();
     }
 }
-const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise the timeout.';
+const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise ‹timeout›.';
 /** The variables that the client reads; it does not get the rest of the environment. */
 function forClient(variables) {
     const wanted = /^(ACTIONS_|GITHUB_|RUNNER_|HTTPS?_PROXY$|NO_PROXY$|TZ$)/i;
@@ -59081,6 +60807,7 @@ const HINTS = {
     EDQUOT: 'The quota is used up. Free some space or choose another destination; the backups already there are whole.',
     EACCES: 'Give the user this runs as the right to read and write there.',
     EPERM: 'Give the user this runs as the right to read and write there.',
+    ENOENT: 'The folder cannot be made there. Check the path, and that the disk is mounted.',
     EROFS: 'The file system is mounted read-only; remount it or choose another destination.',
     EEXIST: 'There is a file where a folder should be; name a folder.',
     ENOTDIR: 'A part of the path is a file; name a folder.',
@@ -59805,7 +61532,7 @@ function checkSize(size, most, key, store) {
 }
 function tooLarge(most, key, store) {
     return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
-        hint: 'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; `lifeboat verify` tells which ' +
+        hint: 'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; ‹lifeboat verify› tells which ' +
             'snapshots need it.',
     });
 }
@@ -59912,7 +61639,7 @@ function parseWebdav(text) {
     const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav';
     const { user, password, host, port, path } = (0,url/* readUrl */.wo)(text, []);
     if ((user === undefined) !== (password === undefined)) {
-        throw new error/* InvalidValue */.h6(`${kind}://user:password@host has a user or a password alone; for a token, give webdav-token`);
+        throw new error/* InvalidValue */.h6(`${kind}://user:password@host has a user or a password alone; for a token, give ‹webdav-token›`);
     }
     const parts = path.split('/').filter((part) => part !== '');
     if (parts.some((part) => part === '.' || part === '..'))

@@ -65,7 +65,9 @@ export function requireVolumesOf(
   volumes: readonly { name: string }[],
   problem: (message: string, hint: string) => Error,
 ): void {
-  if (volumes.length === 0) return
+  if (volumes.length === 0 && lines.length > 0) {
+    throw problem('there are patterns, and no volume', 'Name the volumes in ‹volumes›, or leave the patterns out.')
+  }
   for (const line of lines) {
     const [, name, pattern] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/s.exec(line) ?? []
     if (name === undefined || volumes.some((volume) => volume.name === name)) continue

@@ -64,6 +64,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
     ['a passphrase that is too short', { 'encryption-key': 'fifteen letters' }, /the passphrase has 15 characters; at least 16 are needed/, /longer passphrase/],
     ['an identity with a slip of the pen', { 'encryption-key': 'AGE-SECRET-KEY-18TQHRSHQTKZEVH952RYVPHU07DE394GRAYT6AVFNYMUX0X7XJEDSELEQD4' }, /damaged/, /checksum/],
     ['a recipient for a key', { 'encryption-key': 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p' }, /is a recipient, the public half/, /secret half/],
+    ['patterns for the files of no volume', { exclude: '*.log' }, /exclude: there are patterns, and no volume/, /leave the patterns out/],
     ['half a write key', { 'encryption-key': 'lifeboat-write:age1abc' }, /the write key is malformed/, /whole line/],
   ])('%s', async (_, given, message, hint) => {
     const ending = await sandbox.run('backup', given, { as })
@@ -79,6 +80,8 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
     ['jobs in one transaction', { jobs: '2', mode: 'clean' }, /jobs/, /jobs/],
     ['neither yes nor no', { 'no-owner': 'yes' }, /no-owner: "yes" is neither true nor false/, /for example/],
     ['no target', { 'database-url': '' }, /database-url is not given/, /postgres:\/\//],
+    ['tables of a volume', { 'database-url': '', volume: 'uploads', target: '/nowhere', tables: 'orders', only: 'data' }, /tables, only: a volume is restored, which has no such part/, /select a part of a volume/],
+    ['files of a database', { paths: '*.jpg' }, /paths: a database is restored, which has no such part/, /select a part of a database/],
     ['a database the snapshot does not have', { database: 'accounts' }, /has no database accounts/, /Databases in this snapshot: shop/],
   ])('restore: %s', async (_, given, message, hint) => {
     expectFailure(await sandbox.run('restore', { 'database-url': server.url('target'), ...given }, { as }), 2, message, hint)

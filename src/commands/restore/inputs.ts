@@ -1,3 +1,4 @@
+import { LifeboatError } from '../../error.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
 import { flag, timeZone } from '../../inputs/display.ts'
 import { bucket, docker, fileRestore, folders } from '../../inputs/files.ts'
@@ -76,6 +77,7 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { server, volume, verifyOnly } = slices
+    requireSelectionFor(slices)
     if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
       throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)
     }
@@ -83,5 +85,19 @@ export const inputs = commandInputs(
     requireStore(slices, variables)
   },
 )
+
+/** Throws (status 2) for a selection that does not apply to what is restored: everything would be restored instead. */
+function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files'>): void {
+  const isVolume = volume.name !== undefined || volume.target !== undefined
+  const given = isVolume
+    ? [...(objects.schemas.length > 0 ? ['schemas'] : []), ...(objects.tables.length > 0 ? ['tables'] : []), ...(objects.only ? ['only'] : [])]
+    : server.database !== undefined && files.paths.length > 0 ? ['paths'] : []
+  if (given.length === 0) return
+  const [other, instead] = isVolume ? ['volume', '‹paths›'] : ['database', '‹schemas› or ‹tables›']
+  throw new LifeboatError(`${given.join(', ')}: a ${other} is restored, which has no such part`, {
+    hint: `Leave out ${given.map((name) => `‹${name}›`).join(', ')}; ${instead} select a part of a ${other}.`,
+    status: 2,
+  })
+}
 
 export type RestoreInputs = SlicesOf<typeof inputs>
