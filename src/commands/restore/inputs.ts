@@ -90,7 +90,7 @@ export const inputs = commandInputs(
 function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files'>): void {
   const isVolume = volume.name !== undefined || volume.target !== undefined
   const given = isVolume
-    ? [...(objects.schemas.length > 0 ? ['schemas'] : []), ...(objects.tables.length > 0 ? ['tables'] : []), ...(objects.only ? ['only'] : [])]
+    ? (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
     : server.database !== undefined && files.paths.length > 0 ? ['paths'] : []
   if (given.length === 0) return
   const [other, instead] = isVolume ? ['volume', '‹paths›'] : ['database', '‹schemas› or ‹tables›']
