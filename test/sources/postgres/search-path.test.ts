@@ -6,6 +6,7 @@ import { type QueryContext, withoutTransaction } from '../../../src/sources/post
 import { createDatabase, databaseExists, detachSubscriptions, dropDatabase, findMaintenance, readTarget, requireEmpty, requireNoRows, requireRoles, requireTablespaces } from '../../../src/sources/postgres/target.ts'
 import { requireLoadable } from '../../../src/sources/postgres/data-only.ts'
 import { TargetObjects } from '../../../src/sources/postgres/target-objects.ts'
+import { readDatabases } from '../../../src/sources/postgres/server-databases.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
 import { quiet } from '../../support/quiet.ts'
@@ -103,6 +104,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['the size of a backup', () => readDatabaseSize(context('shop'))],
   ['what doctor asks', () => diagnose(context('shop'))],
   ['the question for a pooler', () => detectPooler(context('shop'))],
+  ['the databases of a server', () => readDatabases(context('postgres'), true)],
   ['the target of a restore', () => readTarget(context('shop'))],
   ['the maintenance database', () => findMaintenance(context('shop'))],
   ['whether a database exists', () => databaseExists('shop', context('postgres'))],
