@@ -196,7 +196,7 @@ test('a plan of 10,000 databases fits through GitHub, and one that does not fit 
   expect(() => requirePassable(planOf(40_000, 256, (index) => `tenant_${index}`), report)).toThrow('the plan is too large for GitHub')
 })
 
-test('what encodePlan writes is read again, and anything else is refused', () => {
+test('a plan that was encoded is read again, and anything else is refused', () => {
   const plan = { id: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', jobs: [['a', 'b'], ['c']] }
   expect(planSchema.parse(encodePlan(plan))).toEqual(plan)
   for (const text of ['', 'plan1.', 'plan2.abc', encodePlan(plan).slice(0, -4), 'plan1.AAAA']) expect(planSchema.safeParse(text).success).toBe(false)
