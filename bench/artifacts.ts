@@ -37,7 +37,7 @@ try {
   const token = github.token('write')
   const open = () =>
     new ArtifactStore({
-      set: 'bench', token, variables: github.startRun(), temporary, timeout: 60_000, retention, signal: new AbortController().signal,
+      set: 'bench', token, variables: github.startRun(), temporary, timeout: 60_000, retention, fullEvery: Infinity, signal: new AbortController().signal,
       report: { info: console.log, warning: console.warn }, now: () => github.now(),
     })
   const rows = new ChangingRows(megabytes * 1e6, workload)

@@ -128,6 +128,7 @@ describe('inputs that are good', () => {
       description: '',
       verify: 'list',
       checkReused: undefined,
+      artifacts: { stagingLimit: 2 * 1024 ** 3, fullEvery: undefined },
       onShrink: 'warn',
       retention: {},
       pruning: { minimumPart: 0.5, grace: 86_400_000 },

@@ -98,6 +98,26 @@ export const age = parsing((text) => {
   return value
 })
 
+/** Milliseconds, from a day to ten years; infinite for never. */
+export const interval = parsing((text) => {
+  if (text === 'never') return Infinity
+  const value = parseDuration(text, 'dwy')
+  if (value === undefined || value < 86_400_000 || value > 10 * 365 * 86_400_000) {
+    throw new InvalidValue(`${quote(text)} is neither a duration from 1d to 10y nor never`)
+  }
+  return value
+})
+
+/** Bytes, from 64 MiB to 1 TiB. */
+export const diskSpace = parsing((text) => {
+  const [, number, unit] = /^(\d{1,6}) ?(MiB|GiB)$/.exec(text) ?? []
+  const value = Number(number) * 1024 ** (unit === 'GiB' ? 3 : 2)
+  if (number === undefined || value < 64 * 1024 ** 2 || value > 1024 ** 4) {
+    throw new InvalidValue(`${quote(text)} is not a size from 64MiB to 1024GiB`)
+  }
+  return value
+})
+
 /** A part of a whole, 0 to 1. */
 export const percentage = parsing((text) => {
   const [, number] = /^(\d{1,3})%$/.exec(text) ?? []

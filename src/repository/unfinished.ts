@@ -52,9 +52,9 @@ export interface FoundChunk {
 /** Chunks that earlier runs of the set put, and that no snapshot lists. */
 export async function beginRun(store: Store, keys: Keys, options: RunOptions): Promise<Unfinished> {
   const { set, id, snapshots, grace, now, onDamaged } = options
-  // In artifacts, objects that were not committed do not exist.
-  if (storesOf(store).some(({ groups }) => groups)) return new Unfinished(store, keys, options)
-  const oldest = idTime(new Date(now().getTime() - grace / 2))
+  const since = new Date(now().getTime() - grace / 2)
+  for (const one of storesOf(store)) await one.groups?.findUnfinished(since)
+  const oldest = idTime(since)
   const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
   const trash = earlier.length > 0 ? await inTrash(store, keys, onDamaged) : new Set<string>()
   const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier]

@@ -13,4 +13,8 @@ export interface StoreAccess {
   webdavToken?: string | undefined
   /** Days that new snapshots are to be kept; undefined for no limit. */
   keptDays?: number | undefined
+  /** Bytes on disk that objects may take which wait to be uploaded. */
+  stagingLimit?: number | undefined
+  /** Milliseconds after which a backup stores everything anew, in a store whose objects expire. */
+  fullEvery?: number | undefined
 }

@@ -64,9 +64,12 @@ export interface Groups {
   neededUntil(): Date
   /**
    * Of these objects (keys and sizes), those that a new snapshot may depend on: they are there, and will be for as long as it is needed.
-   * With `few` they lie in few groups, so that the snapshot is read with few requests, and depends on few groups.
+   * With `few` none is older than the store wants (`full-every`), and they lie in few groups, so that the snapshot is read with few
+   * requests, and depends on few groups.
    */
   reusable(objects: ReadonlyMap<string, number>, options: { few: boolean }): Promise<ReadonlySet<string>>
+  /** From now on objects count too that interrupted runs left behind since then, without a snapshot. */
+  findUnfinished(since: Date): Promise<void>
   /** Keeps a text about a snapshot that was put (its card), so that later runs get it without reading the snapshot. */
   describe(key: string, card: string): void
   /** These texts, by the key of the snapshot. Some may be missing. */
@@ -74,14 +77,26 @@ export interface Groups {
   /** When each snapshot, by its key, loses the first object that it needs. */
   expiries(): Promise<ReadonlyMap<string, Date>>
   /**
-   * Makes what was put durable, all or none; without it nothing of it stays. `needs`: keys put by earlier runs that these objects depend
-   * on.
+   * Makes what was put durable, all or none; without it chunks of it may stay, but no snapshot. `needs`: keys put by earlier runs that these
+   * objects depend on.
    */
   commit(needs: readonly string[]): Promise<void>
   /** Which snapshots depend on a group that has expired or was deleted, and the newest that does not, by key; newest first. */
   wholeness(): Promise<Wholeness>
+  /** Which snapshots are lost with each group; first the groups that most depend on. */
+  dependents(): Promise<Dependents[]>
   /** Deletes the groups that no snapshot to keep needs, nor a backup that is running may need. */
   release(choice: Release): Promise<Released>
+}
+
+/** A group, and the keys of the snapshots that depend on it, with those in it. */
+export interface Dependents {
+  id: number
+  name: string
+  /** Bytes. */
+  size: number
+  created: Date
+  snapshots: string[]
 }
 
 export interface Wholeness {

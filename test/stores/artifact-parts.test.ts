@@ -1,7 +1,7 @@
 import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
-import { type Holding, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
+import { dependents, type Holding, oldestNeeded, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
 import { encodeParts, parseParts, type Parts } from '../../src/stores/artifact/parts.ts'
-import { artifactRetention, grantedDays } from '../../src/stores/artifact/retention.ts'
+import { artifactRetention, fullEveryBy, grantedDays } from '../../src/stores/artifact/retention.ts'
 
 const DAY = 86_400_000
 const snapshot = (day: number, set = 'app') => `snapshots/${set}/202601${String(day).padStart(2, '0')}T000000Z-00000000.json.zst`
@@ -59,6 +59,34 @@ test('an artifact with proofs alone goes with the last of their snapshots', () =
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
   expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])
   expect(unneeded(holdings, new Set(), at(8)).map(({ id }) => id)).not.toContain(21)
+})
+
+const part = (id: number, day = 8): Holding => ({ id, name: `lifeboat-app+${id}`, size: 1000, set: 'app', created: at(day), objects: new Set([`chunks/aa/${id}`]), needs: [] })
+
+test('a part goes with the last backup that needs it; one that none needs was left behind, and goes after the grace', () => {
+  const holdings = [...week, { ...backup(8, [5]), needs: [needOf(31), needOf(5)] }, part(31), part(32), part(33, 20)]
+  expect(unneeded(holdings, new Set([snapshot(8)]), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 32])
+  expect(unneeded(holdings, new Set(), at(40)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 32, 33])
+})
+
+test('the oldest artifact that the newest snapshot of a set needs; lost ones and other sets do not count', () => {
+  expect(oldestNeeded(week, 'app')).toEqual(at(5))
+  expect(oldestNeeded(week.slice(0, 4), 'app')).toEqual(at(1))
+  expect(oldestNeeded(week.slice(0, 5), 'app')).toEqual(at(5))
+  expect(oldestNeeded(week.filter(({ id }) => id !== 5), 'app')).toEqual(at(7))
+  expect(oldestNeeded([...week, backup(8, [], 'other')], 'app')).toEqual(at(5))
+  expect(oldestNeeded(week, 'other')).toBeUndefined()
+})
+
+test('which snapshots depend on each artifact, parts included', () => {
+  const found = dependents([...week, { ...backup(8, [5]), needs: [needOf(31), needOf(5)] }, part(31), part(32)])
+  expect(found.map(({ id, snapshots }) => [id, snapshots.map((key) => Number(key.slice(20, 22)))])).toEqual([
+    [1, [1, 2, 3, 4]], [5, [5, 6, 7, 8]], [2, [2, 3]], [3, [3]], [4, [4]], [6, [6]], [7, [7]], [8, [8]], [31, [8]],
+  ])
+})
+
+test.each([[30, 7.5], [60, 14], [4, 1], [1, 0.25]])('with snapshots that are kept whole for %d days, everything is stored anew after %d', (snapshot, days) => {
+  expect(fullEveryBy({ snapshot })).toBe(days * DAY)
 })
 
 test('which snapshots are whole', () => {

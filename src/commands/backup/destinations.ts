@@ -12,6 +12,7 @@ import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
+import { dependedOn } from '../artifacts.ts'
 import { keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -23,7 +24,7 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 /** The inputs of a backup that its destinations need. */
 type Wanted = Pick<
   BackupInputs,
-  'destinations' | 'destinationsRequired' | 'access' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify'
+  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify'
 >
 
 /** A destination while a backup runs. */
@@ -121,12 +122,26 @@ export class Destinations {
     const destinations: DestinationResult[] = []
     for (const one of this.#opened) {
       const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
-      destinations.push({ ...result, ...(one.free !== undefined && { free: one.free }) })
+      const artifacts = result.problem === undefined ? await this.#dependedOn(one.store) : {}
+      destinations.push({ ...result, ...artifacts, ...(one.free !== undefined && { free: one.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
     if (whole.length === 0) throw this.#opened[0]!.failure
     const complete = whole.length === destinations.length || this.#inputs.destinationsRequired === 'one'
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
+  }
+
+  /** The backup is stored by then: if this cannot be told, that is a warning. */
+  async #dependedOn(store: Store): Promise<Pick<DestinationResult, 'artifacts'>> {
+    try {
+      return await dependedOn(store)
+    } catch (error) {
+      const { signal, report } = this.#environment
+      signal.throwIfAborted()
+      if (!(error instanceof LifeboatError)) throw error
+      report.warning(`how many snapshots depend on each artifact is not known: ${error.message}`, error.hint)
+      return {}
+    }
   }
 
   async #concludeIn(

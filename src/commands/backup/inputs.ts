@@ -95,6 +95,29 @@ const hooks = group(
   }),
 )
 
+const artifacts = group(
+  {
+    'staging-limit': {
+      help:
+        'For artifacts: how much disk space a backup may take for what it uploads. Whenever a quarter of it is filled, that is ' +
+        'uploaded as a part, while the backup goes on. There are at most 499 parts, so a backup can add about 120 times this size.',
+      expected: 'a number and a unit (MiB or GiB), from 64MiB to 1024GiB',
+      example: '4GiB',
+      schema: schema.diskSpace,
+      default: '2GiB',
+    },
+    'full-every': {
+      help:
+        'For artifacts: a backup stores everything anew when what it would reuse is older than this, so that a lost artifact costs only ' +
+        'the snapshots of that time. Default: a quarter of the time that the retention keeps snapshots whole, at most 14 days.',
+      expected: 'a number and a unit (d, w or y), from 1d to 10y, or never',
+      example: '14d',
+      schema: schema.interval,
+    },
+  },
+  (values) => ({ stagingLimit: values['staging-limit'], fullEvery: values['full-every'] }),
+)
+
 const sealing = group(
   {
     'compression-level': {
@@ -208,6 +231,7 @@ export const inputs = commandInputs(
         'keeps artifacts, by default one third.',
       default: 'none',
     }),
+    artifacts,
     pruning,
     dump,
     sealing,

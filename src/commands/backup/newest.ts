@@ -12,7 +12,7 @@ import { newestGood } from '../../repository/wholeness.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
 import { accessOf } from './access.ts'
 
-type Wanted = Pick<BackupInputs, 'destinations' | 'access' | 'set' | 'retention' | 'key'>
+type Wanted = Pick<BackupInputs, 'destinations' | 'access' | 'artifacts' | 'set' | 'retention' | 'key'>
 
 /** For the summary of a backup that failed: the backup to fall back on. */
 export async function fallback(inputs: Wanted, started: Date, environment: Environment): Promise<string> {

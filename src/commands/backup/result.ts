@@ -5,6 +5,7 @@ import type { Growth } from '../../sources/growth.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import type { Amount } from '../../sources/source-kind.ts'
+import type { DependedOn } from '../artifacts.ts'
 import type { PruneAfterBackup } from '../prune/result.ts'
 
 export interface BackupResult {
@@ -61,6 +62,8 @@ export interface DestinationResult {
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */
   free?: number
+  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
+  artifacts?: DependedOn[]
   /** The result of the retention policy, or why it deleted nothing; absent without a policy. `snapshots` are those that were deleted. */
   prune?: PruneAfterBackup
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { dependedOn } from '../artifacts.ts'
 import type { Access } from '../../inputs/store.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
 import { isOfOtherKey, otherKeyText, unmetConditions } from './conditions.ts'
@@ -43,7 +44,8 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
     : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
   const inactive = await inactiveWorkflows(repository, environment)
-  const result: CheckResult = { store: found.store, time: now.toISOString(), sets, problems, advice, inactive }
+  const { store, artifacts } = found
+  const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...(artifacts && { artifacts }) }
   return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
@@ -52,7 +54,7 @@ function redacted(text: string, { report }: Environment): string {
   return report.redacted?.(text) ?? text
 }
 
-function look(inputs: CheckInputs, environment: Environment): Promise<{ store: string; sets: Freshness[] }> {
+function look(inputs: CheckInputs, environment: Environment): Promise<Pick<CheckResult, 'store' | 'artifacts'> & { sets: Freshness[] }> {
   return withStore(inputs, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
     const sets = await freshnessOf(
@@ -65,6 +67,7 @@ function look(inputs: CheckInputs, environment: Environment): Promise<{ store: s
     const shown = (text: string): string => redacted(text, environment)
     return {
       store: store.name,
+      ...(await dependedOn(store)),
       sets: sets.map(
         ({ unreadable, unsound, ...one }) => ({
           ...one,

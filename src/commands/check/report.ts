@@ -1,3 +1,4 @@
+import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
 import type { CheckResult } from './result.ts'
 import type { Failure } from '../../report/failure.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
@@ -37,6 +38,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
     ...result.problems,
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
+    ...dependedOnLines(result.artifacts),
     ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
   ].join('\n')
 }
@@ -68,6 +70,7 @@ export function checkSummary(result: CheckResult, shown: Shown): string {
     `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...dependedOnPart(result.artifacts),
     ...inactiveLines(result).map((line) => `⚠️ ${line}`),
   ])
 }

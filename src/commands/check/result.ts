@@ -1,3 +1,4 @@
+import type { DependedOn } from '../artifacts.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 
 export interface CheckResult {
@@ -9,6 +10,8 @@ export interface CheckResult {
   problems: string[]
   /** What to do about them. */
   advice: string[]
+  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
+  artifacts?: DependedOn[]
   /** Workflows whose schedule GitHub has switched off. */
   inactive: { name: string; path: string }[]
   /** The change of the issue; absent if there was none. */

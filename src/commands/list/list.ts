@@ -12,6 +12,7 @@ import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts
 import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
+import { dependedOn } from '../artifacts.ts'
 import { withStore } from '../with-store.ts'
 import { expiries, type Known, standing, sumsOf, visiblePart, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
@@ -65,6 +66,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       listed: now.toISOString(),
       snapshots: shown,
       ...(await restorableOf(shown, store, keys, now)),
+      ...(await dependedOn(store)),
     }
   })
 }

@@ -1,3 +1,4 @@
+import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
@@ -32,6 +33,7 @@ export function listText(result: ListResult, context: TextContext): string {
     formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
     '',
     `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    ...dependedOnLines(result.artifacts),
     ...unsoundLines(result),
     ...recommendation(result, context),
     ...otherKeyLines(result),
@@ -142,6 +144,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
     ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
+    ...dependedOnPart(result.artifacts),
   ]
 }
 

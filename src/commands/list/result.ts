@@ -1,6 +1,7 @@
 import type { Level } from '../../repository/levels.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import type { Remarks } from '../../sources/remarks.ts'
+import type { DependedOn } from '../artifacts.ts'
 import type { VerifyResult } from '../verify/result.ts'
 
 export interface ListResult {
@@ -15,6 +16,8 @@ export interface ListResult {
   unsound: Unsound[]
   /** A key was given, and none of these snapshots was made with it. */
   otherKey?: true
+  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
+  artifacts?: DependedOn[]
   /** The store has no snapshot at all. */
   empty?: true
   /** The set that was asked for has no snapshot; `sets` are those that the store has. */

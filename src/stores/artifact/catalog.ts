@@ -8,11 +8,11 @@ import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { INDEX } from './index-file.ts'
+import { isNameOf, isPartName, LAST_NAME, nameOf, partName } from './names.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
 import { LeftOut } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
 
-const PREFIX = 'lifeboat-'
 /** Artifacts with a directory or a parts.json of more than these bytes are looked into one after the other. */
 const SMALL = 256 * 1024
 /** So many artifacts' ends are remembered from one look to the next, 256 KiB each. */
@@ -24,7 +24,8 @@ const CANDIDATES_OF_ONE = 4
  * that a backup takes. A prune leaves no gap in the names of a run.
  */
 const NAMES_AT_ONCE = 3
-export const LAST_NAME = 100
+/** By these numbers runs are found that left parts behind: the first name that a run tries may be one that it could not complete. */
+const FIRST_PARTS = [1, 2]
 
 export interface CatalogOptions {
   /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
@@ -74,6 +75,8 @@ export class Catalog {
   readonly #leftOut: LeftOut
   readonly #archives = new Map<number, Archive>()
   #listed: Promise<Listed[]> | undefined
+  /** Ids of workflow runs whose parts are listed. */
+  readonly #runsWithParts = new Set<number>()
   /** The last of those that are read alone. */
   #alone: Promise<unknown> = Promise.resolve()
 
@@ -101,12 +104,24 @@ export class Catalog {
     return this.#listed
   }
 
+  /** Those of backups and proofs, not their parts. */
+  async backups(): Promise<Listed[]> {
+    return (await this.listed()).filter(({ name }) => !isPartName(name))
+  }
+
+  /** The parts that are listed: those of runs that were asked for. */
+  async parts(): Promise<Listed[]> {
+    return (await this.listed()).filter(({ name }) => isPartName(name))
+  }
+
   /** Of these artifacts, those that are not listed any more. */
   async goneOf(artifacts: readonly Listed[]): Promise<Listed[]> {
-    const names = [...new Set(artifacts.map(({ name }) => name))]
+    const [parts, backups] = [artifacts.filter(({ name }) => isPartName(name)), artifacts.filter(({ name }) => !isPartName(name))]
+    const names = [...new Set(backups.map(({ name }) => name))]
     const own = (await this.#run?.list()) ?? []
-    const listed = await inParallel(names, NAMES_AT_ONCE, async (name) => (this.#rest ? this.#rest.list(name) : []))
-    const there = new Set([...own, ...listed.flat()].map(({ id }) => id))
+    const listed = await inParallel(names, NAMES_AT_ONCE, async (name) => (this.#rest ? this.#rest.list({ name }) : []))
+    const listedParts = await this.#partsOf([...new Set(parts.flatMap(({ run }) => run ?? []))])
+    const there = new Set([...own, ...listed.flat(), ...listedParts].map(({ id }) => id))
     return artifacts.filter(({ id }) => !there.has(id))
   }
 
@@ -122,7 +137,7 @@ export class Catalog {
     for (const artifact of await this.#fromRepository()) {
       artifacts.set(artifact.id, { ...artifact, foreign: artifact.foreign && !artifacts.has(artifact.id) })
     }
-    const ours = [...artifacts.values()].filter(({ name }) => this.#isOurs(name))
+    const ours = [...artifacts.values()].filter(({ name }) => isNameOf(this.#options.set, name))
     this.#leftOut.foreign(ours.filter(({ foreign }) => foreign))
     return ours.filter(({ foreign }) => !foreign).toSorted((a, b) => b.created.getTime() - a.created.getTime() || b.id - a.id)
   }
@@ -131,20 +146,41 @@ export class Catalog {
     const { set } = this.#options
     if (!this.#rest) return []
     if (set === undefined) return this.#rest.list()
-    const found: ServiceArtifact[] = []
+    const found = await this.#partsOf([...this.#runsWithParts])
     for (let number = 1; number <= LAST_NAME; number += NAMES_AT_ONCE) {
       const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
-      const group = await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list(name))
+      const group = await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list({ name }))
       found.push(...group.flat())
       if (group.at(-1)!.every(({ foreign }) => foreign)) break
     }
     return found
   }
 
-  #isOurs(name: string): boolean {
+  /** Parts are listed by their run: they may be many, and GitHub finds artifacts by exact names only. */
+  async #partsOf(runs: readonly number[]): Promise<ServiceArtifact[]> {
+    const found = await inParallel(this.#rest ? runs : [], NAMES_AT_ONCE, (run) => this.#rest!.list({ run }))
+    return found.flat().filter(({ name }) => isPartName(name))
+  }
+
+  /** Adds the parts of these runs to what is listed. Without a set or a token, everything that can be seen is listed already. */
+  async listParts(runs: readonly number[]): Promise<void> {
     const { set } = this.#options
-    if (set === undefined) return name.startsWith(PREFIX)
-    return name.startsWith(nameOf(set, 1)) && /^(\.[1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
+    const unknown = [...new Set(runs)].filter((run) => !this.#runsWithParts.has(run))
+    if (set === undefined || !this.#rest || unknown.length === 0) return
+    const listed = await this.listed()
+    const added = (await this.#partsOf(unknown)).filter(({ id, name, foreign }) => {
+      return !foreign && isNameOf(set, name) && !listed.some((one) => one.id === id)
+    })
+    for (const run of unknown) this.#runsWithParts.add(run)
+    this.#listed = Promise.resolve([...listed, ...added])
+  }
+
+  /** The first parts of each run, by their names. */
+  async firstParts(): Promise<ServiceArtifact[]> {
+    const { set } = this.#options
+    if (set === undefined || !this.#rest) return this.parts()
+    const found = await inParallel(FIRST_PARTS, FIRST_PARTS.length, (number) => this.#rest!.list({ name: partName(set, number) }))
+    return found.flat().filter(({ foreign }) => !foreign)
   }
 
   /** The files of an artifact whose names begin with `prefix`, whoever made it. */
@@ -249,14 +285,4 @@ function heldIn(
   const index = all.get(INDEX)
   all.delete(INDEX)
   return { artifact, archive, set: parts.set, entries: all, needs: parts.needs, index }
-}
-
-/** The number in such a name. */
-export function numberIn(name: string, set: string): number {
-  return Number(/^\.([1-9]\d*)$/.exec(name.slice(nameOf(set, 1).length))?.[1] ?? 1)
-}
-
-/** The artifact of a set's first backup in a run, or of a further one. */
-export function nameOf(set: string, number: number): string {
-  return `${PREFIX}${set}${number === 1 ? '' : `.${number}`}`
 }

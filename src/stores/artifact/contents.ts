@@ -6,11 +6,17 @@ import { type Authenticator, DamagedObject } from '../store.ts'
 import type { Candidate, Catalog, Held, Listed } from './catalog.ts'
 import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
-import { type Index, LARGEST_INDEX, markOf, parseIndex } from './index-file.ts'
+import { type Index, type Indexed, LARGEST_INDEX, markOf, parseIndex } from './index-file.ts'
+import { isPartName } from './names.ts'
 import { holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom } from './known.ts'
 
 /** Artifacts looked into at the same time. */
 const PARALLEL = 8
+/** Of runs that left parts behind, and of these parts, so many are looked at: anyone may upload artifacts of such names. */
+const MOST_LEFT_RUNS = 20
+const MOST_LEFT_PARTS = 500
+/** Without a key anyone can claim to need parts of any run: no more than these are asked for. */
+const CLAIMED_RUNS = 20
 /** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
 const UNKNOWN = 8
 
@@ -27,6 +33,8 @@ export class Contents {
   #made: Known[] = []
   /** Artifacts whose index names all that were there, and the ids in it. */
   readonly #indexes = new Map<number, ReadonlySet<number>>()
+  /** What indexes say of parts, by their ids. */
+  readonly #indexedParts = new Map<number, Indexed>()
   /** Objects that artifacts which were looked into need of others, by key; made again when that changes. */
   #needed: Map<string, { known: Known; size: number }> | undefined
 
@@ -73,8 +81,11 @@ export class Contents {
     const known = await this.known()
     const [opened, others] = [known.filter(({ held }) => held), known.filter(({ held }) => !held)]
     for (const { held } of opened) if (held!.entries.has(key)) yield held!
+    // All parts of a backup have the same mark: who needs the object tells in which it is.
+    this.#needed ??= neededOf(known)
+    const needed = this.#needed.get(key)?.known
     const mark = markOf(key)
-    for (const one of others) {
+    for (const one of needed ? [needed, ...others.filter((other) => other !== needed)] : others) {
       if (!(mark === undefined ? one.objects.has(key) : one.marks.has(mark))) continue
       const held = await this.open(one)
       if (held?.entries.has(key)) yield held
@@ -122,7 +133,7 @@ export class Contents {
     this.#made.unshift(made)
     if (ids) this.#indexes.set(held.artifact.id, ids)
     this.#needed = undefined
-    this.#known &&= this.#known.then((known) => [made, ...known])
+    this.#known &&= this.#known.then((known) => [made, ...known.filter((one) => one !== made)])
   }
 
   /** Whether this run has made it: GitHub may not list it yet. */
@@ -142,7 +153,7 @@ export class Contents {
   /** Looks into the newest, then into those that no index knows, more and more at a time. */
   async #load(): Promise<Known[]> {
     const authentic = this.#authenticator?.authentic
-    const others = (await this.#catalog.listed()).filter(({ id }) => !this.#made.some(({ artifact }) => artifact.id === id))
+    const others = (await this.#catalog.backups()).filter(({ id }) => !this.isOwn(id))
     const found = new Map<number, Known | undefined>()
     let looked = 0
     for (let most = 1; found.size < others.length; most = Math.min(2 * most, PARALLEL)) {
@@ -156,7 +167,41 @@ export class Contents {
     if (authentic && looked > UNKNOWN) {
       this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
     }
-    return [...this.#made, ...others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)]
+    const backups = others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)
+    return [...this.#made, ...backups, ...(await this.#partsOf([...this.#made, ...backups]))]
+  }
+
+  /** The parts that these need. Only they are listed and looked at: of interrupted runs there may be many others. */
+  async #partsOf(backups: readonly Known[]): Promise<Known[]> {
+    const needed = new Set(backups.flatMap(({ needs }) => needs.map(({ artifact }) => artifact)))
+    const indexed = [...this.#indexedParts.values()].filter(({ id }) => needed.has(id))
+    const named = backups.flatMap(({ held }) => held?.needs ?? []).filter(({ name }) => isPartName(name))
+    const runs = [...new Set([...indexed, ...named].flatMap(({ run }) => run ?? []))]
+    await this.#catalog.listParts(this.#authenticator ? runs : runs.slice(0, CLAIMED_RUNS))
+    return this.#knownParts((await this.#catalog.parts()).filter(({ id }) => needed.has(id) && !this.isOwn(id)))
+  }
+
+  /** Parts that no index tells of are looked into. */
+  async #knownParts(parts: readonly Listed[]): Promise<Known[]> {
+    const known = await inParallel(parts, PARALLEL, async (artifact) => {
+      const entry = this.#indexedParts.get(artifact.id)
+      const indexed = entry && knownFrom(entry, artifact)
+      if (indexed) return indexed
+      const held = await this.#catalog.look(artifact, this.#authenticator?.authentic)
+      return held && knownAs(held)
+    })
+    this.#catalog.tellLeftOut()
+    return known.filter((one) => one !== undefined)
+  }
+
+  /** From now on parts count, too, that runs which were interrupted left behind since then. */
+  async findParts(since: Date): Promise<void> {
+    const known = new Set((await this.known()).map(({ artifact }) => artifact.id))
+    const first = (await this.#catalog.firstParts()).filter(({ created }) => created >= since)
+    await this.#catalog.listParts([...new Set(first.flatMap(({ run }) => run ?? []))].slice(0, MOST_LEFT_RUNS))
+    const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id))
+    const found = await this.#knownParts(left.slice(0, MOST_LEFT_PARTS))
+    this.#known &&= this.#known.then((all) => [...all, ...found])
   }
 
   /** Adds what the index of an artifact knows of those that are listed, and the index that it is based on. */
@@ -172,6 +217,7 @@ export class Contents {
       from.archive.forget()
       if (!index) return
       for (const entry of index.artifacts) {
+        if (isPartName(entry.name)) this.#indexedParts.set(entry.id, entry)
         const artifact = byId.get(entry.id)
         const known = artifact && !found.has(entry.id) && knownFrom(entry, artifact)
         if (known) found.set(entry.id, known)
@@ -233,7 +279,9 @@ export class Contents {
    * by then knows are left out: they have nothing new.
    */
   async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<Candidate, void, void> {
-    const listed = await this.#catalog.listed()
+    const backups = await this.#catalog.backups()
+    // Where no backup has finished yet, a part that was left behind has the key that the next backup must take.
+    const listed = backups.length > 0 ? backups : await this.#catalog.firstParts()
     const found = new Map<number, Known | undefined>()
     const unread = new Set<Listed>()
     for (const artifact of inTurn(listed)) {

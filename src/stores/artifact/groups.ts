@@ -2,24 +2,30 @@ import { LifeboatError } from '../../error.ts'
 import {
   type Authenticator,
   type Candidates,
+  type Dependents,
   type Groups,
   type Release,
   type Released,
   type Store,
   type Wholeness,
 } from '../store.ts'
-import { type Catalog, numberIn } from './catalog.ts'
+import type { Catalog, Held } from './catalog.ts'
 import { type Contents, sha256Of, unlessDamaged } from './contents.ts'
 import { encodeIndex, INDEX } from './index-file.ts'
 import type { Known } from './known.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
-import { described, type Holding, stayingWithout, unneeded, wholeness } from './holdings.ts'
+import { dependents, described, type Holding, oldestNeeded, stayingWithout, unneeded, wholeness } from './holdings.ts'
+import { LAST_NAME, LAST_PART, nameOf, numberIn, partName } from './names.ts'
+import { PartUploads, SHARE } from './part-uploads.ts'
 import { encodeParts, LARGEST_PARTS, PARTS, type Parts } from './parts.ts'
-import { Publisher, type PublishOptions } from './publish.ts'
-import type { Staging } from './staging.ts'
+import { type Published, Publisher, type PublishOptions, type Sent, type Shipment } from './publish.ts'
+import { fullEveryBy } from './retention.ts'
+import type { Staged, Staging } from './staging.ts'
 
 const DAY = 86_400_000
+/** Bytes that may be staged by default: a hosted runner has 14 GB, which the job needs for other things, too. */
+const STAGING_LIMIT = 2 * 1024 ** 3
 /**
  * A snapshot needs at most so many other artifacts, so that it takes few requests to read, and is lost with few of them. Where it would
  * need more, it builds on those alone of which it needs the most bytes, and stores the rest once more: the next ones can build on that.
@@ -45,6 +51,11 @@ export class ArtifactGroups implements Groups {
   readonly #open: (set: string) => Store
   /** Cards of snapshots that were put, by their keys. */
   readonly #cards = new Map<string, string>()
+  readonly #parts: PartUploads<Held>
+  /** Ends uploads of parts when the store is closed. */
+  readonly #closing = new AbortController()
+  /** The number of the last part. */
+  #lastPart = 0
   #authenticator: Authenticator | undefined
 
   /** `open`: a store of the same artifacts for a set, which may be the one that these groups belong to. */
@@ -54,15 +65,27 @@ export class ArtifactGroups implements Groups {
     this.#options = options
     this.#services = services
     this.#open = open
+    this.#parts = new PartUploads(services.staging, options.stagingLimit ?? STAGING_LIMIT, (keys) => this.#uploadPart(keys))
+  }
+
+  /** Stages an object for the next `commit`; waits while parts of what was staged before are uploaded, if there is no room for it. */
+  put(key: string, bytes: Uint8Array): Promise<void> {
+    return this.#parts.put(key, bytes)
+  }
+
+  /** Discards what was not committed. */
+  async close(): Promise<void> {
+    this.#closing.abort(new LifeboatError('the store was closed'))
+    await this.#parts.end()
   }
 
   async exist(): Promise<boolean> {
-    return (await this.#services.catalog.listed()).length > 0
+    return (await this.#services.catalog.backups()).length > 0
   }
 
   async *candidates(prefix: string, most: number, authentic: Authenticator['authentic'] = neverAuthentic): Candidates {
     const { staging, contents } = this.#services
-    for (const [key, staged] of staging.objects) if (key.startsWith(prefix)) yield { key, read: () => staging.read(staged) }
+    for (const key of staging.objects.keys()) if (key.startsWith(prefix)) yield { key, read: () => staging.read(key) }
     for await (const { key, size, read } of contents.candidates(prefix, authentic)) {
       if (size <= most) yield { key, read: () => unlessDamaged(read) }
     }
@@ -85,19 +108,40 @@ export class ArtifactGroups implements Groups {
 
   async reusable(objects: ReadonlyMap<string, number>, { few }: { few: boolean }): Promise<ReadonlySet<string>> {
     const until = this.neededUntil()
-    const found = new Map<Known, string[]>()
+    const since = few ? await this.#reusableSince() : undefined
+    // The parts of a backup are one with its last artifact: what depends on one of them depends on most.
+    const found = new Map<number, string[]>()
     for (const [key, size] of objects) {
       const located = await this.#services.contents.locate(key)
       if (located?.size !== size) continue
-      const { expires } = located.known.artifact
-      if (expires && expires < until) continue
-      const keys = found.get(located.known) ?? []
-      found.set(located.known, keys)
+      const { id, run, created, expires } = located.known.artifact
+      if ((expires && expires < until) || (since && created < since)) continue
+      const keys = found.get(run ?? id) ?? []
+      found.set(run ?? id, keys)
       keys.push(key)
     }
     const bytes = (keys: readonly string[]): number => keys.reduce((sum, key) => sum + objects.get(key)!, 0)
     const groups = [...found.values()].toSorted((a, b) => bytes(b) - bytes(a))
     return new Set((few && groups.length > MOST_NEEDED ? groups.slice(0, LEFT) : groups).flat())
+  }
+
+  /**
+   * A new snapshot reuses nothing older: what the newest one depends on, as long as that is younger than `fullEvery`. So a lost artifact
+   * costs the snapshots of that time only.
+   */
+  async #reusableSince(): Promise<Date> {
+    const { set, fullEvery = fullEveryBy(this.#options.retention) } = this.#options
+    const now = this.#options.now()
+    const since = oldestNeeded(await this.#services.contents.holdings(), set)
+    return since && now.getTime() - since.getTime() < fullEvery ? since : now
+  }
+
+  async dependents(): Promise<Dependents[]> {
+    return dependents(await this.#services.contents.holdings())
+  }
+
+  findUnfinished(since: Date): Promise<void> {
+    return this.#services.contents.findParts(since)
   }
 
   describe(key: string, card: string): void {
@@ -125,34 +169,68 @@ export class ArtifactGroups implements Groups {
   }
 
   /**
-   * Uploads what was put as one artifact, and compares what GitHub then has with what was put.
-   * When it throws, what it may have added is not to be counted on.
+   * Uploads what was put and is not in a part yet as one artifact, which needs these parts, and compares what GitHub then has with what was
+   * put. When it throws, what it may have added is not to be counted on.
    */
   async commit(needs: readonly string[]): Promise<void> {
-    const { set, variables } = this.#options
-    const { rest, run, catalog, contents, staging } = this.#services
-    const authenticator = this.#authenticator
-    const { content } = staging
-    if (content.length === 0 || !run || set === undefined) return
-    if (!authenticator) throw new Error(`${this.#name}: commit before authenticate`)
+    const { set } = this.#options
+    const { run, contents, staging } = this.#services
+    if (staging.content.length === 0 || !run || set === undefined) return
+    const parts = await this.#parts.finish()
     // Proofs alone are worth nothing without the artifacts of their snapshots, which have the common objects.
-    const proofsAlone = content.every((key) => key.startsWith('proofs/'))
-    await staging.stageCommon(!proofsAlone)
+    const proofsAlone = staging.content.every((key) => key.startsWith('proofs/'))
     await this.#carryProofs()
-    const located = await this.#locate(needs)
+    const needed = [...(await this.#locate(needs)), ...parts.map(needOf)]
     const { index, ids } = await contents.index({ short: proofsAlone })
     const encoded = index.artifacts.length > 0 ? await encodeIndex(index) : undefined
     if (encoded) await staging.put(INDEX, encoded)
-    const objects = [...staging.objects].map(([key, { size, sha256 }]): Parts['objects'][number] => [key, size, sha256])
-    const parts = { run: Number(variables['GITHUB_RUN_ID']), set, objects, needs: located }
+    const objects = await staging.select(staging.content, { common: !proofsAlone })
     if (!proofsAlone) this.#warnOfShortRetention()
-    const publisher = new Publisher(this.#options, { rest, run }, catalog, staging)
-    const added = await publisher.publish(set, (name) => signedParts(name, parts, authenticator))
-    const own = objects.filter(([key]) => key !== INDEX)
-    const entries = new Map(own.map(([key, , sha256]) => [key, { ...added.entries.get(key)!, sha256 }]))
-    contents.add({ ...added, set, entries, needs: parts.needs }, this.#cards, encoded && ids)
+    const publisher = this.#publisher(set, run)
+    const names = { nameOf: (number: number) => nameOf(set, number), first: 1, last: LAST_NAME, what: 'this backup' } as const
+    const sent = await publisher.upload(this.#shipment(set, objects, needed, names))
+    const published = await publisher.confirm(sent, { askExpiry: true })
+    contents.add(heldOf(set, sent, published, needed), this.#cards, encoded && ids)
     this.#cards.clear()
     await staging.clear()
+  }
+
+  /** A part has no snapshot: no backup exists by it. It has the notes of this run, by which the next one finds what is in it. */
+  async #uploadPart(keys: readonly string[]): Promise<() => Promise<Held>> {
+    const { set } = this.#options
+    const { run, contents, staging } = this.#services
+    if (!run || set === undefined) throw new Error(`${this.#name}: a part outside of a workflow`)
+    if (this.#lastPart === LAST_PART) throw tooManyParts(this.#options.stagingLimit ?? STAGING_LIMIT)
+    const publisher = this.#publisher(set, run)
+    const objects = await staging.select([...staging.notes, ...keys], { common: true })
+    const first = this.#lastPart + 1
+    const names = { nameOf: (number: number) => partName(set, number), first, last: LAST_PART, what: 'a part of this backup' } as const
+    const sent = await publisher.upload(this.#shipment(set, objects, [], names))
+    this.#lastPart = sent.number
+    return async () => {
+      const held = heldOf(set, sent, await publisher.confirm(sent, { askExpiry: first === 1 }), [])
+      contents.add(held, new Map(), undefined)
+      return held
+    }
+  }
+
+  #publisher(set: string, run: RunService): Publisher {
+    const { rest, catalog, staging } = this.#services
+    const signal = AbortSignal.any([this.#options.signal, this.#closing.signal])
+    return new Publisher({ ...this.#options, set, signal }, { rest, run }, catalog, staging)
+  }
+
+  #shipment(
+    set: string,
+    objects: ReadonlyMap<string, Staged>,
+    needs: Parts['needs'],
+    names: Omit<Shipment, 'objects' | 'partsFor'>,
+  ): Shipment {
+    const authenticator = this.#authenticator
+    if (!authenticator) throw new Error(`${this.#name}: an upload before authenticate`)
+    const listed = [...objects].map(([key, { size, sha256 }]): Parts['objects'][number] => [key, size, sha256])
+    const parts = { run: Number(this.#options.variables['GITHUB_RUN_ID']), set, objects: listed, needs }
+    return { ...names, objects, partsFor: (name) => signedParts(name, parts, authenticator) }
   }
 
   /** Adds the proofs that have artifacts of their own, so that these need not stay. */
@@ -171,6 +249,7 @@ export class ArtifactGroups implements Groups {
 
   /** Without `actions: write` nothing can be deleted: `permitted` is then false. */
   async release({ kept, grace, builtOn, dryRun }: Release): Promise<Released> {
+    await this.#services.contents.findParts(new Date(0))
     const holdings = await this.#services.contents.holdings()
     const known = await this.#services.contents.known()
     const going = withoutGaps(new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn })), known)
@@ -243,6 +322,24 @@ export class ArtifactGroups implements Groups {
         'another destination.',
     )
   }
+}
+
+function heldOf(set: string, { objects }: Sent, { artifact, archive, entries }: Published, needs: Parts['needs']): Held {
+  const own = [...objects].filter(([key]) => key !== PARTS && key !== INDEX)
+  return { artifact, archive, set, entries: new Map(own.map(([key, { sha256 }]) => [key, { ...entries.get(key)!, sha256 }])), needs }
+}
+
+/** All chunks of a part. */
+function needOf({ artifact: { id, name, run, expires }, entries }: Held): Parts['needs'][number] {
+  const chunks = [...entries].filter(([key]) => key.startsWith('chunks/')).map(([key, { size }]): [string, number] => [key, size])
+  return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects: chunks }
+}
+
+function tooManyParts(limit: number): LifeboatError {
+  const part = Math.floor(limit / SHARE / 1024 ** 2)
+  return new LifeboatError(`this backup adds too much for artifacts: more than ${LAST_PART} parts of ${part} MiB`, {
+    hint: 'Raise staging-limit, a quarter of which is the size of a part, as far as the disk has room; or use another destination.',
+  })
 }
 
 /** An artifact stays as long as one of the same run has a higher number: names are asked for up to the first that is missing. */

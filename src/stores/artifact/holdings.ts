@@ -1,4 +1,5 @@
-import type { Release, Released, Wholeness } from '../store.ts'
+import type { Dependents, Release, Released, Wholeness } from '../store.ts'
+import { isPartName } from './names.ts'
 import type { Parts } from './parts.ts'
 
 /** An artifact of a backup, as far as decisions depend on it. Pure. */
@@ -22,10 +23,33 @@ export function wholeness(holdings: readonly Holding[]): Wholeness {
   return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
 }
 
+/** When the oldest artifact was made that the newest snapshot of a set needs; undefined without a snapshot. Those that are lost do not count. */
+export function oldestNeeded(holdings: readonly Holding[], set: string | undefined): Date | undefined {
+  const snapshots = holdings.flatMap((holding) => snapshotsOf(holding).map((key) => ({ key, holding })))
+  const [newest] = snapshots.filter(({ key }) => key.split('/')[1] === set).toSorted((a, b) => newestFirst(a.key, b.key))
+  if (!newest) return undefined
+  const needed = new Set([newest.holding.id, ...newest.holding.needs.map(({ artifact }) => artifact)])
+  return new Date(Math.min(...holdings.filter(({ id }) => needed.has(id)).map(({ created }) => created.getTime())))
+}
+
+/** Each artifact, and the snapshots (keys) that depend on it, with those in it; first those that most depend on. */
+export function dependents(holdings: readonly Holding[]): Dependents[] {
+  const byId = new Map<number, Set<string>>()
+  for (const holding of holdings) {
+    for (const id of [holding.id, ...holding.needs.map(({ artifact }) => artifact)]) {
+      const snapshots = byId.get(id) ?? new Set()
+      byId.set(id, snapshots)
+      for (const key of snapshotsOf(holding)) snapshots.add(key)
+    }
+  }
+  const found = holdings.map((holding) => ({ ...described(holding), created: holding.created, snapshots: [...(byId.get(holding.id) ?? [])] }))
+  return found.filter(({ snapshots }) => snapshots.length > 0).toSorted((a, b) => b.snapshots.length - a.snapshots.length)
+}
+
 /**
  * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one that no backup has too, and no object that one needs. A
- * backup that is running
- * may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay
+ * part that no backup needs is of a run that was interrupted, or of one that is running and then younger than the grace. A backup that is
+ * running may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay
  * as well.
  */
 export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace, builtOn }: Omit<Release, 'dryRun'>): Holding[] {
@@ -39,7 +63,10 @@ export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace,
   }
   const carried = new Set(holdings.filter(({ id, ...one }) => needed.has(id) && hasSnapshot(one)).flatMap(({ objects }) => [...objects]))
   for (const holding of holdings) if (!hasSnapshot(holding) && isProofs(holding, carried)) needed.delete(holding.id)
-  return holdings.filter((holding) => !needed.has(holding.id) && judgedBy(holding).length > 0 && !isYoung(holding))
+  return holdings.filter((holding) => {
+    const counts = isPartName(holding.name) || judgedBy(holding).length > 0
+    return counts && !needed.has(holding.id) && !isYoung(holding)
+  })
 }
 
 /** Whether an artifact has proofs alone, and each is among these objects. */

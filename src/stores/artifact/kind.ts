@@ -28,8 +28,8 @@ export const artifactKind: StoreKind<ArtifactDestination> = {
       status: 2,
     })
   },
-  open(_, { set, token, timeout, keptDays }, { variables, temporary, signal, report, now }) {
+  open(_, { set, token, timeout, keptDays, stagingLimit, fullEvery }, { variables, temporary, signal, report, now }) {
     const retention = artifactRetention(keptDays, grantedDays(variables))
-    return new ArtifactStore({ set, token, timeout, retention, variables, temporary, signal, report, now })
+    return new ArtifactStore({ set, token, timeout, retention, stagingLimit, fullEvery, variables, temporary, signal, report, now })
   },
 }

@@ -1,13 +1,13 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { retry, Transient } from '../../net/retry.ts'
 import type { Archive } from './archive.ts'
-import { type Catalog, type CatalogOptions, LAST_NAME, nameOf } from './catalog.ts'
+import type { Catalog, CatalogOptions } from './catalog.ts'
 import type { ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { PARTS } from './parts.ts'
 import type { ArtifactRetention } from './retention.ts'
-import type { Staging } from './staging.ts'
+import type { Staged, Staging } from './staging.ts'
 import { NameTaken, uploadArtifact, type Uploaded } from './upload.ts'
 import type { ZipEntry } from './zip.ts'
 
@@ -17,7 +17,31 @@ const ATTEMPTS = 3
 
 export interface PublishOptions extends CatalogOptions {
   retention: ArtifactRetention
+  /** Bytes that may be staged on disk. Default: 2 GiB. */
+  stagingLimit?: number | undefined
+  /** Milliseconds after which a backup stores everything anew. Default: a quarter of the retention, at most 14 days. */
+  fullEvery?: number | undefined
   now(): Date
+}
+
+/** An artifact to make of staged objects. */
+export interface Shipment {
+  objects: ReadonlyMap<string, Staged>
+  /** The name that it has as number `first`; where that is taken, the next number is tried, up to `last`. */
+  nameOf: (number: number) => string
+  first: number
+  last: number
+  /** The signed parts.json of an artifact of this name. */
+  partsFor: (name: string) => Buffer
+  /** How messages call it. */
+  what: 'this backup' | 'a part of this backup'
+}
+
+/** An artifact that was uploaded, with parts.json among its objects. */
+export interface Sent extends Uploaded {
+  name: string
+  number: number
+  objects: ReadonlyMap<string, Staged>
 }
 
 /** An artifact of this run, compared with what was staged. */
@@ -27,7 +51,7 @@ export interface Published {
   entries: ReadonlyMap<string, ZipEntry>
 }
 
-/** Makes an artifact of what is staged, and compares what GitHub then has with it. */
+/** Makes artifacts of what is staged, and compares what GitHub then has with it. */
 export class Publisher {
   readonly #options: PublishOptions
   readonly #rest: RestApi | undefined
@@ -43,21 +67,16 @@ export class Publisher {
     this.#staging = staging
   }
 
-  /** `partsFor`: the signed parts.json of an artifact of this name. */
-  async publish(set: string, partsFor: (name: string) => Buffer): Promise<Published> {
-    return this.#confirm(await this.#upload(set, partsFor))
-  }
-
   /** The first failure is the cause that matters: the name that it leaves behind is taken, whatever comes then. */
-  async #upload(set: string, partsFor: (name: string) => Buffer): Promise<Uploaded & { name: string }> {
+  async upload(shipment: Shipment): Promise<Sent> {
     const { signal } = this.#options
     const failures: unknown[] = []
-    let number = 1
-    const attempt = async (): Promise<Uploaded & { name: string }> => {
+    let number = shipment.first
+    const attempt = async (): Promise<Sent> => {
       try {
         for (; ; number++) {
-          const uploaded = await this.#uploadAs(nameOf(set, number), partsFor, number === LAST_NAME)
-          if (uploaded) return uploaded
+          const sent = await this.#uploadAs(number, shipment)
+          if (sent) return sent
         }
       } catch (error) {
         failures.push(error)
@@ -70,42 +89,48 @@ export class Publisher {
       signal.throwIfAborted()
       const [first] = failures
       if (failures.length < 2 || !(first instanceof LifeboatError)) throw error
-      const message = `all ${failures.length} attempts to upload this backup failed; the first one with: ${first.message}`
+      const message = `all ${failures.length} attempts to upload ${shipment.what} failed; the first one with: ${first.message}`
       throw new LifeboatError(message, { cause: first, hint: first.hint })
     }
   }
 
-  /** Undefined when this run has an artifact of that name, unless that is `last`. */
-  async #uploadAs(name: string, partsFor: (name: string) => Buffer, last: boolean): Promise<(Uploaded & { name: string }) | undefined> {
+  /** Undefined when this run has an artifact of that name, unless that is the last. */
+  async #uploadAs(number: number, { objects: content, nameOf, last, partsFor }: Shipment): Promise<Sent | undefined> {
     const { variables, signal, timeout, retention } = this.#options
-    await this.#staging.put(PARTS, partsFor(name))
-    const files = [...this.#staging.objects.values()].map(({ file }) => file)
+    const name = nameOf(number)
+    const objects = new Map([...content, [PARTS, await this.#staging.writeParts(partsFor(name))]])
+    const files = [...objects.values()].map(({ file }) => file)
     const upload = { name, root: this.#staging.root, files, retentionDays: retention.artifact }
     try {
-      return { name, ...(await uploadArtifact(upload, { variables, signal, silence: timeout / ATTEMPTS })) }
+      return { name, number, objects, ...(await uploadArtifact(upload, { variables, signal, silence: timeout / ATTEMPTS })) }
     } catch (error) {
-      if (!(error instanceof NameTaken) || last) throw error
+      if (!(error instanceof NameTaken) || number >= last) throw error
       // Another backup of this run has the name, or an upload that was never completed has, or the answer to our own upload was lost.
       const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
-      if (!taken?.digest || (await this.#compare(taken)).wrong.length > 0) return undefined
-      return { name, id: taken.id, size: taken.size, digest: taken.digest }
+      if (!taken?.digest || (await this.#compare(taken, objects)).wrong.length > 0) return undefined
+      return { name, number, objects, id: taken.id, size: taken.size, digest: taken.digest }
     }
   }
 
   /** `wrong`: keys of staged objects that are not in an artifact of this run, or differ there. */
-  async #compare(artifact: ServiceArtifact): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
+  async #compare(
+    artifact: ServiceArtifact,
+    objects: ReadonlyMap<string, Staged>,
+  ): Promise<{ archive: Archive; entries: Map<string, ZipEntry>; wrong: string[] }> {
     const archive = this.#catalog.archive({ ...artifact, own: true })
     const entries = new Map((await archive.entries(await archive.directory())).map((entry) => [entry.name, entry]))
     archive.forget()
-    const wrong = [...this.#staging.objects]
+    const wrong = [...objects]
       .filter(([key, { size, crc }]) => entries.get(key)?.size !== size || entries.get(key)?.crc !== crc)
       .map(([key]) => key)
     return { archive, entries, wrong }
   }
 
-  /** Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. */
-  async #confirm(uploaded: Uploaded & { name: string }): Promise<Published> {
-    const { name, id, size, digest } = uploaded
+  /**
+   * Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. `askExpiry`: also asks how long GitHub
+   * keeps it, which takes a request of the REST API.
+   */
+  async confirm({ name, id, size, digest, objects }: Sent, { askExpiry }: { askExpiry: boolean }): Promise<Published> {
     const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'
     const unchecked = (cause: unknown): never => {
       this.#options.signal.throwIfAborted()
@@ -127,14 +152,14 @@ export class Publisher {
         { hint },
       )
     }
-    const { archive, entries, wrong } = await this.#compare(stored).catch(unchecked)
+    const { archive, entries, wrong } = await this.#compare(stored, objects).catch(unchecked)
     if (wrong.length > 0) {
       throw new LifeboatError(
-        `artifact ${name} (${id}) lacks ${wrong.length} of the ${this.#staging.objects.size} objects put, ${wrong[0]} among them`,
+        `artifact ${name} (${id}) lacks ${wrong.length} of the ${objects.size} objects put, ${wrong[0]} among them`,
         { hint: `Something removes files from ${this.#options.temporary} while the backup runs. ${hint}` },
       )
     }
-    return { artifact: { ...stored, expires: await this.#expiry(uploaded) }, archive, entries }
+    return { artifact: { ...stored, expires: askExpiry ? await this.#expiry({ id, name }) : undefined }, archive, entries }
   }
 
   /** GitHub may keep it for less time than was asked for: repositories and organisations set a limit. */

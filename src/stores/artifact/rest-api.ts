@@ -36,13 +36,19 @@ function isSame({ total, artifacts }: Listing, nowTotal: number, firstPage: read
   return firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
 }
 
+/** Artifacts with a name, or those of a workflow run. */
+interface Which {
+  name?: string
+  run?: number
+}
+
 /** Artifacts of a repository over GitHub's REST API: of every run, for anyone with a token, in a workflow or out of one. */
 export class RestApi {
   readonly #access: ServiceContext
   readonly #token: string
   readonly #base: string
-  /** By name, what was listed last. */
-  readonly #listings = new Map<string | undefined, Listing>()
+  /** By name or run, what was listed last. */
+  readonly #listings = new Map<string | number | undefined, Listing>()
 
   /** Throws when the environment does not say which repository. */
   constructor(token: string, access: ServiceContext) {
@@ -59,22 +65,24 @@ export class RestApi {
   }
 
   /**
-   * Those with this name, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
+   * Those with this name or of this run, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
    * nothing may be concluded from a list with a gap. A list that was asked for before, and still begins with the same artifacts and has as
    * many, is the same: what is added comes first, and what is deleted is not counted.
    */
-  async list(name?: string): Promise<ServiceArtifact[]> {
+  async list(which: Which = {}): Promise<ServiceArtifact[]> {
     const { signal, clock = MACHINE } = this.#access
+    const asked = which.name ?? which.run
     for (let tries = 1; ; tries++) {
-      const listing = await this.#listOnce(name, this.#listings.get(name))
+      const listing = await this.#listOnce(which, this.#listings.get(asked))
       const { total, artifacts } = listing
       // More, if some were added meanwhile.
       if (artifacts.length >= total) {
-        this.#listings.set(name, listing)
+        this.#listings.set(asked, listing)
         return artifacts.filter(({ expired }) => !expired).map(fromRest)
       }
       if (tries === LISTINGS) {
-        throw new LifeboatError(`GitHub counts ${total} artifacts${name === undefined ? '' : ` ${name}`}, but lists ${artifacts.length}`, {
+        const named = asked === undefined ? '' : which.name === undefined ? ` of run ${asked}` : ` ${asked}`
+        throw new LifeboatError(`GitHub counts ${total} artifacts${named}, but lists ${artifacts.length}`, {
           hint: 'Nothing was changed. Run it again when no other job adds or deletes artifacts; if it stays, GitHub has a problem.',
         })
       }
@@ -86,12 +94,13 @@ export class RestApi {
    * `total`: as the first page has it. New artifacts come before all others and move these on to later pages; one that is deleted moves
    * others to a page that was read already, and they are missing then.
    */
-  async #listOnce(name: string | undefined, before: Listing | undefined): Promise<Listing> {
+  async #listOnce({ name, run }: Which, before: Listing | undefined): Promise<Listing> {
+    const base = run === undefined ? this.#base : this.#base.replace(/artifacts$/, `runs/${run}/artifacts`)
     const found = new Map<number, Described>()
     let total: number | undefined
     for (let number = 1; ; number++) {
       const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) })
-      const { total_count, artifacts } = await this.#json(new URL(`${this.#base}?${query.toString()}`), page)
+      const { total_count, artifacts } = await this.#json(new URL(`${base}?${query.toString()}`), page)
       total ??= total_count
       for (const artifact of artifacts) found.set(artifact.id, artifact)
       if (number === 1 && before && isSame(before, total, artifacts)) return before

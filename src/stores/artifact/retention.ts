@@ -1,6 +1,10 @@
-/** Days that GitHub keeps an artifact unless the repository says otherwise. */
 import type { Variables } from '../../environment.ts'
+
+const DAY = 86_400_000
+/** Days that GitHub keeps an artifact unless the repository says otherwise. */
 const GITHUB_DEFAULT = 90
+/** The most days that later backups depend on an artifact by default. */
+const MOST_DAYS_REUSED = 14
 
 export interface ArtifactRetention {
   /** Days asked of GitHub for each artifact. */
@@ -28,4 +32,12 @@ export function artifactRetention(wanted: number | undefined, granted: number = 
 export function grantedDays(variables: Variables): number {
   const text = variables['GITHUB_RETENTION_DAYS'] ?? ''
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : GITHUB_DEFAULT
+}
+
+/**
+ * Milliseconds after which a backup stores everything anew by default. With one copy for each quarter of the retention, a lost artifact
+ * costs a quarter of the snapshots at most, and the space of about five copies.
+ */
+export function fullEveryBy({ snapshot }: Pick<ArtifactRetention, 'snapshot'>): number {
+  return Math.min(snapshot / 4, MOST_DAYS_REUSED) * DAY
 }

@@ -14,9 +14,9 @@ export interface Staged {
   sha256: string
 }
 
-/** The objects that wait on disk to be uploaded as one artifact. */
+/** The objects that wait on disk to be uploaded. */
 export class Staging {
-  /** The folder that their names in the artifact are relative to. */
+  /** The folder that their names in an artifact are relative to. */
   readonly root: string
   readonly #folder: string
   readonly #objects = new Map<string, Staged>()
@@ -25,8 +25,6 @@ export class Staging {
    */
   readonly #common = new Map<string, Uint8Array>()
   #made = false
-  /** Bytes that the directory of the zip file will have, generously counted. */
-  #directory = 0
 
   constructor(temporary: string) {
     this.#folder = path.join(temporary, `artifact-${randomUUID()}`)
@@ -39,20 +37,41 @@ export class Staging {
 
   /** Keys of the objects that belong to one backup. */
   get content(): string[] {
-    return [...this.#objects.keys()].filter((key) => !isCommon(key))
+    return [...this.#objects.keys()].filter((key) => !isCommon(key) && !isNote(key))
+  }
+
+  /** Keys of the notes that a run which is interrupted leaves for the next one: they are needed only with its parts. */
+  get notes(): string[] {
+    return [...this.#objects.keys()].filter(isNote)
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#stage(key, bytes)
+    this.#objects.set(key, await this.#write(key, bytes))
     if (isCommon(key)) this.#common.set(key, bytes)
   }
 
-  /** Stages what is in every artifact of a backup, or takes it away for one without. */
-  async stageCommon(wanted: boolean): Promise<void> {
-    for (const [key, bytes] of this.#common) await (wanted ? this.#stage(key, bytes) : this.#remove(key))
+  /** The content of an artifact: objects with these keys and, with `common`, those that are in every artifact of a backup. */
+  async select(keys: readonly string[], { common }: { common: boolean }): Promise<Map<string, Staged>> {
+    const selected = new Map<string, Staged>()
+    let directory = 0
+    const add = (key: string, staged: Staged): void => {
+      selected.set(key, staged)
+      directory += directoryBytes(key)
+    }
+    if (common) for (const [key, bytes] of this.#common) add(key, this.#objects.get(key) ?? (await this.#write(key, bytes)))
+    for (const key of keys) add(key, this.#objects.get(key)!)
+    if (directory <= LARGEST_DIRECTORY) return selected
+    throw new LifeboatError(`this backup adds too much for one artifact: ${selected.size} objects`, {
+      hint: 'Use another destination, or back up fewer sources at a time.',
+    })
   }
 
-  async #stage(key: string, bytes: Uint8Array): Promise<void> {
+  /** Writes parts.json, over that of the artifact before. */
+  async writeParts(bytes: Uint8Array): Promise<Staged> {
+    return this.#write(PARTS, bytes)
+  }
+
+  async #write(key: string, bytes: Uint8Array): Promise<Staged> {
     const file = path.join(this.root, objectKey.parse(key))
     const written = path.join(this.#folder, randomUUID())
     const staged = { file, size: bytes.length, crc: crc32(bytes), sha256: createHash('sha256').update(bytes).digest('hex') }
@@ -64,28 +83,29 @@ export class Staging {
     } catch (cause) {
       throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, {
         cause,
-        hint: 'A backup gathers there what it adds before it uploads it. Free some space, or set RUNNER_TEMP to a larger disk.',
+        hint:
+          'A backup stages there what it adds before it uploads it. Free some space, lower staging-limit, or set RUNNER_TEMP to a larger ' +
+          'disk.',
       })
     }
-    if (!this.#objects.has(key)) this.#directory += key.length + 80
-    this.#objects.set(key, staged)
-    if (this.#directory > LARGEST_DIRECTORY) {
-      throw new LifeboatError(`this backup adds too much for one artifact: ${this.#objects.size} objects`, {
-        hint: 'Use another destination, or back up fewer sources at a time.',
-      })
-    }
+    return staged
   }
 
-  read(staged: Staged): Promise<Buffer> {
-    return readFile(staged.file)
+  /** Undefined for an object that is not, or no longer, on disk. */
+  async read(key: string): Promise<Buffer | undefined> {
+    const staged = this.#objects.get(key)
+    if (!staged) return undefined
+    try {
+      return await readFile(staged.file)
+    } catch (error) {
+      // A part that was uploaded meanwhile.
+      if (this.#objects.get(key) !== staged) return undefined
+      throw error
+    }
   }
 
   async delete(key: string): Promise<void> {
     this.#common.delete(key)
-    await this.#remove(key)
-  }
-
-  async #remove(key: string): Promise<void> {
     const staged = this.#objects.get(key)
     this.#objects.delete(key)
     if (staged) await rm(staged.file, { force: true })
@@ -94,12 +114,20 @@ export class Staging {
   /** Removes all objects. The common ones are staged again for the next artifact. */
   async clear(): Promise<void> {
     this.#objects.clear()
-    this.#directory = 0
     if (this.#made) await rm(this.#folder, { recursive: true, force: true })
   }
 }
 
+/** Bytes that an object takes in the directory of a zip file, generously counted. */
+export function directoryBytes(key: string): number {
+  return key.length + 80
+}
+
 /** These do not belong to one backup. */
 function isCommon(key: string): boolean {
-  return key !== PARTS && key !== INDEX && /^(keys\/)?[^/]+$/.test(key)
+  return key !== INDEX && /^(keys\/)?[^/]+$/.test(key)
+}
+
+function isNote(key: string): boolean {
+  return key.startsWith('runs/')
 }

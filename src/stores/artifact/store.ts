@@ -1,13 +1,14 @@
 import { LifeboatError } from '../../error.ts'
 import { checkSize, DamagedObject, NotFound, type Store, type StoredObject, type Wholeness } from '../store.ts'
 import { DamagedArtifact } from './archive.ts'
-import { Catalog, type Held, nameOf } from './catalog.ts'
+import { Catalog, type Held } from './catalog.ts'
 import { Contents, sha256Of } from './contents.ts'
 import { Gone, type ServiceArtifact } from './github.ts'
 import { RestApi } from './rest-api.ts'
 import { RunService } from './run-service.ts'
 import { ArtifactGroups } from './groups.ts'
 import { wholeness } from './holdings.ts'
+import { nameOf } from './names.ts'
 import type { Parts } from './parts.ts'
 import type { PublishOptions } from './publish.ts'
 import { Staging } from './staging.ts'
@@ -17,7 +18,7 @@ export type ArtifactStoreOptions = PublishOptions
 /**
  * A store in the artifacts of a repository: one artifact per backup with the objects that it put, and parts.json, which says where the
  * other objects its snapshot needs are, and is signed. Objects that are put are staged on disk and uploaded by `commit`; until then they
- * do not exist for others.
+ * do not exist for others. If they are more than the disk is to hold, chunks are uploaded as parts meanwhile, artifacts without a snapshot.
  */
 export class ArtifactStore implements Store {
   readonly name: string
@@ -66,14 +67,15 @@ export class ArtifactStore implements Store {
         status: 2,
       })
     }
-    await this.#staging.put(key, bytes)
+    await this.groups.put(key, bytes)
   }
 
   async get(key: string, most: number): Promise<Buffer> {
     const staged = this.#staging.objects.get(key)
     if (staged) {
       checkSize(staged.size, most, key, this.name)
-      return this.#staging.read(staged)
+      const bytes = await this.#staging.read(key)
+      if (bytes) return bytes
     }
     const failures: unknown[] = []
     let first: Held | undefined
@@ -146,6 +148,7 @@ export class ArtifactStore implements Store {
 
   /** Discards what was not committed. */
   async close(): Promise<void> {
+    await this.groups.close()
     await this.#staging.clear()
     await this.#catalog.close()
   }

@@ -2,7 +2,7 @@
 // (Azurite behind a proxy that can fail). Signed URLs are real ones.
 import { createHash, randomUUID } from 'node:crypto'
 import http from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Transform } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BlobSASPermissions, BlobServiceClient, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from './azurite.ts'
@@ -102,6 +102,10 @@ export class GitHub {
   betweenPages: (() => void) | undefined
   /** The URL by which clients know it, where that is not its own. */
   address: string | undefined
+  /** Bytes a second that the line to blob storage carries, all uploads together. */
+  uploadRate = Infinity
+  /** When the line has carried what was sent before (milliseconds of the process). */
+  #lineFree = 0
   /** Moves the services' clock, in milliseconds. */
   offset = 0
   readonly #azurite: Azurite
@@ -163,6 +167,15 @@ export class GitHub {
       ACTIONS_RESULTS_URL: `${this.url}/`,
       ACTIONS_RUNTIME_TOKEN: jwt,
     }
+  }
+
+  /** The variables of a further attempt of a run (Re-run jobs): the id stays, and the names of its artifacts are free again. */
+  startAttempt(variables: Record<string, string>): Record<string, string> {
+    const { id, repository, head } = [...this.#runs.values()].find((run) => `${run.id}` === variables['GITHUB_RUN_ID'])!
+    const again = this.startRun(repository, head ?? repository)
+    const run = [...this.#runs.values()].find((one) => `${one.id}` === again['GITHUB_RUN_ID'])!
+    run.id = id
+    return { ...again, GITHUB_RUN_ID: `${id}`, GITHUB_RUN_ATTEMPT: '2' }
   }
 
   token(actions: 'none' | 'read' | 'write' = 'read', repository = 'octo/shop', issues: 'read' | 'write' = 'read'): string {
@@ -305,7 +318,7 @@ export class GitHub {
   }
 
   async #rest(url: URL, method: string, authorization = ''): Promise<Reply> {
-    const [, repository, number, zip] = /^\/repos\/([^/]+\/[^/]+)\/actions\/artifacts(?:\/(\d+))?(\/zip)?$/.exec(url.pathname) ?? []
+    const [, repository, run, number, zip] = /^\/repos\/([^/]+\/[^/]+)\/actions\/(?:runs\/(\d+)\/)?artifacts(?:\/(\d+))?(\/zip)?$/.exec(url.pathname) ?? []
     const token = this.#tokens.get(authorization.replace(/^(token|bearer) /i, ''))
     if (!token) throw new Refusal(401, { message: 'Bad credentials' })
     if (token.repository !== repository) throw new Refusal(404, { message: 'Not Found' })
@@ -316,7 +329,8 @@ export class GitHub {
         this.betweenPages?.()
         this.betweenPages = undefined
       }
-      const named = inRepository().filter(({ name }) => name === (url.searchParams.get('name') ?? name)).toReversed()
+      const ofRun = inRepository().filter((artifact) => run === undefined || `${artifact.run.id}` === run)
+      const named = ofRun.filter(({ name }) => name === (url.searchParams.get('name') ?? name)).toReversed()
       const size = Math.min(100, Number(url.searchParams.get('per_page') ?? 30))
       const start = (Number(url.searchParams.get('page') ?? 1) - 1) * size
       const listed = named.length > 0 && this.shortListings-- > 0 ? named.slice(1) : named
@@ -356,6 +370,16 @@ export class GitHub {
     return `${this.url}/blobs/${repository}/${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, this.#credential).toString()}`
   }
 
+  /** Carries at most `uploadRate` bytes a second, together with all others. */
+  #line(): Transform {
+    return new Transform({
+      transform: (piece: Buffer, _, done) => {
+        this.#lineFree = Math.max(this.#lineFree, performance.now()) + (piece.length / this.uploadRate) * 1000
+        setTimeout(() => done(null, piece), Math.max(1, this.#lineFree - performance.now()))
+      },
+    })
+  }
+
   #forward(request: http.IncomingMessage, response: http.ServerResponse, call: Call): Promise<void> {
     // By any other name Azurite would take the first part of it for the account's.
     const headers: http.IncomingHttpHeaders = { ...request.headers, host: new URL(this.#azurite.url).host }
@@ -367,7 +391,9 @@ export class GitHub {
         answer.pipe(response).on('finish', resolve).on('close', resolve)
       })
       onward.on('error', reject)
-      request.on('error', reject).pipe(onward)
+      const line = this.uploadRate === Infinity ? request : request.pipe(this.#line())
+      request.on('error', reject)
+      line.pipe(onward)
     })
   }
 }

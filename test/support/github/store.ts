@@ -37,6 +37,7 @@ export class ArtifactStores {
       temporary: this.temporary,
       timeout: 30_000,
       retention: { artifact: 90, snapshot: 30, short: 0 },
+      fullEvery: Infinity,
       signal: new AbortController().signal,
       report: { info: () => undefined, warning: (message, hint) => this.warnings.push(hint === undefined ? message : `${message} (${hint})`) },
       now: () => github.now(),
