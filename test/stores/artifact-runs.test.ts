@@ -35,9 +35,9 @@ afterEach(() => stores.close())
 const open = (given: Parameters<ArtifactStores['open']>[0] = {}): ArtifactStore => stores.open({ set: 'app', stagingLimit: LIMIT, ...given })
 const names = (): string[] => github.live().map(({ name }) => name)
 const called = (name: string): number => github.calls.filter((call) => call.name === name).length
-const shop = { shop: noise('shop', 6_000_000) }
+const shop = { shop: noise('shop', 4_000_000) }
 /** Artifacts of a backup of that. */
-const ARTIFACTS = 4
+const ARTIFACTS = 3
 
 async function begin(store: ArtifactStore, sources: Record<string, Buffer> = shop): Promise<Run> {
   // Ids count whole seconds.
@@ -70,11 +70,11 @@ test('an attempt that failed half-way is run again: the further attempt uses its
   await begin(first)
   await until(() => names().length >= 2)
   await first.close()
-  const again = await begin(open({ variables: github.startAttempt(variables) }), { shop: Buffer.concat([shop.shop, noise('more', 6_000_000)]) })
+  const again = await begin(open({ variables: github.startAttempt(variables) }), { shop: Buffer.concat([shop.shop, noise('more', 4_000_000)]) })
   expect(again.writer.adopted.chunks).toBeGreaterThan(0)
   await again.commit()
   expect(names().filter((name) => name === 'lifeboat-app+1')).toHaveLength(2)
-  expect(await restored(open())).toEqual(digests({ shop: Buffer.concat([shop.shop, noise('more', 6_000_000)]) }))
+  expect(await restored(open())).toEqual(digests({ shop: Buffer.concat([shop.shop, noise('more', 4_000_000)]) }))
   await expectHealthy(1)
 })
 
@@ -89,7 +89,7 @@ test('an attempt that ended well is run again: both backups are there, also wher
 
 test('two jobs of one run back up the same set at the same time: each has a backup of its own, in artifacts of its own', async () => {
   const variables = github.startRun()
-  const sources = ['one', 'two'].map((name) => ({ [name]: noise(name, 6_000_000) }))
+  const sources = ['one', 'two'].map((name) => ({ [name]: noise(name, 4_000_000) }))
   const runs = await Promise.all(sources.map((one) => begin(open({ variables }), one)))
   await Promise.all(runs.map((run) => run.commit()))
   expect(new Set(names()).size).toBe(names().length)
@@ -133,7 +133,7 @@ test.each([
     store.groups.authenticate(authenticatorOf(keys))
     await openOrMakeRepository(store)
     const run = await Run.begin({ store, time: new Date(time), resume: () => new Date() })
-    await run.source('shop', noise('shop', 6_000_000))
+    await run.source('shop', noise('shop', 4_000_000))
     await run.commit()`
   const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary, time: github.now() })
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given }, stdio: ['ignore', 'inherit', 'inherit'] })
