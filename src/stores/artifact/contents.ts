@@ -201,7 +201,9 @@ export class Contents {
     await this.#catalog.listParts([...new Set(first.flatMap(({ run }) => run ?? []))].slice(0, MOST_LEFT_RUNS))
     const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id))
     const found = await this.#knownParts(left.slice(0, MOST_LEFT_PARTS))
-    this.#known &&= this.#known.then((all) => [...all, ...found])
+    found.sort((a, b) => b.artifact.created.getTime() - a.artifact.created.getTime())
+    // Before those of backups: the notes of runs that are read are the newest of those that were interrupted.
+    this.#known &&= this.#known.then((all) => [...found, ...all])
   }
 
   /** Adds what the index of an artifact knows of those that are listed, and the index that it is based on. */
