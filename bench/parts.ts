@@ -36,7 +36,7 @@ const throwing = (error: Error) => {
   throw error
 }
 
-/** What a server sends: bytes that no compressor makes smaller, at the rate of the source. */
+/** The server's data: bytes that no compressor makes smaller, at the rate of the source. */
 async function* source(): AsyncGenerator<Buffer, void, void> {
   const block = randomBytes(1024 * 1024)
   const started = performance.now()

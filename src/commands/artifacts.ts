@@ -24,15 +24,17 @@ export async function dependedOn(store: Store): Promise<{ artifacts?: DependedOn
 export function dependedOnLines(artifacts: readonly DependedOn[] | undefined): string[] {
   const [first] = artifacts ?? []
   if (!artifacts || !first) return []
-  const depend = first.snapshots === 1 ? 'each carries 1 snapshot' : `${first.name} (${first.id}) carries ${first.snapshots} snapshots, the most`
-  return [`${formatCount(artifacts.length, 'artifact')}, ${formatBytes(artifacts.reduce((sum, { size }) => sum + size, 0))}: ${depend}.`]
+  const size = formatBytes(artifacts.reduce((sum, one) => sum + one.size, 0))
+  const most = `${first.name} (${first.id}) carries ${first.snapshots} snapshots, the most`
+  return [`${formatCount(artifacts.length, 'artifact')}, ${size}: ${first.snapshots === 1 ? 'each carries 1 snapshot' : most}.`]
 }
 
 /** The line, and a table below it. */
 export function dependedOnPart(artifacts: readonly DependedOn[] | undefined): string[] {
   const lines = dependedOnLines(artifacts)
   if (!artifacts || lines.length === 0) return []
-  const rows = artifacts.slice(0, MOST_ROWS).map(({ id, name, size, snapshots }) => [code(name), `${id}`, formatBytes(size), `${snapshots}`])
+  const shown = artifacts.slice(0, MOST_ROWS)
+  const rows = shown.map(({ id, name, size, snapshots }) => [code(name), `${id}`, formatBytes(size), `${snapshots}`])
   const more = artifacts.length > MOST_ROWS ? `\n\nThe ${MOST_ROWS} that most snapshots depend on are shown.` : ''
   return [details(`Artifacts: ${lines[0]!}`, `${table(['Artifact', 'Id', 'Size', 'Snapshots lost with it'], rows, 3)}${more}`)]
 }

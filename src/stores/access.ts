@@ -15,6 +15,6 @@ export interface StoreAccess {
   keptDays?: number | undefined
   /** Bytes on disk that objects may take which wait to be uploaded. */
   stagingLimit?: number | undefined
-  /** Milliseconds after which a backup stores everything anew, in a store whose objects expire. */
+  /** Milliseconds after which a backup stores everything again, in a store whose objects expire. */
   fullEvery?: number | undefined
 }

@@ -77,8 +77,8 @@ export interface Groups {
   /** When each snapshot, by its key, loses the first object that it needs. */
   expiries(): Promise<ReadonlyMap<string, Date>>
   /**
-   * Makes what was put durable, all or none; without it chunks of it may stay, but no snapshot. `needs`: keys put by earlier runs that these
-   * objects depend on.
+   * Makes what was put durable, all or none; without it chunks of it may stay, but no snapshot. `needs`: keys put by earlier runs that
+   * these objects depend on.
    */
   commit(needs: readonly string[]): Promise<void>
   /** Which snapshots depend on a group that has expired or was deleted, and the newest that does not, by key; newest first. */

@@ -32,7 +32,7 @@ async function on(day: number, sources: Record<string, Buffer>, store: ArtifactS
   return backUp({ store, time: github.now() }, { ...sources, own: noise(`own ${day}`, 1000) })
 }
 
-test('a backup stores everything anew once what it would reuse is a quarter of the retention old; a lost artifact costs the snapshots before', async () => {
+test('a backup stores everything again once what it would reuse is a quarter of the retention old; a lost artifact costs the snapshots before', async () => {
   const runs: Run[] = []
   for (const day of [0, 3, 6, 8, 11, 15.4, 15.6]) runs.push(await on(day, { shop }))
   expect(runs.map(({ writer }) => writer.added > 500_000)).toEqual([true, false, false, true, false, false, true])
@@ -53,10 +53,10 @@ test('content that an older chain of backups has is stored again and not reused 
 })
 
 test('full-every can be another, and never', async () => {
-  for (const [fullEvery, anew] of [[2 * DAY, [true, false, true, false]], [Infinity, [true, false, false, false]]] as const) {
+  for (const [fullEvery, again] of [[2 * DAY, [true, false, true, false]], [Infinity, [true, false, false, false]]] as const) {
     github.artifacts.length = 0
     const added: boolean[] = []
     for (const day of [0, 1, 2.1, 3]) added.push((await on(day, { shop }, stores.open({ set: 'app', fullEvery }))).writer.added > 500_000)
-    expect(added).toEqual(anew)
+    expect(added).toEqual(again)
   }
 })

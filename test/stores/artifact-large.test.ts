@@ -172,7 +172,7 @@ test('a part that GitHub does not have as it was sent fails the backup', async (
   for await (const { key } of open().list('snapshots/')) expect(key).toBe('none')
 })
 
-test('a lost part: the snapshots that need it are not whole, and the next backup stores anew what was in it', async () => {
+test('a lost part: the snapshots that need it are not whole, and the next backup stores again what was in it', async () => {
   const first = await (await begin(shop, open())).commit()
   const lost = github.artifacts.findIndex(({ name }) => name === 'lifeboat-app+2')
   github.artifacts.splice(lost, 1)

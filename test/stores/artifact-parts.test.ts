@@ -85,7 +85,7 @@ test('which snapshots depend on each artifact, parts included', () => {
   ])
 })
 
-test.each([[30, 7.5], [60, 14], [4, 1], [1, 0.25]])('with snapshots that are kept whole for %d days, everything is stored anew after %d', (snapshot, days) => {
+test.each([[30, 7.5], [60, 14], [4, 1], [1, 0.25]])('with snapshots that are kept whole for %d days, everything is stored again after %d', (snapshot, days) => {
   expect(fullEveryBy({ snapshot })).toBe(days * DAY)
 })
 

@@ -48,7 +48,7 @@ async function begin(store: ArtifactStore, sources: Record<string, Buffer> = sho
   return run
 }
 
-/** Whatever a run left behind: each snapshot is whole, the next backup is made, and a prune after the grace deletes what nothing needs. */
+/** Each snapshot is whole, the next backup is made, and a prune after the grace deletes what nothing needs. */
 async function expectHealthy(snapshots: number): Promise<Run> {
   github.faults.length = 0
   const before = await snapshotKeys(open(), 'app')

@@ -3,6 +3,7 @@ import type { StoreAccess } from '../../stores/access.ts'
 import type { BackupInputs } from './inputs.ts'
 
 /** How a backup opens its stores: for its set, for as long as its policy keeps snapshots, and with its limits for artifacts. */
-export function accessOf({ access, set, retention, artifacts }: Pick<BackupInputs, 'access' | 'set' | 'retention' | 'artifacts'>): StoreAccess {
+export function accessOf(inputs: Pick<BackupInputs, 'access' | 'set' | 'retention' | 'artifacts'>): StoreAccess {
+  const { access, set, retention, artifacts } = inputs
   return { ...access, ...artifacts, set, keptDays: daysWanted(retention) }
 }

@@ -108,7 +108,7 @@ const artifacts = group(
     },
     'full-every': {
       help:
-        'For artifacts: a backup stores everything anew when what it would reuse is older than this, so that a lost artifact costs only ' +
+        'For artifacts: a backup stores everything again when what it would reuse is older than this, so that a lost artifact costs only ' +
         'the snapshots of that time. Default: a quarter of the time that the retention keeps snapshots whole, at most 14 days.',
       expected: 'a number and a unit (d, w or y), from 1d to 10y, or never',
       example: '14d',

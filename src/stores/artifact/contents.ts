@@ -33,7 +33,7 @@ export class Contents {
   #made: Known[] = []
   /** Artifacts whose index names all that were there, and the ids in it. */
   readonly #indexes = new Map<number, ReadonlySet<number>>()
-  /** What indexes say of parts, by their ids. */
+  /** The entries of parts in the indexes that were read, by their ids. */
   readonly #indexedParts = new Map<number, Indexed>()
   /** Objects that artifacts which were looked into need of others, by key; made again when that changes. */
   #needed: Map<string, { known: Known; size: number }> | undefined

@@ -23,7 +23,7 @@ export function wholeness(holdings: readonly Holding[]): Wholeness {
   return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
 }
 
-/** When the oldest artifact was made that the newest snapshot of a set needs; undefined without a snapshot. Those that are lost do not count. */
+/** When the oldest artifact was made that the newest snapshot of a set needs, lost ones aside; undefined without a snapshot. */
 export function oldestNeeded(holdings: readonly Holding[], set: string | undefined): Date | undefined {
   const snapshots = holdings.flatMap((holding) => snapshotsOf(holding).map((key) => ({ key, holding })))
   const [newest] = snapshots.filter(({ key }) => key.split('/')[1] === set).toSorted((a, b) => newestFirst(a.key, b.key))
@@ -42,15 +42,17 @@ export function dependents(holdings: readonly Holding[]): Dependents[] {
       for (const key of snapshotsOf(holding)) snapshots.add(key)
     }
   }
-  const found = holdings.map((holding) => ({ ...described(holding), created: holding.created, snapshots: [...(byId.get(holding.id) ?? [])] }))
+  const found = holdings.map((holding) => {
+    return { ...described(holding), created: holding.created, snapshots: [...(byId.get(holding.id) ?? [])] }
+  })
   return found.filter(({ snapshots }) => snapshots.length > 0).toSorted((a, b) => b.snapshots.length - a.snapshots.length)
 }
 
 /**
  * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one that no backup has too, and no object that one needs. A
  * part that no backup needs is of a run that was interrupted, or of one that is running and then younger than the grace. A backup that is
- * running may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these need stay
- * as well.
+ * running may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these
+ * need stay as well.
  */
 export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace, builtOn }: Omit<Release, 'dryRun'>): Holding[] {
   const isYoung = ({ created }: Pick<Holding, 'created'>): boolean => now.getTime() - created.getTime() < grace

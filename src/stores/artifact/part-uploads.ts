@@ -55,7 +55,7 @@ export class PartUploads<T> {
     await written
   }
 
-  /** Waits until all parts are uploaded and checked. What is left on disk is for the last artifact of the backup. */
+  /** Waits until all parts are uploaded and checked. The objects that are left on disk are for the last artifact of the backup. */
   async finish(): Promise<T[]> {
     await Promise.all(this.#underWay)
     this.#check()

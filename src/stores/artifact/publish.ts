@@ -19,7 +19,7 @@ export interface PublishOptions extends CatalogOptions {
   retention: ArtifactRetention
   /** Bytes that may be staged on disk. Default: 2 GiB. */
   stagingLimit?: number | undefined
-  /** Milliseconds after which a backup stores everything anew. Default: a quarter of the retention, at most 14 days. */
+  /** Milliseconds after which a backup stores everything again. Default: a quarter of the retention, at most 14 days. */
   fullEvery?: number | undefined
   now(): Date
 }
@@ -127,8 +127,8 @@ export class Publisher {
   }
 
   /**
-   * Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. `askExpiry`: also asks how long GitHub
-   * keeps it, which takes a request of the REST API.
+   * Compares what GitHub says it has, and the directory of the stored zip file, with what was staged. `askExpiry`: also asks how long
+   * GitHub keeps it, which takes a request of the REST API.
    */
   async confirm({ name, id, size, digest, objects }: Sent, { askExpiry }: { askExpiry: boolean }): Promise<Published> {
     const hint = 'Do not count on this backup; run it again. Earlier backups are whole.'

@@ -65,9 +65,9 @@ export class RestApi {
   }
 
   /**
-   * Those with this name or of this run, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when asked again:
-   * nothing may be concluded from a list with a gap. A list that was asked for before, and still begins with the same artifacts and has as
-   * many, is the same: what is added comes first, and what is deleted is not counted.
+   * Those with this name or of this run, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when
+   * asked again: nothing may be concluded from a list with a gap. A list that was asked for before, and still begins with the same
+   * artifacts and has as many, is the same: what is added comes first, and what is deleted is not counted.
    */
   async list(which: Which = {}): Promise<ServiceArtifact[]> {
     const { signal, clock = MACHINE } = this.#access

@@ -35,7 +35,7 @@ export function grantedDays(variables: Variables): number {
 }
 
 /**
- * Milliseconds after which a backup stores everything anew by default. With one copy for each quarter of the retention, a lost artifact
+ * Milliseconds after which a backup stores everything again by default. With one copy for each quarter of the retention, a lost artifact
  * costs a quarter of the snapshots at most, and the space of about five copies.
  */
 export function fullEveryBy({ snapshot }: Pick<ArtifactRetention, 'snapshot'>): number {
