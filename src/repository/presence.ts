@@ -4,6 +4,8 @@ import { NotFound, type Store } from '../stores/store.ts'
 /** Up to so many objects are asked for one by one; for more, listings by the first digits of the chunks take fewer requests. */
 const ASKED_FOR = 1000
 const PARALLEL = 32
+/** A listing that shows so many objects for each that is looked for is given up: the store has those of many other sets. */
+const OTHERS = 32
 
 type Objects = ReadonlyMap<string, number>
 
@@ -83,7 +85,17 @@ export class Presence {
 
   async #list(prefix: string, expected: Objects): Promise<Objects> {
     const sizes = new Map<string, number>()
-    for await (const { key, size } of this.#store.list(prefix)) if (expected.has(key)) sizes.set(key, size)
+    let listed = 0
+    for await (const { key, size } of this.#store.list(prefix)) {
+      if (expected.has(key)) sizes.set(key, size)
+      if (++listed > OTHERS * expected.size) return this.#askForAll(expected)
+    }
     return sizes
+  }
+
+  async #askForAll(expected: Objects): Promise<Objects> {
+    // One after the other: other prefixes are looked at meanwhile.
+    const asked = await inParallel([...expected.keys()], 1, (key) => this.#ask(key))
+    return new Map(asked.flatMap((found) => [...found]))
   }
 }

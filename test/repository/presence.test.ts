@@ -53,6 +53,20 @@ test.each([[10, 10, 'head'], [3000, 256, 'list']] as const)('of %d objects the m
   expect(most()).toBe(Math.min(count, 32))
 })
 
+test('in a store of many other sets, listings are given up, and the objects are asked for one by one', async () => {
+  const expected = objectsOf(1001)
+  const [missing, short] = [...expected.keys()]
+  const there = new Map([...objectsOf(60_000)].filter(([key]) => key !== missing))
+  there.set(short!, 100_000)
+  const { store, asked, most } = storeOf(there)
+  expect(await new Presence(store, expected).wrong()).toEqual(new Map([[missing, undefined], [short, 100_000]]))
+  const heads = asked.filter((one) => one.startsWith('head '))
+  expect([new Set(asked).size, asked.length]).toEqual([asked.length, asked.length])
+  expect(heads.length).toBeGreaterThan(700)
+  expect(asked.length - heads.length).toBeLessThanOrEqual(256)
+  expect(most()).toBeLessThanOrEqual(32)
+})
+
 test('a store that knows its content without a request is not listed, which would look into every group', async () => {
   const { store, asked } = storeOf(objectsOf(2000), { groups })
   expect((await new Presence(store, objectsOf(2000)).wrong()).size).toBe(0)
