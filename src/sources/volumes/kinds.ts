@@ -4,15 +4,22 @@ import { addressSecrets, parseSshPlace, type SshPlace } from '../../net/ssh/addr
 import { fileArchive } from '../files/file-archive.ts'
 import { localSite } from '../files/site.ts'
 import type { BackupSettings } from '../settings.ts'
-import type { GivenSource, Location, SourceContext, SourceKind } from '../source-kind.ts'
+import type { GivenSource, Location, SourceContext, SourceKind, StoredSource } from '../source-kind.ts'
 import { reachDirectory } from './directory.ts'
 import { reachDocker } from './docker.ts'
+import { drillVolume } from './drill.ts'
 import { storesIn } from './own-stores.ts'
 import type { DockerSettings } from './settings.ts'
 import { VolumeSource, type VolumeSourceOptions } from './source.ts'
 import { reachSsh } from './ssh.ts'
 import { targetFolder } from './target.ts'
 import { volumeTarget } from './volume-target.ts'
+
+/** Volumes of every kind here are restored into a folder. */
+const folderArchive = {
+  ...fileArchive,
+  drill: (source: StoredSource, _: unknown, context: SourceContext) => drillVolume(source, context),
+}
 
 interface DirectoryLocation extends Location {
   kind: 'directory'
@@ -21,7 +28,7 @@ interface DirectoryLocation extends Location {
 
 /** A folder of this machine. */
 export const directory: SourceKind<DirectoryLocation> = {
-  ...fileArchive,
+  ...folderArchive,
   name: 'directory',
   recorded: 'directory',
   form: 'a path that begins with / or ./',
@@ -52,7 +59,7 @@ interface DockerLocation extends Location {
 
 /** A Docker volume. */
 export const docker: SourceKind<DockerLocation> = {
-  ...fileArchive,
+  ...folderArchive,
   name: 'docker',
   recorded: 'docker',
   form: 'docker: and the name of a volume',
@@ -84,7 +91,7 @@ interface SshLocation extends Location, SshPlace {
 
 /** A folder of another machine. */
 export const ssh: SourceKind<SshLocation> = {
-  ...fileArchive,
+  ...folderArchive,
   name: 'ssh',
   recorded: 'directory',
   form: 'ssh://user@host/path',

@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { LifeboatError } from '../../error.ts'
+import { type Child, ChildError, feed } from '../../process/child.ts'
+import { compareFiles } from '../files/compare.ts'
+import { decodeFiles, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
+import { localSite, type Site } from '../files/site.ts'
+import { TAR_END } from '../files/tar-member.ts'
+import { verifyVolume, volumeParts } from '../files/verify.ts'
+import type { SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
+import { BadSource } from '../source.ts'
+import { restoreVolume } from './restore.ts'
+import { scan } from './scan.ts'
+
+const MOST_NAMED = 10
+
+/**
+ * Restores a volume into a folder of the run, and compares it with its list: path, type, size, mode, owner, time and link of every entry;
+ * and its content with the archive, which is read once more. Owners only as root, who alone can restore them.
+ */
+export async function drillVolume({ source, read }: StoredSource, context: SourceContext): Promise<SourceVerified> {
+  const { variables, signal, report, temporary } = context
+  const { facts, list, archives } = volumeParts(source)
+  const asRoot = process.getuid?.() === 0
+  await mkdir(temporary, { recursive: true, mode: 0o700 })
+  const folder = await mkdtemp(path.join(temporary, 'drill-'))
+  const site = localSite(folder, variables)
+  try {
+    const began = performance.now()
+    const segments = archives.map((archive, index) => ({
+      entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
+    }))
+    const restored = await restoreVolume({
+      name: source.name, site, list: () => read(list), segments, links: facts.links !== 0, patterns: [], mode: 'empty',
+      owners: asRoot ? 'number' : 'none', signal, report,
+    })
+    if (restored.errors.length > 0)
+      throw new LifeboatError(`tar could not restore all of ${source.name} here: ${restored.errors.slice(0, 3).join('; ')}`, {
+        hint: 'Point TMPDIR (RUNNER_TEMP) to a disk with room whose file system has what the volume needs.' })
+    const until = performance.now()
+    // The list and the archive are compared with each other, and each with the folder.
+    await verifyVolume({ source, read, level: 'read', site, signal })
+    const problems = [...(await comparedList(read(list), site, asRoot, signal))]
+    problems.push(...(await comparedContent(segments, site, asRoot, signal)))
+    const seconds = { download: 0, restore: (until - began) / 1000, compare: (performance.now() - until) / 1000, checks: 0 }
+    const drill = { entries: facts.entries, rows: 0, bytes: facts.bytes, wording: true, assertions: 0, seconds }
+    return { entries: facts.entries, problems: limited(problems), drill }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function limited(problems: readonly string[]): BadSource[] {
+  const more = problems.length - MOST_NAMED
+  const rest = more > 0 ? [`${more.toLocaleString('en-US')} more files differ after the restore`] : []
+  return [...problems.slice(0, MOST_NAMED), ...rest].map((problem) => new BadSource(problem))
+}
+
+async function comparedList(list: AsyncIterable<Buffer>, site: Site, owners: boolean, signal: AbortSignal): Promise<string[]> {
+  const { entries } = await scan(site, signal)
+  const { added, removed, changed } = await compareFiles(decodeFiles(list), restoredFiles(entries), [])
+  return [
+    ...removed.map((file) => `${nameOf(file)} is missing after the restore`),
+    ...added.map((file) => `${nameOf(file)} is not in the backup, and is there after the restore`),
+    ...changed.flatMap(({ to, what }) => {
+      const properties = what.filter((property) => owners || property !== 'owner')
+      return properties.length === 0 ? [] : [`${nameOf(to)} has another ${properties.join(', another ')} after the restore`]
+    }),
+  ]
+}
+
+function nameOf({ path }: ListedFile): string {
+  return shownName(path === '' ? '.' : path)
+}
+
+/** As a list of a backup has them: of the names of one file, the first is the file. */
+async function* restoredFiles(entries: readonly string[]): AsyncGenerator<ListedFile, void, void> {
+  const first = new Map<string, string>()
+  for (const entry of entries) {
+    const { links, inode, type } = metaOf(entry)
+    const file = type === 'f' && links > 1 ? first.get(inode) : undefined
+    if (type === 'f' && links > 1 && file === undefined) first.set(inode, pathOf(entry))
+    yield listedEntry(entry, file === undefined ? {} : { type: 'h', size: 0, target: file })
+  }
+}
+
+/** Has tar compare the content of the archive with the folder. */
+async function comparedContent(
+  segments: readonly { bytes: () => AsyncIterable<Buffer> }[],
+  site: Site,
+  owners: boolean,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parameters = ['--compare', '--ignore-zeros', '--numeric-owner', '--warning=no-unknown-keyword', '--quoting-style=escape']
+  const child = site.start('tar', [...parameters, `--directory=${site.root}`, '--file=-'], { signal })
+  const found = differencesOf(child)
+  found.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
+  await feed(child, (async function* () {
+    for (const { bytes } of segments) yield* bytes()
+    yield TAR_END
+  })())
+  return (await found).filter((line) => owners || !/: [UG]id differs$/.test(line)).map((line) => `${shownName(line)} after the restore`)
+}
+
+/** The lines that tar prints about files that differ, and its errors about those that it cannot read. */
+async function differencesOf(child: Child): Promise<string[]> {
+  let printed = ''
+  try {
+    for await (const bytes of child.stdout) if (printed.length < 1024 * 1024) printed += bytes.toString('latin1')
+  } catch (error) {
+    if (!(error instanceof ChildError) || (error.exit.status !== 1 && error.exit.status !== 2)) throw error
+    printed += error.exit.stderr
+  }
+  return printed.split('\n').filter((line) => line !== '' && !line.startsWith('tar: Exiting with failure status'))
+}

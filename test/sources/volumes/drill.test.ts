@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, linkSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Volumes } from '../../support/volume.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-volume-drill-'))
+  const files = path.join(folder, 'files')
+  mkdirSync(path.join(files, 'deep/er'), { recursive: true })
+  writeFileSync(path.join(files, 'deep/er/page.html'), 'hello')
+  writeFileSync(path.join(files, 'empty'), '')
+  writeFileSync(Buffer.concat([Buffer.from(`${files}/`), Buffer.from('odd\n\\ \xff name', 'latin1')]), 'x')
+  truncateSync(path.join(files, 'empty'), 3_000_000) // With a hole.
+  linkSync(path.join(files, 'deep/er/page.html'), path.join(files, 'again'))
+  symlinkSync('nowhere', path.join(files, 'link'))
+  lutimesSync(path.join(files, 'link'), 1e9, 1e9)
+  execFileSync('mkfifo', [path.join(files, 'pipe')])
+  chmodSync(path.join(files, 'deep'), 0o1750)
+  utimesSync(path.join(files, 'deep/er'), 123.5, 123.5)
+  utimesSync(path.join(files, 'deep'), 1_000_000_000.25, 1_000_000_000.25)
+  await new Volumes(folder).backup({ volumes: `files=${files}` })
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const entries = 9
+
+test('a volume is restored and found equal, and nothing of it stays', async () => {
+  const result = await new Volumes(folder).verify({ level: 'drill' })
+  expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { entries } }] })
+  expect(existsSync(path.join(folder, 'staging')) ? readdirSync(path.join(folder, 'staging')) : []).toEqual([])
+})
+
+test.each([
+  ['a mode', 'chmod 600 deep/er/page.html', /^(?:deep\/er\/page\.html|again) has another mode after the restore/],
+  ['a time', 'touch deep/er/page.html', /has another time after the restore/],
+  ['a size', 'truncate -s 2 empty', /^empty has another size, another time after the restore/],
+  ['content, with the same size and time', 'touch -r link ../keep; touch -r deep/er/page.html ../keep; printf HELLO > deep/er/page.html; touch -r ../keep deep/er/page.html', /Contents differ after the restore/],
+  ['a link', 'ln -sfn elsewhere link', /^link has another target/],
+  ['a hard link', 'cp -p again copy; mv copy again', /has another kind/],
+  ['a missing file', 'rm pipe', /^pipe is missing after the restore/],
+  ['another file', 'mkdir more', /^more is not in the backup/],
+])('a restore that changes %s is found', async (_, change, problem) => {
+  // A tar that does something else once it has extracted everything.
+  const bin = mkdtempSync(path.join(folder, 'bin-'))
+  const real = execFileSync('sh', ['-c', 'command -v tar']).toString().trim()
+  const script = `#!/bin/sh\ncase " $* " in *" --extract "*) ${real} "$@" || exit; touch -r deep ../deep.time; ${change}; exit 0 ;; esac\nexec ${real} "$@"\n`
+  writeFileSync(path.join(bin, 'tar'), script, { mode: 0o755 })
+  const result = await new Volumes(folder, { PATH: `${bin}:${process.env['PATH']}` }).verify({ level: 'drill' })
+  expect(result.result).toBe('failed')
+  expect(result.problems).toContainEqual(expect.stringMatching(problem))
+})
