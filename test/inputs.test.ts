@@ -292,7 +292,7 @@ describe('inputs that are refused', () => {
     ['destination: the value is not a destination; did you mean file:/mnt/backups?', 'backup', { destination: '/mnt/backups' }],
     ['destination: the value is not a destination', 'backup', { destination: '/mnt/two words' }],
     ['diff FROM TO: to is not given', 'diff', { from: 'latest' }],
-    ['proof-level: "drill" is not one of list, read', 'check', { 'proof-level': 'drill' }],
+    ['proof-level: "all" is not one of list, read, drill', 'check', { 'proof-level': 'all' }],
     ['destination: "folder" is not a kind of destination', 'backup', { destination: 'folder:/mnt' }],
     ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],
     ['destination: "~/b" would be a folder named ~; write the whole path', 'backup', { destination: 'file:~/b' }],
@@ -340,7 +340,8 @@ describe('inputs that are refused', () => {
     ['snapshot: "2026-11-20T02:00:00" is neither latest, nor the id of a snapshot, nor a time with its offset from UTC', 'restore', { snapshot: '2026-11-20T02:00:00' }],
     ['database-url: there are 2 lines; one database is restored at a time', 'restore', { 'database-url': 'postgres://a/b\npostgres://c/d' }],
     ['database-url is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
-    ['level: "drill" is not one of list, read', 'verify', { level: 'drill' }],
+    ['level: "all" is not one of list, read, drill', 'verify', { level: 'all' }],
+    ['assert-sql: "orders" is not a name, a colon and a query', 'verify', { 'assert-sql': 'orders' }],
   ])('%s', (message, command, wrong) => {
     const given = Object.fromEntries(Object.entries(command === 'backup' ? backup : restore).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
     const error = refusal(command, { ...given, ...wrong })

@@ -1,4 +1,5 @@
 import type { DumpSettings, ObjectSettings, ScratchSettings } from '../sources/postgres/settings.ts'
+import { database, databaseSecrets } from './database-urls.ts'
 import { flag, jobs } from './display.ts'
 import { type Group, group } from './group.ts'
 import * as schema from './schemas.ts'
@@ -102,9 +103,9 @@ export const scratch: Group<ScratchSettings> = group(
         'Default: a server is started for the drill, from the server programs of this machine, and removed afterwards.',
       expected: 'a PostgreSQL URL',
       example: 'postgres://postgres:secret@localhost:5432/postgres',
-      schema: schema.postgresUrl,
+      schema: database,
       secret: true,
-      secrets: (text) => [text],
+      secrets: databaseSecrets,
     },
     'assert-sql': {
       help:
@@ -117,5 +118,5 @@ export const scratch: Group<ScratchSettings> = group(
       list: true,
     },
   },
-  (values) => ({ url: values['scratch-url'], assertions: values['assert-sql'] }),
+  (values) => ({ server: values['scratch-url'], assertions: values['assert-sql'] }),
 )

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
-import { parseDatabaseLocation } from '../sources/postgres/location.ts'
 import type { Assertion, TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
@@ -38,12 +37,6 @@ export const description = parsing((text) => {
 export const flag = parsing((text) => {
   if (text !== 'true' && text !== 'false') throw new InvalidValue(`${quote(text)} is neither true nor false`)
   return text === 'true'
-})
-
-/** A text that the kind of PostgreSQL databases reads. The error shows no part of it that may be a password. */
-export const postgresUrl = parsing((text) => {
-  if (parseDatabaseLocation(text) === null) throw new InvalidValue('it does not begin with postgres://')
-  return text
 })
 
 /** Lines of `name: query`. */

@@ -15,6 +15,10 @@ export function parseDatabaseLocation(text: string): DatabaseLocation | null {
   return { kind: 'postgres', url: text }
 }
 
+export function isPostgres(location: Location): location is DatabaseLocation {
+  return location.kind === 'postgres'
+}
+
 /** With libpq's own variables set, the URL that leaves everything to them. */
 export function libpqDefaults(variables: Variables): string | undefined {
   if (!['PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGSERVICE'].some((name) => variables[name])) return undefined

@@ -1,3 +1,5 @@
+import type { Location } from '../source-kind.ts'
+
 /** The settings of pg_dump. */
 export interface DumpSettings {
   readonly arguments: string
@@ -29,8 +31,8 @@ export type TableName = string | readonly [schema: string, name: string]
 
 /** Of a drill: the server that databases are restored into, and what must be true there. */
 export interface ScratchSettings {
-  /** `postgres://…` of a server without data; holds the password. Default: one is started for the drill. */
-  readonly url: string | undefined
+  /** A server without data. Default: one is started for the drill. */
+  readonly server: Location | undefined
   readonly assertions: readonly Assertion[]
 }
 

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
-import type { SourceContext } from '../../source-kind.ts'
+import type { Variables } from '../../../environment.ts'
+import type { Location, SourceContext } from '../../source-kind.ts'
 import { type Connection, onDatabase, parseDatabaseUrl } from '../connection.ts'
 import { queryJson, type QueryContext } from '../query.ts'
 import type { Client } from '../clients.ts'
+import { isPostgres } from '../location.ts'
 import type { ScratchSettings } from '../settings.ts'
 import { startCluster } from './cluster.ts'
 import { findServers } from './server-programs.ts'
@@ -30,14 +32,14 @@ export interface ScratchNeeds {
 /** The given server, or one of the wanted major, or else of the next newer one. Throws `LifeboatError` if there is none. */
 export async function openScratch(
   needs: ScratchNeeds,
-  { url }: ScratchSettings,
+  { server }: ScratchSettings,
   client: Client,
   context: SourceContext,
 ): Promise<Scratch> {
   const { variables, temporary, signal } = context
-  const opened = url === undefined
+  const opened = server === undefined
     ? await startCluster({ ...needs, programs: await installed(needs.major, context), temporary, variables, signal })
-    : { connection: parseDatabaseUrl(url, variables), close: async () => undefined }
+    : { connection: given(server, variables), close: async () => undefined }
   try {
     const { connection } = opened
     return { ...opened, ...(await readServer({ connection: onDatabase(connection, 'postgres'), client, variables, signal })) }
@@ -45,6 +47,12 @@ export async function openScratch(
     await opened.close()
     throw error
   }
+}
+
+function given(location: Location, variables: Variables): Connection {
+  if (isPostgres(location)) return parseDatabaseUrl(location.url, variables)
+  throw new LifeboatError('scratch-url is not the URL of a PostgreSQL server', {
+    hint: 'Write postgres://user:password@host:5432/postgres.' })
 }
 
 async function installed(major: number, { variables }: SourceContext) {
@@ -59,14 +67,14 @@ async function installed(major: number, { variables }: SourceContext) {
   })
 }
 
-const server = z.strictObject({ major: z.int(), version: z.string(), superuser: z.boolean() })
+const answer = z.strictObject({ major: z.int(), version: z.string(), superuser: z.boolean() })
 
 async function readServer(context: QueryContext): Promise<{ major: number; version: string }> {
   const { superuser, ...found } = await queryJson(
     `SELECT pg_catalog.json_build_object('major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
       'version', pg_catalog.current_setting('server_version'),
       'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))`,
-    server,
+    answer,
     context,
   )
   if (superuser) return found

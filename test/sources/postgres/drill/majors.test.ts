@@ -1,0 +1,29 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newIdentity } from '../../../../src/repository/keys.ts'
+import { dispatched } from '../../../support/dispatched.ts'
+import { clientDirectory, startServer } from '../../../support/postgres-server.ts'
+
+const kinds = readFileSync(path.join(import.meta.dirname, '../../../support/dataset/kinds.sql'), 'utf8')
+
+/** Of the client programs that tests have, those of the server's major or the next newer one. */
+test.each([[14, 15], [15, 15], [16, 17], [17, 17], [18, 18]] as const)('nothing of a healthy database of PostgreSQL %i with every kind of object differs', async (major, client) => {
+  const { identity } = await newIdentity()
+  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-drill-'))
+  const server = await startServer(major, { settings: { wal_level: 'logical' } })
+  try {
+    await server.sql('CREATE ROLE kinds_owner; CREATE ROLE kinds_reader')
+    await server.createDatabase('kinds')
+    await server.sql(kinds, 'kinds')
+    const variables = { PATH: [clientDirectory(client), process.env.PATH].join(path.delimiter), HOME: process.env.HOME ?? '' }
+    const run = (command: 'backup' | 'verify', raw: Record<string, string>) =>
+      dispatched(command, { destination: `file:${folder}/store`, 'encryption-key': identity, ...raw }, new Date(), { variables, temporary: path.join(folder, 'temporary') })
+    await run('backup', { set: 'kinds', 'database-url': server.url('kinds') })
+    const { result } = await run('verify', { set: 'kinds', level: 'drill', 'scratch-url': server.url('postgres') })
+    expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { wording: true } }] })
+  } finally {
+    rmSync(folder, { recursive: true })
+    await server.stop()
+  }
+})
