@@ -55,7 +55,7 @@ async function run(text: string, inputs: Record<string, string> = {}, aws?: Part
     work: folder,
     contexts: { secrets, inputs, vars: { LIFEBOAT_ROLE_ARN: aws?.role } },
     job: ({ actions = 'none', issues, 'id-token': identity }) => ({ variables: { ...variables, ...aws?.services, ...(identity === 'write' && aws?.identity) }, github: { token: github.token(actions === 'read' ? 'read' : 'none', repository, issues === 'write' ? 'write' : 'read'), sha: '0123456789abcdef0123456789abcdef01234567' } }),
-    adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')).replace('/mnt/shop', path.join(folder, 'shop')),
+    adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')).replace('/mnt/shop', path.join(folder, 'shop')).replace(/^postgres:.*localhost.*$/, server.url('postgres')),
   })
   for (const { ending, post } of steps) {
     expect(post).toMatchObject({ status: 0, log: '' })
@@ -92,6 +92,8 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   const verification = await example('weekly-verification')
   expect(failures(verification)).toEqual([])
   expect(verification[0]!.ending.outputs['outcome']).toBe('verified')
+  const [drill] = await example('weekly-drill')
+  expect([...failures([drill!]), drill!.ending.outputs['outcome']]).toEqual(['verified'])
   const [fresh] = await example('freshness')
   expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')

@@ -46,9 +46,9 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
 const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
 
 test('there are examples for every occasion, and one in the README', () => {
-  const names = ['docker-volumes', 'freshness', 'many-databases', 'many-machines', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-verification']
+  const names = ['docker-volumes', 'freshness', 'many-databases', 'many-machines', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-drill', 'weekly-verification']
   expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
-  expect(whole).toHaveLength(12)
+  expect(whole).toHaveLength(13)
   expect(pasted).toHaveLength(2)
 })
 

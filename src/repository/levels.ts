@@ -11,8 +11,7 @@ export type Level = keyof typeof TEXTS
 export const LEVELS = ['list', 'read', 'drill'] as const satisfies readonly Level[]
 
 /** The levels that need nothing but the store. */
-export const READ_LEVELS = ['list', 'read'] as const satisfies readonly Level[]
-export type ReadLevel = (typeof READ_LEVELS)[number]
+export type ReadLevel = Exclude<Level, 'drill'>
 
 /** `list: everything is there and the archive is readable. read: …`, for help. */
 export function levelsText(levels: readonly Level[]): string {

@@ -35,7 +35,7 @@ export const backup = {
     added: { help: 'Bytes added to the store.', value: ({ added }) => `${added}` },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     verified: {
-      help: 'The level at which the snapshot was read back: none, list or read. Of several, the lowest.',
+      help: 'The level at which the snapshot was read back: none, list, read or drill. Of several, the lowest.',
       value: (result) => snapshotsOf(result).map(({ verified }) => verified).toSorted((a, b) => rank(a) - rank(b))[0] ?? 'none',
     },
     shrunk: {

@@ -24,7 +24,8 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 /** The inputs of a backup that its destinations need. */
 type Wanted = Pick<
   BackupInputs,
-  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify'
+  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' |
+  'scratch'
 >
 
 /** A destination while a backup runs. */
@@ -180,12 +181,12 @@ export class Destinations {
     how: Verifying,
     context: SourceContext,
   ): Promise<BackupResult['verified']> {
-    const { verify, set } = this.#inputs
+    const { verify, set, scratch } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
-    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, how)
+    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill: { scratch } })
     await keepProofs([found], store, keys, this.#environment)
     const { result, problems } = found
     if (result === 'verified') return verify

@@ -6,14 +6,14 @@ import { docker, fileBackup } from '../../inputs/files.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
-import { dump } from '../../inputs/postgres.ts'
+import { dump, scratch } from '../../inputs/postgres.ts'
 import { part } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
-import { READ_LEVELS } from '../../repository/levels.ts'
+import { LEVELS } from '../../repository/levels.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
 import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
 import { requireServers } from '../plan/server-databases.ts'
@@ -197,10 +197,12 @@ export const inputs = commandInputs(
       default: '',
     }),
     verify: one('verify', {
-      help: 'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), or none.',
-      expected: 'none, list or read',
+      help:
+        'How the new snapshot is read back: list (everything is there, the archive is readable), read (every byte), drill (restored and ' +
+        'compared), or none.',
+      expected: 'none, list, read or drill',
       example: 'list',
-      schema: schema.oneOf('none', ...READ_LEVELS),
+      schema: schema.oneOf('none', ...LEVELS),
       default: 'list',
     }),
     checkReused: one('check-reused', {
@@ -234,6 +236,7 @@ export const inputs = commandInputs(
     artifacts,
     pruning,
     dump,
+    scratch,
     sealing,
     clientInstall,
     access: access(),

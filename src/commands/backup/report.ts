@@ -96,5 +96,9 @@ const block = (lines: readonly string[]): string[] => (lines.length > 0 ? ['', .
 
 function verifiedText({ verified: level, checked }: BackupResult): string {
   if (level === 'none') return checked === undefined ? 'no: a write key cannot read it back' : 'no (verify is none)'
-  return level === 'list' ? 'list: every chunk is there and the archive is readable' : 'read: every byte was read back and compared'
+  return {
+    list: 'list: every chunk is there and the archive is readable',
+    read: 'read: every byte was read back and compared',
+    drill: 'drill: every database and volume was restored and compared',
+  }[level]
 }

@@ -1,4 +1,4 @@
-import type { ReadLevel } from '../../repository/levels.ts'
+import type { Level } from '../../repository/levels.ts'
 import type { OtherKeySnapshots } from '../../repository/known.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import type { Growth } from '../../sources/growth.ts'
@@ -39,7 +39,7 @@ export interface BackupResult {
   /** Whether that fails the step. */
   onShrink: 'warn' | 'fail'
   /** Of the destinations that have it, the least that each was read back at. */
-  verified: ReadLevel | 'none'
+  verified: Level | 'none'
   /** `amount`: how many tables or files each has. */
   sources: ({ name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount } & Remarks)[]
   /** The largest tables and volumes, largest first, with their sizes in the backup before. */
@@ -57,7 +57,7 @@ export interface BackupResult {
 export interface DestinationResult {
   /** `file:/mnt/backups`. */
   name: string
-  verified: ReadLevel | 'none'
+  verified: Level | 'none'
   /** Why it is not to be counted on there. */
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */

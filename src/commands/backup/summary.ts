@@ -128,9 +128,11 @@ function sourceRow(name: string, { size, added, seconds }: { size: number; added
 
 function verifiedSentence(level: BackupResult['verified']): string {
   if (level === 'none') return 'Nothing was read back.'
-  return level === 'list'
-    ? 'Read back: every chunk is in the store and the archive is readable.'
-    : 'Read back: every byte, compared with what was backed up.'
+  return {
+    list: 'Read back: every chunk is in the store and the archive is readable.',
+    read: 'Read back: every byte, compared with what was backed up.',
+    drill: 'Restored from the store, and compared with what was backed up.',
+  }[level]
 }
 
 function otherKeyPart({ otherKey, set }: BackupResult): string[] {

@@ -8,7 +8,7 @@ import { idOf, noSuchSet, setOf } from '../../repository/catalog.ts'
 import { collectGarbage } from '../../repository/garbage.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
-import type { ReadLevel } from '../../repository/levels.ts'
+import type { Level } from '../../repository/levels.ts'
 import { readReferences } from '../../repository/references.ts'
 import type { RetentionPolicy } from '../../repository/retention.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
@@ -50,7 +50,7 @@ export async function pruneAfterBackup(
   keys: Keys,
   { set, retention: policy, timeZone, pruning }: PolicyOfBackup,
   id: string,
-  verified: ReadLevel | 'none',
+  verified: Level | 'none',
   environment: Environment,
 ): Promise<PruneAfterBackup> {
   const { report, signal } = environment

@@ -15,7 +15,7 @@ export function parseDatabaseLocation(text: string): DatabaseLocation | null {
   return { kind: 'postgres', url: text }
 }
 
-export function isPostgres(location: Location): location is DatabaseLocation {
+export function isPostgres(location: Pick<Location, 'kind'>): location is DatabaseLocation {
   return location.kind === 'postgres'
 }
 

@@ -1,5 +1,3 @@
-import type { Location } from '../source-kind.ts'
-
 /** The settings of pg_dump. */
 export interface DumpSettings {
   readonly arguments: string
@@ -31,8 +29,8 @@ export type TableName = string | readonly [schema: string, name: string]
 
 /** Of a drill: the server that databases are restored into, and what must be true there. */
 export interface ScratchSettings {
-  /** A server without data. Default: one is started for the drill. */
-  readonly server: Location | undefined
+  /** The location of a server without data. Default: one is started for the drill. */
+  readonly server: { readonly kind: string } | undefined
   readonly assertions: readonly Assertion[]
 }
 

@@ -6,7 +6,7 @@ CREATE EXTENSION file_fdw SCHEMA public;
 CREATE TYPE colour AS ENUM ('red', 'green "x"');
 CREATE TYPE pair AS (a int, b text);
 CREATE DOMAIN positive AS int CHECK (VALUE > 0) DEFAULT 1;
-CREATE TYPE spans AS RANGE (subtype = numeric, subtype_diff = numeric_sub);
+CREATE TYPE spans AS RANGE (subtype = float8, subtype_diff = float8mi);
 CREATE TYPE shell;
 CREATE COLLATION reversed FROM "C";
 CREATE FUNCTION add_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';
@@ -31,7 +31,7 @@ CREATE TABLE plain (
   CONSTRAINT amount_known CHECK (amount IS NOT NULL) NOT VALID, EXCLUDE USING gist (span WITH &&)
 );
 INSERT INTO plain (colour, pair, amount, span, attributes, words, bits, many, doc, big)
-  SELECT 'red', (g, 'b' || g), g, numrange(g, g + 1)::text::spans, 'a=>1', CASE WHEN g % 3 = 0 THEN E'tab\t\\ and\nline' END, B'101',
+  SELECT 'red', ROW(g, 'b' || g)::text::pair, g, spans(g, g + 1), 'a=>1', CASE WHEN g % 3 = 0 THEN E'tab\t\\ and\nline' END, B'101',
     ARRAY[g, NULL], '{"a": [1, null]}', sha256(g::text::bytea) FROM generate_series(1, 30) g;
 CREATE TABLE other_method (id int) USING own_heap;
 INSERT INTO other_method VALUES (1);

@@ -49,7 +49,7 @@ export async function openScratch(
   }
 }
 
-function given(location: Location, variables: Variables): Connection {
+function given(location: Pick<Location, 'kind'>, variables: Variables): Connection {
   if (isPostgres(location)) return parseDatabaseUrl(location.url, variables)
   throw new LifeboatError('scratch-url is not the URL of a PostgreSQL server', {
     hint: 'Write postgres://user:password@host:5432/postgres.' })
