@@ -47,6 +47,10 @@ const detailsSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   /** URL of the workflow run. */
   run: z.string().nullable(),
+  /** Of a drill that came to its end: the amount that was compared, and the seconds that a recovery takes and that the comparison took. */
+  drill: z.strictObject({
+    entries: z.int().min(0), rows: z.int().min(0), bytes: z.int().min(0), recovery: z.number().min(0), compare: z.number().min(0),
+  }).optional(),
 })
 
 export type Proof = z.infer<typeof proofSchema>
@@ -112,9 +116,10 @@ function keyOfProof(
 
 /** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
-  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run } = verification
+  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run, drill } = verification
   const details: ProofDetails = {
     problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run,
+    ...(drill && { drill }),
   }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { until } from '../support/until.ts'
-import { Sandbox } from './sandbox.ts'
+import { type Running, Sandbox } from './sandbox.ts'
 
 const programs = path.join(import.meta.dirname, '../../node_modules/pg15/native/bin')
 let server: Server
@@ -23,9 +23,10 @@ afterAll(async () => {
 })
 
 /** The process of the scratch server, once it runs. */
-async function scratchServer(): Promise<number> {
+async function scratchServer({ child }: Running): Promise<number> {
   let pid = 0
   await until(async () => {
+    if (child.exitCode !== null) throw new Error('the drill ended')
     const [run] = readdirSync(sandbox.temporary)
     const file = path.join(sandbox.temporary, run ?? '', 'scratch/data/postmaster.pid')
     if (run !== undefined && existsSync(file)) pid = Number(readFileSync(file, 'utf8').split('\n')[0])
@@ -47,8 +48,8 @@ const slow = { 'level': 'drill', 'assert-sql': "slow: SELECT pg_sleep(600) IS NO
 
 test('the scratch server has nothing of the environment of the job, and ends with a drill that is cancelled', async () => {
   const drill = sandbox.start('verify', slow, { variables })
-  const pid = await scratchServer()
-  const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').map((entry) => entry.split('=')[0])
+  const pid = await scratchServer(drill)
+  const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').map((entry) => entry.split('=')[0]!)
   expect(environment.filter((name) => name !== '' && name !== 'LIFEBOAT_RUN' && name !== 'RUNNER_TRACKING_ID').toSorted()).toEqual(['LC_ALL', 'PATH'])
   if (process.getuid!() === 0) expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\s+65534\s/m)
   expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^NoNewPrivs:\s+1$/m)
@@ -59,7 +60,7 @@ test('the scratch server has nothing of the environment of the job, and ends wit
 
 test('the scratch server of a drill that is killed ends at once, and its folder goes with the next run', async () => {
   const drill = sandbox.start('verify', slow, { variables, killed: true })
-  const pid = await scratchServer()
+  const pid = await scratchServer(drill)
   const kept = readdirSync(sandbox.temporary)
   drill.child.kill('SIGKILL')
   await until(async () => !runs(pid))

@@ -88,12 +88,13 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
 
 function proofsOf({ proofs, listed }: ShowResult, timeZone: string): string[] {
   if (proofs.length === 0) return ['', 'It was never verified after the backup that made it, as far as the store tells.']
-  const rows = proofs.map(({ level, result, time, seconds, bytes, versions = {} }) => [
+  const rows = proofs.map(({ level, result, time, seconds, bytes, versions = {}, drill }) => [
     result === 'verified' ? result : result.toUpperCase(),
     level,
     `${formatTime(time, timeZone)}, ${formatAge(time, new Date(listed))} ago`,
     `${formatBytes(bytes)} in ${formatSeconds(seconds)}`,
     Object.entries(versions).map(([program, version]) => `${oneLine(program)} ${oneLine(version)}`).join(', '),
+    ...(drill ? [`${formatCount(drill.rows, 'row')} compared, recovery took ${formatSeconds(drill.recovery)}`] : []),
   ])
   return [
     '',

@@ -1,7 +1,8 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { proveSnapshot } from '../../repository/proofs.ts'
+import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
+import type { Drilled } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SnapshotVerified } from './result.ts'
 
@@ -15,11 +16,15 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
   if (!first) return true
   const own = store.groups?.ofSet(first.set) ?? store
   try {
-    for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions } of found) {
+    for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions, sources } of found) {
+      const drill = drilled(sources)
       await proveSnapshot(
         own,
         keys,
-        { snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions, run: run?.url ?? null },
+        {
+          snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
+          run: run?.url ?? null, ...(drill && { drill }),
+        },
       )
     }
     await own.groups?.commit([])
@@ -33,5 +38,19 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
     return false
   } finally {
     if (own !== store) await own.close()
+  }
+}
+
+/** Undefined unless every source was drilled to the end. */
+function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
+  const drills = sources.flatMap(({ drill }) => (drill ? [drill] : []))
+  if (drills.length === 0 || drills.length < sources.length) return undefined
+  const sum = (count: (drill: Drilled) => number): number => drills.reduce((total, drill) => total + count(drill), 0)
+  return {
+    entries: sum(({ entries }) => entries),
+    rows: sum(({ rows }) => rows),
+    bytes: sum(({ bytes }) => bytes),
+    recovery: sum(({ seconds }) => seconds.download + seconds.restore),
+    compare: sum(({ seconds }) => seconds.compare + seconds.checks),
   }
 }

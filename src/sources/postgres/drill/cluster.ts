@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, type FileHandle, mkdir, open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError, messageOf } from '../../../error.ts'
@@ -47,21 +47,24 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const folder = path.join(temporary, 'scratch')
   const user = process.getuid?.() === 0 ? NOBODY : undefined
   let server: Child | undefined
+  let opened: FileHandle | undefined
   const close = async (): Promise<void> => {
     await server?.stop()
+    await opened?.close()
+    opened = undefined
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    if (Buffer.byteLength(path.join(folder, `.s.PGSQL.${PORT}`)) > LONGEST_SOCKET)
-      throw new LifeboatError(`the path of the folder for temporary files is too long for a socket: ${temporary}`, { hint: ELSEWHERE })
     await makeFolder(folder, user)
+    opened = await open(folder)
+    const host = hostOf(folder, opened)
     await requireSpace(folder, options.space)
     const password = randomBytes(24).toString('hex')
     await initialise(folder, password, user, options)
     server = await launch(folder, user, options)
     const { superuser, variables } = options
     const connection = connectionFromVariables({
-      PGHOST: folder, PGPORT: PORT, PGUSER: superuser, PGPASSWORD: password, PGAPPNAME: 'lifeboat', PATH: variables.PATH,
+      PGHOST: host, PGPORT: PORT, PGUSER: superuser, PGPASSWORD: password, PGAPPNAME: 'lifeboat', PATH: variables.PATH,
     })
     return { connection: { ...connection, server: 'the scratch server', where: 'the scratch server' }, close }
   } catch (error) {
@@ -73,6 +76,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${why}`, {
       hint: 'Give a scratch server with scratch-url, or install the server programs of that major.', cause: error })
   }
+}
+
+/** The folder of the socket, for clients: on Linux by a short name if its own is too long. */
+function hostOf(folder: string, { fd }: FileHandle): string {
+  if (Buffer.byteLength(path.join(folder, `.s.PGSQL.${PORT}`)) <= LONGEST_SOCKET) return folder
+  if (process.platform === 'linux') return `/proc/${process.pid}/fd/${fd}`
+  throw new LifeboatError(`the path of the folder for temporary files is too long for a socket: ${folder}`, { hint: ELSEWHERE })
 }
 
 const ELSEWHERE = 'Point TMPDIR (RUNNER_TEMP) to another folder, or give a scratch server with scratch-url.'
@@ -122,7 +132,7 @@ const WATCHED = 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -s QUIT $$) >/dev/nul
 
 async function launch(folder: string, user: number | undefined, options: ClusterOptions): Promise<Child> {
   const { programs, variables, signal } = options
-  const settings = Object.entries(settingsOf(folder, options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const settings = Object.entries(settingsOf(options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   // Programs that set the user, sudo among them, have no effect in the server and what it starts.
   const confined = onPath('setpriv', variables) && process.platform === 'linux' ? ['setpriv', '--no-new-privs'] : []
   const command = [...confined, path.join(programs.directory, 'postgres'), '-D', path.join(folder, 'data'), ...settings]
@@ -155,10 +165,12 @@ async function drain({ stdout }: Child): Promise<void> {
 }
 
 /** Speed for durability, which these data do not need. */
-function settingsOf(folder: string, { locks }: ClusterOptions): Record<string, string> {
+function settingsOf({ locks }: ClusterOptions): Record<string, string> {
   const connections = 20
   return {
-    listen_addresses: '', unix_socket_directories: `"${folder.replaceAll('"', '""')}"`, unix_socket_permissions: '0700', port: PORT,
+    // From the folder of the data.
+    unix_socket_directories: '..',
+    listen_addresses: '', unix_socket_permissions: '0700', port: PORT,
     fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: '0', archive_mode: 'off',
     max_wal_size: '1GB', autovacuum: 'off', shared_buffers: '128MB', maintenance_work_mem: '256MB', jit: 'off',
     max_connections: `${connections}`, max_locks_per_transaction: `${Math.max(128, Math.ceil((2 * locks) / connections))}`,

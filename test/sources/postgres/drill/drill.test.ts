@@ -62,6 +62,7 @@ test('a backup is restored, dumped again, and found equal', async () => {
   expect(result).toMatchObject({ result: 'verified', problems: [], versions: { 'scratch server': expect.stringMatching(/^17/) } })
   expect(result.sources[0]!.drill).toMatchObject({ rows: 1329, wording: true, assertions: 0 })
   expect(text).toContain('1,329 rows and ')
+  expect((await run('show', { set: 'shop' })).text).toMatch(/verified +drill .* 1,329 rows compared, recovery took /)
 })
 
 test('settings, owner, privileges and comment of the database are compared as well, under odd names', async () => {
