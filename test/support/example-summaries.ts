@@ -12,6 +12,13 @@ import { verifySummary } from '../../src/commands/verify/report.ts'
 import type { CheckResult } from '../../src/commands/check/result.ts'
 import type { CopyResult } from '../../src/commands/copy/result.ts'
 import type { DoctorResult } from '../../src/commands/doctor/result.ts'
+import type { SetsResult } from '../../src/commands/backup/sets-result.ts'
+import { setsSummary } from '../../src/commands/backup/sets-report.ts'
+import { planSummary } from '../../src/commands/plan/report.ts'
+import type { PlannedItem, PlanResult } from '../../src/commands/plan/result.ts'
+import { ownSet } from '../../src/commands/plan/set-names.ts'
+import { verdictSummary } from '../../src/commands/verdict/report.ts'
+import type { VerdictResult } from '../../src/commands/verdict/result.ts'
 import type { PruneResult } from '../../src/commands/prune/result.ts'
 import { checkSummary } from '../../src/commands/check/report.ts'
 import { copySummary } from '../../src/commands/copy/report.ts'
@@ -81,6 +88,36 @@ const copy: CopyResult = {
   ],
 }
 
+const id = '20261120T020000Z-5f3a9c1e'
+const item = (name: string, size: number): PlannedItem => ({ set: ownSet('database', name), noun: 'database', name, size })
+const plan: PlanResult = {
+  plan: id, time: '2026-11-20T02:00:00.000Z', size: 61e9, notChosen: 2,
+  leftOut: [{ name: HOSTILE, why: 'may not be connected to by this role', expected: false }, { name: 'template1', why: 'is a template', expected: true }],
+  jobs: [
+    { job: '1 of 2', size: 31e9, items: [item('shop', 30e9), item(HOSTILE, 1e9)] },
+    { job: '2 of 2', size: 30e9, items: [item('crm', 18e9), item('billing', 12e9), { set: 'volume.uploads', noun: 'volume', name: 'uploads', size: 0 }] },
+  ],
+}
+const sets: SetsResult = {
+  plan: id, size: 31e9, added: 2e8, seconds: 420, leftOut: [],
+  sets: [
+    { set: 'shop', noun: 'database', name: 'shop', backup: { ...backup, set: 'shop', first: false, sources: [{ ...backup.sources[0]!, partial: [HOSTILE] }], destinations: [{ name: 's3://backups/fleet', verified: 'list' }], complete: true } },
+    { set: 'crm', noun: 'database', name: 'crm', backup: { ...backup, set: 'crm', first: true, sources: [], complete: false, destinations: [{ name: HOSTILE, verified: 'none', problem: HOSTILE }] } },
+    { set: ownSet('database', HOSTILE), noun: 'database', name: HOSTILE, problem: `cannot connect to ${HOSTILE}`, hint: HOSTILE },
+  ],
+}
+const verdict: VerdictResult = {
+  store: `s3://backups/fleet`, plan: id, planned: plan.time, time: context.now.toISOString(), done: 2, failed: 1, missing: 2, size: 31e9, added: 2e8,
+  oldest: { set: 'billing', time: recent[3]!.time }, unplanned: ['new-shop'],
+  sets: [
+    { set: 'shop', job: '1 of 2', state: 'done', snapshot: recent[0]!.snapshot, made: recent[0]!.time, verified: 'list', partial: true },
+    { set: 'uploads', job: '1 of 2', state: 'done', snapshot: recent[0]!.snapshot, made: recent[0]!.time },
+    { set: 'crm', job: '1 of 2', state: 'failed', snapshot: recent[1]!.snapshot, made: recent[1]!.time, why: HOSTILE },
+    { set: 'billing', job: '2 of 2', state: 'missing', snapshot: recent[3]!.snapshot, made: recent[3]!.time },
+    { set: 'reporting', job: '2 of 2', state: 'missing' },
+  ],
+}
+
 /** A summary of every kind, by what it shows. */
 export const summaries: Readonly<Record<string, string>> = {
   backup: backupSummary(backup, context),
@@ -105,4 +142,8 @@ export const summaries: Readonly<Record<string, string>> = {
   stale: checkSummary(check, context),
   fresh: checkSummary({ ...check, sets: check.sets.slice(1), problems: [], advice: [], inactive: [] }, context),
   copied: copySummary(copy),
+  planned: planSummary(plan),
+  'backup of sets': setsSummary(sets),
+  'some sets missing': verdictSummary(verdict, context),
+  'all sets there': verdictSummary({ ...verdict, sets: [{ set: 'shop', job: '1 of 1', state: 'done', snapshot: recent[0]!.snapshot, made: recent[0]!.time, verified: 'list' }], done: 1, failed: 0, missing: 0, unplanned: [], oldest: { set: 'shop', time: recent[0]!.time } }, context),
 }

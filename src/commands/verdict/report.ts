@@ -68,7 +68,7 @@ export function verdictSummary(result: VerdictResult, context: SummaryContext): 
     ...(bad.length > 0 ? [table(['Set', 'Job', 'State', 'Newest backup'], bad.slice(0, MOST).map((one) => badRow(one, context)))] : []),
     ...(bad.length > MOST ? [`The first ${MOST} of ${bad.length} are shown.`] : []),
     ...(bad.length > 0 ? [whatToDo(bad)] : []),
-    ...remarksOn(result, context).map((remark) => `- ${escape(remark)}`),
+    remarksOn(result, context).map((remark) => `- ${escape(remark)}`).join('\n'),
     ...(good.length === 0 ? [] : [details(
       `The ${formatCount(good.length, 'set')} that ${good.length === 1 ? 'is' : 'are'} backed up`,
       table(['Set', 'Job', 'Snapshot', 'Verified'], good.slice(0, MOST).map(({ set, job, snapshot, verified, partial }) => [
