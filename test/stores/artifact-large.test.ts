@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { openRepository, openOrMakeRepository } from '../../src/repository/repository.ts'
 import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
@@ -5,11 +7,12 @@ import { snapshotKey } from '../../src/repository/snapshot.ts'
 import { GRACE } from '../../src/repository/trash.ts'
 import { parseParts } from '../../src/stores/artifact/parts.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
-import { ANY_SIZE, noise } from '../support/bytes.ts'
-import { digests, restored, Run } from '../support/engine.ts'
+import { ANY_SIZE, noise, sha256 } from '../support/bytes.ts'
+import { digests, identity, restored, Run } from '../support/engine.ts'
 import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
 import { ArtifactStores } from '../support/github/store.ts'
 import { filesIn } from '../support/github/zip.ts'
+import { recover } from '../support/recover-script.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { until } from '../support/until.ts'
 
@@ -78,6 +81,15 @@ test('a backup that is larger than the disk may hold is uploaded in parts, and t
   )
   expect(await restored(open())).toEqual(digests(shop))
   expect(await restored(open({ set: undefined }))).toEqual(digests(shop))
+  // By hand: all of them extracted into one folder.
+  const folder = path.join(stores.temporary, 'extracted')
+  for (const [name, bytes] of files.flatMap((content) => Object.entries(content))) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    writeFileSync(path.join(folder, name), bytes)
+  }
+  writeFileSync(path.join(folder, 'identity.txt'), identity)
+  const byHand = recover(folder, ['extract', run.id, 'shop/shop.dump', '-i', path.join(folder, 'identity.txt')])
+  expect([byHand.status, sha256(byHand.stdout)]).toEqual([0, sha256(shop.shop)])
   // The next backup reuses what is in the parts, and needs no part of its own.
   const next = await (await begin({ ...shop, more: noise('more', 1000) }, open())).commit()
   expect(next.writer.newChunks).toBe(1)
