@@ -96,6 +96,7 @@ interface Choices {
 class Drill {
   readonly #name: string
   readonly #major: number
+  readonly #given: boolean
   readonly #reading: ArchiveContext
   readonly #context: SourceContext
   readonly #id = randomBytes(4).toString('hex')
@@ -104,9 +105,10 @@ class Drill {
   readonly #superuser: Connection
   #created: string[] = []
 
-  constructor(name: string, { connection, major }: Scratch, reading: ArchiveContext, context: SourceContext) {
+  constructor(name: string, { connection, major, given }: Scratch, reading: ArchiveContext, context: SourceContext) {
     this.#name = name
     this.#major = major
+    this.#given = given
     this.#reading = reading
     this.#context = context
     this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
@@ -145,7 +147,7 @@ class Drill {
       const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
       return { problems, drill }
     } finally {
-      await this.#remove()
+      if (this.#given) await this.#remove()
     }
   }
 
@@ -202,7 +204,7 @@ class Drill {
     }
   }
 
-  /** For a given server; one that was started for the drill is removed as a whole. Not interrupted. */
+  /** A server that was started for the drill is removed as a whole. Not interrupted. */
   async #remove(): Promise<void> {
     const { signal: _, ...steady } = this.#maintenance
     try {

@@ -16,6 +16,8 @@ export interface Scratch {
   readonly connection: Connection
   readonly major: number
   readonly version: string
+  /** It was given, and goes on after the drill. */
+  readonly given: boolean
   /** Removes the server, if it was started for the drill. */
   readonly close: () => Promise<void>
 }
@@ -42,7 +44,8 @@ export async function openScratch(
     : { connection: given(server, variables), close: async () => undefined }
   try {
     const { connection } = opened
-    return { ...opened, ...(await readServer({ connection: onDatabase(connection, 'postgres'), client, variables, signal })) }
+    const found = await readServer({ connection: onDatabase(connection, 'postgres'), client, variables, signal })
+    return { ...opened, ...found, given: server !== undefined }
   } catch (error) {
     await opened.close()
     throw error
