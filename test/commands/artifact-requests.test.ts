@@ -1,3 +1,4 @@
+import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
 import { plantBackups, plantForeign } from '../support/github/many-backups.ts'
@@ -45,3 +46,22 @@ test('with 300 earlier backups and 2,000 foreign artifacts no command makes more
   const most: Record<string, number> = { backup: 16, list: 10, check: 10, verify: 10, read: 10, restore: 10, prune: 10 + deleted }
   expect(Object.entries(requests).filter(([command, made]) => made > most[command]!)).toEqual([])
 }, 120_000)
+
+test('a command for which too few requests are left says so with the time of the reset, and changes nothing', async () => {
+  const reset = Math.ceil(github.now().getTime() / 1000) + 600
+  const artifacts = github.artifacts.length
+  for (const command of ['backup', 'list', 'prune'] as const) {
+    github.allowance = { left: 12, reset }
+    const failure = await refusal(jobs.run(command, { set, ...(command === 'prune' && { retention: 'last=1', 'max-delete': '100%' }) }))
+    expect(failure).toMatch(/GitHub allows only \d+ more requests with this token for now, and this command may need \d+/)
+    expect(failure).toContain(`hint: Run it again after ${new Date(reset * 1000).toISOString()}. Nothing was changed.`)
+  }
+  expect(github.artifacts.length).toBe(artifacts)
+  // Enough to look, not to delete all that would go.
+  github.allowance = { left: 30, reset }
+  expect(await refusal(jobs.run('prune', { set, retention: 'last=1', 'max-delete': '100%' }))).toMatch(/may need \d{3}\n/)
+  expect(github.artifacts.length).toBe(artifacts)
+  github.allowance = { left: 50, reset }
+  expect((await jobs.run('backup', { set })).status).toBe(0)
+  github.allowance = undefined
+}, 60_000)

@@ -91,6 +91,11 @@ export class Catalog {
     for (const archive of this.#archives.values()) await archive.close()
   }
 
+  /** Throws if the token does not allow so many requests any more. */
+  requireRequests(count: number): void {
+    this.#rest?.allowance.require(count)
+  }
+
   tellLeftOut(): void {
     this.#leftOut.tell()
   }

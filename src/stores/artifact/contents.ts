@@ -17,6 +17,8 @@ const MOST_LEFT_RUNS = 20
 const MOST_LEFT_PARTS = 500
 /** Without a key anyone can claim to need parts of any run: no more than these are asked for. */
 const CLAIMED_RUNS = 20
+/** A command makes about so many requests at most after it has listed the artifacts, if an index tells what is in them. */
+const LEAST_REQUESTS = 10
 /** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
 const UNKNOWN = 8
 
@@ -156,7 +158,9 @@ export class Contents {
     const others = (await this.#catalog.backups()).filter(({ id }) => !this.isOwn(id))
     const found = new Map<number, Known | undefined>()
     let looked = 0
+    this.#catalog.requireRequests(LEAST_REQUESTS)
     for (let most = 1; found.size < others.length; most = Math.min(2 * most, PARALLEL)) {
+      if (most > 1) this.#catalog.requireRequests(LEAST_REQUESTS + others.length - found.size)
       const next = others.filter(({ id }) => !found.has(id)).slice(0, most)
       const held = await inParallel(next, most, (artifact) => this.#catalog.look(artifact, authentic))
       looked += next.length

@@ -266,6 +266,7 @@ export class ArtifactGroups implements Groups {
   async #delete(artifacts: Released['artifacts']): Promise<Pick<Released, 'deleted' | 'permitted'>> {
     const { rest, contents } = this.#services
     let deleted = 0
+    rest?.allowance.require(artifacts.length)
     for (const { id } of artifacts) {
       if (!(await rest?.delete(id))) return { deleted, permitted: false }
       deleted++

@@ -22,6 +22,26 @@ export function rateLimited({ status, headers, body }: Answer, met: number): Lif
   })
 }
 
+/** The requests that a token has left, as the last answer had it (GitHub's documentation, "Rate limits for the REST API"). */
+export class Allowance {
+  #left: number | undefined
+  #headers = new Headers()
+
+  note({ headers }: Pick<Answer, 'headers'>): void {
+    const left = headers.get('x-ratelimit-remaining')
+    if (left === null || !/^\d{1,9}$/.test(left)) return
+    this.#left = Number(left)
+    this.#headers = headers
+  }
+
+  /** Throws unless so many requests are left, so that a command which would not come to its end does not begin. */
+  require(requests: number): void {
+    if (this.#left === undefined || this.#left >= requests) return
+    const few = `GitHub allows only ${this.#left} more requests with this token for now, and this command may need ${requests}`
+    throw new LifeboatError(few, { hint: `${runAgain(this.#headers)} Nothing was changed.` })
+  }
+}
+
 /** GitHub's words for it, today's and those before 2022. */
 const SECONDARY = /\bsecondary rate limit|\babuse detection\b/i
 const EXHAUSTED = 'GitHub allows no more requests with this token for now'

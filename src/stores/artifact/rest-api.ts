@@ -5,7 +5,7 @@ import { MACHINE, retry, Transient } from '../../net/retry.ts'
 import {
   digest, Gone, isOfIntermediary, jsonOf, LARGEST_ANSWER, parsed, type ServiceArtifact, type ServiceContext, signedUrl, time,
 } from './github.ts'
-import { rateLimited } from './rate-limit.ts'
+import { Allowance, rateLimited } from './rate-limit.ts'
 
 const PER_PAGE = 100
 /** So often a list is asked for that has a gap, and milliseconds between. */
@@ -49,6 +49,8 @@ export class RestApi {
   readonly #base: string
   /** By name or run, what was listed last. */
   readonly #listings = new Map<string | number | undefined, Listing>()
+  /** The requests that are left. */
+  readonly allowance = new Allowance()
 
   /** Throws when the environment does not say which repository. */
   constructor(token: string, access: ServiceContext) {
@@ -152,6 +154,7 @@ export class RestApi {
       async (limit) => {
         const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER, final: [429] })
         const { status } = answer
+        this.allowance.note(answer)
         const wait = rateLimited(answer, limited)
         if (wait) {
           limited++

@@ -106,6 +106,8 @@ export class GitHub {
   uploadRate = Infinity
   /** When the line has carried what was sent before (milliseconds of the process). */
   #lineFree = 0
+  /** The requests of the REST API that are left, and when there are more, in seconds since 1970. */
+  allowance: { left: number; reset: number } | undefined
   /** Moves the services' clock, in milliseconds. */
   offset = 0
   readonly #azurite: Azurite
@@ -238,8 +240,11 @@ export class GitHub {
       request.socket.resetAndDestroy()
       return
     }
+    const { allowance } = this
+    if (allowance && url.pathname.startsWith('/repos/')) allowance.left--
+    const rate = allowance && { 'x-ratelimit-remaining': `${allowance.left}`, 'x-ratelimit-reset': `${allowance.reset}` }
     const html = fault?.kind === 'html' || fault?.page === true
-    response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...headers })
+    response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...rate, ...headers })
     response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
   }
 
