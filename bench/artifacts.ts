@@ -1,5 +1,6 @@
 // The cost of daily backups into GitHub artifacts, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
-// changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered].
+// changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered], or, for the requests of each command,
+// npm run bench:artifacts -- requests [earlier backups] [foreign artifacts].
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,7 +20,12 @@ import { artifactRetention } from '../src/stores/artifact/retention.ts'
 import { ArtifactStore } from '../src/stores/artifact/store.ts'
 import { ChangingRows, type Workload } from '../test/support/changing-rows.ts'
 import { GitHub } from '../test/support/github/emulator.ts'
+import { measureRequests } from './artifact-requests.ts'
 
+if (process.argv[2] === 'requests') {
+  await measureRequests(Number(process.argv[3] ?? 300), Number(process.argv[4] ?? 2000))
+  process.exit()
+}
 const days = Number(process.argv[2] ?? 30)
 const megabytes = Number(process.argv[3] ?? 300)
 const workload: Workload = process.argv[4] === 'scattered' ? 'scattered' : 'typical'

@@ -1,0 +1,199 @@
+import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
+import { encodeIndex, INDEX, parseIndex } from '../../src/stores/artifact/index-file.ts'
+import { encodeParts } from '../../src/stores/artifact/parts.ts'
+import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
+import { ANY_SIZE, sha256 } from '../support/bytes.ts'
+import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
+import { ArtifactStores, authenticator } from '../support/github/store.ts'
+import { filesIn, type Files } from '../support/github/zip.ts'
+
+const DAY = 86_400_000
+let github: GitHub
+let stores: ArtifactStores
+
+beforeAll(async () => {
+  github = await GitHub.start()
+})
+afterAll(async () => {
+  await github.stop()
+})
+beforeEach(async () => {
+  github.artifacts.length = 0
+  github.offset = 0
+  stores = await ArtifactStores.in(github)
+})
+afterEach(async () => {
+  await stores.close()
+})
+
+const mark = (day: number) => day.toString(16).padStart(8, '0')
+const snapshot = (day: number) => `snapshots/shop/202611${String(day).padStart(2, '0')}T020000Z-${mark(day)}.json.zst`
+const chunk = (day: number, name = 'a') => `chunks/aa/${sha256(Buffer.from(name))}-${mark(day)}`
+const proof = (day: number) => `proofs/shop/202611${String(day).padStart(2, '0')}T020000Z-${mark(day)}.20261130T020000Z-00000000.read-verified.${'0'.repeat(32)}.json`
+const bytes = (text: string, length = 1000) => Buffer.alloc(length, text)
+
+async function backUp(day: number, chunks: string[], needs: string[] = []): Promise<ArtifactStore> {
+  const store = stores.open()
+  for (const key of chunks) await store.put(key, bytes(key))
+  await store.put(snapshot(day), bytes(`snapshot ${day}`))
+  await store.groups.commit(needs)
+  return store
+}
+
+async function prove(day: number): Promise<void> {
+  const store = stores.open()
+  await store.put(proof(day), bytes(proof(day)))
+  await store.groups.commit([])
+}
+
+async function keysOf(store: ArtifactStore, prefix: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list(prefix)) keys.push(key)
+  return keys.toSorted()
+}
+
+/** How many artifacts a new run looks into to list the snapshots, and what it finds. */
+async function listing(): Promise<{ looked: number; snapshots: string[] }> {
+  github.calls.length = 0
+  const snapshots = await keysOf(stores.open(), 'snapshots/')
+  return { looked: github.calls.filter(({ name }) => name === 'GET artifacts/N/zip').length, snapshots }
+}
+
+/** Puts other files into an artifact, signed by whoever has the key. */
+async function rewrite(artifact: StoredArtifact, change: (files: Files) => Promise<Files>): Promise<void> {
+  const { 'parts.json': parts, ...files } = await change(await filesIn(await github.content(artifact)))
+  const { needs } = JSON.parse(parts!.subarray(parts!.indexOf('\n') + 1).toString())
+  const { name, run } = artifact
+  const objects = Object.entries(files).map(([key, content]): [string, number, string] => [key, content.length, sha256(content)])
+  const planted = await github.plant({ name, run: run.id, created: artifact.created, files: { ...files, 'parts.json': authenticator.sign(encodeParts({ name, run: run.id, set: 'shop', objects, needs })) } })
+  github.artifacts.splice(github.artifacts.indexOf(planted), 1)
+  Object.assign(artifact, { blob: planted.blob, size: planted.size, digest: planted.digest })
+}
+
+const three = [1, 2, 3].map((day) => snapshot(day))
+
+test('only the newest artifact is looked into, and a proof after it needs one more', async () => {
+  for (const day of [1, 2, 3]) await backUp(day, [chunk(day)], day > 1 ? [chunk(1)] : [])
+  expect(await listing()).toEqual({ looked: 1, snapshots: three })
+  await prove(3)
+  expect(await listing()).toEqual({ looked: 2, snapshots: three })
+  const store = stores.open()
+  expect(await keysOf(store, 'proofs/')).toEqual([proof(3)])
+  for (const day of [1, 2, 3]) expect(await store.get(chunk(day), ANY_SIZE)).toEqual(bytes(chunk(day)))
+  expect(await store.groups.wholeness()).toEqual({ lost: [], newestWhole: snapshot(3) })
+})
+
+test.each<[string, (index: Buffer) => Promise<Buffer | undefined>]>([
+  ['is missing', async () => undefined],
+  ['is no zstd', async () => Buffer.from('index')],
+  ['is of a newer form', async () => (await import('node:zlib')).zstdCompressSync('{"format":"lifeboat-index/2"}')],
+  ['tells of artifacts that GitHub does not list so', async (index) => {
+    const { base, artifacts } = await parseIndex(index)
+    return encodeIndex({ base, artifacts: artifacts.map((one) => ({ ...one, size: one.size + 1, objects: [], marks: [] })) })
+  }],
+])('where the index %s, every artifact is looked into, and the next backup writes it again', async (_, change) => {
+  for (const day of [1, 2, 3]) await backUp(day, [chunk(day)], day > 1 ? [chunk(1)] : [])
+  await rewrite(github.artifacts.at(-1)!, async ({ [INDEX]: index, ...files }) => {
+    const changed = await change(index!)
+    return { ...files, ...(changed && { [INDEX]: changed }) }
+  })
+  expect(await listing()).toEqual({ looked: 3, snapshots: three })
+  await backUp(4, [chunk(4)], [chunk(1)])
+  expect(await listing()).toEqual({ looked: 1, snapshots: [...three, snapshot(4)] })
+})
+
+test('an index that was changed without the key is not used: its SHA-256 is signed', async () => {
+  for (const day of [1, 2, 3]) await backUp(day, [chunk(day)])
+  const newest = github.artifacts.at(-1)!
+  const content = await github.content(newest)
+  const index = (await filesIn(content))[INDEX]!
+  content[content.indexOf(index) + index.length - 1]! ^= 1
+  await github.replace(newest, content)
+  expect(await listing()).toEqual({ looked: 3, snapshots: three })
+})
+
+test('an old artifact with its old index that is uploaded again hides nothing', async () => {
+  for (const day of [1, 2, 3]) await backUp(day, [chunk(day)])
+  await github.plant({ name: 'lifeboat-shop', zip: await github.content(github.artifacts[1]!) })
+  expect((await listing()).snapshots).toEqual(three)
+  expect(stores.warnings.at(-1)).toMatch(/is a copy of artifact lifeboat-shop/)
+})
+
+test('two backups at once do not know of each other, and the next one knows both', async () => {
+  await backUp(1, [chunk(1)])
+  const [second, third] = [stores.open(), stores.open()]
+  for (const [store, day] of [[second, 2], [third, 3]] as const) {
+    await keysOf(store, 'snapshots/')
+    await store.put(chunk(day), bytes(chunk(day)))
+    await store.put(snapshot(day), bytes(`snapshot ${day}`))
+  }
+  await second.groups.commit([chunk(1)])
+  await third.groups.commit([chunk(1)])
+  expect(await listing()).toEqual({ looked: 2, snapshots: three })
+  await backUp(4, [chunk(4)])
+  expect(await listing()).toEqual({ looked: 1, snapshots: [...three, snapshot(4)] })
+})
+
+test('an artifact that is deleted is missed without looking into the others', async () => {
+  for (const day of [1, 2, 3]) await backUp(day, [chunk(day)], day > 1 ? [chunk(1)] : [])
+  await backUp(4, [chunk(4)])
+  github.artifacts.splice(0, 1)
+  const store = stores.open()
+  github.calls.length = 0
+  expect(await store.groups.wholeness()).toEqual({ lost: [snapshot(3), snapshot(2)], newestWhole: snapshot(4) })
+  expect(github.calls.filter(({ name }) => name === 'GET artifacts/N/zip').length).toBe(1)
+})
+
+test('what a copy has put once more saves the snapshots that need it, and a prune keeps it', async () => {
+  await backUp(1, [chunk(1), chunk(1, 'b')])
+  await backUp(2, [chunk(2)], [chunk(1)])
+  await backUp(3, [chunk(3), chunk(1)], [])
+  await backUp(4, [chunk(4)])
+  github.artifacts.splice(0, 1)
+  expect(await stores.open().groups.wholeness()).toEqual({ lost: [], newestWhole: snapshot(4) })
+  expect(await stores.open().get(chunk(1), ANY_SIZE)).toEqual(bytes(chunk(1)))
+  github.offset = 3 * DAY
+  const released = await stores.open({ token: github.token('write') }).groups.release({ kept: new Set([snapshot(2), snapshot(4)]), grace: DAY, builtOn: 0, dryRun: false })
+  expect(released.artifacts).toEqual([])
+  expect(await stores.open().get(chunk(1), ANY_SIZE)).toEqual(bytes(chunk(1)))
+})
+
+test('a backup has the proofs that came before it, so that a prune deletes their artifacts after the grace, and no proof is lost', async () => {
+  await backUp(1, [chunk(1)])
+  await prove(1)
+  await backUp(2, [chunk(2)], [chunk(1)])
+  await prove(2)
+  const release = (kept: number[]) => stores.open({ token: github.token('write') }).groups.release({ kept: new Set(kept.map((day) => snapshot(day))), grace: DAY, builtOn: SNAPSHOTS_BUILT_ON, dryRun: false })
+  expect((await release([1, 2])).deleted).toBe(0)
+  github.offset = 2 * DAY
+  const proofs = github.artifacts[1]!.id
+  expect((await release([1, 2])).artifacts.map(({ id }) => id)).toEqual([proofs])
+  expect(await keysOf(stores.open(), 'proofs/')).toEqual([proof(1), proof(2)])
+})
+
+test('a prune leaves no gap in the names of a run', async () => {
+  const variables = github.startRun()
+  for (const day of [1, 2, 3, 4]) {
+    const store = stores.open({ variables })
+    await store.put(snapshot(day), bytes(`snapshot ${day}`))
+    await store.groups.commit([])
+  }
+  github.offset = 2 * DAY
+  const release = (kept: number[]) => stores.open({ token: github.token('write') }).groups.release({ kept: new Set(kept.map((day) => snapshot(day))), grace: DAY, builtOn: 0, dryRun: false })
+  expect((await release([4])).artifacts.map(({ name }) => name)).toEqual(['lifeboat-shop'])
+  expect(await keysOf(stores.open(), 'snapshots/')).toEqual([2, 3, 4].map((day) => snapshot(day)))
+})
+
+test('a new snapshot builds on few artifacts: those that it needs most of, once there would be more than six', async () => {
+  const objects = new Map<string, number>()
+  for (let day = 1; day <= 7; day++) {
+    const chunks = Array.from({ length: day }, (_, index) => chunk(day, `${index}`))
+    await backUp(day, chunks)
+    for (const key of chunks) objects.set(key, 1000)
+    const reusable = await stores.open().groups.reusable(objects, { few: true })
+    const days = new Set([...reusable].map((key) => Number.parseInt(key.slice(-8), 16)))
+    expect([...days].toSorted()).toEqual(day <= 6 ? Array.from({ length: day }, (_, index) => index + 1) : [4, 5, 6, 7])
+  }
+  expect((await stores.open().groups.reusable(objects, { few: false })).size).toBe(28)
+  expect((await stores.open().groups.reusable(new Map([[chunk(1, '0'), 999]]), { few: false })).size).toBe(0)
+})
