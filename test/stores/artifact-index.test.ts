@@ -152,7 +152,7 @@ test('an artifact that is deleted is missed without looking into the others', as
   expect(github.calls.filter(({ name }) => name === 'GET artifacts/N/zip').length).toBe(1)
 })
 
-test('what a copy has put once more saves the snapshots that need it, and a prune keeps it', async () => {
+test('a chunk that a copy has put once more saves the snapshots that need it, and a prune keeps it', async () => {
   await backUp(1, [chunk(1), chunk(1, 'b')])
   await backUp(2, [chunk(2)], [chunk(1)])
   await backUp(3, [chunk(3), chunk(1)], [])
