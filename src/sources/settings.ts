@@ -25,6 +25,8 @@ export interface BackupSettings extends AccessSettings {
 
 /** The same of a restore. */
 export interface RestoreSettings extends AccessSettings {
+  /** The store that is restored from, which no target may overlap. */
+  readonly destination: Destination
   readonly mode: RestoreMode
   readonly objects: ObjectSettings
   readonly files: FileRestoreSettings

@@ -50,11 +50,11 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 
 /** Undefined if none is given: then the source is only read. */
 function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const { server, volume, access, mode, objects, files, folders, docker, bucket } = inputs
+  const { server, volume, destination, access, mode, objects, files, folders, docker, bucket } = inputs
   const location = noun === 'volume' ? volume.target : server.database
   if (location === undefined) return undefined
   const settings: RestoreSettings = {
-    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, mode, objects, files, folders, docker, bucket,
+    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, objects, files, folders, docker, bucket,
   }
   return kindAt(location).target(location, settings, context)
 }

@@ -32,13 +32,14 @@ export const bucket: SourceKind<BucketLocation> = {
   },
   sources: (given, settings, context) =>
     given.map(({ name, location: { destination }, patterns }) => {
-      refuseOwnStore(name, destination, settings.destinations)
+      refuseOwnStore(`the volume ${name}`, destination, settings.destinations)
       const open = (signal: AbortSignal) => openBucket(destination, settings.timeout, { ...context, signal })
       const { signal, report } = context
       return new BucketSource({ name, patterns, ...settings.files, where: destination.text, open, signal, report })
     }),
   target({ destination }, settings, context) {
     const mode = bucketMode(settings)
+    refuseOwnStore(`the target ${destination.text}`, destination, [settings.destination])
     return {
       require: requireBucket,
       restore: (stored) => restoreInto(destination, stored, { ...settings, mode }, context),
@@ -57,12 +58,12 @@ async function openBucket(
   return openBucket(destination, { variables, signal, report, timeout })
 }
 
-/** A bucket that holds its own backups would grow with each of them. */
-function refuseOwnStore(name: string, volume: S3Destination, destinations: readonly Destination[]): void {
+/** A bucket that holds its own backups would grow with each of them, and a restore could overwrite or delete them. */
+function refuseOwnStore(which: string, volume: S3Destination, destinations: readonly Destination[]): void {
   for (const store of destinations) {
     if (!isS3(store) || store.bucket !== volume.bucket || store.endpoint !== volume.endpoint) continue
     if (!store.prefix.startsWith(volume.prefix) && !volume.prefix.startsWith(store.prefix)) continue
-    throw new LifeboatError(`the volume ${name} and the store ${store.text} overlap`, {
+    throw new LifeboatError(`${which} and the store ${store.text} overlap`, {
       hint: 'Store backups in another bucket, or give both a prefix of their own.', status: 2,
     })
   }

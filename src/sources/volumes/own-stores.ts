@@ -1,8 +1,10 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
+import type { Site } from '../files/site.ts'
 import { folderOf } from '../../stores/file/destination.ts'
 import type { Destination } from '../../stores/kind.ts'
+import { output } from './output.ts'
 
 /** The stores in a folder, relative to it, with patterns that leave them out: otherwise each backup would hold the ones before. */
 export function storesIn(name: string, volume: string, destinations: readonly Destination[]): { folder: string; pattern: string }[] {
@@ -18,6 +20,31 @@ export function storesIn(name: string, volume: string, destinations: readonly De
     }
     if (folder === '') throw new LifeboatError(`the volume ${name} is the store file:${held}`, { hint, status: 2 })
     return [{ folder, pattern: `/${literal(folder)}/` }]
+  })
+}
+
+/** Prints a store that the folder $1 lies in, or, with $2 clean, one that lies in it. A store has lifeboat.json beside chunks. */
+const FIND_STORE = `
+at=$(cd "$1" 2>/dev/null && pwd -P) || exit 0
+inside=$at
+while :; do
+  if [ -f "$at/lifeboat.json" ] && [ -d "$at/chunks" ]; then printf '%s' "$at"; exit 0; fi
+  [ "$at" != / ] || break
+  at=$(dirname "$at")
+done
+[ "$2" = clean ] || exit 0
+find "$inside" -type f -name lifeboat.json -exec sh -c '[ -d "\${1%/*}/chunks" ]' sh {} ';' -printf %h -quit 2>/dev/null || :
+`
+
+/** Throws (status 2) for a folder whose restore would write into a store of backups, or delete one. */
+export async function refuseStores(site: Site, mode: string, signal: AbortSignal): Promise<void> {
+  const store = await output(site, 'sh', ['-c', FIND_STORE, 'sh', site.root, mode], signal)
+  if (store === '') return
+  throw new LifeboatError(`${site.where} ${mode === 'clean' ? 'holds or lies in' : 'lies in'} a store of backups, ${JSON.stringify(store.slice(0, 200))}`, {
+    hint: mode === 'clean'
+      ? 'A restore with ‹mode: clean› would delete it. Restore into another folder, with ‹mode: overwrite›, or move the store away first.'
+      : 'Restore into another folder.',
+    status: 2,
   })
 }
 

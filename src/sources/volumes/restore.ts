@@ -6,6 +6,7 @@ import { decodeFiles, displayName, type ListedFile, shownName } from '../files/f
 import { Gate } from '../files/gate.ts'
 import { output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
+import { refuseStores } from './own-stores.ts'
 import type { Site } from '../files/site.ts'
 import { clearKilled, replaceContent, type Work } from './replacement.ts'
 import { EXTRACT_OVER } from './replacement-scripts.ts'
@@ -48,6 +49,7 @@ export interface VolumeOutcome {
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
   const { site, mode, signal, report } = given
   await requireTar(site, signal)
+  await refuseStores(site, mode, signal)
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty' && (await hasContent(site, signal))) {
     throw new LifeboatError(`${site.where} is not empty`, {

@@ -216,6 +216,7 @@ describe('a bucket of Ceph', () => {
   test('contradictory inputs are refused', async () => {
     const bucket = await newBucket(ceph)
     await expect(volumes.backup({ volumes: `media=${place(bucket)}`, destination: place(bucket).replace('?', '/backups?') })).rejects.toThrow(/the volume media and the store .* overlap/)
+    await expect(volumes.restore({ volume: 'media', target: place(bucket), destination: place(bucket).replace('?', '/backups?'), 'delete-extra': 'true', mode: 'overwrite' })).rejects.toThrow(/the target .* and the store .* overlap/)
     mkdirSync(path.join(folder, 'files'))
     await volumes.backup({ volumes: `files=${folder}/files` })
     await expect(volumes.restore({ volume: 'files', target: place(bucket) })).rejects.toThrow(/is not that of a bucket/)

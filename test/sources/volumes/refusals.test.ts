@@ -37,6 +37,25 @@ test('which volume is meant has to be clear, and the mode one for volumes', asyn
   expect(existsSync(target)).toBe(false)
 })
 
+test('no restore deletes a store of backups, or writes into one', async () => {
+  // The place that a volume with the store in it came from.
+  mkdirSync(path.join(root, 'deep/er'), { recursive: true })
+  const nested = new Volumes(path.join(root, 'deep/er'))
+  await nested.backup({ volumes: `app=${root}` })
+  const contents = () => readdirSync(root, { recursive: true }).toSorted()
+  const before = contents()
+  for (const [mode, into] of [['clean', root], ['clean', nested.store], ['overwrite', nested.store], ['overwrite', path.join(nested.store, 'chunks')], ['empty', path.join(nested.store, 'new')]] as const) {
+    await expect(nested.restore({ target: into, mode })).rejects.toMatchObject({ message: expect.stringMatching(/lies in a store of backups, "/), status: 2 })
+  }
+  rmSync(path.join(nested.store, 'new'), { recursive: true, force: true })
+  expect(contents()).toEqual(before)
+  expect(await nested.restore({ target: root, mode: 'overwrite' })).toMatchObject({ errors: [] })
+  // A file of that name alone is no store.
+  mkdirSync(target)
+  writeFileSync(path.join(target, 'lifeboat.json'), '{}')
+  expect(await nested.restore({ target, mode: 'clean' })).toMatchObject({ errors: [] })
+})
+
 test('a volume is restored whatever has become of the rest of its snapshot', async () => {
   const other = path.join(folder, 'other')
   mkdirSync(other)
