@@ -40,7 +40,8 @@ find "$inside" -type f -name lifeboat.json -exec sh -c '[ -d "\${1%/*}/chunks" ]
 export async function refuseStores(site: Site, mode: string, signal: AbortSignal): Promise<void> {
   const store = await output(site, 'sh', ['-c', FIND_STORE, 'sh', site.root, mode], signal)
   if (store === '') return
-  throw new LifeboatError(`${site.where} ${mode === 'clean' ? 'holds or lies in' : 'lies in'} a store of backups, ${JSON.stringify(store.slice(0, 200))}`, {
+  const how = mode === 'clean' ? 'holds or lies in' : 'lies in'
+  throw new LifeboatError(`${site.where} ${how} a store of backups, ${JSON.stringify(store.slice(0, 200))}`, {
     hint: mode === 'clean'
       ? 'A restore with ‹mode: clean› would delete it. Restore into another folder, with ‹mode: overwrite›, or move the store away first.'
       : 'Restore into another folder.',
