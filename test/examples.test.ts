@@ -52,6 +52,17 @@ test('there are examples for every occasion, and one in the README', () => {
   expect(pasted).toHaveLength(2)
 })
 
+test('the workflows that share the set of the README fit together', () => {
+  const given = (name: string): Record<string, unknown>[] =>
+    Object.values(workflow.parse(parse(whole.find((one) => one.name === name)!.text)).jobs).flatMap(({ steps }) => steps.flatMap((step) => (step.with && step.uses?.startsWith('OWNER/') ? [step.with] : [])))
+  for (const name of ['README.md 1', 'scheduled-backup.yml', 'pre-deploy-backup.yml', 'restore.yml', 'weekly-verification.yml']) {
+    expect([name, given(name).map(({ set }) => set)]).toEqual([name, given(name).map(() => 'production')])
+  }
+  // A database that a backup of the set lacks counts as missing.
+  expect(given('pre-deploy-backup.yml')[0]!['database-url']).toBe(given('scheduled-backup.yml')[0]!['database-url'])
+  expect(given('README.md 1')[0]!['database-url']).toMatch(/^app=/)
+})
+
 test('actionlint finds no fault with any of them', () => {
   expect(actionlint(whole.map(({ text }) => text))).toContain('All workflow files passed')
 })

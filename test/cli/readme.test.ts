@@ -41,6 +41,7 @@ beforeAll(async () => {
   await server.createDatabase('shop')
   await server.sql('CREATE TABLE orders AS SELECT 1 AS id', 'shop')
   snapshots = [await backedUp(), await backedUp()]
+  await run('lifeboat backup --set production')
 })
 afterAll(async () => {
   await server.stop()
@@ -111,13 +112,13 @@ test('the installation from a clone gives the program', async () => {
 })
 
 test('the commands for roles, with recover.sh and psql', async () => {
-  expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['sh recover.sh', 'psql -d'])
+  expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['sh recover.sh', 'psql -h'])
   const directory = path.join(folder, 'backups')
   writeFileSync(path.join(directory, 'key.txt'), `${key}\n`)
   const { hostname, port, username, password } = new URL(server.url('postgres'))
-  const variables = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password) }
-  const script = recovery.map((line) => line.replace('extract ID SOURCE/', `extract ${snapshots[1]} shop/`)).join(' && ')
-  await run(script, { directory, variables })
+  const given: Record<string, string> = { ID: snapshots[1]!, SOURCE: 'shop', HOST: hostname, PORT: port, USER: username }
+  const script = recovery.map((line) => line.replaceAll(/\b(?:ID|SOURCE|HOST|PORT|USER)\b/g, (name) => given[name]!)).join(' && ')
+  await run(script, { directory, variables: { PGPASSWORD: decodeURIComponent(password) } })
   expect(readFileSync(path.join(directory, 'globals.sql'), 'utf8')).toContain('CREATE ROLE')
 })
 

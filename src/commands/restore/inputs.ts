@@ -43,9 +43,9 @@ export const inputs = commandInputs(
     }),
     mode: one('mode', {
       help:
-        'empty: only into a database without objects, or an empty folder. create: make the database. clean: replace what is ' +
-        'there, a database in one transaction, a volume after the new content has been extracted. overwrite: extract over the ' +
-        'files of a volume; other files stay.',
+        'empty: only into a database without objects, or an empty folder. create: make the database. clean: in a database, drop and ' +
+        'make again every object that is in the backup, in one transaction; objects that only the target has stay. A folder gets the ' +
+        'content of the backup alone, after that has been extracted. overwrite: extract over the files of a volume; other files stay.',
       expected: 'empty, create, clean or overwrite',
       example: 'create',
       schema: schema.oneOf('empty', 'create', 'clean', 'overwrite'),

@@ -1,4 +1,6 @@
 import { beginningOf } from '../../process/cut.ts'
+import { shellWord } from '../../report/recipe.ts'
+import type { Connection } from './connection.ts'
 
 /** The messages of pg_restore on stderr. */
 export interface RestoreOutput {
@@ -36,12 +38,18 @@ function describe(message: string): string {
 }
 
 /** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */
-export function rolesHint(snapshot: string, source: string, stored: boolean): string {
+export function rolesHint({ environment }: Pick<Connection, 'environment'>, snapshot: string, source: string, stored: boolean): string {
   if (!stored) return 'Create the roles first; the backup does not have them.'
+  const server = Object.entries({ '-h': 'PGHOST', '-p': 'PGPORT', '-U': 'PGUSER' }).flatMap(([option, variable]) => {
+    const value = environment[variable]
+    return value === undefined ? [] : [`${option} ${shellWord(value)}`]
+  })
   return [
     'Create the roles first, in the folder of the store or a copy of it, with the identity in key.txt:',
     `  sh recover.sh extract ${snapshot} ${source}/globals.sql -i key.txt -o globals.sql`,
-    '  psql -d postgres -f globals.sql',
+    `  ${['psql', ...server, '-d postgres -f globals.sql'].join(' ')}`,
+    'Read globals.sql before you give it to psql: it also sets passwords and attributes of roles that exist. Delete the lines of roles that ' +
+      'the server has.',
   ].join('\n')
 }
 

@@ -49,7 +49,7 @@ async function restoreInto(
     mode,
     ...rest,
     ...(only !== undefined && { only }),
-    roles: rolesHint(snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
+    roles: rolesHint(target, snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   })

@@ -55,7 +55,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
     {
       hint:
         'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
-        '‹mode: create›; ‹mode: clean› deletes what is there now.',
+        '‹mode: create›; ‹mode: clean› drops and makes again every object that is in the backup; objects that only the target has stay.',
     },
   )
 }

@@ -1,5 +1,9 @@
 import { hintFor, rolesHint, parseRestoreOutput } from '../../../src/sources/postgres/restore-output.ts'
 
+/** The hint about roles for a server. */
+const roles = (stored: boolean): string =>
+  rolesHint({ environment: { PGHOST: 'db one', PGPORT: '5433', PGUSER: 'admin', PGPASSWORD: 'hunter2' } }, '20261120T020000Z-5f3a9c1e', 'app', stored)
+
 // Output of pg_restore 17, LC_ALL=C.
 const printed = `pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
 Command was: SET transaction_timeout = 0;
@@ -50,14 +54,14 @@ test.each([
   ['extension "postgis" is not available', 'Install the missing extension'],
   ['could not extend file: No space left on device', 'The disk of the target server'],
 ])('%s has a hint', (error, hint) => {
-  expect(hintFor([error], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toContain(hint)
+  expect(hintFor([error], roles(true))).toContain(hint)
 })
 
 test('missing roles are created with lines that work as they stand, where the backup has them', () => {
-  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', true))).toMatch(
-    /\n {2}sh recover\.sh extract 20261120T020000Z-5f3a9c1e app\/globals\.sql -i key\.txt -o globals\.sql\n {2}psql -d postgres -f globals\.sql\n.*unless policies name roles/,
+  expect(hintFor(['role "gone" does not exist'], roles(true))).toMatch(
+    /\n {2}sh recover\.sh extract 20261120T020000Z-5f3a9c1e app\/globals\.sql -i key\.txt -o globals\.sql\n {2}psql -h 'db one' -p 5433 -U admin -d postgres -f globals\.sql\nRead globals\.sql before .* roles that exist\..*\n.*unless policies name roles/,
   )
-  expect(hintFor(['role "gone" does not exist'], rolesHint('20261120T020000Z-5f3a9c1e', 'app', false))).not.toContain('globals.sql')
+  expect(hintFor(['role "gone" does not exist'], roles(false))).not.toContain('globals.sql')
 })
 
 test('an error that nothing is known to help against has no hint', () => {
