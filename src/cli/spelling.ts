@@ -4,13 +4,19 @@ import type { Spelling } from '../report/marks.ts'
 
 const inputs = new Map(commands.flatMap((command) => inputsOf(command)))
 
-/** Inputs and commands as they are typed at a terminal, where `program` is how this one was called. A secret is given in a variable. */
-export function atTerminal(program: string): Spelling {
+/**
+ * Inputs and commands as they are typed at a terminal, where `program` is how this one was called. A secret is given in a variable.
+ * `destination`: the one that this command was given as an option, which the next command needs as well.
+ */
+export function atTerminal(program: string, destination?: string): Spelling {
   return {
     input: (name, value) => option(name, value),
     command(words, given) {
-      if (!commands.some((command) => words === command || words.startsWith(`${command} `))) return undefined
-      const options = given.map(([name, value]) => option(name, value))
+      const named = commands.find((command) => words === command || words.startsWith(`${command} `))
+      if (named === undefined) return undefined
+      const again = destination !== undefined && inputsOf(named).some(([name]) => name === 'destination') &&
+        !given.some(([name]) => name === 'destination')
+      const options = [...given, ...(again ? [['destination', destination] as const] : [])].map(([name, value]) => option(name, value))
       return options.includes(undefined) ? undefined : `\`${[`${program} ${words}`, ...options].join(' ')}\``
     },
   }

@@ -82,6 +82,7 @@ async function runNamed(
   if (switches.has('help')) return say(commandHelp(command))
   await takeSecrets(rows, raw, report)
   for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
+  redaction.spellAs(atTerminal(programName(), destinationAgain(command, rows, raw)))
 
   const outcome = await withEnvironment(
     { variables, report, temporaryRoot: tmpdir() },
@@ -110,6 +111,13 @@ function warnOfOpenFile(report: TerminalReport): void {
   const output = fstatSync(1)
   if (!output.isFile() || (output.mode & 0o077) === 0) return
   report.warning('others can read the file that the key is written to', 'Run chmod 600 on the file.')
+}
+
+/** The destination that commands in hints are given as well. A copy has two, of which a hint may mean either. */
+function destinationAgain(command: Command, rows: readonly [string, Input][], { destination }: Arguments['raw']): string | undefined {
+  const input = rows.find(([name]) => name === 'destination')?.[1]
+  if (command === 'copy' || input === undefined || destination === undefined) return undefined
+  return destination.includes('\n') || secretsOf(input, destination).length > 0 ? undefined : destination
 }
 
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */

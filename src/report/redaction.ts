@@ -7,12 +7,18 @@ export const SHORTEST_SECRET = 4
 export class Redaction {
   #secrets: string[] = []
   readonly #announce: (secret: string) => void
-  readonly #spell: (text: string) => string
+  #spell: (text: string) => string
 
   /** `announce` is told of every new secret: a workflow's log has a mask of its own. */
   constructor({ spelling, announce = () => undefined }: { spelling?: Spelling; announce?: (secret: string) => void } = {}) {
-    this.#spell = spelling === undefined ? (text) => text : (text) => spelled(text, spelling)
+    this.#spell = (text) => text
+    if (spelling !== undefined) this.spellAs(spelling)
     this.#announce = announce
+  }
+
+  /** From now on texts are spelled like this. */
+  spellAs(spelling: Spelling): void {
+    this.#spell = (text) => spelled(text, spelling)
   }
 
   /** Adds a secret in every spelling that programs may give it. */

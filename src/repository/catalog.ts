@@ -56,7 +56,7 @@ export function idOf(key: string): string {
 
 /** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
 export async function noSuchSet(store: Store, set: string, given = '‹destination›'): Promise<LifeboatError> {
-  const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
+  const sets = await setsOf(store)
   if (sets.length === 0)
     return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
       hint: `Check ${given}. The first backup makes the set.`,
@@ -64,6 +64,23 @@ export async function noSuchSet(store: Store, set: string, given = '‹destinati
   return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
     hint: `Give ‹set›, ${sets[0]} for instance. ‹lifeboat list› shows the snapshots of each.`,
   })
+}
+
+/** The error for a set without a snapshot, where the choice was not an id. */
+export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatError> {
+  const sets = await setsOf(store)
+  const some = `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
+  const there = sets.length === 0 ? 'If no backup has finished here yet, run ‹lifeboat backup›.' : `There are snapshots in ${some}: give ‹set›.`
+  return new LifeboatError(`${store.name} has no snapshot in the set ${set}`, {
+    hint: `‹lifeboat list› shows the sets and snapshots there are. ${there}`,
+  })
+}
+
+/** Sets that a hint names at most. */
+const MOST_NAMED = 10
+
+async function setsOf(store: Store): Promise<string[]> {
+  return [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
 }
 
 /** The set that a snapshot lies in, by its key. */
@@ -112,7 +129,7 @@ export async function withChosen<T>(
       looking?.onPassedOver(new LifeboatError(`${message}${instead}`, { ...(hint !== undefined && { hint }), cause }))
     return found
   }
-  throw damaged[0] ?? notFound(store, set, choice, listed)
+  throw damaged[0] ?? (listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed))
 }
 
 /** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */
@@ -168,7 +185,7 @@ function notFound(store: Store, set: string, choice: SnapshotChoice, candidates:
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
     hint:
       oldest === undefined
-        ? '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.'
+        ? '‹lifeboat list› shows the sets and snapshots there are.'
         : `The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
   })
 }

@@ -23,5 +23,7 @@ test.each([
 test('commands are those of the program that runs, and their values are quoted for a shell', () => {
   expect(spelled('‹lifeboat prune; retention: daily=7 weekly=4; dry-run: true› or ‹lifeboat list›', atTerminal('node dist/cli.js')))
     .toBe("`node dist/cli.js prune --retention 'daily=7 weekly=4' --dry-run` or `node dist/cli.js list`")
+  expect(spelled('‹lifeboat list›, ‹lifeboat prune; destination: file:/b›, ‹lifeboat key new›', atTerminal('lifeboat', 'file:/the store')))
+    .toBe("`lifeboat list --destination 'file:/the store'`, `lifeboat prune --destination file:/b`, `lifeboat key new`")
   expect(spelled('‹lifeboat forget ID›; ‹lifeboat key remove›', atTerminal('lifeboat'))).toBe('`lifeboat forget ID`; `lifeboat key remove`')
 })

@@ -41,7 +41,7 @@ test('the newest, an id of any set, or the newest not after a time is found', as
 
 test('if there is none, the message says what was sought and the hint what there is', async () => {
   const said = async (set: string, choice: SnapshotChoice) => failureOf(await findSnapshot(store, keys, set, choice).catch((error: unknown) => error))
-  expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.' })
+  expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: '‹lifeboat list› shows the sets and snapshots there are. There are snapshots in app, web: give ‹set›.' })
   expect((await said('app', { kind: 'id', id: '20200101T000000Z-00000000' })).message).toBe(`${store.name} has no snapshot 20200101T000000Z-00000000`)
   const early = await said('app', { kind: 'time', time: new Date('2020-01-01T00:00:00Z') })
   expect(early.message).toBe(`${store.name} has no snapshot as old as 2020-01-01T00:00:00.000Z in the set app`)

@@ -82,10 +82,11 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     )
 
     const shrunk = await previous.shrunk(records, size)
-    warnOfShrinking(shrunk, environment)
+    const before = known.newest?.id
+    warnOfShrinking(shrunk, id, before, environment)
     warnOfEmpty(results, shrunk, environment)
     const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
-    if (held !== undefined && Object.keys(inputs.retention).length > 0) warnOfHeldPrune(held, environment)
+    if (held !== undefined && Object.keys(inputs.retention).length > 0) warnOfHeldPrune(held, before, environment)
     const largest = largestOf(known.newest?.sources, records)
     // Frees the facts of many tables: reading the snapshot back needs the memory.
     for (const list of [records, read.result.stored]) list.length = 0

@@ -47,12 +47,13 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
   )
 }
 
-export function warnOfShrinking(shrunk: readonly Shrunk[], { report }: Reporting): void {
+/** `before`: the id of the snapshot that `id`, this backup, was compared with. */
+export function warnOfShrinking(shrunk: readonly Shrunk[], id: string, before: string | undefined, { report }: Reporting): void {
   for (const text of shrunkLines(shrunk)) {
     report.warning(
       `compared with the previous backup: ${text}`,
       'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
-        'again. ‹lifeboat diff› shows what else is different.',
+        `again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
     )
   }
 }
@@ -67,8 +68,12 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   }
 }
 
-export function warnOfHeldPrune(reason: string, { report }: Reporting): void {
-  report.warning(`nothing was pruned: ${reason}`, 'The next backup prunes by the policy again: pin what is to stay (‹lifeboat pin ID›).')
+/** `before`: the id of the newest snapshot before this backup. */
+export function warnOfHeldPrune(reason: string, before: string | undefined, { report }: Reporting): void {
+  report.warning(
+    `nothing was pruned: ${reason}`,
+    `The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup before this one.`,
+  )
 }
 
 /** `size`: bytes of the newest snapshot of the set; `limit`: those that a snapshot may have. */

@@ -3,7 +3,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { findSnapshot, idOf, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, DamagedSnapshot } from '../../repository/snapshot.ts'
@@ -46,10 +46,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
       if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
     }
     if (found.length === 0) {
-      throw new LifeboatError(
-        `${store.name} has no snapshot in the set ${inputs.set}`,
-        { hint: '‹lifeboat list› shows the sets and snapshots there are. If no backup has finished here yet, run ‹lifeboat backup›.' },
-      )
+      throw await noSnapshotIn(store, inputs.set)
     }
     const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment)
     return {
