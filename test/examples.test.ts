@@ -52,9 +52,13 @@ test('there are examples for every occasion, and one in the README', () => {
   expect(pasted).toHaveLength(2)
 })
 
+/** The inputs of each step of ours in a workflow. */
+function given(name: string): Record<string, unknown>[] {
+  const { jobs } = workflow.parse(parse(whole.find((one) => one.name === name)!.text))
+  return Object.values(jobs).flatMap(({ steps }) => steps.flatMap((step) => (step.with && step.uses?.startsWith('OWNER/') ? [step.with] : [])))
+}
+
 test('the workflows that share the set of the README fit together', () => {
-  const given = (name: string): Record<string, unknown>[] =>
-    Object.values(workflow.parse(parse(whole.find((one) => one.name === name)!.text)).jobs).flatMap(({ steps }) => steps.flatMap((step) => (step.with && step.uses?.startsWith('OWNER/') ? [step.with] : [])))
   for (const name of ['README.md 1', 'scheduled-backup.yml', 'pre-deploy-backup.yml', 'restore.yml', 'weekly-verification.yml']) {
     expect([name, given(name).map(({ set }) => set)]).toEqual([name, given(name).map(() => 'production')])
   }

@@ -318,6 +318,8 @@ describe('inputs that are refused', () => {
     ['volumes: "s3:" does not begin with a name and =', 'backup', { volumes: 's3://b/p' }],
     ['volumes: line 2 does not begin with a name and =', 'backup', { volumes: 'a=/x\nwhat?' }],
     ['volumes: the name "uploads" is not followed by = and a location', 'backup', { volumes: 'uploads = /srv/files' }],
+    ['volumes: the location is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix; write a folder of the working directory with ./ before its name', 'backup', { volumes: 'a=out2' }],
+    ['backup has no input "database"', 'backup', { database: 'shop' }],
     ['volumes: "webdav:" is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix', 'backup', { volumes: 'a=webdav://h/x' }],
     ['volumes: what follows docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],

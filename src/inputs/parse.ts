@@ -90,6 +90,12 @@ export function unknownInput(
   names: readonly string[],
   hint = `The inputs of ${command} are ${names.join(', ')}.`,
 ): LifeboatError {
+  if (name === 'database' && names.includes('database-url')) {
+    return new LifeboatError(`${command} has no input "database"`, {
+      hint: 'The name of a database is the end of its URL: ‹database-url›, postgres://user:password@host:5432/database.',
+      status: 2,
+    })
+  }
   const near = nearest(name, names)
   // Anything else than a name may be a secret in the wrong place.
   const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'

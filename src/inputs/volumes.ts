@@ -42,7 +42,8 @@ export function parseVolumeLocation(text: string, problem: (message: string) => 
   const [, prefix] = /^([a-z0-9]+):/.exec(text) ?? []
   if (prefix !== undefined && PLANNED.includes(prefix)) throw problem(`${prefix} is not available for volumes in this version`)
   if (text.startsWith('~')) throw problem(`${shown} would be a folder named ~; write the whole path`)
-  throw problem(`${shown} is ${neitherForm('volume')}`)
+  const folder = /^[\w.-]+$/.test(text) ? '; write a folder of the working directory with ./ before its name' : ''
+  throw problem(`${shown} is ${neitherForm('volume')}${folder}`)
 }
 
 /** A path, or the scheme alone: anything else may hold a password. Undefined if there is neither. */

@@ -28,6 +28,13 @@ test('settings of the database that were left, and views that were filled, are s
   expect(text({ refreshed: ['app.totals'] })).toContain('Materialized views filled from the restored rows: app.totals.')
 })
 
+test('the other sources of the snapshot are named, as the restore is of one alone', () => {
+  const others = { databases: ['billing'], volumes: ['files'] }
+  expect(spelled(text({ others }), atTerminal('lifeboat'))).toMatch(/  The snapshot also has: database billing, volume files\. Each is restored on its own, with --database, or --volume and --target\.$/)
+  expect(summary({ others })).toContain('The snapshot also has: database billing, volume files. Each is restored on its own, with database, or volume and target.')
+  expect(text({})).not.toContain('also has')
+})
+
 test('errors that differ only in the name of a file are one line with their number', () => {
   const errors = ['tar: ./a: Cannot change ownership to uid 0, gid 0: Operation not permitted', 'tar: ./b: Cannot change ownership to uid 0, gid 0: Operation not permitted', 'tar: ./c: Cannot open: Is a directory']
   expect(text({ errors })).toMatch(/3 errors from pg_restore:\n  tar: \.\/a: Cannot change .*permitted \(2 errors like this\)\n  tar: \.\/c: Cannot open: Is a directory$/)

@@ -4,7 +4,7 @@ import { LEAST } from '../../sources/loss.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
 
-/** `the table public.orders of shop has about 0 rows, it had about 50,000`. */
+/** `the table public.orders of shop has about 0 rows, and had about 50,000 rows in the backup before`. */
 export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
   const name = oneLine(source)
   const whole = kind === 'set' ? 'the whole backup' : `the ${kindIfKnown(kind)?.noun ?? 'source'} ${name}`
@@ -12,8 +12,8 @@ export function shrunkText({ source, kind, table, measure, before, now }: Shrunk
   const about = table === undefined ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
   return now === null
-    ? `${thing} is missing; it had ${amount(before)}`
-    : `${thing} has ${amount(now)}, it had ${amount(before)}`
+    ? `${thing} is missing; it had ${amount(before)} in the backup before`
+    : `${thing} has ${amount(now)}, and had ${amount(before)} in the backup before`
 }
 
 /** Whether something shrank that must not. */

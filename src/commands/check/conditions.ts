@@ -37,7 +37,8 @@ export function unmetConditions(
       : ''
     unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: STORE_AGAIN })
   }
-  if (unsound.length > MOST_UNSOUND) unmet.push({ problem: `${unsound.length - MOST_UNSOUND} more snapshots are damaged` })
+  const more = unsound.length - MOST_UNSOUND
+  if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
   if (missing.length > 0) {
     const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
     unmet.push({

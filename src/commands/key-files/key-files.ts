@@ -52,8 +52,8 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) {
     throw new LifeboatError(
-      'neither ‹old-passphrase› nor the name of a key file is given, or both are',
-      { hint: '‹lifeboat key list› shows the names.', status: 2 },
+      name === undefined ? 'neither ‹old-passphrase› nor the name of a key file is given' : '‹old-passphrase› and the name of a key file are both given',
+      { hint: 'Give one of them. ‹lifeboat key list› shows the names.', status: 2 },
     )
   }
   return within(inputs, environment, async (store) => {

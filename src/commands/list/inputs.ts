@@ -7,7 +7,7 @@ import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 
 const moment = {
-  expected: 'a time with its offset from UTC, or a number and a unit (h, d, w or y)',
+  expected: 'a time with its offset from UTC (2026-11-20T02:00:00Z), or a number and a unit (h, d, w or y)',
   example: '30d',
   schema: schema.moment,
 } as const

@@ -30,7 +30,7 @@ export function listText(result: ListResult, context: TextContext): string {
     about(snapshot, now),
   ])
   return [
-    formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', ''], ...rows]),
+    formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', 'CONTENT AND NOTES'], ...rows]),
     '',
     `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
     ...dependedOnLines(result.artifacts),

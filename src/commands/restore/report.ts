@@ -48,7 +48,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   return [
     headline,
     formatColumns(facts, '  '),
-    ...restoreNotes(result, '‹database-settings: true›').flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...restoreNotes(result, MARKED).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
@@ -107,12 +107,23 @@ const MOST_PASSED_OVER = 3
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50
 
+/** Inputs as a text names them: that which applies the settings of the database, and those that choose another source. */
+interface NextInputs {
+  settings: string
+  others: string
+}
+
+const MARKED: NextInputs = { settings: '‹database-settings: true›', others: '‹database›, or ‹volume› and ‹target›' }
+const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', others: 'database, or volume and target' }
+const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
+
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
- * out. `settingsInput`: how the reader is told of the input that applies the settings of the database.
+ * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
-export function restoreNotes(result: RestoreResult, settingsInput = 'database-settings: true'): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
+export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
+  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], others: { databases, volumes } = NO_OTHERS } = result
+  const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
     ...(passedOver.length > 0 ? [
@@ -129,8 +140,9 @@ export function restoreNotes(result: RestoreResult, settingsInput = 'database-se
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
-          `To apply those of the backup, set ${settingsInput}.`]
+          `To apply those of the backup, set ${inputs.settings}.`]
       : []),
+    ...(others.length > 0 ? [`The snapshot also has: ${some(others)}. Each is restored on its own, with ${inputs.others}.`] : []),
   ]
 }
 

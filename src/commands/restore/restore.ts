@@ -5,7 +5,7 @@ import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
-import { isDatabase } from '../../sources/nouns.ts'
+import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { RestoreSettings } from '../../sources/settings.ts'
 import type { RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
@@ -39,9 +39,16 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
         looking.onPassedOver(error)
       }
       const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver })
-      const source = choose(noun, noun === 'database' ? inputs.database : volume.name, await openManifest(snapshot), snapshot.header.id)
+      const manifest = await openManifest(snapshot)
+      const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
+      const others = manifest.sources.filter((other) => other !== source)
       const restored = await restoreOne(noun, source, snapshot, target, store, context)
-      return { ...restored, ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }), seconds: secondsSince(started) }
+      return {
+        ...restored,
+        ...(others.length > 0 && { others: namesByNoun(others) }),
+        ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }),
+        seconds: secondsSince(started),
+      }
     })
   } finally {
     await target?.close()

@@ -11,6 +11,8 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   database?: string
   volume?: string
   mode: RestoreMode | 'verify-only'
+  /** The other sources of the snapshot, which this restore leaves alone. */
+  others?: { databases: string[]; volumes: string[] }
   /** Remarks of the backup on the source: gaps and warnings. */
   backup?: Remarks
   /** Why newer snapshots that were wanted are not the one restored: damaged, of another key, or dated in the future. */

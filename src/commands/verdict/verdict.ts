@@ -66,7 +66,7 @@ async function unplannedSets(
     const { chosen } = await findDatabases(list, choice, settings, { ...environment, clientInstall })
     const unplanned = chosen.map(({ server, name }) => ownSet(server, name)).filter((set) => !planned.has(set))
     for (const set of unplanned.slice(0, 10)) {
-      report.warning(`${set} is the set of a database that is new since the plan: this run does not back it up`, 'The next run does.')
+      report.warning(`the database of set ${set} is new since the plan: this run does not back it up`, 'The next run does.')
     }
     return unplanned
   } catch (error) {

@@ -508,7 +508,7 @@ export const instructions = [
   '',
   '## 4. Into a new database',
   '',
-  'Never into the database that has the trouble: keep it as it is until the new one is good. `-h`, `-p` and `-U` say which server, as usual.',
+  'Do not restore into the damaged database: keep it as it is until the new one is good. `-h`, `-p` and `-U` say which server, as usual.',
   '',
   '    pg_restore --list app.dump | head -n 15',
   '    psql -d postgres -f globals.sql',

@@ -70,6 +70,14 @@ test('a kind in a folder of its own, and a line in the list, is backed up, verif
   expect(await refusal(run('restore', { volume: 'shop', target: `sqlite:${target}` }))).toContain(`${target} is there already`)
 })
 
+test('of several sources one is restored, and the others are named', async () => {
+  const made = await run('backup', { volumes: `shop=sqlite:${file}\ncopy=sqlite:${file}` })
+  expect(made.text.match(/^ {2}lifeboat restore .*--volume .*$/gm)?.map((line) => /--volume (\w+)/.exec(line)![1])).toEqual(['shop', 'copy'])
+  const checked = await run('restore', { volume: 'shop', 'verify-only': 'true' })
+  expect(checked.result.others).toEqual({ databases: [], volumes: ['copy'] })
+  expect(checked.text).toContain('The snapshot also has: volume copy.')
+})
+
 test('a source is not restored into a target of a kind that cannot take it', async () => {
   await run('backup', { volumes: `shop=sqlite:${file}` })
   expect(await refusal(run('restore', { volume: 'shop', target: `${folder}/elsewhere` }))).toMatch(/^error: the source shop is of the kind sqlite, which is not restored into a folder$/m)
