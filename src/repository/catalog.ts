@@ -70,7 +70,9 @@ export async function noSuchSet(store: Store, set: string, given = '‹destinati
 export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatError> {
   const sets = await setsOf(store)
   const some = `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
-  const there = sets.length === 0 ? 'If no backup has finished here yet, run ‹lifeboat backup›.' : `There are snapshots in ${some}: give ‹set›.`
+  const there = sets.length === 0
+    ? 'If no backup has finished here yet, run ‹lifeboat backup›.'
+    : `There are snapshots in ${some}: give ‹set›.`
   return new LifeboatError(`${store.name} has no snapshot in the set ${set}`, {
     hint: `‹lifeboat list› shows the sets and snapshots there are. ${there}`,
   })

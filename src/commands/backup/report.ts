@@ -77,7 +77,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),
     ]),
     '',
-    `To restore it${several ? ', each source on its own,' : ''} into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
+    `To restore it${several ? ', each source on its own,' : ''} into ${restoreInto(names)}, ` +
+      `with ${restoreVariables({ ...where, ...names })} set:`,
     ...restorables(names)
       .slice(0, MOST_COMMANDS)
       .map((source) => `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names }, ' ', source)}`),

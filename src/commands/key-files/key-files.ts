@@ -52,7 +52,9 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   const old = inputs.passphrase === undefined ? undefined : passphraseOf(inputs.passphrase, 'old-passphrase')
   if ((name === undefined) === (old === undefined)) {
     throw new LifeboatError(
-      name === undefined ? 'neither ‹old-passphrase› nor the name of a key file is given' : '‹old-passphrase› and the name of a key file are both given',
+      name === undefined
+        ? 'neither ‹old-passphrase› nor the name of a key file is given'
+        : '‹old-passphrase› and the name of a key file are both given',
       { hint: 'Give one of them. ‹lifeboat key list› shows the names.', status: 2 },
     )
   }

@@ -122,7 +122,8 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
 export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], others: { databases, volumes } = NO_OTHERS } = result
+  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
+  const { databases, volumes } = result.others ?? NO_OTHERS
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [

@@ -175,7 +175,7 @@ const rules: Rule[] = [
     /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
     (m, where, role) => ({
       problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
-      hint: `Let the role read everything: GRANT pg_read_all_data TO ${role};`,
+      hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read everything.`,
     }),
   ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.

@@ -48,8 +48,8 @@ export function rolesHint({ environment }: Pick<Connection, 'environment'>, snap
     'Create the roles first, in the folder of the store or a copy of it, with the identity in key.txt:',
     `  sh recover.sh extract ${snapshot} ${source}/globals.sql -i key.txt -o globals.sql`,
     `  ${['psql', ...server, '-d postgres -f globals.sql'].join(' ')}`,
-    'Read globals.sql before you give it to psql: it also sets passwords and attributes of roles that exist. Delete the lines of roles that ' +
-      'the server has.',
+    'Read globals.sql before you give it to psql: it also sets passwords and attributes of roles that exist. Delete the lines ' +
+      'of roles that the server has.',
   ].join('\n')
 }
 

@@ -23,7 +23,8 @@ export const artifactKind: StoreKind<ArtifactDestination> = {
     const are = missing.length > 1 ? 'are' : 'is'
     throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${missing.join(' and ')} ${are} not given`, {
       hint:
-        'Without ‹destination› the default, artifact, applies. Give it, file:PATH for instance; or set GITHUB_REPOSITORY (owner/name) and give ‹token›, ' +
+        'Without ‹destination› the default, artifact, applies. Give it, file:PATH for instance; or set GITHUB_REPOSITORY ' +
+        '(owner/name) and give ‹token›, ' +
         'a token that may read the actions of that repository.',
       status: 2,
     })

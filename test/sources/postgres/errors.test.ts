@@ -14,7 +14,7 @@ function explained(stderr: string): LifeboatError {
 test.each([['backup', '"backup"'], ['App-1', '"App-1"'], ['postgres.project', 'the_role'], [undefined, 'the_role']])('a hint to grant something names the role %s', (PGUSER, role) => {
   const environment: Record<string, string> = PGUSER === undefined ? {} : { PGUSER }
   const error = clientError(failed('ERROR:  permission denied for table orders'), 'dump', { ...connection, environment })
-  expect(error).toMatchObject({ hint: `Let the role read everything: GRANT pg_read_all_data TO ${role};` })
+  expect(error).toMatchObject({ hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read everything.` })
 })
 
 // Messages of PostgreSQL's programs, LC_ALL=C; those that tests with real servers provoke are not repeated here.
