@@ -110,11 +110,12 @@ const MOST = 50
 /** Inputs as a text names them: that which applies the settings of the database, and those that choose another source. */
 interface NextInputs {
   settings: string
-  others: string
+  database: string
+  volume: string
 }
 
-const MARKED: NextInputs = { settings: '‹database-settings: true›', others: '‹database›, or ‹volume› and ‹target›' }
-const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', others: 'database, or volume and target' }
+const MARKED: NextInputs = { settings: '‹database-settings: true›', database: '‹database›', volume: '‹volume› and ‹target›' }
+const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target' }
 const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
 
 /**
@@ -124,6 +125,7 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
 export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
+  const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
@@ -143,7 +145,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
           `To apply those of the backup, set ${inputs.settings}.`]
       : []),
-    ...(others.length > 0 ? [`The snapshot also has: ${some(others)}. Each is restored on its own, with ${inputs.others}.`] : []),
+    ...(others.length > 0 ? [`The snapshot also has: ${some(others)}. Each is restored on its own, with ${ways.join(', or ')}.`] : []),
   ]
 }
 
