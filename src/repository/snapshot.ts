@@ -335,7 +335,7 @@ export function openDescription(snapshot: AuthenticSnapshot): Promise<Descriptio
 
 async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schema: z.ZodType<T>): Promise<T> {
   if (!keys.identity) {
-    throw new LifeboatError(`a write key cannot read ${key}`, {
+    throw new LifeboatError(`a write key cannot read ${key}: that needs the age identity or the passphrase`, {
       hint: 'Give the age identity or the passphrase; a write key only backs up and prunes.',
     })
   }
