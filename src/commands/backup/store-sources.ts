@@ -80,7 +80,7 @@ async function storeSource(
   let read = 0
   const onBytes = (bytes: number): void => {
     read += bytes
-    report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added })
+    report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added - addedBefore })
   }
   for await (const { name, format, same, bytes } of source.streams(before)) {
     const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))

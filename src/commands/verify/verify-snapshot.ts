@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { LifeboatError } from '../../error.ts'
+import type { Progress } from '../../environment.ts'
 import type { Level } from '../../repository/levels.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, openManifest, type StreamRecord } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { BadSource } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
@@ -119,7 +120,8 @@ class Verification {
 
   async #checkSource(checked: CheckedSource): Promise<void> {
     const { source } = checked
-    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(source.name, this.#reader.stream(stream))
+    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level !== 'list' && { total: sourceSize(source) }) }
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, this.#reader.stream(stream))
     const kind = kindOf(source)
     const { entries, problems, versions, drill } = this.#level === 'drill'
       ? await drilled(kind, { source, read }, this.#how.drill, this.#context)
@@ -154,11 +156,12 @@ class Verification {
     this.#problems.push(...(await missingChunks(this.#snapshot, this.#store, places.filter((place) => !opened.has(place)), known)))
   }
 
-  async *#counted(name: string, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-    const total = this.#level !== 'list' ? { total: this.#snapshot.header.size } : {}
+  /** Counts the bytes of a stream; `progress` is that of its source. */
+  async *#counted(progress: Progress, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
     for await (const piece of stream) {
       this.#bytes += piece.length
-      this.#context.report.progress({ activity: `verifying ${name}`, done: this.#bytes, ...total })
+      progress.done += piece.length
+      this.#context.report.progress({ ...progress })
       yield piece
     }
   }

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sourceKinds } from '../../../src/sources/all.ts'
+import type { Progress, Report } from '../../../src/environment.ts'
 import { identity } from '../../support/engine.ts'
+import { quiet } from '../../support/quiet.ts'
 import { sqlite } from './sqlite.ts'
 
 // A line in the list of kinds. Everything that reads the list is imported after it.
@@ -14,13 +16,13 @@ const { inputsOf } = await import('../../../src/commands/all.ts')
 
 let folder: string
 let file: string
-let run: <C extends Parameters<typeof dispatched>[0]>(command: C, raw?: Record<string, string>) => ReturnType<typeof dispatched<C>>
+let run: <C extends Parameters<typeof dispatched>[0]>(command: C, raw?: Record<string, string>, report?: Report) => ReturnType<typeof dispatched<C>>
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-toy-'))
   file = path.join(folder, 'shop.db')
   execute(file, 'CREATE TABLE orders (id INTEGER); CREATE TABLE people (name TEXT); INSERT INTO orders VALUES (1), (2)')
   const common = { destination: `file:${folder}/store`, 'encryption-key': identity, set: 'app' }
-  run = (command, raw = {}) => dispatched(command, { ...common, ...raw }, new Date(), { temporary: path.join(folder, 'temporary') })
+  run = (command, raw = {}, report) => dispatched(command, { ...common, ...raw }, new Date(), { temporary: path.join(folder, 'temporary'), ...(report && { report }) })
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
@@ -76,6 +78,18 @@ test('of several sources one is restored, and the others are named', async () =>
   const checked = await run('restore', { volume: 'shop', 'verify-only': 'true' })
   expect(checked.result.others).toEqual({ databases: [], volumes: ['copy'] })
   expect(checked.text).toContain('The snapshot also has: volume copy.')
+})
+
+test('the progress of a source counts its own bytes alone', async () => {
+  const shown: Progress[] = []
+  const report = { ...quiet, progress: (progress: Progress) => void shown.push(progress) }
+  const { result: { sources } } = await run('backup', { volumes: `shop=sqlite:${file}\ncopy=sqlite:${file}` }, report)
+  await run('verify', { level: 'read' }, report)
+  for (const { name, size, added } of sources) {
+    const last = (activity: string): Progress | undefined => shown.findLast((one) => one.activity === `${activity} ${name}`)
+    expect(last('verifying')).toMatchObject({ done: size, total: size })
+    expect(last('backing up')!.stored).toBeLessThanOrEqual(added)
+  }
 })
 
 test('a source is not restored into a target of a kind that cannot take it', async () => {
