@@ -27,6 +27,8 @@ export interface Report {
   mask(secret: string): void
   /** A text without the secrets known by now, for output that does not go through the report. The entries that print reports provide it. */
   redacted?(text: string): string
+  /** Whether a secret known by now is in the text: GitHub drops outputs with one. */
+  findsSecret?(text: string): boolean
 }
 
 export interface Progress {

@@ -30,9 +30,14 @@ export class Redaction {
     for (const spelling of added) this.#announce(spelling)
   }
 
-  /** `text` as this entry spells it, with every known secret, and whatever is a key to a store, replaced by `***`. */
+  /** `text` with every known secret, and whatever is a key to a store, replaced by `***`; then as this entry spells it. */
   apply(text: string): string {
-    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), this.#spell(text)).replace(KEYS, '***')
+    return this.#spell(this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***'))
+  }
+
+  /** Whether a known secret is in the text. */
+  finds(text: string): boolean {
+    return this.#secrets.some((secret) => text.includes(secret))
   }
 
   /**
@@ -40,7 +45,7 @@ export class Redaction {
    * store may hold one by mistake. Other secrets stay: a result is figures, and names that are no secrets.
    */
   applyToResult<T>(result: T): T {
-    return withTexts(result, (text) => this.#spell(text).replace(KEYS, '***'))
+    return withTexts(result, (text) => this.#spell(text.replace(KEYS, '***')))
   }
 }
 

@@ -48,6 +48,7 @@ export function terminalReport(
     },
     mask: (secret) => redaction.add(secret),
     redacted: (text) => redaction.apply(text),
+    findsSecret: (text) => redaction.finds(text),
     end: erase,
   }
 }

@@ -48,6 +48,7 @@ export function workflowReport(
     },
     mask: (secret) => redaction.add(secret),
     redacted: (text) => redaction.apply(text),
+    findsSecret: (text) => redaction.finds(text),
     end,
   }
 }
