@@ -85,7 +85,7 @@ describe('secrets given to inputs that are not secret', () => {
   })
 
   test('the name of a volume, a path and ordinary text are no secrets', () => {
-    for (const text of ['key=/srv/keys\ntoken=docker:tokens\nsecret=ssh://me@host/x', 'postgres:17.2-bookworm@sha256:abc', 'deploy@bastion.example.com:2222', 's3://b/p?region=eu-1&sse-kms-key-id=alias/backups'])
+    for (const text of ['key=/srv/keys\ntoken=docker:tokens\nsecret=ssh://me@host/x', 'postgres:17.2-bookworm@sha256:abc', 'deploy@bastion.example.com:2222', 's3://b/p?region=eu-1&sse-kms-key-id=alias/backups', 's3://b/p?endpoint=http://127.0.0.1:9&region=x', 'api_key: select count(*) from keys'])
       expect(likelySecrets(text)).toEqual([])
   })
 
@@ -96,13 +96,46 @@ describe('secrets given to inputs that are not secret', () => {
     ['compression-level', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', {}],
     ['timeout', '0c838347ae178b4a16c7e42f292c69120c838347', {}],
     ['set', 'postgres://u:hunter22@h/d', {}],
+    ['timezone', '550e8400-e29b-41d4-a716-446655440000', {}],
+    ['timezone', 'sk-proj-abcdefghijkl-mnopqrstuvwxyz-12345678-abcdefgh', {}],
+    ['timezone', 'xoxb-123456789012-1234567890123-abcdefghijklmnop', {}],
+    ['timezone', '0a1b2c3d4e5f60718293a4b5', {}],
+    ['timezone', 'SG.ab3.cd4.ef5.gh6ij7', {}],
+    ['timezone', 'user:hunter2tulpe', {}],
+    ['timezone', 'password hunter2tulpe', {}],
+    ['timezone', 'password: hunter2tulpe', {}],
+    ['timezone', '{"password":"hunter2tulpe"}', {}],
   ])('%s: a value that is a secret of another input, or looks like one, is not quoted: %s', (name, value, given) => {
     const { message } = refusal('backup', { ...backup, ...given, [name]: value })
     expect(message).toBe(`${name}: the value is invalid, and not shown, because it has a secret in it, or looks like one`)
   })
 
-  test.each(['20261120T020000Z-5f3a9c1e-latest', 'production database of the shop in eu-central-1', 'Europe/Berlin-and-somewhere-else'])('%s is quoted in an error', (value) => {
+  test.each(['20261120T020000Z-5f3a9c1e-latest', 'production database of the shop in eu-central-1', 'Europe/Berlin-and-somewhere-else', 'production-database-of-the-shop-in-eu-central-1', 'db-1.internal.example.com:5432'])('%s is quoted in an error', (value) => {
     expect(refusal('backup', { ...backup, retention: value }).message).toContain(JSON.stringify(value.split(' ')[0]).slice(0, -1))
+  })
+
+  test.each(['{"plan":"x","databases":["a"],"password":"hunter2tulpe"}', 'tulpenzwiebel'])('a part and a plan are not quoted: %s', (text) => {
+    for (const [command, given] of [['backup', { ...backup, part: text }], ['verdict', { ...restore, plan: text }]] as const) {
+      const { message, hint } = refusal(command, given)
+      expect(message).toMatch(/^(?:part|plan): it (?:is not|does not begin)/)
+      expect(`${message} ${hint}`).not.toMatch(/tulpe/)
+    }
+  })
+
+  test('a secret in JSON is masked', () => {
+    expect(likelySecrets('{"plan":"x","api_token": "hunter2tulpe"}')).toContain('hunter2tulpe')
+  })
+
+  test('a key that is broken within its prefix is refused, and not quoted', () => {
+    const { message } = refusal('backup', { ...backup, set: `AGE-SECRET-\n  KEY-1${'Q'.repeat(20)}` })
+    expect(message).toBe('set: the value has a secret key in it, and this input is not kept secret')
+  })
+
+  test('a password without its @ that looks like a port and a database is not shown', () => {
+    const { message, hint } = refusal('plan', { 'database-url': 'postgres://u:12345/hunter2tulpe' })
+    expect(message).toBe('database-url: the URL names a database; databases are chosen on a server')
+    expect(hint).not.toContain('tulpe')
+    expect(refusal('plan', { 'database-url': 'a=postgres://h\nb=postgres://h/x' }).message).toContain('URL 2 of 2 names a database')
   })
 
   test('a truncated key is masked wherever it is printed', () => {

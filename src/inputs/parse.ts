@@ -1,6 +1,6 @@
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
-import { keysIn, looksRandom, SHORTEST_SECRET } from '../report/redaction.ts'
+import { keysIn, looksSecret, SHORTEST_SECRET } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
 import type { Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
@@ -48,7 +48,7 @@ export function parseInput(name: string, input: Input, text: string | undefined,
     return undefined
   }
   const expected = expectedText(input)
-  if (!input.secret && keysIn(text).length > 0) {
+  if (!input.secret && keysIn(text.replaceAll(/\s*\n\s*/g, '')).length > 0) {
     throw new LifeboatError(
       `${name}: the value has a secret key in it, and this input is not kept secret`,
       { hint: `${expected} Keys are given as ‹encryption-key›.`, status: 2 },
@@ -71,7 +71,7 @@ function quotesSecret(problem: string, text: string, input: Input, secrets: read
   return (
     secretsOf(input, text).some((secret) => quoted.includes(secret.slice(0, 4))) ||
     secrets.some((secret) => secret.length >= SHORTEST_SECRET && text.includes(secret)) ||
-    looksRandom(text)
+    looksSecret(text)
   )
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
 import { setName, snapshotId } from '../repository/snapshot.ts'
 import { UNNAMED } from './database-urls.ts'
-import { parsing, quote } from './schemas.ts'
+import { parsing } from './schemas.ts'
 
 /** A plan as the action verdict gets it: which job makes a backup of which sets. */
 export interface Plan {
@@ -42,7 +42,7 @@ export function encodePlan(plan: Plan): string {
 
 export const plan = parsing((text): Plan => {
   const packed = text.trim()
-  if (!packed.startsWith(PREFIX)) throw new InvalidValue(`${quote(packed)} does not begin with ${PREFIX}`)
+  if (!packed.startsWith(PREFIX)) throw new InvalidValue(`it does not begin with ${PREFIX}`)
   try {
     const bytes = inflateRawSync(Buffer.from(packed.slice(PREFIX.length), 'base64url'), { maxOutputLength: LARGEST })
     return planSchema.parse(JSON.parse(bytes.toString()))
@@ -56,10 +56,10 @@ export const part = parsing((text): Part => {
   try {
     given = JSON.parse(text)
   } catch {
-    throw new InvalidValue(`${quote(text)} is not JSON`)
+    throw new InvalidValue('it is not JSON')
   }
   const parsed = partSchema.safeParse(given)
-  if (!parsed.success) throw new InvalidValue(`${quote(text)} is not an item of the matrix of a plan`)
+  if (!parsed.success) throw new InvalidValue('it is not an item of the matrix of a plan')
   const { plan, databases, volumes } = parsed.data
   return { plan, databases, volumes }
 })

@@ -80,12 +80,22 @@ export function likelySecrets(text: string): string[] {
   return [...new Set([text, decodedRuns(text)].flatMap((one) => [...keysIn(one), ...passwordsIn(one), ...namedSecrets(one)]))]
 }
 
-/** Whether the text has a word like a token or an access key: long, of letters and digits in no order. Ids of snapshots are no secrets. */
-export function looksRandom(text: string): boolean {
-  const words = text.replaceAll(/\d{8}T\d{6}Z(?:-[0-9a-f]*)?/g, '').match(/[A-Za-z0-9+/_-]{20,}/g) ?? []
+/**
+ * Whether the text may have a secret in it, so that no error quotes it: a word like a token, a value after a word like password, or a pair
+ * of a user and a password.
+ */
+export function looksSecret(text: string): boolean {
+  return looksRandom(text) || SPOKEN.test(text) || /(?:^|\s)[\w.-]+:(?=\S*\d)(?=\S*[a-z])[^\s:/.@-]{8,}/i.test(text)
+}
+
+/** A long word of letters and digits in no order, with dashes or without. Ids of snapshots are no secrets. */
+function looksRandom(text: string): boolean {
+  const words = text.replaceAll(/\d{8}T\d{6}Z(?:-[0-9a-f]*)?/g, '').match(/[A-Za-z0-9+/_.-]{20,}/g) ?? []
   return words.some((word) => {
-    const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(word)).length
-    return kinds === 3 || (kinds === 2 && word.length >= 32 && /^[a-z]*\d[a-z0-9]*$/i.test(word))
+    if ([/[a-z]/, /[A-Z]/, /\d/].every((kind) => kind.test(word))) return true
+    const joined = word.replaceAll(/[-_]/g, '')
+    const least = /^[0-9a-f]*$/i.test(joined) ? 20 : 32
+    return joined.length >= least && /^[a-z0-9]*$/i.test(joined) && /[a-z]/i.test(joined) && /(?:\d.*){5}/.test(joined)
   })
 }
 
@@ -98,22 +108,25 @@ function passwordsIn(text: string): string[] {
   return [...inUrls, ...[...users, ...others].flatMap(([, secret]) => bothSpellings(secret!))]
 }
 
+/** Words at the end of the names of secrets. */
+const NAMES = 'key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|credentials?'
 /** `name=value` among parameters, settings or fields, and at the start of a line, where the name may be that of a volume. */
-const NAMED = new RegExp(
-  String.raw`(^|[?&;,:"'\s])[\w.-]*(?:key|access[-_]?key[-_]?id|secret|pass|passwd|password|passphrase|pwd|token|sig|signature|sas|` +
-    String.raw`credentials?)[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`,
-  'gim',
-)
+const NAMED = new RegExp(String.raw`(^|[?&;,:"'\s])[\w.-]*(?:${NAMES})[ \t]*=[ \t]*("[^"]*"|'[^']*'|[^&\s]+)`, 'gim')
+const IN_JSON = new RegExp(String.raw`"[\w.-]*(?:${NAMES})"\s*:\s*"((?:[^"\\]|\\.)+)"`, 'gi')
+/** A secret as people write it: `password: x`, `password x`. */
+const SPOKEN = new RegExp(String.raw`(?:${NAMES})["']?(?:\s*[:=]\s*|\s+)["']?[^\s"']{4}`, 'i')
 const SHORTEST_VALUE = 6
 
 function namedSecrets(text: string): string[] {
-  return [...text.matchAll(NAMED)].flatMap(([, before = '', value = '']) => {
+  const inJson = [...text.matchAll(IN_JSON)].map(([, value]) => value!).filter((value) => value.length >= SHORTEST_VALUE)
+  const named = [...text.matchAll(NAMED)].flatMap(([, before = '', value = '']) => {
     if (/^\s*$/.test(before) && /^(?:[./~]|[a-z][a-z0-9]*:)/i.test(value)) return []
     const bare = value.replaceAll(/^["']|["']$/g, '')
     // Where it ends depends on what the text should have been.
     const ends = [bare, bare.replace(/[;,"'].*$/s, ''), bare.replace(/[;,:"'].*$/s, '')]
     return ends.filter((one) => one.length >= SHORTEST_VALUE).flatMap(bothSpellings)
   })
+  return [...inJson, ...named]
 }
 
 function bothSpellings(text: string): string[] {
@@ -148,7 +161,7 @@ function urlSecrets(url: string): string[] {
   const pairs = [/:\/\/([^:@/]*):([^@/]+)@/, /:\/\/([^:@/]*):(.+)@/].map((pattern) => pattern.exec(url))
   const passwords = pairs.flatMap((pair) => (pair ? [pair[2]!, decoded(pair[2]!)] : []))
   // A password whose @ is missing stands where a port would, or begins there.
-  const [, misplaced] = pairs.some(Boolean) ? [] : (/:\/\/[^:@/?[\]]*:(?!\d{1,5}(?:[,/?]|$))([^?]+)/.exec(url) ?? [])
+  const [, misplaced] = pairs.some(Boolean) ? [] : (/:\/\/[^:@/?[\]]*:(?!\d{1,5}(?:[,/?]|&[\w.-]+=|$))([^?]+)/.exec(url) ?? [])
   if (misplaced) passwords.push(...[misplaced, misplaced.replace(/\/.*$/s, '')].flatMap(bothSpellings))
   // HTTP's basic authentication.
   const basic = pairs.flatMap((pair) => (pair ? base64(`${decoded(pair[1]!)}:${decoded(pair[2]!)}`) : []))

@@ -1,9 +1,9 @@
 import { inertJson, inertText } from '../../src/report/inert.ts'
 import { restoreNotes } from '../../src/commands/restore/report.ts'
 
-const hostile = ['::add-mask::x', 'a\n::set-env name=PATH::/tmp', 'a\r::stop-commands::x', ' \t::error::x', 'a ##[add-path]/tmp', '###[group]x', '\u001B[2J\u009B2J\u0000']
+const hostile = ['::add-mask::x', 'a\n::set-env name=PATH::/tmp', 'a\r::stop-commands::x', ' \t::error::x', 'a ##[add-path]/tmp', '###[group]x', '\u001B[2J\u009B2J\u0000', 'safe \u202Eevil\u2066\u200F', '\u{E0041}']
 
-const control = /(?![\t\n])\p{Cc}/u
+const control = /(?![\t\n])[\p{Cc}\p{Cf}]/u
 /** How a runner reads a line (ActionCommand.cs): `::` after white space, `##[` anywhere. */
 const obeyed = (text: string): boolean => text.split(/\r\n|\r|\n/).some((line) => line.trimStart().startsWith('::') || line.includes('##['))
 

@@ -35,7 +35,7 @@ test.each([
 })
 
 test('a port is no secret', () => {
-  for (const url of ['postgres://h:5432/db', 'postgres://h:5432,g:5433/db', 'postgres://[::1]:5432', 'postgres://me@h:5432/db?x=y', 's3://h:9000/b'])
+  for (const url of ['postgres://h:5432/db', 'postgres://h:5432,g:5433/db', 'postgres://[::1]:5432', 'postgres://me@h:5432/db?x=y', 's3://h:9000/b', 's3://b/p?endpoint=http://h:9&region=x'])
     expect(secretsIn(url)).toEqual([url])
 })
 

@@ -17,9 +17,11 @@ export interface Databases {
 
 /** Throws (status 2) for a URL that names a database, and for names that the choice, or sets, cannot have. */
 export function requireServers(servers: readonly Database[], { include, exclude }: DatabaseChoice): void {
-  const wrong = servers.find((location) => kindAt(location).server?.is(location) !== true)
-  if (wrong) {
-    throw new LifeboatError(`database-url: the URL${ofServer(wrong.name)} names a database; databases are chosen on a server`, {
+  const wrong = servers.findIndex((location) => kindAt(location).server?.is(location) !== true)
+  if (wrong >= 0) {
+    // The name may be a part of the URL, and that a part of its password.
+    const which = servers.length === 1 ? 'the URL' : `URL ${wrong + 1} of ${servers.length}`
+    throw new LifeboatError(`database-url: ${which} names a database; databases are chosen on a server`, {
       hint: 'Leave the database out of the URL, postgres://user:password@host:5432, and choose it by ‹databases›.', status: 2,
     })
   }
