@@ -1,5 +1,5 @@
 /**
- * Ends this process now, with what waits for its end done. `process.exit` waits for file operations under way, and one on a share whose
+ * Ends this process now, after its exit handlers have run. `process.exit` waits for file operations under way, and one on a share whose
  * server is gone never ends; then another program takes this one's place, which only ends with the status.
  */
 export function exit(status: number): never {

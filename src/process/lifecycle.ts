@@ -6,8 +6,8 @@ import { useProxy } from './proxy.ts'
 import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
 
 /**
- * A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that: what is left then must have been said
- * before.
+ * A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that. A run that cannot end until then
+ * says before what it leaves behind.
  */
 const patienceMs = 6000
 

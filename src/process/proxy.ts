@@ -11,7 +11,7 @@ export function useProxy(variables: Variables): void {
   const [HTTP_PROXY, HTTPS_PROXY] = [proxyOf('http_proxy', variables), proxyOf('https_proxy', variables)]
   if (HTTP_PROXY === undefined && HTTPS_PROXY === undefined) return
   const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY: exceptions(valueOf('no_proxy', variables) ?? '') }
-  // As Node's own are, else.
+  // The other options are those of Node's own agents.
   const usual = { keepAlive: true, scheduling: 'lifo', timeout: 5000 } as const
   http.globalAgent = new http.Agent({ ...usual, proxyEnv })
   https.globalAgent = new https.Agent({ ...usual, proxyEnv })

@@ -36,8 +36,8 @@ trap '' HUP INT TERM PIPE
 `
 
 /**
- * Sees to it that something is done when the work ends: a process of its own, no child of this one, does it when it is told to or when
- * this process is gone, even killed. The function returned tells it, and waits; it throws when what was to be done failed.
+ * Arranges the steps that follow the reading of the sources. A separate process, which is no child of this one, takes them when it is told
+ * to, or when this process is gone, even if it was killed. The function returned tells it and waits; it throws if a step failed.
  */
 export async function arrangeFinalSteps(
   { start, unpause, command }: FinalSteps,
@@ -61,8 +61,8 @@ export async function arrangeFinalSteps(
     await answered
     const answer = Buffer.concat(printed).toString()
     if (answer === 'ok') return
-    throw new LifeboatError(`what was to be done after reading failed: ${answer.trim() || 'no answer'}`, {
-      hint: start.length + unpause.length > 0 ? 'Look whether the containers run: docker ps --all.' : 'Look what post-command was to undo.',
+    throw new LifeboatError(`the steps after reading failed: ${answer.trim() || 'no answer'}`, {
+      hint: start.length + unpause.length > 0 ? 'See whether the containers run: docker ps --all.' : 'Undo by hand what pre-command did.',
     })
   }
   return () => (finishing ??= finish())

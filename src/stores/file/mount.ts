@@ -16,9 +16,9 @@ export interface Mounting {
 }
 
 /**
- * Throws where a store would be written beside the disk that it belongs on: with `mounted` true, unless a file system other than that of
- * `/` is mounted at `root` or above it. Undefined: the same for a store that is to be made in an empty folder, where disks are mounted or
- * where this machine has seen a store on a disk of its own before; one that is there already is where it should be. False: never.
+ * Throws if the disk of a store is not mounted, so that the store would be written beside it. `mounted` true: a file system other than that
+ * of `/` has to be mounted at `root` or above it. Undefined: the same, but only for a new store, in a place where disks are usually mounted
+ * or where this machine has seen a store on a separate disk before. False: no check.
  */
 export async function refuseUnmounted(root: string, { mounted, remembered, places = PLACES }: Mounting): Promise<void> {
   if (mounted === false) return
@@ -60,7 +60,7 @@ async function keepInMind(note: string, root: string): Promise<void> {
   }
 }
 
-/** Whether `root`, or what there is of the path to it, is on another file system than what holds the place; than `/`, without one. */
+/** Whether `root`, or the part of its path that exists, is on another file system than `place`. */
 async function liesOnAnother(root: string, place = '/'): Promise<boolean> {
   const [own, base, above] = await Promise.all([deviceOf(root), deviceOf(place), deviceOf(path.dirname(place))])
   return own !== base || base !== above

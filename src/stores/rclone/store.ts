@@ -74,7 +74,7 @@ export class RcloneStore implements Store {
 
   async close(): Promise<void> {
     try {
-      // One that never served has nothing to clean up, and whoever needed it knows why.
+      // If it never served, there is nothing to clean up, and each request has failed with the cause.
       const served = await this.#serving?.catch(() => undefined)
       await served?.store.close()
     } finally {

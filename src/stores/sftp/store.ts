@@ -133,7 +133,7 @@ export class SftpStore implements Store {
 
   /** After a run that wrote, removes what uploads left behind. */
   async close(): Promise<void> {
-    // One that could not be opened has nothing to close, and whoever needed it knows why.
+    // If it could not be opened, there is nothing to close, and each request has failed with the cause.
     const session = await this.#session?.catch(() => undefined)
     if (!session) return
     try {
