@@ -136,8 +136,8 @@ function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment:
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
   return {
     async tell(result: CheckResult): Promise<CheckResult['issue']> {
-      const shownLines = (lines: readonly string[]): string[] => lines.map((line) => redacted(line, environment))
-      const text = issueText({ ...result, problems: shownLines(result.problems), advice: shownLines(result.advice) }, shown)
+      const [problems, advice] = [result.problems, result.advice].map((lines) => lines.map((line) => redacted(line, environment)))
+      const text = issueText({ ...result, problems: problems!, advice: advice! }, shown)
       if (result.problems.length === 0) {
         const closed = await repository.closeIssue(marker, text)
         return closed && { ...closed, state: 'closed' }
