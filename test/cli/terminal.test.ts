@@ -201,6 +201,10 @@ describe('keys', () => {
     const read = ['restore', '--destination', store(), '--verify-only']
     expect((await lifeboat(read, { variables })).status).not.toBe(0)
     expect((await lifeboat(read, { variables: { LIFEBOAT_ENCRYPTION_KEY: identity } })).status).toBe(0)
+    // A command in a hint has the destination that was an option, and needs none that is in the environment.
+    const elsewhere = ['verify', '--set', 'elsewhere']
+    expect((await lifeboat([...elsewhere, '--destination', store()], { variables })).err).toMatch(/ list --destination \S+\/store` shows the sets .* snapshots in default: give --set\./)
+    expect((await lifeboat(elsewhere, { variables: { ...variables, LIFEBOAT_DESTINATION: store() } })).err).toContain(' list` shows the sets')
   })
 
   test('the write key of a passphrase needs the store', async () => {
