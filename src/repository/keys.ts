@@ -55,6 +55,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     )
   }
   const passphrase = text.replace(/[\r\n]+$/, '')
+  refuseMistyped(passphrase)
   const { length } = Array.from(passphrase)
   if (length < MINIMUM_PASSPHRASE) {
     throw wrongKey(
@@ -63,6 +64,32 @@ export function parseEncryptionKey(text: string): EncryptionKey {
     )
   }
   return { kind: 'passphrase', passphrase }
+}
+
+/** A key with a mistake in it would be taken for a passphrase: the backup would succeed, and the key would open nothing. */
+function refuseMistyped(text: string): void {
+  const [form] = [
+    [/SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20}|AGE-(?:SECRET-KEY|PLUGIN)-/i, 'an age identity', 'AGE-SECRET-KEY-1…'] as const,
+    [/lifeboat-write:/i, 'a write key', 'lifeboat-write:…'] as const,
+  ].filter(([pattern]) => pattern.test(text))
+  if (form) {
+    throw wrongKey(
+      `the encryption key contains ${form[1]}, but other text is around it, or its beginning is missing`,
+      `Give only the key, ${form[2]}, without quotation marks and without a name before it.`,
+    )
+  }
+  if (/^\s*(?:(["'`]).*\1|“.*”)\s*$/s.test(text)) {
+    throw wrongKey('the encryption key is in quotation marks', 'Remove the quotation marks: they would be a part of the passphrase.')
+  }
+  if (/^\s*\$\{\{/.test(text)) {
+    throw wrongKey('the encryption key is an expression of a workflow, which nothing has evaluated', 'Give the value of the secret.')
+  }
+  if (/^\s*(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=/.test(text)) {
+    throw wrongKey('the encryption key begins with the name of a variable', 'Give only the value after the =.')
+  }
+  if (/^(.)\1{15,}$/su.test(text)) {
+    throw wrongKey('the passphrase is one character, repeated', 'Use another passphrase, or make a key with ‹lifeboat key new›.')
+  }
 }
 
 function parseWriteKey(text: string): EncryptionKey {

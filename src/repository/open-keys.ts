@@ -23,11 +23,12 @@ export async function writeKeyOf(encryptionKey: string, store: Store | undefined
 
 /**
  * The keys for a store. With a passphrase the identity comes from the store's `keys/`; `create` allows making it there on first use.
- * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`.
+ * Throws when the key is malformed or opens nothing; key files that are bad are handed to `onDamaged`, and `onNewKey` is told of a new
+ * identity.
  */
 export async function openKeys(
   encryptionKey: string,
-  options: { store: Store; recipients?: readonly string[]; create: boolean; onDamaged?: (error: LifeboatError) => void },
+  options: { store: Store; recipients?: readonly string[]; create: boolean; onDamaged?: OnDamaged; onNewKey?: () => void },
 ): Promise<Keys> {
   const key = parseEncryptionKey(encryptionKey)
   const extra = (options.recipients ?? []).map(checkRecipient)
@@ -49,7 +50,8 @@ async function admitted(keys: Keys, passphrase: string | undefined, { store, cre
 
 /** The identities in the store's key files that the passphrase opens, in the order of their names: every writer takes the first. */
 async function unwrapIdentities(
-  passphrase: string, store: Store, { create, onDamaged = ignore }: { create: boolean; onDamaged?: OnDamaged },
+  passphrase: string, store: Store,
+  { create, onDamaged = ignore, onNewKey = ignore }: { create: boolean; onDamaged?: OnDamaged; onNewKey?: () => void },
 ): Promise<[string, ...string[]]> {
   const identities = new Map<string, string>()
   let [found, tried, all] = [0, 0, 0]
@@ -77,8 +79,12 @@ async function unwrapIdentities(
   if (first !== undefined) return [first, ...others]
   if (found === 0) {
     await refuseWhereSnapshotsAre(store)
-    if (create) return wrapNewIdentity(passphrase, store)
-    throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it`, {
+    if (create) {
+      const made = await wrapNewIdentity(passphrase, store)
+      onNewKey()
+      return made
+    }
+    throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it, and the value given is not an age identity`, {
       hint: 'Check ‹destination›; a store written with an age identity needs that identity.',
     })
   }
@@ -109,13 +115,12 @@ async function refuseWhereSnapshotsAre(store: Store): Promise<void> {
   const claimed = claims.length === 0 ? 'name no key' : `claim to be of the key ${claims.join(', ')}`
   throw new LifeboatError(
     `${one.name} has snapshots but no key file (keys/…): without it nothing there can be read with a passphrase. ` +
-      `The newest ${claimed}: ${named}`,
+      `The newest ${claimed}: ${named}. The value given is not an age identity, so it was taken for a passphrase`,
     {
       hint:
         'If the store was made with an age identity (AGE-SECRET-KEY-1…), give that identity. ' +
         `If it was made with a passphrase, put ${files} back from a copy of the store. ` +
-        'For a new start use another destination, or an identity as the key. If those snapshots are not yours, delete them. ' +
-        'Nothing was changed.',
+        'For a new start use another destination, or an identity as the key. Nothing was changed.',
     },
   )
 }

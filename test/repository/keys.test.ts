@@ -49,7 +49,8 @@ describe('an encryption key', () => {
 
   test('is a passphrase, of which every blank counts but not the line end', () => {
     expect(parseEncryptionKey(`  ${passphrase} \n`)).toEqual({ kind: 'passphrase', passphrase: `  ${passphrase} ` })
-    expect(parseEncryptionKey('åäöåäöåäöåäöåäöå').kind).toBe('passphrase')
+    for (const text of ['åäöåäöåäöåäöåäöå', 'q2J8x0Zt5r1QbFhVn7kLw3aYcU6sEoPd4gTiMjXvB9A=', '"quoted" at its beginning', 'it ends in a quotation mark"'])
+      expect(parseEncryptionKey(text)).toEqual({ kind: 'passphrase', passphrase: text })
   })
 
   test('is a write key', () => {
@@ -74,6 +75,15 @@ describe('an encryption key', () => {
     ['a write key that lacks its end', writeKey.slice(0, -1), /the write key is malformed/],
     ['a write key and something else', `${writeKey}\n${writeKey}`, /the write key is malformed/],
     ['a write key of a damaged recipient', writeKey.replace('x3:', 'x4:'), /is not an age recipient/],
+    ['an identity in quotation marks', `'${identity}'`, /contains an age identity, but other text is around it/],
+    ['an identity after a word', `key: ${identity}`, /contains an age identity, but other text is around it/],
+    ['an identity after the name of its variable', `LIFEBOAT_ENCRYPTION_KEY=${identity}`, /contains an age identity, but other text/],
+    ['an identity that lacks its beginning', identity.slice(4), /contains an age identity, .* its beginning is missing/],
+    ['a write key in quotation marks', `"${writeKey}"`, /contains a write key, but other text is around it/],
+    ['a passphrase in quotation marks', `"${passphrase}"`, /the encryption key is in quotation marks/],
+    ['a passphrase after the name of its variable', `LIFEBOAT_ENCRYPTION_KEY=${passphrase}`, /begins with the name of a variable/],
+    ['an expression of a workflow', '${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}', /is an expression of a workflow/],
+    ['one character many times', 'a'.repeat(24), /is one character, repeated/],
   ])('that is %s is refused with a message that holds no secret', async (_, text, message) => {
     const said = await failure(openKeys(text, { store: nowhere, create: false }))
     expect(said).toMatch(message)
@@ -171,7 +181,10 @@ describe('a passphrase', () => {
   test('makes a key file on first use, which opens again, is an age file, and gives a write key', async () => {
     const root = freshFolder()
     const store = new FileStore(root)
-    const made = await openKeys(passphrase, { store, create: true })
+    let told = 0
+    const made = await openKeys(passphrase, { store, create: true, onNewKey: () => void told++ })
+    await openKeys(passphrase, { store, create: true, onNewKey: () => void told++ })
+    expect(told).toBe(1)
     expect(keyFiles(root)).toEqual([`${made.fingerprint}.age`])
     const again = await openKeys(passphrase, { store, create: true })
     expect(again).toEqual(made)
@@ -272,7 +285,8 @@ describe('a passphrase', () => {
     await honest.put(forged, Buffer.from('no snapshot'))
     const said = await failure(openKeys(passphrase, { store: honest, create: true }))
     expect(said).toContain(`The newest name no key: ${forged}`)
-    expect(said).toContain('If those snapshots are not yours, delete them')
+    expect(said).toContain('is not an age identity, so it was taken for a passphrase')
+    expect(said).not.toContain('delete them')
     await honest.delete(forged)
     expect((await openKeys(passphrase, { store: honest, create: true })).identity).toBeDefined()
   })

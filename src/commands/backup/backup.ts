@@ -43,7 +43,13 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     const { store } = destinations
     const keys = await openKeys(
       inputs.key,
-      { store, recipients: inputs.recipients, create: true, onDamaged: warningOf(environment.report) },
+      {
+        store,
+        recipients: inputs.recipients,
+        create: true,
+        onDamaged: warningOf(environment.report),
+        onNewKey: () => environment.report.info(`a new key was made for ${store.name}, which the passphrase opens: keep the passphrase safe`),
+      },
     )
     previous = await PreviousBackups.load(store, keys, inputs, environment)
     const { known, reused } = previous

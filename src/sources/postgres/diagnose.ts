@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 import { diagnose, judge } from './diagnosis.ts'
 import type { DatabaseLocation } from './location.ts'
 import { type Route, routeTo } from './route.ts'
-import { connectionTo } from './sources.ts'
+import { connectionTo, requireDatabaseName } from './sources.ts'
 
 /** Connects to each database and asks for whatever could keep it from being dumped, or from being dumped whole. */
 export async function diagnoseDatabases(
@@ -33,6 +33,7 @@ export async function diagnoseDatabases(
 async function diagnoseOne(about: string, given: Connection, route: Route, context: SourceContext): Promise<Diagnosed> {
   const { variables, signal } = context
   try {
+    requireDatabaseName(given)
     const programs = await clientPrograms(context)
     const connection = await route.to(given)
     const client = await anyClient(programs.clients, programs.provide)

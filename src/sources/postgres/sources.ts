@@ -1,3 +1,4 @@
+import { LifeboatError } from '../../error.ts'
 import type { BackupSettings } from '../settings.ts'
 import type { GivenSource, SourceContext } from '../source-kind.ts'
 import type { Source } from '../source.ts'
@@ -15,6 +16,7 @@ export function databaseSources(
   context: SourceContext,
 ): Source[] {
   const connections = given.map(({ location }) => connectionTo(location, context))
+  for (const connection of connections) requireDatabaseName(connection, 'To back up all databases of the server, give ‹databases: *›.')
   const { variables, signal, report } = context
   const { dump, tunnel, ssh } = settings
   const route = shared(routeTo(connections, tunnel && { target: tunnel, access: ssh }, context), given.length)
@@ -42,6 +44,15 @@ export function connectionTo({ url }: DatabaseLocation, { variables, report }: S
   const connection = parseDatabaseUrl(url, variables)
   for (const secret of connection.secrets) report.mask(secret)
   return connection
+}
+
+/** Throws (status 2) if libpq would choose the database, `postgres` for example. A service's entry may name one. */
+export function requireDatabaseName({ database, environment, server }: Connection, otherwise?: string): void {
+  if (database !== undefined || environment['PGSERVICE'] !== undefined) return
+  throw new LifeboatError(`database-url names no database of ${server}`, {
+    hint: ['Add its name: postgres://user:password@host:5432/DATABASE.', otherwise].filter((text) => text !== undefined).join(' '),
+    status: 2,
+  })
 }
 
 /** A route for several users, each of which closes it once. */

@@ -10,7 +10,7 @@ import type { RestoreOutcome } from './restore-outcome.ts'
 import { rolesHint } from './restore-output.ts'
 import type { RestoreOptions } from './restore-plan.ts'
 import { type Route, routeTo } from './route.ts'
-import { connectionTo } from './sources.ts'
+import { connectionTo, requireDatabaseName } from './sources.ts'
 import { archiveOf } from './verify.ts'
 
 /** A database to restore into. */
@@ -20,6 +20,7 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       hint: 'A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.', status: 2 })
   const { mode } = settings
   const target = connectionTo(location, context)
+  requireDatabaseName(target)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
   return {
