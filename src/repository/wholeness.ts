@@ -4,7 +4,7 @@ import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
 import type { Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, OtherKey, type Snapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, OtherKey, type Snapshot } from './snapshot.ts'
 
 /** A snapshot that is not whole or failed verification, and why: `3 of its 120 objects are missing, …`. */
 export interface Unsound {
@@ -55,6 +55,8 @@ export interface Search {
   most?: number
   /** Only those made earlier. */
   before?: Date
+  /** Only those whose sources have names like this, as far as the key can tell: a write key cannot. */
+  wanted?: (sources: readonly string[]) => boolean
   /** Keys of objects found damaged in this run, beside those that proofs name. */
   damaged?: ReadonlySet<string>
 }
@@ -72,7 +74,7 @@ export interface Found {
  * snapshots of another key, and with `verified` those that were not verified, without a word; but the newest is always looked at.
  */
 export async function newestGood(
-  store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, damaged = new Set() }: Search,
+  store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, wanted, damaged = new Set() }: Search,
 ): Promise<Found> {
   interface Candidate {
     key: string
@@ -98,7 +100,7 @@ export async function newestGood(
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await flawIn(looked, verdict, store, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }
-    return counts ? { good: { snapshot: looked, verdict } } : undefined
+    return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
   })
   return { ...found, ...(other !== undefined && { other }) }
 }
@@ -119,6 +121,18 @@ export async function firstGood<C, G>(
     if (found) unsound.push(found)
   }
   return { good: undefined, unsound }
+}
+
+/** False if the list of sources cannot be read. */
+async function isWanted(snapshot: AuthenticSnapshot, wanted: Search['wanted']): Promise<boolean> {
+  if (!wanted || snapshot.keys.identity === undefined) return true
+  try {
+    const { sources } = await openManifest(snapshot)
+    return wanted(sources.map(({ name }) => name))
+  } catch (error) {
+    if (error instanceof DamagedSnapshot) return false
+    throw error
+  }
 }
 
 async function flawIn(

@@ -30,6 +30,7 @@ const kindNames = storeKinds.flatMap(({ names }) => names).join('|')
 const severalInLine = new RegExp(`[,;]\\s*(?:(?:${kindNames}):|artifact$)|\\s(?:${kindNames}):\\S`)
 
 function parseLine(line: string): Destination {
+  if (/^["'`]/.test(line)) throw new InvalidValue('the value is in quotation marks. Remove the quotation marks')
   // The rest of the line may hold a password, so only the name of the kind is shown.
   const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1]
   const kind = kindNamed(name)

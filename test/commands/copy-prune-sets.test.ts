@@ -41,6 +41,10 @@ test.each(['all', 'latest'])('copy of a set that is not there (snapshot: %s) fai
   await expect(copy({ from: from.name, set: 'v' })).resolves.toBeDefined()
 })
 
+test.each(['', '/', '?mounted=false'])('copy of a store to itself is refused (with %j after its name)', async (more) => {
+  await expect(copy({ destination: `${from.name}${more}` })).rejects.toMatchObject({ message: `from and destination are the same store, ${from.name}; nothing was copied`, status: 2 })
+})
+
 test('copy of a store without snapshots fails', async () => {
   const empty = new FileStore(path.join(folder, 'empty'))
   await openOrMakeRepository(empty)

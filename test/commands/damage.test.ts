@@ -70,7 +70,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     const { result, text } = await run('verify', { snapshot: ids[1]!, level: 'read' })
     expect(result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)] })
     expect(result.sources.map((source) => [source.name, source.result])).toEqual([['large', 'failed'], ['small', 'verified']])
-    expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores 1 damaged object again/), 'No other snapshot of set app is known to be whole.'])
+    expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores 1 damaged object again/), 'No other snapshot of set app with large is known to be whole.'])
     expect(text).toMatch(/large +FAILED/)
     expect(text).toMatch(/small +verified/)
     expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/\| ❌ FAILED \| `large` \|[^]*\| ✅ verified \| `small` \|/)
@@ -98,7 +98,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
   })
 
   test('then a restore of that volume is refused at once, and one of the other volume is warned about', async () => {
-    expect(await refusal(run('restore', { volume: 'large', target: path.join(folder, `target-${count}`) }))).toMatch(new RegExp(`snapshot ${ids[2]} does not verify, so nothing was restored: chunk ${keyOf(shared)} in .* is damaged[^]*No other snapshot of set app is whole`))
+    expect(await refusal(run('restore', { volume: 'large', target: path.join(folder, `target-${count}`) }))).toMatch(new RegExp(`snapshot ${ids[2]} does not verify, so nothing was restored: chunk ${keyOf(shared)} in .* is damaged[^]*No other snapshot of set app is whole and has large`))
     const { result, warnings } = await run('restore', { volume: 'small', target: path.join(folder, `target-${count}`) })
     expect(result).toMatchObject({ volume: 'small', restored: result.entries })
     expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged, though not in small`)])
@@ -108,6 +108,16 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     const { result, warnings } = await run('prune', { retention: 'last=1', force: 'true', 'dry-run': 'true' })
     expect(result.snapshots.map(({ reasons }) => reasons.includes('newest verified'))).toEqual([false, false, false])
     expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged`), expect.stringContaining(ids[1]!), expect.stringContaining(ids[0]!)])
+  })
+
+  test('and a whole snapshot without that volume is not named as the one to restore instead', async () => {
+    const { result } = await dispatched('backup', { ...given(), volumes: `small=${folder}/small`, 'client-install': 'never' }, now(), { variables: process.env, temporary: path.join(folder, 'tmp') })
+    expect((await run('verify', { snapshot: ids[2]!, level: 'read' })).result.advice.at(-1)).toBe('No other snapshot of set app with large is known to be whole.')
+    const restoring = (volume: string) => run('restore', { snapshot: ids[2]!, volume, target: path.join(folder, `target-${count}`) })
+    expect(await refusal(restoring('large'))).toContain('No other snapshot of set app is whole and has large')
+    const [warning] = (await restoring('small')).warnings
+    expect(warning).toContain(`snapshot ${ids[2]} is damaged, though not in small`)
+    expect(result.snapshot).not.toBe(ids[2])
   })
 
   test('then a failed backup names none of them to fall back on', async () => {
@@ -139,7 +149,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect(listed.snapshots.map(({ damage }) => damage === undefined)).toEqual([true, false, false, false])
     expect((await run('verify', { snapshot: ids[0]!, level: 'read' })).result.advice).toEqual([
       `The newest snapshot, ${result.snapshot}, is not affected; a new backup is not needed.`,
-      `To restore now, use snapshot ${result.snapshot}, the newest that is whole and not known to be damaged.`,
+      `To restore now, use snapshot ${result.snapshot}, the newest with large that is whole and not known to be damaged.`,
     ])
     expect(await refusal(run('forget', { snapshots: result.snapshot, force: 'false' }))).toContain('no other verified snapshot of set app is whole')
   })

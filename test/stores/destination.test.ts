@@ -65,7 +65,8 @@ test('a folder on a server is read with its user and password, and shown without
 
 test('a folder may say whether a disk has to be mounted', () => {
   expect(parseDestination('file:/mnt/a?b?mounted=false')).toEqual({ kind: 'file', text: 'file:/mnt/a?b?mounted=false', path: '/mnt/a?b', mounted: false })
-  expect(parseDestination('file:/backup?mounted=yes')).toEqual({ kind: 'file', text: 'file:/backup?mounted=yes', path: '/backup?mounted=yes' })
+  for (const text of ['file:/backup?mounted=yes', 'file:/backup?mounted', 'file:/backup?mount=true', 'file:/b?mounted=true&mounted=maybe'])
+    expect(() => parseDestination(text)).toThrow('what follows the path is neither ?mounted=true nor ?mounted=false')
 })
 
 test('a relative folder is shown with its whole path', () => {
@@ -101,6 +102,8 @@ test.each([
   ['rclone: is followed by the name of a remote, a colon and a path: rclone:drive:backups/app', 'rclone:drive'],
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:s3,secret_access_key=hunter2:bucket'],
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:--config=x:bucket'],
+  ['the value is in quotation marks. Remove the quotation marks', '"file:/mnt/backups"'],
+  ['the value is in quotation marks. Remove the quotation marks', "'s3://backups'"],
   ['s3:// is followed by no name', 's3:///path'],
   ['s3: is not followed by //; did you mean s3://bucket?', 's3:bucket'],
   ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket?x=y'],

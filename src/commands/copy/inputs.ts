@@ -1,9 +1,11 @@
+import { LifeboatError } from '../../error.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { graceInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
+import { folderOf } from '../../stores/file/destination.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 
 export const inputs = commandInputs(
@@ -38,7 +40,15 @@ export const inputs = commandInputs(
     access: access(),
     timeZone,
   },
-  requireStore,
+  (slices, variables) => {
+    const { from, destination } = slices
+    if (from.text === destination.text || (folderOf(from) ?? '') === folderOf(destination)) {
+      throw new LifeboatError(`from and destination are the same store, ${from.text}; nothing was copied`, {
+        hint: 'Give another store as ‹destination›.', status: 2,
+      })
+    }
+    requireStore(slices, variables)
+  },
 )
 
 export type CopyInputs = SlicesOf<typeof inputs>

@@ -2,7 +2,7 @@ import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
-import { restoreCommand, restoreInto } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
@@ -60,7 +60,7 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
   if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
   const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
   return [
-    `To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}:`,
+    `To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
     `  ${restoreCommand(program, content)}`,
   ]
 }

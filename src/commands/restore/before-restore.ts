@@ -29,10 +29,12 @@ export async function requireWhole(
   const { result, problems, damaged, good } = await verifySnapshot(snapshot, level, store, context, { only: source, suspects })
   const elsewhere = async (): Promise<string> => {
     const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
-    const found = await newestGood(store, snapshot.keys, others, { proofs, verified: false, damaged: new Set(damaged) })
+    const found = await newestGood(store, snapshot.keys, others, {
+      proofs, verified: false, wanted: (sources) => sources.includes(source), damaged: new Set(damaged),
+    })
     return found.good
-      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole: give it as ‹snapshot›.`
-      : `No other snapshot of set ${set} is whole; ‹lifeboat list› shows them.`
+      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
+      : `No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
   }
   if (result !== 'verified') {
     throw new LifeboatError(

@@ -2,7 +2,7 @@ import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
-import { restoreCommand, restoreInto, verifyCommand } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
@@ -94,7 +94,7 @@ function nextStep(result: VerifyResult, { program, destination }: TextContext): 
   const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByNoun(result.sources) }
   return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : [
     '',
-    `To restore it into ${restoreInto(content)}:`,
+    `To restore it into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
     `  ${restoreCommand(program, content)}`,
   ]
 }

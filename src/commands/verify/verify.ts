@@ -127,8 +127,19 @@ async function adviceAbout(
   const damaged = new Set(failed.flatMap((one) => one.damaged))
   const snapshots = await snapshotKeys(store, set)
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
-  const { good } = await newestGood(store, keys, snapshots.filter((key) => !ids.has(idOf(key))), { proofs, verified: false, damaged })
-  return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores(good?.snapshot, ids.size, set)]
+  const sources = failedSources(failed[0]!)
+  const others = snapshots.filter((key) => !ids.has(idOf(key)))
+  const newest = async (wanted: (names: readonly string[]) => boolean): Promise<AuthenticSnapshot | undefined> =>
+    (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
+  const good = await newest((names) => sources.every((source) => names.includes(source)))
+  const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
+  return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores({ good, part, sources }, ids.size, set)]
+}
+
+/** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */
+function failedSources({ sources }: SnapshotVerified): string[] {
+  const failed = sources.filter(({ result }) => result !== 'verified')
+  return (failed.length > 0 ? failed : sources).map(({ name }) => name)
 }
 
 /** A backup repairs what it would list itself: nothing in an older snapshot. */
@@ -159,7 +170,14 @@ async function aboutBackups(
   ]
 }
 
-function aboutRestores(good: AuthenticSnapshot | undefined, failed: number, set: string): string {
-  if (!good) return `No ${failed === 1 ? 'other ' : ''}snapshot of set ${set} is known to be whole.`
-  return `To restore now, use snapshot ${good.header.id}, the newest that is whole and not known to be damaged.`
+/** `part`: the newest that has some of the sources, if none has all. */
+function aboutRestores(
+  { good, part, sources }: { good: AuthenticSnapshot | undefined; part: AuthenticSnapshot | undefined; sources: readonly string[] },
+  failed: number,
+  set: string,
+): string {
+  const having = sources.length === 0 ? '' : ` with ${sources.join(', ')}`
+  if (good) return `To restore now, use snapshot ${good.header.id}, the newest${having} that is whole and not known to be damaged.`
+  const none = `No ${failed === 1 ? 'other ' : ''}snapshot of set ${set}${having} is known to be whole.`
+  return part ? `${none} With only some of these, use snapshot ${part.header.id}, the newest that is whole.` : none
 }

@@ -79,6 +79,12 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
       'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.',
     )
   }
+  if (!filtered && !unknown && restorable.count === 0) {
+    options.report.warning(
+      `the archive of ${options.name} has ${only ? `nothing to restore with only: ${only}` : 'no objects'}: nothing is restored from it`,
+      'The database was empty when it was backed up. Check ‹snapshot›, and the URL that the backup was made with.',
+    )
+  }
   if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined

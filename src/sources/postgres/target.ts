@@ -54,8 +54,9 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
       hint:
-        'If an interrupted restore left this, drop the database and create it again. Otherwise restore into a new database with ' +
-        '‹mode: create›; ‹mode: clean› drops and makes again every object that is in the backup; objects that only the target has stay.',
+        'Restore into a new database: change the name at the end of ‹database-url›, and give ‹mode: create›. This may be the database ' +
+        'that was backed up. ‹mode: clean› drops and makes again every object that is in the backup; objects that only the target has ' +
+        'stay. Drop the database first only if an interrupted restore left this.',
     },
   )
 }
