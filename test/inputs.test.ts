@@ -301,7 +301,11 @@ test('a line with an empty or strange name is refused', () => {
 
 describe('inputs that are refused', () => {
   test.each<[string, Command, Record<string, string | undefined>]>([
-    ['retention: "7" is not a rule', 'backup', { retention: '7 dayly' }],
+    ['retention: "7" is not a rule; did you mean 7d (7 days) or last=7?', 'backup', { retention: '7 dayly' }],
+    ['database URL in line 2: nothing follows the name and =', 'backup', { 'database-url': 'a=postgres://u:hunter22@h/a\nbilling=' }],
+    ['database URL: nothing follows the name and =', 'backup', { 'database-url': 'billing=' }],
+    ['database URL in line 2: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'a=postgres://h/a\nmysql://u:hunter22@h/app' }],
+    ['database-url: line 2: the URL is in quotation marks. Remove the quotation marks', 'backup', { 'database-url': 'a=postgres://h/a\nb="postgres://u:hunter22@h/a"' }],
     ['retention: "dayly=7" is not a rule; did you mean daily=?', 'backup', { retention: 'dayly=7' }],
     ['retention: "daily=seven" does not give a number from 1 to 9999', 'backup', { retention: 'daily=seven' }],
     ['retention: "last=0" does not give a number from 1 to 9999', 'backup', { retention: 'last=0' }],

@@ -1,6 +1,7 @@
 import { InvalidValue, LifeboatError } from '../error.ts'
 import { holdsSeveral, kindAt, locationPatterns, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
+import { EMPTY_SECRET } from './input.ts'
 import { parsing, quote } from './schemas.ts'
 
 /** A database to read: the name it has in the snapshot, and where it is. */
@@ -9,8 +10,8 @@ export type Database = { name: string } & Location
 export const databases = parsing((text): Database[] => {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   if (lines.length === 0) throw new InvalidValue('there is no URL in it')
-  const databases = lines.map((line): Database => {
-    const { name, location } = parseDatabase(line)
+  const databases = lines.map((line, index): Database => {
+    const { name, location } = naming(lines.length > 1 ? index + 1 : undefined, () => parseDatabase(line))
     return { name: name ?? sourceNameOf(kindAt(location).defaultName?.(location)), ...location }
   })
   const names = databases.map(({ name }) => name)
@@ -25,6 +26,21 @@ export const database = parsing((text): Location => {
   return parseDatabase(text).location
 })
 
+/** The errors of `work` name the line that it reads, by its number: anything else may be a part of a password. */
+function naming<T>(line: number | undefined, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (line === undefined) throw error
+    if (error instanceof InvalidValue) throw new InvalidValue(`line ${line}: ${error.message}`)
+    if (!(error instanceof LifeboatError)) throw error
+    const { hint, cause, status } = error
+    throw new LifeboatError(error.message.replace(/^database URL:/, `database URL in line ${line}:`), {
+      status, ...(hint !== undefined && { hint }), ...(cause !== undefined && { cause }),
+    })
+  }
+}
+
 const QUOTED = 'the URL is in quotation marks. Remove the quotation marks'
 
 /** No part of the line is shown, but a scheme: anything else may be a part of a password. */
@@ -32,6 +48,7 @@ function parseDatabase(line: string): { name?: string; location: Location } {
   if (/^\s*["'`]/.test(line)) throw new InvalidValue(QUOTED)
   const { url, ...name } = parseDatabaseLine(line)
   if (/^["'`]/.test(url)) throw new InvalidValue(QUOTED)
+  if (url === '') throw wrong('nothing follows the name and =', `Write ${locationPatterns('database')}. ${EMPTY_SECRET}`)
   if (holdsSeveral('database', url, /[,;\s]+(?:[\w.-]+\s*=\s*)?/g)) {
     throw new InvalidValue('there are several URLs in one line. Write one per line')
   }

@@ -36,3 +36,7 @@ export type Value<I extends Input> = I extends { required: true } | { default: s
   ? z.output<I['schema']>
   : z.output<I['schema']> | undefined
 export type Values<R extends Rows> = { readonly [Name in keyof R]: Value<R[Name]> }
+
+/** For hints: a workflow passes a secret that it has not as an empty text. */
+export const EMPTY_SECRET =
+  'If a workflow gives it from a secret: there is no secret of that name, or this run does not get it (another environment, a fork).'

@@ -2,7 +2,7 @@ import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { keysIn, looksSecret, SHORTEST_SECRET } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
-import type { Input } from './input.ts'
+import { EMPTY_SECRET, type Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
 import { secretsGiven, secretsOf } from './secrets.ts'
 
@@ -79,7 +79,7 @@ function quotesSecret(problem: string, text: string, input: Input, secrets: read
 export function missingInput(name: string, input: Input): LifeboatError {
   return new LifeboatError(
     `${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`,
-    { hint: expectedText(input), status: 2 },
+    { hint: `${expectedText(input)}${input.secret ? ` ${EMPTY_SECRET}` : ''}`, status: 2 },
   )
 }
 

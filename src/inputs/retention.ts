@@ -33,7 +33,9 @@ function parseRule(word: string, misread: (problem: string) => Error): { rule: k
   const age = parseDuration(name === 'within' ? amount : word, 'hdwy')
   if (name === undefined || name === 'within') {
     if (age) return { rule: 'within', value: age }
-    throw misread(name ? `${JSON.stringify(word)} does not give an age like 30d` : `${JSON.stringify(word)} is not a rule`)
+    if (name) throw misread(`${JSON.stringify(word)} does not give an age like 30d`)
+    const near = /^[1-9]\d{0,3}$/.test(word) ? `; did you mean ${word}d (${word} days) or last=${word}?` : ''
+    throw misread(`${JSON.stringify(word)} is not a rule${near}`)
   }
   const rule = COUNTS.find((count) => count === name)
   if (rule === undefined) {

@@ -69,6 +69,11 @@ const PARALLEL = 16
 /** The content of a proof's key, so that the proof need not be read; `damaged` and `good` are empty unless it was read. */
 export type Verdict = Pick<Proof, 'snapshot' | 'set' | 'time' | 'level' | 'result' | 'damaged' | 'good'> & { object: string }
 
+/** Whether it is no verification, but damage that proofs of deleted snapshots named (carry-damage.ts). */
+export function isCarried({ level, result, damaged, good }: Pick<Proof, 'level' | 'result' | 'damaged' | 'good'>): boolean {
+  return level === 'list' && result === 'could not verify' && damaged.length + good.length > 0
+}
+
 const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify' } as const
 const NAME = new RegExp(
   [

@@ -74,7 +74,8 @@ export interface Found {
  * snapshots of another key, and with `verified` those that were not verified, without a word; but the newest is always looked at.
  */
 export async function newestGood(
-  store: Store, keys: Keys, snapshots: readonly string[], { proofs, verified, most = Infinity, before, wanted, damaged = new Set() }: Search,
+  store: Store, keys: Keys, snapshots: readonly string[],
+  { proofs, verified, most = Infinity, before, wanted, damaged = new Set() }: Search,
 ): Promise<Found> {
   interface Candidate {
     key: string

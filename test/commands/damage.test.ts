@@ -139,6 +139,8 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     await remove()
     expect((await run('list')).result.snapshots).toMatchObject([{ id: ids[2], verified: false, damage: expect.stringContaining(keyOf(shared)) }])
     expect((await run('check')).result.problems).toEqual([expect.stringContaining(ids[2]!), expect.stringContaining('no snapshot is verified and whole')])
+    // It was not verified itself.
+    for (const command of ['list', 'show'] as const) expect((await run(command)).text).not.toMatch(/could not verify|said before/i)
   })
 
   test('the next backup stores it again, and all commands name that backup from then on', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { prune, pruneAfterBackup } from '../../src/commands/prune/prune.ts'
 import type { Environment } from '../../src/environment.ts'
 import { parseInputs } from '../../src/commands/all.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
@@ -48,6 +49,12 @@ const environment = (): Environment => ({
 const given = (more: Record<string, string>) => ({ destination: `file:${root}`, 'encryption-key': identity, set: 'app', retention: 'last=6', ...more })
 const run = (more: Record<string, string> = {}) => prune(parseInputs('prune', given(more), {}), environment())
 const left = (): string[] => readdirSync(path.join(root, 'snapshots/app')).map((name) => name.slice(0, -'.json.zst'.length)).toSorted().toReversed()
+
+test.each(['false', 'true'])('with a key that no snapshot of the set was made with it fails (dry-run: %s): a scheduled prune would look well for ever', async (dryRun) => {
+  const { identity: other } = await newIdentity()
+  await expect(run({ 'encryption-key': other, 'dry-run': dryRun })).rejects.toThrow('none of the 10 snapshots of set app was made with the key given, so nothing was pruned')
+  expect(left()).toEqual(ids)
+})
 
 test('deletes what the policy does not keep, and tells what became of each snapshot and why', async () => {
   const result = await run()

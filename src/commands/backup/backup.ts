@@ -48,7 +48,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
         recipients: inputs.recipients,
         create: true,
         onDamaged: warningOf(environment.report),
-        onNewKey: () => environment.report.info(`a new key was made for ${store.name}, which the passphrase opens: keep the passphrase safe`),
+        onNewKey: () => environment.report.info(`a new key was made for ${store.name}; only this passphrase opens it`),
       },
     )
     previous = await PreviousBackups.load(store, keys, inputs, environment)

@@ -6,6 +6,7 @@ import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/cat
 import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
+import { isCarried } from '../../repository/proofs.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
 import { idTime, openDescription, type Snapshot, snapshotKey, sourceSize } from '../../repository/snapshot.ts'
 import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts'
@@ -148,7 +149,7 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
 
 function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: Known): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
-  const newest = [...Map.groupBy(found, ({ level }) => level).values()].map(([proof]) => proof!)
+  const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].map(([proof]) => proof!)
   return {
     ...described,
     tags: tagsOf(described, own),

@@ -59,8 +59,9 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
   const chosen = snapshots.find(({ id }) => id === restorable)
   if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
   const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
+  const newest = `the newest${unsound.length > 0 ? ' that is whole' : ''}`
   return [
-    `To restore the newest${unsound.length > 0 ? ' that is whole' : ''} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
+    `To restore ${newest} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
     `  ${restoreCommand(program, content)}`,
   ]
 }

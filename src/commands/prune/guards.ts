@@ -4,6 +4,8 @@ import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText } from '../../inputs/retention.ts'
 import type { Most } from '../../inputs/schemas.ts'
 import { markedCommand } from '../../report/marks.ts'
+import { formatCount } from '../../report/format.ts'
+import { setOf } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
 import type { Candidate, Decision, RetentionPolicy } from '../../repository/retention.ts'
@@ -33,6 +35,16 @@ export async function refuseWithoutSnapshots(
   const problem = await whyIncomplete(store, references, options)
   if (problem && !dryRun) throw problem
   if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
+}
+
+/** Throws if the key given is not that of any snapshot of the set: a scheduled prune would do nothing, and look well, for ever. */
+export function refuseOtherKey({ snapshots, unreadable }: References, set: string): void {
+  const ofSet = snapshots.filter((snapshot) => snapshot.set === set)
+  if (ofSet.length === 0 || unreadable.some(({ key }) => setOf(key) === set) || ofSet.some(({ authentic }) => authentic)) return
+  throw new LifeboatError(
+    `none of the ${formatCount(ofSet.length, 'snapshot')} of set ${set} was made with the key given, so nothing was pruned`,
+    { hint: 'Give the key that these backups were made with.' },
+  )
 }
 
 /** This prune as a command of its own, with what it was given and `more`. */

@@ -16,7 +16,7 @@ import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { withStore } from '../with-store.ts'
 import { decide } from './decide.ts'
-import { commandOf, type PruneOptions, reasonAgainst, refuseWithoutSnapshots } from './guards.ts'
+import { commandOf, type PruneOptions, reasonAgainst, refuseOtherKey, refuseWithoutSnapshots } from './guards.ts'
 import type { PruneInputs } from './inputs.ts'
 import type { PruneAfterBackup, PruneResult } from './result.ts'
 
@@ -85,6 +85,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) {
     throw await noSuchSet(store, set)
   }
+  if (!options.force) refuseOtherKey(references, set)
   const decisions = await decide(store, keys, references, options, environment)
   const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
   const refusal = reasonAgainst(decisions, store, options)

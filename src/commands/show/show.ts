@@ -7,7 +7,7 @@ import { withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { Reader } from '../../repository/reader.ts'
-import { type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
+import { isCarried, type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
 import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
@@ -73,7 +73,8 @@ async function shownProofs(
   { report }: Environment,
 ): Promise<ShowResult['proofs']> {
   const read = await Promise.all(found.map(({ object }) => readProof(store, object, keys, warningOf(report))))
-  return Promise.all(read.filter((proof) => proof !== undefined).map((proof) => shownProof(proof, authentic)))
+  const own = read.filter((proof) => proof !== undefined).filter((proof) => !isCarried(proof))
+  return Promise.all(own.map((proof) => shownProof(proof, authentic)))
 }
 
 async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {

@@ -35,6 +35,7 @@ const withoutVariable = [
   'fallback_application_name', 'keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout',
   'oauth_issuer', 'oauth_client_id', 'oauth_scope',
 ]
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
 /** Secrets that libpq takes only from a conninfo string, which is an argument that every user of the machine can read. */
 const refused: Readonly<Record<string, string>> = {
   sslpassword: 'Decrypt the key first (openssl pkey -in client.key -out plain.key) and give sslkey=plain.key.',
@@ -59,7 +60,7 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest)!
   // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
   const quote = (name: string) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`)
-  if (`${hosts}${path}`.includes('@')) throw wrong('there is an @ that does not end the user name and password', encodeHint)
+  if (`${hosts}${path}`.includes('@')) throw wrong('the user name or the password has an @ that is not written as %40', encodeHint)
 
   const settings: Record<string, string> = {}
   const store = (name: string, text: string | undefined) => {
@@ -200,7 +201,9 @@ function* parseQuery(query: string | undefined, quote: Quote): Generator<[string
     if (!Object.hasOwn(variableOf, name) && !withoutVariable.includes(name)) {
       throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''))
     }
-    yield [name, decode(name, rawValue)]
+    const value = decode(name, rawValue)
+    if (name === 'sslmode' && !SSL_MODES.includes(value)) throw wrong(`sslmode is not one of ${SSL_MODES.join(', ')}`, 'Correct it in the URL.')
+    yield [name, value]
   }
 }
 
