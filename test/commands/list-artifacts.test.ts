@@ -61,7 +61,7 @@ test('when the artifact that the newest depends on is deleted, check fails, and 
     await proof.groups.commit([])
     return id
   }
-  const whole = await verified('lean', { other: noise('other', 500_000) })
+  const whole = await verified('lean', { other: noise('other', 500_000), more: noise('less', 1000) })
   const before = new Set(github.live().map(({ id }) => id))
   await verified('lean', { kept })
   const leanedOn = github.live().filter(({ id }) => !before.has(id)).toSorted((a, b) => b.size - a.size)[0]!

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { LifeboatError } from '../../error.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
@@ -42,7 +43,7 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { from, destination } = slices
-    if (from.text === destination.text || (folderOf(from) ?? '') === folderOf(destination)) {
+    if (from.text === destination.text || isSameFolder(folderOf(from), folderOf(destination))) {
       throw new LifeboatError(`from and destination are the same store, ${from.text}; nothing was copied`, {
         hint: 'Give another store as ‹destination›.', status: 2,
       })
@@ -50,5 +51,9 @@ export const inputs = commandInputs(
     requireStore(slices, variables)
   },
 )
+
+function isSameFolder(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && resolve(one) === resolve(other)
+}
 
 export type CopyInputs = SlicesOf<typeof inputs>
