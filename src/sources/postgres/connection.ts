@@ -60,7 +60,8 @@ export function parseDatabaseUrl(url: string, variables: Variables = {}): Connec
   const [, user, password, hosts = '', path, query] = /^(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest)!
   // A later @ can mean that a password was not percent-encoded: then any piece may be part of the password, and none is shown.
   const quote = (name: string) => (query?.includes('@') || !resemblesParameter(name) ? '' : ` ${JSON.stringify(name)}`)
-  if (`${hosts}${path}`.includes('@')) throw wrong('the user name or the password has an @ that is not written as %40', encodeHint)
+  if (`${hosts}${path}`.includes('@'))
+    throw wrong('the user name or the password has an @ that is not written as %40, or another sign that is not encoded', encodeHint)
 
   const settings: Record<string, string> = {}
   const store = (name: string, text: string | undefined) => {
@@ -202,7 +203,8 @@ function* parseQuery(query: string | undefined, quote: Quote): Generator<[string
       throw wrong(`libpq has no connection parameter${quote(name)}`, instead(name, quote(name) !== ''))
     }
     const value = decode(name, rawValue)
-    if (name === 'sslmode' && !SSL_MODES.includes(value)) throw wrong(`sslmode is not one of ${SSL_MODES.join(', ')}`, 'Correct it in the URL.')
+    if (name === 'sslmode' && !SSL_MODES.includes(value))
+      throw wrong(`sslmode is not one of ${SSL_MODES.join(', ')}`, 'Correct it in the URL.')
     yield [name, value]
   }
 }

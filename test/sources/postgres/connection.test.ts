@@ -126,7 +126,7 @@ test.each([
   ['postgres://u@h/d?password=Zk9q&hunter2', /^database URL: the parameter has no value$/],
   ['postgres://u@h/d?password=Zk9q&hunter2=a=b', /^database URL: the parameter has more than one =$/],
   ['postgres://u@h/d?password=Zk9q&hunter2=x', /^database URL: libpq has no connection parameter$/],
-  ['postgres://u:12/hunter2@h/d', /there is an @ that does not end/],
+  ['postgres://u:12/hunter2@h/d', /has an @ that is not written as %40/],
 ])('%s is refused with a message that shows no secret', (url, message) => {
   const error = failure(() => parseDatabaseUrl(url))
   expect(error.message).toMatch(message)
