@@ -5,8 +5,7 @@ import { parsing, quote } from './schemas.ts'
 
 /** Which databases of the servers. */
 export interface DatabaseChoice {
-  /** All if there are none. */
-  readonly include: readonly DatabasePattern[]
+  readonly include: 'all' | readonly DatabasePattern[]
   readonly exclude: readonly DatabasePattern[]
 }
 
@@ -14,8 +13,8 @@ export interface DatabasePattern {
   /** Of this server only. */
   readonly server?: string
   readonly text: string
-  /** Without one, `text` is a name. */
-  readonly glob?: RegExp
+  /** `text` has * or ? in it; otherwise it is a name. */
+  readonly glob?: true
 }
 
 /** A database by its name, or by the names of its server and its own. */
@@ -24,17 +23,23 @@ export type DatabaseName = string | readonly [server: string, name: string]
 const SERVER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 const databaseNames = z.array(z.union([z.string().min(1), z.tuple([z.string().regex(SERVER), z.string().min(1)])]))
 
+export const EVERY_DATABASE: DatabaseChoice = { include: 'all', exclude: [] }
+
 /** Patterns separated by commas or line ends, or a JSON array of names. */
 export const databaseChoice = parsing((text): DatabaseChoice => {
-  if (text.trimStart().startsWith('[')) return choiceOf(namesIn(text))
+  if (text.trimStart().startsWith('[')) {
+    const names = namesIn(text)
+    if (names.length === 0) throw new InvalidValue('there is no name in the array; for all databases, write *')
+    return choiceOf(names)
+  }
   const words = text.split(/[,\r\n]/).map((word) => word.trim()).filter((word) => word !== '')
   if (words.length === 0) throw new InvalidValue('there is no pattern in it')
   const patterns = words.map(parseWord)
   const [include, exclude] = [false, true].map((not) => patterns.filter((one) => one.not === not).map(({ pattern }) => pattern))
-  return { include: include!, exclude: exclude! }
+  return { include: include!.length === 0 ? 'all' : include!, exclude: exclude! }
 })
 
-/** Exactly these databases. */
+/** Exactly these databases; none if there are no names. */
 export function choiceOf(names: readonly DatabaseName[]): DatabaseChoice {
   const include = names.map((name) => (typeof name === 'string' ? { text: name } : { server: name[0], text: name[1] }))
   return { include, exclude: [] }
@@ -57,24 +62,40 @@ function parseWord(word: string): { not: boolean; pattern: DatabasePattern } {
   const not = rest.startsWith('!')
   const text = rest.slice(not ? 1 : 0)
   if (text === '') throw new InvalidValue(`${quote(word)} has no pattern`)
-  const glob = /[*?]/.test(text) ? { glob: globOf(text) } : {}
-  return { not, pattern: { ...(server !== undefined && { server }), text, ...glob } }
+  return { not, pattern: { ...(server !== undefined && { server }), text, ...(/[*?]/.test(text) && { glob: true as const }) } }
 }
 
-/** `*` is any text, `?` one character. */
-function globOf(text: string): RegExp {
-  const parts = text.replaceAll(/\*+/g, '*').split(/([*?])/)
-  const source = parts.map((part) => (part === '*' ? '.*' : part === '?' ? '.' : part.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)))
-  return new RegExp(`^${source.join('')}$`, 'su')
+/**
+ * `*` is any text, `?` one character. After a mismatch only the last star takes one character more, so that many stars cost no more than
+ * the product of the lengths.
+ */
+function matchesGlob(glob: string, name: string): boolean {
+  const [pattern, characters] = [[...glob], [...name]]
+  let at = 0
+  let star: { after: number; taken: number } | undefined
+  for (let next = 0; next < characters.length;) {
+    if (pattern[at] === '*') {
+      at++
+      star = { after: at, taken: next }
+    } else if (pattern[at] === '?' || pattern[at] === characters[next]) {
+      at++
+      next++
+    } else {
+      if (!star) return false
+      at = star.after
+      next = ++star.taken
+    }
+  }
+  return pattern.slice(at).every((one) => one === '*')
 }
 
 export function isChosen({ include, exclude }: DatabaseChoice, server: string, name: string): boolean {
   const matches = (pattern: DatabasePattern): boolean => isMatch(pattern, server, name)
-  return (include.length === 0 || include.some(matches)) && !exclude.some(matches)
+  return (include === 'all' || include.some(matches)) && !exclude.some(matches)
 }
 
 export function isMatch({ server: of, text, glob }: DatabasePattern, server: string, name: string): boolean {
-  return (of === undefined || of === server) && (glob ? glob.test(name) : text === name)
+  return (of === undefined || of === server) && (glob ? matchesGlob(text, name) : text === name)
 }
 
 /** The pattern as it is given. */

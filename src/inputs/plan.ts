@@ -22,7 +22,12 @@ export interface Part {
   volumes: readonly string[]
 }
 
-const planSchema = z.strictObject({ id: snapshotId, time: z.iso.datetime({ precision: 3 }), jobs: z.array(z.array(setName)) })
+/** Of at least one set, and each set once: a verdict about nothing, or about a set twice, would look like one about a backup. */
+const planSchema = z.strictObject({
+  id: snapshotId,
+  time: z.iso.datetime({ precision: 3 }),
+  jobs: z.array(z.array(setName).min(1)).min(1).refine((jobs) => new Set(jobs.flat()).size === jobs.flat().length),
+})
 const name = z.string().min(1)
 const partSchema = z.looseObject({
   plan: snapshotId,
@@ -61,6 +66,7 @@ export const part = parsing((text): Part => {
   const parsed = partSchema.safeParse(given)
   if (!parsed.success) throw new InvalidValue('it is not an item of the matrix of a plan')
   const { plan, databases, volumes } = parsed.data
+  if (databases.length + volumes.length === 0) throw new InvalidValue('there is neither a database nor a volume in it')
   return { plan, databases, volumes }
 })
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { deflateRawSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import type { SetsResult } from '../../src/commands/backup/sets-result.ts'
 import { divide } from '../../src/commands/plan/divide.ts'
@@ -69,6 +70,7 @@ test.each([
   [{ databases: 'app, nothere' }, /there is no database "nothere"/],
   [{ databases: 'eu=app' }, /there is no server eu for eu=app/],
   [{ databases: '[1]' }, /is not a JSON array of names/],
+  [{ databases: '[]' }, /there is no name in the array/],
   [{ databases: ',' }, /there is no pattern in it/],
   [{ 'max-jobs': '257' }, /whole number from 1 to 256/],
 ])('%j is refused', async (given, message) => {
@@ -133,6 +135,7 @@ test.each([
   [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[],"volumes":["a"]}' }, 'part: there is no volume a'],
   [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[["eu","a"]],"volumes":[]}' }, 'there is no server eu'],
   [{ part: '{}' }, 'is not an item of the matrix of a plan'],
+  [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[],"volumes":[]}' }, 'neither a database nor a volume'],
 ])('backup refuses %j', async (given, message) => {
   expect(await refusal(dispatched('backup', { 'database-url': 'postgres://u@h', destination: 'file:/b', 'encryption-key': identity, ...given }))).toContain(message)
 })
@@ -147,6 +150,18 @@ test('patterns choose databases: exclusions win, * and ? match anything, a name 
   expect([['eu', 'a'], ['us', 'a']].map(([of, name]) => chosen('*, eu=!a', of!, name!))).toEqual([false, true])
   expect(['a*', 'ab', 'x,y'].map((name) => chosen('["a*", "x,y", ["eu", "z"]]', 's', name))).toEqual([true, false, true])
   expect(chosen('A.b', 's', 'Axb')).toBe(false)
+  expect(['ab', 'axb', 'abb', 'ax', 'aab*'].map((name) => chosen('a**b', 's', name))).toEqual([true, true, true, false, false])
+  expect(['é😀', '😀'].map((name) => chosen('?😀', 's', name))).toEqual([true, false])
+  expect(isChosen(choiceOf([]), 's', 'a')).toBe(false)
+})
+
+test('patterns are compared as a regular expression would, and many stars take no time', () => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), minLength: 1, maxLength: 8 })
+  fc.assert(fc.property(word, fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 8 }), (glob, name) => {
+    fc.pre(/[*?]/.test(glob))
+    expect(chosen(glob, 's', name)).toBe(new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name))
+  }))
+  expect(chosen(`${'*a'.repeat(30)}*b`, 's', 'a'.repeat(63))).toBe(false)
 })
 
 test('sets are names of sets, the same each time, and no two databases or volumes have the same one', () => {
@@ -199,6 +214,10 @@ test('a plan of 10,000 databases fits through GitHub, and one that does not fit 
 test('a plan that was encoded is read again, and anything else is refused', () => {
   const plan = { id: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', jobs: [['a', 'b'], ['c']] }
   expect(planSchema.parse(encodePlan(plan))).toEqual(plan)
+  for (const jobs of [[], [[]], [['a'], []], [['a'], ['b', 'a']]]) {
+    const text = `plan1.${deflateRawSync(JSON.stringify({ ...plan, jobs })).toString('base64url')}`
+    expect(planSchema.safeParse(text).success).toBe(false)
+  }
   for (const text of ['', 'plan1.', 'plan2.abc', encodePlan(plan).slice(0, -4), 'plan1.AAAA']) expect(planSchema.safeParse(text).success).toBe(false)
 })
 

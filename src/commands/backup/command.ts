@@ -1,3 +1,4 @@
+import { LEVELS } from '../../repository/levels.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { backup as run } from './backup.ts'
 import { type BackupInputs, hasOwnSets, inputs } from './inputs.ts'
@@ -54,11 +55,9 @@ function snapshotsOf(result: AnyBackupResult): OneResult[] {
   return 'sets' in result ? result.sets.flatMap(({ backup }) => backup ?? []) : [result]
 }
 
-/** From the lowest. */
-const LEVELS = ['none', 'list', 'read', 'drill']
-
-function rank(level: string): number {
-  return LEVELS.indexOf(level)
+/** From the lowest; none is -1. */
+function rank(level: OneResult['verified']): number {
+  return level === 'none' ? -1 : LEVELS.indexOf(level)
 }
 
 function problemsOf(result: AnyBackupResult): string[] {

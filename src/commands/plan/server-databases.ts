@@ -29,7 +29,7 @@ export function requireServers(servers: readonly Database[], { include, exclude 
   if (names.includes(VOLUMES)) {
     throw new LifeboatError(`database-url: a server cannot be named ${VOLUMES}, as sets of volumes begin with it`, { status: 2 })
   }
-  const unknown = [...include, ...exclude].find(({ server }) => server !== undefined && !names.includes(server))
+  const unknown = [...(include === 'all' ? [] : include), ...exclude].find(({ server }) => server !== undefined && !names.includes(server))
   if (!unknown) return
   throw new LifeboatError(`databases: there is no server ${unknown.server!} for ${patternText(unknown)}; there is ${names.join(', ')}`, {
     hint: `Write ${nearest(unknown.server!, names) ?? names[0] ?? 'eu'}=PATTERN, and put ${unknown.server!}= before the URL of a server.`,
@@ -71,7 +71,7 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
     if (expected) report.info(text)
     else report.warning(text, 'Let the role back it up, or leave it out: ‹databases: !NAME›.')
   }
-  const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
+  const unmatched = include === 'all' ? [] : include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
   const lacking = unmatched.filter(({ glob }) => !glob).map(patternText)
   if (lacking.length > 0) {
     const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''

@@ -1,3 +1,5 @@
+import type { Level } from '../../repository/levels.ts'
+
 export interface VerdictResult {
   store: string
   /** The id of the plan and its time, and when the verdict was made. */
@@ -29,7 +31,7 @@ export interface SetVerdict {
   /** ISO 8601. */
   made?: string
   /** The level at which the snapshot of this run was verified; absent if it was not. */
-  verified?: 'list' | 'read' | 'drill'
+  verified?: Level
   /** Not everything is in it. */
   partial?: true
   /** Why it is failed. */
