@@ -70,7 +70,7 @@ function parseWord(word: string): { not: boolean; pattern: DatabasePattern } {
  * the product of the lengths.
  */
 function matchesGlob(glob: string, name: string): boolean {
-  const [pattern, characters] = [[...glob], [...name]]
+  const [pattern, characters] = [Array.from(glob), Array.from(name)]
   let at = 0
   let star: { after: number; taken: number } | undefined
   for (let next = 0; next < characters.length;) {
