@@ -71,7 +71,8 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
     if (expected) report.info(text)
     else report.warning(text, 'Let the role back it up, or leave it out: ‹databases: !NAME›.')
   }
-  const unmatched = include === 'all' ? [] : include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
+  if (include === 'all') return
+  const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
   const lacking = unmatched.filter(({ glob }) => !glob).map(patternText)
   if (lacking.length > 0) {
     const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
