@@ -60,7 +60,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   try {
     if (scratch.major > client.major)
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
-        hint: `Give a scratch server of PostgreSQL ${facts.server.major}, with scratch-url.` })
+        hint: `Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
     const owners = roles ?? contents.entries.map(({ owner }) => owner)
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
@@ -172,7 +172,7 @@ class Drill {
     } catch (cause) {
       this.#context.signal.throwIfAborted()
       throw new LifeboatError(`the scratch server cannot make a database like the one that was backed up: ${messageOf(cause)}`, {
-        hint: 'Give a scratch server that has its locale, with scratch-url, or install the locale on this machine.', cause })
+        hint: 'Give a scratch server that has its locale, in ‹scratch-url›, or install the locale on this machine.', cause })
     }
     await change(['SET LOCAL lock_timeout = 0', ...first(settings)], this.#query())
   }

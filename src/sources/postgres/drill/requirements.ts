@@ -37,5 +37,5 @@ export function restoreProblem(errors: readonly string[]): LifeboatError {
     return new BadSource(`it cannot be restored: ${errors[0]!}${more}`)
   }
   return new LifeboatError(`the scratch server cannot take this database: ${own}`, {
-    hint: 'Give a server that is like the one of the backup (image, locales, extensions, room), with scratch-url.' })
+    hint: 'Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.' })
 }
