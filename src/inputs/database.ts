@@ -37,15 +37,28 @@ export interface Databases {
 
 /** `purpose`: the beginning of the help, `The databases to back up`. */
 export function databases(purpose: string): Group<Databases> {
-  const list = {
-    ...databaseInput,
+  // Not for restores: nobody may mean the database to write to.
+  return listed({ ...databaseInput, ...severalDatabases(purpose), fallback: databaseFromVariables })
+}
+
+const { variable: _, ...serverInput } = databaseInput
+export { serverInput }
+
+/** Servers to ask for their databases. From no variable: those that are set are about a database of the job, and servers are optional. */
+export function servers(purpose: string): Group<Databases> {
+  return listed({ ...serverInput, ...severalDatabases(purpose) })
+}
+
+function severalDatabases(purpose: string) {
+  return {
     help: `${purpose}, one per line, each optionally preceded by name=: ${locationPatterns('database')}.`,
     expected: databasesExpected,
     schema: databaseList,
     list: true,
-    // Not for restores: nobody may mean the database to write to.
-    fallback: databaseFromVariables,
-  } as const satisfies Input
+  } as const
+}
+
+function listed(list: Input & ReturnType<typeof severalDatabases>): Group<Databases> {
   return group(
     { 'database-url': list, 'ssh-tunnel': tunnelInput },
     (values) => ({ list: values['database-url'] ?? [], tunnel: values['ssh-tunnel'] }),

@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
+import type { Level } from '../repository/levels.ts'
 import { setName, snapshotId } from '../repository/snapshot.ts'
 import { UNNAMED } from './database-urls.ts'
 import { parsing } from './schemas.ts'
@@ -70,7 +71,17 @@ export const part = parsing((text): Part => {
   return { plan, databases, volumes }
 })
 
+/** No other tag begins with it. */
+export const PLAN_TAG = 'plan:'
+/** Tags of a snapshot of a part: that of the plan, and that of the level. */
+export const TAGS_OF_PART = 2
+
 /** The tag of the snapshots that a run of a plan makes. */
 export function planTag(id: string): string {
-  return `plan:${id}`
+  return `${PLAN_TAG}${id}`
+}
+
+/** The tag of a snapshot that its backup verifies at this level: without a proof of it, that backup did not end. */
+export function verifiedTag(level: Level): string {
+  return `${PLAN_TAG}verify=${level}`
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import * as fc from 'fast-check'
+import { setsSummary } from '../../src/commands/backup/sets-report.ts'
 import type { SetsResult } from '../../src/commands/backup/sets-result.ts'
 import { divide } from '../../src/commands/plan/divide.ts'
 import { matrixOf, planOutput, requirePassable } from '../../src/commands/plan/outputs.ts'
@@ -126,7 +127,12 @@ test('backup with databases gives each its own set, goes on after one that fails
   expect((await verdict(planned)).result).toMatchObject({ done: 4, missing: 0, failed: 0 })
   // The data under an odd name is that of this database.
   const listed = await dispatched('list', { ...store, set: ownSet('database', odd) })
-  expect(listed.result.snapshots).toMatchObject([{ tags: [`plan:${planned.plan}`] }])
+  expect(listed.result.snapshots).toMatchObject([{ tags: [`plan:${planned.plan}`, 'plan:verify=list'] }])
+  // As if the job had been killed after its commit.
+  rmSync(path.join(folder, 'store', 'proofs', 'app'), { recursive: true })
+  const killed = await verdict(planned)
+  expect(killed.result).toMatchObject({ done: 3, unverified: 1, missing: 0, failed: 0 })
+  expect(killed.text).toMatch(/3 of 4 sets backed up by this run: 1 not verified[^]*set app \(job 1 of 1\): snapshot \S+ is not verified: it was to be verified at level list, and was not/)
 })
 
 test.each([
@@ -134,10 +140,39 @@ test.each([
   [{ databases: '*', set: 'shop' }, 'set: shop is given, but with databases each database has a set of its own'],
   [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[],"volumes":["a"]}' }, 'part: there is no volume a'],
   [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[["eu","a"]],"volumes":[]}' }, 'there is no server eu'],
+  [{ databases: '*', tags: 'a, plan:x' }, 'a tag begins with plan:'],
   [{ part: '{}' }, 'is not an item of the matrix of a plan'],
   [{ part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[],"volumes":[]}' }, 'neither a database nor a volume'],
 ])('backup refuses %j', async (given, message) => {
   expect(await refusal(dispatched('backup', { 'database-url': 'postgres://u@h', destination: 'file:/b', 'encryption-key': identity, ...given }))).toContain(message)
+})
+
+test('a volume in the store is refused before anything is backed up', async () => {
+  const store = path.join(folder, 'none')
+  const running = dispatched('backup', { destination: `file:${store}`, 'encryption-key': identity, 'database-url': url(), databases: 'app', volumes: `in=${store}/in` }, new Date(), environment())
+  expect(await refusal(running)).toContain('the volume in lies in the store')
+  expect(existsSync(store)).toBe(false)
+})
+
+test('variables of the job about a database do not touch a plan, a verdict or a part of volumes alone', async () => {
+  const volume = mkdtempSync(path.join(folder, 'volume-'))
+  const given = { destination: `file:${folder}/volumes`, 'encryption-key': identity }
+  const run = environment()
+  const variables = { ...run.variables, DATABASE_URL: server.url('app'), PGDATABASE: 'app', PGHOST: 'nowhere' }
+  const { result, warnings } = await dispatched('plan', { volumes: `a=${volume}` }, new Date(), { ...run, variables })
+  expect([items(result).map(({ set }) => set), warnings]).toEqual([['volume.a'], []])
+  const [item] = JSON.parse(matrixOf(result)).include
+  await dispatched('backup', { ...given, volumes: `a=${volume}`, part: JSON.stringify(item) }, new Date(), { ...run, variables })
+  const verdict = await dispatched('verdict', { ...given, plan: planOutput(result) }, new Date(), { ...run, variables })
+  expect(verdict.result).toMatchObject({ done: 1, sets: [{ verified: 'list' }] })
+  expect(await refusal(dispatched('plan', { volumes: `a=${volume}`, databases: 'app' }, new Date(), { ...run, variables }))).toContain('database-url is not given')
+})
+
+test('databases that are left out of a backup are in its text and summary, and one that is missed is a warning', () => {
+  const leftOut = [{ name: 'crm', why: 'may not be connected to by this role', expected: false }, { name: 'template0', server: 'eu', why: 'is a template', expected: true }]
+  const result = { sets: [], leftOut, size: 0, added: 0, seconds: 1 }
+  expect(setsSummary(result)).toMatch(/^### ⚠️ [^]*\*\*In no backup:\*\*\n\n- ⚠️ crm may not [^]*Left out as well: template0 of eu is a template\./)
+  expect(setsSummary({ ...result, leftOut: leftOut.slice(1) })).toMatch(/^### ✅/)
 })
 
 const chosen = (text: string, server: string, name: string): boolean => isChosen(databaseChoice.parse(text), server, name)

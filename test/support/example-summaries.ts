@@ -107,7 +107,7 @@ const sets: SetsResult = {
   ],
 }
 const verdict: VerdictResult = {
-  store: `s3://backups/fleet`, plan: id, planned: plan.time, time: context.now.toISOString(), done: 2, failed: 1, missing: 2, size: 31e9, added: 2e8,
+  store: `s3://backups/fleet`, plan: id, planned: plan.time, time: context.now.toISOString(), done: 2, unverified: 0, failed: 1, missing: 2, size: 31e9, added: 2e8,
   oldest: { set: 'billing', time: recent[3]!.time }, unplanned: ['new-shop'],
   sets: [
     { set: 'shop', job: '1 of 2', state: 'done', snapshot: recent[0]!.snapshot, made: recent[0]!.time, verified: 'list', partial: true },

@@ -7,7 +7,7 @@ import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { dump, scratch } from '../../inputs/postgres.ts'
-import { part } from '../../inputs/plan.ts'
+import { part, PLAN_TAG, TAGS_OF_PART } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
@@ -244,6 +244,9 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { databases, volumes, destinations, access } = slices
+    if (slices.tags.some((tag) => tag.startsWith(PLAN_TAG))) {
+      throw wrong(`tags: a tag begins with ${PLAN_TAG}, which is for those of a plan`, 'Choose another word.')
+    }
     if (hasOwnSets(slices)) requireOwnSets(slices)
     else requireSources([...databases.list, ...volumes.list])
     for (const name of ['include', 'exclude'] as const) {
@@ -267,8 +270,11 @@ function requireOwnSets({ databases, choice, part, volumes, set, tags }: BackupI
   if (set !== 'default') {
     throw wrong(`set: ${set} is given, but with ${part ? 'part' : 'databases'} each database has a set of its own`, 'Leave out ‹set›.')
   }
-  if (tags.length + (part ? 1 : 0) > MOST_TAGS) throw wrong('tags: there is no room for the tag of the plan', 'Leave out one of ‹tags›.')
-  requireServers(databases.list, choice ?? choiceOf(part?.databases ?? []))
+  if (tags.length + (part ? TAGS_OF_PART : 0) > MOST_TAGS) {
+    throw wrong('tags: there is no room for the two tags of the plan', 'Leave out one or two of ‹tags›.')
+  }
+  // A part of volumes alone asks no server, so a URL that the job has for something else does no harm.
+  if (!part || part.databases.length > 0) requireServers(databases.list, choice ?? choiceOf(part!.databases))
   const unknown = part?.volumes.find((name) => !volumes.list.some((one) => one.name === name))
   if (unknown !== undefined) throw wrong(`part: there is no volume ${unknown}`, 'Give the same volumes here as to the action plan.')
   if (databases.list.length > 0 || (part ? part.databases.length === 0 : volumes.list.length > 0)) return

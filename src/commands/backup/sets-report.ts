@@ -3,6 +3,7 @@ import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, for
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
+import { expectedSentence, leftOutLines, missedAmong, missedList } from '../plan/left-out.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
 import { failsByShrinking, shrinkProblem } from './shrink.ts'
 
@@ -42,7 +43,7 @@ function sourcesOf(done: readonly Done[]): Done['backup']['sources'] {
 }
 
 export function setsText(result: SetsResult, context: TextContext): string {
-  const { sets, seconds, size } = result
+  const { sets, seconds, size, leftOut } = result
   const done = sets.filter(isDone)
   const rows = done.map(({ set, backup }) => [
     set, backup.snapshot, formatBytes(backup.size), `${formatBytes(backup.added)} added`, formatSeconds(backup.seconds),
@@ -57,6 +58,7 @@ export function setsText(result: SetsResult, context: TextContext): string {
     ...(rows.length > MOST ? [`  and ${rows.length - MOST} more`] : []),
     ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
     ...(problems.length > 0 ? ['', ...problems.slice(0, MOST).map((line) => `FAILED: ${oneLine(line)}`)] : []),
+    ...leftOutLines(leftOut),
     ...(done[0] ? ['', ...recipe(done[0], context)] : []),
   ].join('\n')
 }
@@ -71,11 +73,12 @@ function recipe({ set, backup, name, noun }: Done, { program, destination }: Pic
 
 /** A job summary in Markdown, below the limit that GitHub sets. Pure; the result must be redacted already. */
 export function setsSummary(result: SetsResult): string {
-  const { sets, size, added, seconds, plan } = result
+  const { sets, size, added, seconds, plan, leftOut } = result
   const done = sets.filter(isDone)
   const problems = setsProblems(result)
   const remarks = remarkLines(sourcesOf(done))
-  const careful = remarks.length > 0 || done.some(({ backup }) => backup.verified === 'none' || backup.shrunk.length > 0)
+  const careful = remarks.length + missedAmong(leftOut).length > 0 ||
+    done.some(({ backup }) => backup.verified === 'none' || backup.shrunk.length > 0)
   const rows = done.slice(0, MOST).map(({ set, backup }) => [
     code(set), code(backup.snapshot), formatBytes(backup.size), formatBytes(backup.added),
     formatShare(Math.max(0, backup.size - backup.added), backup.size), formatSeconds(backup.seconds),
@@ -87,10 +90,12 @@ export function setsSummary(result: SetsResult): string {
     `### ${problems.length > 0 ? '❌' : careful ? '⚠️' : '✅'} Lifeboat: ${setsHeadline(result)}`,
     ...(plan === undefined ? [] : [`A part of plan ${code(plan)}; the action verdict tells whether all of its sets are there.`]),
     ...listOf('Not backed up', problems.map((line) => `❌ ${escape(line)}`)),
+    ...missedList(leftOut),
     ...listOf('Not everything is in these backups, or there were warnings', remarks.map((line) => `⚠️ ${escape(line)}`)),
     table(['Set', 'Snapshot', 'Size', 'Added', 'Saved', 'Duration'], [...rows, total], 4),
     ...(done.length > MOST ? [`The first ${MOST} of ${done.length} sets are shown.`] : []),
     ...newSets(done),
+    ...expectedSentence(leftOut),
     'Each database and volume has a set of its own. One is restored by the action restore with the name of its set.',
   ])
 }

@@ -1,3 +1,4 @@
+import type { LeftOut } from '../plan/result.ts'
 import type { BackupResult } from './result.ts'
 
 /** Databases and volumes that were backed up one by one, each into a set of its own. */
@@ -6,7 +7,7 @@ export interface SetsResult {
   plan?: string
   sets: SetOutcome[]
   /** Databases of servers that are not backed up here, and why. */
-  leftOut: { name: string; server?: string; why: string; expected: boolean }[]
+  leftOut: LeftOut[]
   /** Bytes read and added, of those that succeeded. */
   size: number
   added: number

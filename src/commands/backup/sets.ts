@@ -2,7 +2,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { choiceOf } from '../../inputs/chosen-databases.ts'
 import { sourceNameOf } from '../../inputs/database-urls.ts'
-import { planTag } from '../../inputs/plan.ts'
+import { planTag, verifiedTag } from '../../inputs/plan.ts'
 import { parseEncryptionKey } from '../../repository/keys.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { stopwatch } from '../elapsed.ts'
@@ -13,7 +13,7 @@ import type { BackupInputs } from './inputs.ts'
 import { whileQuiet } from './quiesce.ts'
 import type { BackupResult } from './result.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
-import { volumesIn } from './sources.ts'
+import { sourcesOf, volumesIn } from './sources.ts'
 
 /** One of the sets: whose it is, and the inputs of its backup. */
 type Task = Pick<SetOutcome, 'set' | 'noun' | 'server' | 'name'> & { inputs: BackupInputs }
@@ -31,6 +31,8 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
       hint: 'Check ‹databases›, and that the URL is that of the right server.',
     })
   }
+  // A source that cannot be one, as a volume in the store, ends the run before any work; what goes wrong later, only its own set.
+  for (const task of tasks) sourcesOf(task.inputs, { ...environment, clientInstall: inputs.clientInstall })
   const quiet = await whileQuiet(inputs.hooks, environment, async () => {
     const outcomes: SetOutcome[] = []
     for (const [index, task] of tasks.entries()) {
@@ -56,8 +58,6 @@ async function outcomeOf({ inputs, ...about }: Task, environment: Environment): 
     return { ...about, backup: { ...result, first: recent.length === 1 } }
   } catch (error) {
     environment.signal.throwIfAborted()
-    // Wrong inputs are wrong for all.
-    if (error instanceof LifeboatError && error.status === 2) throw error
     const hint = error instanceof LifeboatError ? error.hint : undefined
     environment.report.warning(`${about.set} is not backed up: ${messageOf(error)}`, hint)
     return { ...about, problem: messageOf(error), ...(hint !== undefined && { hint }) }
@@ -102,7 +102,10 @@ function volumeTask({ name, location, patterns }: ReturnType<typeof volumesIn>[n
 }
 
 function common(inputs: BackupInputs, set: string): BackupInputs {
-  const tags = inputs.part ? [...inputs.tags, planTag(inputs.part.plan)] : inputs.tags
+  const { part, verify } = inputs
+  // A write key leaves no proof.
+  const verifies = verify !== 'none' && parseEncryptionKey(inputs.key).kind !== 'write'
+  const tags = part ? [...inputs.tags, planTag(part.plan), ...(verifies ? [verifiedTag(verify)] : [])] : inputs.tags
   return { ...inputs, set, tags, choice: undefined, part: undefined, hooks: { ...inputs.hooks, containers: [], before: '', after: '' } }
 }
 

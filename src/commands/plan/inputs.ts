@@ -1,6 +1,6 @@
 import { LifeboatError } from '../../error.ts'
-import { databaseChoiceInput } from '../../inputs/chosen-databases.ts'
-import { clientInstall, databaseInput, databases, requireDatabase } from '../../inputs/database.ts'
+import { databaseChoiceInput, EVERY_DATABASE } from '../../inputs/chosen-databases.ts'
+import { clientInstall, requireDatabase, serverInput, servers } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { docker } from '../../inputs/files.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
@@ -13,13 +13,12 @@ import { requireServers } from './server-databases.ts'
 
 export const inputs = commandInputs(
   {
-    databases: databases('The servers, each without a database'),
+    databases: servers('The servers, each without a database'),
     choice: one('databases', {
       ...databaseChoiceInput,
       help:
         'Which databases of the servers: patterns with * and ?, those after ! leave databases out, name=PATTERN is for one server; or a ' +
-        'JSON array of names.',
-      default: '*',
+        'JSON array of names. Default: all.',
     }),
     volumes,
     maxJobs: one('max-jobs', {
@@ -35,9 +34,9 @@ export const inputs = commandInputs(
     timeZone,
   },
   ({ databases, choice, volumes }) => {
-    if (databases.list.length + volumes.list.length === 0) throw missingInput('database-url', databaseInput)
+    if (databases.list.length === 0 && (choice || volumes.list.length === 0)) throw missingInput('database-url', serverInput)
     requireDatabase(databases.tunnel, databases.list.length > 0)
-    requireServers(databases.list, databases.list.length > 0 ? choice : { include: [], exclude: [] })
+    requireServers(databases.list, choice ?? EVERY_DATABASE)
     for (const name of ['include', 'exclude'] as const) {
       requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
     }

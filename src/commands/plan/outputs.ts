@@ -4,13 +4,16 @@ import { encodePlan } from '../../inputs/plan.ts'
 import type { PlannedItem, PlanResult } from './result.ts'
 
 /** The value of `strategy.matrix`: an item for each job. Databases and volumes are named; how they are reached is not in it. */
-export function matrixOf({ plan, jobs }: PlanResult): string {
-  const include = jobs.map(({ job, size, items }) => ({
+export function matrixOf(result: PlanResult): string {
+  return JSON.stringify({ include: matrixItems(result) })
+}
+
+function matrixItems({ plan, jobs }: PlanResult) {
+  return jobs.map(({ job, size, items }) => ({
     job, size, plan,
     databases: items.filter(({ noun }) => noun === 'database').map(databaseName),
     volumes: items.filter(({ noun }) => noun === 'volume').map(({ name }) => name),
   }))
-  return JSON.stringify({ include })
 }
 
 function databaseName({ server, name }: PlannedItem): string | [string, string] {
@@ -30,7 +33,7 @@ const LONGEST_INPUT = 128 * 1024 - 1024
 /** Throws if GitHub would not pass the outputs on: that would be noticed late, or never. */
 export function requirePassable(result: PlanResult, { report }: Pick<Environment, 'report'>): void {
   const [matrix, plan] = [matrixOf(result), planOutput(result)]
-  const parts = result.jobs.map((_, index) => Buffer.byteLength(JSON.stringify(JSON.parse(matrix).include[index], null, 2)))
+  const parts = matrixItems(result).map((item) => Buffer.byteLength(JSON.stringify(item, null, 2)))
   if (matrix.length > LONGEST_MATRIX || plan.length > LONGEST_INPUT) {
     throw new LifeboatError(
       `the plan is too large for GitHub: a matrix of ${matrix.length} characters (at most ${LONGEST_MATRIX}), ` +

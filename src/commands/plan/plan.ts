@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { EVERY_DATABASE } from '../../inputs/chosen-databases.ts'
 import { formatCount } from '../../report/format.ts'
 import { newSnapshotId } from '../../repository/snapshot.ts'
 import type { BackupSettings } from '../../sources/settings.ts'
@@ -19,7 +20,7 @@ export async function plan(inputs: PlanInputs, environment: Environment): Promis
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const { list: servers, tunnel } = inputs.databases
   const settings = { tunnel, ...inputs.access, sizes: true, complete: true }
-  const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice, settings, context)
+  const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice ?? EVERY_DATABASE, settings, context)
   const items: PlannedItem[] = chosen.map(({ server, name, size }) => {
     const set = ownSet(server, name)
     return { set, noun: 'database', ...(server !== ONLY_SERVER && { server }), name, size }

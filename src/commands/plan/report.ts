@@ -1,7 +1,8 @@
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
-import type { LeftOut, PlannedItem, PlannedJob, PlanResult } from './result.ts'
+import { expectedSentence, leftOutLines, missedAmong, missedList } from './left-out.ts'
+import type { PlannedItem, PlannedJob, PlanResult } from './result.ts'
 import { ofServer } from './server-databases.ts'
 
 /** More than anyone reads; the JSON result has them all. */
@@ -20,22 +21,21 @@ export function planText(result: PlanResult): string {
     formatColumns([['JOB', 'SET', 'SIZE', 'NAME'], ...items.slice(0, MOST)], '  '),
     ...(items.length > MOST ? [`  and ${items.length - MOST} more`] : []),
     ...(notChosen > 0 ? ['', `${formatCount(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.`] : []),
-    ...(leftOut.length > 0 ? ['', 'Left out:', ...leftOut.slice(0, MOST).map((one) => `  ${oneLine(leftOutText(one))}`)] : []),
+    ...leftOutLines(leftOut),
   ].join('\n')
 }
 
 /** A job summary in Markdown. Pure. */
 export function planSummary(result: PlanResult): string {
   const { jobs, leftOut, notChosen } = result
-  const lost = leftOut.filter(({ expected }) => !expected)
   return withinLimit([
-    `### ${lost.length > 0 ? '⚠️' : '✅'} Lifeboat: ${planHeadline(result)}`,
+    `### ${missedAmong(leftOut).length > 0 ? '⚠️' : '✅'} Lifeboat: ${planHeadline(result)}`,
     `Plan ${code(result.plan)}. Its snapshots have the tag ${code(`plan:${result.plan}`)}.` +
       (notChosen > 0 ? ` ${formatCount(notChosen, 'database')} of these servers ${notChosen === 1 ? 'is' : 'are'} not chosen.` : ''),
-    ...(lost.length > 0 ? [`**In no backup:**\n\n${lost.slice(0, MOST).map((one) => `- ⚠️ ${escape(leftOutText(one))}`).join('\n')}`] : []),
+    ...missedList(leftOut),
     table(['Job', 'Size', 'Items', 'Largest'], jobs.map(jobRow)),
     details('The items of each job', jobs.slice(0, MOST).map(({ job, items }) => `**${job}**: ${listed(items)}`).join('\n\n')),
-    ...expectedPart(leftOut.filter(({ expected }) => expected)),
+    ...expectedSentence(leftOut),
   ])
 }
 
@@ -46,14 +46,6 @@ function jobRow({ job, size, items }: PlannedJob): string[] {
 function listed(items: readonly PlannedItem[]): string {
   const more = items.length > MOST ? ` and ${items.length - MOST} more` : ''
   return items.slice(0, MOST).map((item) => `${escape(nameOf(item))} (${formatBytes(item.size)})`).join(', ') + more
-}
-
-function expectedPart(leftOut: readonly LeftOut[]): string[] {
-  return leftOut.length === 0 ? [] : [`Left out as well: ${leftOut.slice(0, MOST).map((one) => escape(leftOutText(one))).join('; ')}.`]
-}
-
-function leftOutText({ name, server, why }: LeftOut): string {
-  return `${name}${ofServer(server)} ${why}`
 }
 
 function nameOf({ name, server, noun }: PlannedItem): string {

@@ -24,6 +24,10 @@ export const verdict = {
       value: ({ sets, done }) => (done === sets.length ? 'complete' : 'incomplete'),
     },
     done: { help: 'How many sets this run backed up.', value: ({ done }) => `${done}` },
+    unverified: {
+      help: 'How many snapshots of this run were to be verified, and were not.',
+      value: ({ unverified }) => `${unverified}`,
+    },
     failed: { help: 'How many snapshots of this run are damaged.', value: ({ failed }) => `${failed}` },
     missing: { help: 'How many sets this run did not back up.', value: ({ missing }) => `${missing}` },
     oldest: { help: 'The time of the oldest among the newest backups of the sets.', value: ({ oldest }) => oldest?.time ?? '' },

@@ -1,5 +1,5 @@
 import { databaseChoiceInput } from '../../inputs/chosen-databases.ts'
-import { clientInstall, databases, requireDatabase } from '../../inputs/database.ts'
+import { clientInstall, requireDatabase, servers } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
@@ -18,7 +18,7 @@ export const inputs = commandInputs(
     }),
     key: requiredKey('The key of the backups; a write key is enough.'),
     destination,
-    databases: databases('Optional: the servers, to name databases that are new since the plan'),
+    databases: servers('Optional: the servers, to name databases that are new since the plan'),
     choice: one('databases', {
       ...databaseChoiceInput,
       help: 'The same databases of the servers as in the action plan.',

@@ -1,5 +1,7 @@
 import type { LifeboatError } from '../../error.ts'
+import { verifiedTag } from '../../inputs/plan.ts'
 import { idOf, isAhead, readAuthentic } from '../../repository/catalog.ts'
+import { isAtLeast, LEVELS } from '../../repository/levels.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey } from '../../repository/snapshot.ts'
@@ -56,7 +58,11 @@ async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, los
     : lost.has(key) ? 'a part of it has expired or was deleted'
       : damageIn({ key, header }, await proofs.damagedSince(new Date(time)))
   const about = { snapshot: id, made: time, ...(partial && { partial }) }
+  const wanted = LEVELS.find((level) => header.tags.includes(verifiedTag(level)))
   if (why !== undefined) return { state: 'failed', ...about, why, size: 0, added: 0 }
+  if (wanted !== undefined && !(await proofs.of([id])).some(({ result, level }) => result === 'verified' && isAtLeast(level, wanted))) {
+    return { state: 'unverified', ...about, why: `it was to be verified at level ${wanted}, and was not`, size: 0, added: 0 }
+  }
   return { state: 'done', ...about, ...(verdict?.result === 'verified' && { verified: verdict.level }), size, added }
 }
 

@@ -12,14 +12,16 @@ export function verdictProblems({ sets, time }: VerdictResult): string[] {
 }
 
 function problemOf({ set, job, state, snapshot, made, why }: SetVerdict, now: Date): string {
+  if (state === 'unverified') return `set ${set} (job ${job}): snapshot ${snapshot!} is not verified: ${why!}`
   if (state === 'failed') return `set ${set} (job ${job}): ${snapshot === undefined ? '' : `snapshot ${snapshot} is damaged: `}${why!}`
   const age = made === undefined ? '' : formatAge(made, now)
   const before = snapshot === undefined ? 'it has no backup at all' : `its newest, ${snapshot}, is of another run and ${age} old`
   return `set ${set} (job ${job}) was not backed up by this run: ${before}`
 }
 
-export function verdictHeadline({ sets, done, failed, missing, size, added }: VerdictResult): string {
-  const problems = [...(failed > 0 ? [`${failed} failed`] : []), ...(missing > 0 ? [`${missing} MISSING`] : [])]
+export function verdictHeadline({ sets, done, unverified, failed, missing, size, added }: VerdictResult): string {
+  const counted = [[unverified, 'not verified'], [failed, 'failed'], [missing, 'MISSING']] as const
+  const problems = counted.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`)
   const bad = problems.length > 0 ? `: ${problems.join(', ')}` : ''
   return `${done.toLocaleString('en-US')} of ${formatCount(sets.length, 'set')} backed up by this run${bad} ` +
     `(${formatBytes(size)} read, ${formatBytes(added)} added)`
@@ -80,7 +82,12 @@ export function verdictSummary(result: VerdictResult, context: SummaryContext): 
 
 function badRow({ set, job, state, snapshot, made, why }: SetVerdict, { timeZone, now }: When): string[] {
   const newest = made === undefined ? 'none' : `${code(snapshot!)}, ${formatTime(made, timeZone)}, ${formatAge(made, now)} old`
-  return [code(set), job, state === 'missing' ? '❌ not backed up by this run' : `❌ failed: ${escape(why!)}`, newest]
+  return [code(set), job, `❌ ${stateText({ state, why })}`, newest]
+}
+
+function stateText({ state, why = '' }: Pick<SetVerdict, 'state' | 'why'>): string {
+  if (state === 'missing') return 'not backed up by this run'
+  return `${state === 'unverified' ? 'not verified' : 'failed'}: ${escape(why)}`
 }
 
 function whatToDo(bad: readonly SetVerdict[]): string {

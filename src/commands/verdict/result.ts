@@ -9,6 +9,7 @@ export interface VerdictResult {
   /** In the order of the jobs. */
   sets: SetVerdict[]
   done: number
+  unverified: number
   failed: number
   missing: number
   /** The set whose newest snapshot is the oldest of all; absent if no set has a snapshot. */
@@ -24,9 +25,12 @@ export interface SetVerdict {
   set: string
   /** `3 of 6`. */
   job: string
-  /** done: this run made a snapshot of it, and nothing says that it is damaged. failed: it did, and something does. */
-  state: 'done' | 'failed' | 'missing'
-  /** Of this run if it is done or failed, otherwise the newest of an earlier one. */
+  /**
+   * done: this run made a snapshot of it, and nothing says that it is damaged. unverified: it did, and did not verify it as it should.
+   * failed: it did, and something says that it is damaged.
+   */
+  state: 'done' | 'unverified' | 'failed' | 'missing'
+  /** Of this run, or, if it is missing, the newest of an earlier one. */
   snapshot?: string
   /** ISO 8601. */
   made?: string
@@ -34,6 +38,6 @@ export interface SetVerdict {
   verified?: Level
   /** Not everything is in it. */
   partial?: true
-  /** Why it is failed. */
+  /** Why it is failed or unverified. */
   why?: string
 }

@@ -27,7 +27,7 @@ export async function verdict(inputs: VerdictInputs, environment: Environment): 
   const unplanned = await unplannedSets(inputs, environment)
   return {
     store, plan: plan.id, planned: plan.time, time: environment.now().toISOString(),
-    sets, done: count('done'), failed: count('failed'), missing: count('missing'),
+    sets, done: count('done'), unverified: count('unverified'), failed: count('failed'), missing: count('missing'),
     ...(oldest && { oldest }), size, added, ...(unplanned && { unplanned }),
   }
 }

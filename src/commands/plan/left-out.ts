@@ -1,0 +1,34 @@
+import { oneLine } from '../../report/format.ts'
+import { escapeMarkdown as escape } from '../../report/markdown.ts'
+import type { LeftOut } from './result.ts'
+import { ofServer } from './server-databases.ts'
+
+/** More than anyone reads; the JSON result has them all. */
+const MOST = 200
+
+/** Databases that somebody may miss: all but templates and those that accept no connections. */
+export function missedAmong(leftOut: readonly LeftOut[]): LeftOut[] {
+  return leftOut.filter(({ expected }) => !expected)
+}
+
+/** Lines for a terminal. */
+export function leftOutLines(leftOut: readonly LeftOut[]): string[] {
+  return leftOut.length === 0 ? [] : ['', 'Left out:', ...leftOut.slice(0, MOST).map((one) => `  ${oneLine(leftOutText(one))}`)]
+}
+
+/** A list in Markdown of those that somebody may miss. */
+export function missedList(leftOut: readonly LeftOut[]): string[] {
+  const missed = missedAmong(leftOut)
+  if (missed.length === 0) return []
+  return [`**In no backup:**\n\n${missed.slice(0, MOST).map((one) => `- ⚠️ ${escape(leftOutText(one))}`).join('\n')}`]
+}
+
+/** A sentence in Markdown about the others. */
+export function expectedSentence(leftOut: readonly LeftOut[]): string[] {
+  const others = leftOut.filter(({ expected }) => expected)
+  return others.length === 0 ? [] : [`Left out as well: ${others.slice(0, MOST).map((one) => escape(leftOutText(one))).join('; ')}.`]
+}
+
+function leftOutText({ name, server, why }: LeftOut): string {
+  return `${name}${ofServer(server)} ${why}`
+}
