@@ -37,7 +37,7 @@ try {
   }
 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the result of this command
-  const plan = (await measured('plan', 'plan', { databases: 'shop_*', 'max-jobs': '1' })) as PlanResult
+  const plan = (await measured('plan', 'plan', { 'database-url': variables.DATABASE_URL, databases: 'shop_*', 'max-jobs': '1' })) as PlanResult
   const part = JSON.stringify(JSON.parse(matrixOf(plan)).include[0])
   for (const what of ['first backup', 'second backup', 'third backup']) await measured(what, 'backup', { ...store, part })
   const given = { ...store, plan: planOutput(plan) }
