@@ -153,7 +153,11 @@ export class Sandbox {
     await once(child, 'close')
     if (killed) {
       await this.allGone()
-      rmSync(this.temporary, { recursive: true })
+      // A scratch server has nothing of the environment, and may still write there while it ends.
+      await until(async () => {
+        rmSync(this.temporary, { recursive: true, force: true })
+        return !existsSync(this.temporary)
+      })
       mkdirSync(this.temporary)
     }
     const left = [...this.processes(), ...readdirSync(this.temporary)]
