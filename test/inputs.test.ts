@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { LifeboatError } from '../src/error.ts'
+import { marked } from '../src/marks.ts'
 import { type Command, commands, inputsOf, parseInputs } from '../src/commands/all.ts'
 import { parseDatabaseLine } from '../src/inputs/database-urls.ts'
 import { parseInput } from '../src/inputs/parse.ts'
@@ -361,13 +362,13 @@ describe('inputs that are refused', () => {
     ['volumes: what follows docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
     ['volumes: there is no user@ before the host', 'backup', { volumes: 'a=ssh://host/x' }],
-    ['volumes: there is a password in it; give it as ‹ssh-password›', 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],
+    [marked`volumes: there is a password in it; give it as ‹ssh-password›`, 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],
     ['volumes: the host is not followed by a path: /srv/files, or /~/files for a folder where a login starts', 'backup', { volumes: 'a=ssh://me@host' }],
     ['volumes: the path has a part . or ..', 'backup', { volumes: 'a=ssh://me@host/srv/../etc' }],
     ['target: the host is neither a name nor an address', 'restore', { target: 'ssh://me@-oProxyCommand=x/y' }],
     ['ssh-tunnel: it is no URL, only user@host or user@host:port', 'backup', { 'ssh-tunnel': 'ssh://me@host' }],
     ['ssh-tunnel: it ends with the host or its port', 'doctor', { 'ssh-tunnel': 'me@host/srv' }],
-    ['ssh-tunnel: there is a password in it; give it as ‹ssh-password›', 'restore', { 'ssh-tunnel': 'me:hunter22@host' }],
+    [marked`ssh-tunnel: there is a password in it; give it as ‹ssh-password›`, 'restore', { 'ssh-tunnel': 'me:hunter22@host' }],
     ['ssh-tunnel is given, but no database is connected to', 'backup', { 'ssh-tunnel': 'me@host', 'database-url': '', volumes: 'a=/x' }],
     ['ssh-tunnel is given, but no database is connected to', 'doctor', { 'ssh-tunnel': 'me@host', 'database-url': '' }],
     ['ssh-tunnel is given, but no database is connected to', 'restore', { 'ssh-tunnel': 'me@host', 'verify-only': 'true' }],

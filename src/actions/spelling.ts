@@ -1,5 +1,6 @@
 import { actions, commands, inputsOf } from '../commands/all.ts'
-import type { Spelling } from '../report/marks.ts'
+import type { Spelling } from '../marks.ts'
+import { shellWord } from '../report/recipe.ts'
 
 const known = new Set(commands.flatMap((command) => inputsOf(command).map(([name]) => name)))
 
@@ -17,6 +18,6 @@ export const inWorkflow: Spelling = {
       return `the action ${words}${list.length > 0 ? ` with ${list.join(', ')}` : ''}`
     }
     if (!commands.some((command) => words === command || words.startsWith(`${command} `))) return undefined
-    return `\`lifeboat ${words}${given.map(([name, value]) => ` --${name} ${value}`).join('')}\` at a terminal`
+    return `\`lifeboat ${words}${given.map(([name, value]) => ` --${name} ${shellWord(value)}`).join('')}\` at a terminal`
   },
 }

@@ -1,6 +1,6 @@
 import { commands, inputsOf } from '../commands/all.ts'
 import { shellWord } from '../report/recipe.ts'
-import type { Spelling } from '../report/marks.ts'
+import type { Spelling } from '../marks.ts'
 
 const inputs = new Map(commands.flatMap((command) => inputsOf(command)))
 

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { addressSecrets } from '../net/ssh/address.ts'
 import type { SshTarget } from '../net/ssh/connection.ts'
 import { databaseFromVariables, locationExpected, locationPatterns } from '../sources/known-kinds.ts'
@@ -69,7 +70,7 @@ function listed(list: Input & ReturnType<typeof severalDatabases>): Group<Databa
 export function requireDatabase(tunnel: SshTarget | undefined, connects: boolean): void {
   if (tunnel === undefined || connects) return
   throw new LifeboatError('ssh-tunnel is given, but no database is connected to', {
-    hint: 'Leave it out: volumes, ‹verify-only› and stores do without it. Or give ‹database-url›, which it is for.',
+    hint: marked`Leave it out: volumes, ‹verify-only› and stores do without it. Or give ‹database-url›, which it is for.`,
     status: 2,
   })
 }

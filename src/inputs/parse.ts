@@ -1,5 +1,6 @@
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { keysIn, looksSecret, SHORTEST_SECRET } from '../report/redaction.ts'
 import { type Inputs, readGroups, rowsOf } from './group.ts'
 import { EMPTY_SECRET, type Input } from './input.ts'
@@ -51,7 +52,7 @@ export function parseInput(name: string, input: Input, text: string | undefined,
   if (!input.secret && keysIn(text.replaceAll(/\s*\n\s*/g, '')).length > 0) {
     throw new LifeboatError(
       `${name}: the value has a secret key in it, and this input is not kept secret`,
-      { hint: `${expected} Keys are given as ‹encryption-key›.`, status: 2 },
+      { hint: marked`${expected} Keys are given as ‹encryption-key›.`, status: 2 },
     )
   }
   const parsed = input.schema.safeParse(text)
@@ -92,7 +93,7 @@ export function unknownInput(
 ): LifeboatError {
   if (name === 'database' && names.includes('database-url')) {
     return new LifeboatError(`${command} has no input "database"`, {
-      hint: 'The name of a database is the end of its URL: ‹database-url›, postgres://user:password@host:5432/database.',
+      hint: marked`The name of a database is the end of its URL: ‹database-url›, postgres://user:password@host:5432/database.`,
       status: 2,
     })
   }

@@ -1,3 +1,4 @@
+import { marked } from '../marks.ts'
 import { nearest } from '../report/nearest.ts'
 import { holdsSeveral, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
@@ -67,7 +68,7 @@ export function requireVolumesOf(
   problem: (message: string, hint: string) => Error,
 ): void {
   if (volumes.length === 0 && lines.length > 0) {
-    throw problem('there are patterns, and no volume', 'Name the volumes in ‹volumes›, or leave the patterns out.')
+    throw problem('there are patterns, and no volume', marked`Name the volumes in ‹volumes›, or leave the patterns out.`)
   }
   for (const line of lines) {
     const [, name, pattern] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/s.exec(line) ?? []

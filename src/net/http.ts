@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { Transient } from './retry.ts'
 
 export interface Answer {
@@ -143,7 +144,7 @@ class Exchange {
     if (signal.aborted) return signal.reason
     if (this.#stalled) {
       return new Transient(`${host} has not answered for ${Math.round(silence / 100) / 10} s`, {
-        hint: `${AGAIN} If it is only slow, raise ‹timeout›.`,
+        hint: marked`${AGAIN} If it is only slow, raise ‹timeout›.`,
       })
     }
     if (CERTIFICATE.test(reason)) {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { type Answer, request } from '../net/http.ts'
 import { retry, Transient } from '../net/retry.ts'
 
@@ -131,7 +132,7 @@ export class GitHubRepository {
   }
 }
 
-const PERMISSION = 'Give the job `permissions: issues: write` (for ‹issue: true›) and `actions: read`.'
+const PERMISSION = marked`Give the job \`permissions: issues: write\` (for ‹issue: true›) and \`actions: read\`.`
 
 /**
  * In a public repository anyone can open an issue with any text: one that a stranger opened must not keep the real one from being opened.

@@ -1,4 +1,4 @@
-import { type Spelling, spelled } from './marks.ts'
+import { type Spelling, spelled } from '../marks.ts'
 
 /** Anything shorter would blot out ordinary text, and by that show what it is. */
 export const SHORTEST_SECRET = 4
@@ -30,9 +30,16 @@ export class Redaction {
     for (const spelling of added) this.#announce(spelling)
   }
 
-  /** `text` with every known secret, and whatever is a key to a store, replaced by `***`; then as this entry spells it. */
+  /**
+   * `text` as this entry spells it, with every known secret, and whatever is a key to a store, replaced by `***`: before it is spelled,
+   * which may quote values, and after, which may add some.
+   */
   apply(text: string): string {
-    return this.#spell(this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***'))
+    return this.#hidden(this.#spell(this.#hidden(text)))
+  }
+
+  #hidden(text: string): string {
+    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), text).replace(KEYS, '***')
   }
 
   /** Whether a known secret is in the text. */

@@ -1,4 +1,5 @@
 import type { Report } from '../environment.ts'
+import { marked } from '../marks.ts'
 
 /** Without a limit, anyone who can write to a store could fill the log. */
 const MOST_WARNINGS = 50
@@ -14,7 +15,7 @@ export function warningOf(report: Pick<Report, 'warning'>): (error: { message: s
     if (messages.size <= MOST_WARNINGS) report.warning(message, hint)
     else report.warning(
       `more than ${MOST_WARNINGS} such problems; the others are not named`,
-      '‹lifeboat list› and ‹lifeboat verify; snapshot: all› look at all snapshots.',
+      marked`‹lifeboat list› and ‹lifeboat verify; snapshot: all› look at all snapshots.`,
     )
   }
 }

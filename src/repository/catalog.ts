@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { giveBackLarge } from '../process/buffers.ts'
 import type { Keys } from './keys.ts'
@@ -55,14 +56,14 @@ export function idOf(key: string): string {
 }
 
 /** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
-export async function noSuchSet(store: Store, set: string, given = '‹destination›'): Promise<LifeboatError> {
+export async function noSuchSet(store: Store, set: string, given = marked`‹destination›`): Promise<LifeboatError> {
   const sets = await setsOf(store)
   if (sets.length === 0)
     return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
       hint: `Check ${given}. The first backup makes the set.`,
     })
   return new LifeboatError(`${store.name} has no set ${set}; it has ${sets.join(', ')}`, {
-    hint: `Give ‹set›, ${sets[0]} for instance. ‹lifeboat list› shows the snapshots of each.`,
+    hint: marked`Give ‹set›, ${sets[0]} for instance. ‹lifeboat list› shows the snapshots of each.`,
   })
 }
 
@@ -71,10 +72,10 @@ export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatE
   const sets = await setsOf(store)
   const some = `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
   const there = sets.length === 0
-    ? 'If no backup has finished here yet, run ‹lifeboat backup›.'
-    : `There are snapshots in ${some}: give ‹set›.`
+    ? marked`If no backup has finished here yet, run ‹lifeboat backup›.`
+    : marked`There are snapshots in ${some}: give ‹set›.`
   return new LifeboatError(`${store.name} has no snapshot in the set ${set}`, {
-    hint: `‹lifeboat list› shows the sets and snapshots there are. ${there}`,
+    hint: marked`‹lifeboat list› shows the sets and snapshots there are. ${there}`,
   })
 }
 
@@ -187,7 +188,7 @@ function notFound(store: Store, set: string, choice: SnapshotChoice, candidates:
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
     hint:
       oldest === undefined
-        ? '‹lifeboat list› shows the sets and snapshots there are.'
-        : `The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
+        ? marked`‹lifeboat list› shows the sets and snapshots there are.`
+        : marked`The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
   })
 }

@@ -1,5 +1,6 @@
 import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
 import { isThere, NotFound, type Store } from '../stores/store.ts'
 import type { CopiedDamage } from './copy-damage.ts'
@@ -125,7 +126,7 @@ async function holds(store: Store, key: string, object: Buffer): Promise<boolean
   if (!(await isThere(store, key))) return false
   if (await readSnapshot(store, key, (there) => object.equals(there))) return true
   throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, {
-    hint: 'Look at both with ‹lifeboat verify›, and delete the one that does not verify. Nothing was overwritten.',
+    hint: marked`Look at both with ‹lifeboat verify›, and delete the one that does not verify. Nothing was overwritten.`,
   })
 }
 

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, isAhead, readAuthentic, setOf, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
@@ -62,7 +63,7 @@ async function ofSet(
       new LifeboatError(`${key} does not count: it is dated in the future`, {
         hint:
           'Someone without the key put it there, or the clock of a machine is wrong. ' +
-          'Once that is settled, delete it: ‹lifeboat forget ID›.',
+          marked`Once that is settled, delete it: ‹lifeboat forget ID›.`,
       }),
     )
   const proofs = await SetProofs.list(store, keys, set, onDamaged)

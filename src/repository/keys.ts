@@ -1,6 +1,7 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 
 /** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
 export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs' | 'verdict'
@@ -51,7 +52,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
   if (/^[~./\w-]+\.(txt|key|age|pem)$/i.test(only)) {
     throw wrongKey(
       'the encryption key looks like the name of a file; the content of the file is needed',
-      'Give the content of the file as ‹encryption-key›; at a terminal: LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)".',
+      marked`Give the content of the file as ‹encryption-key›; at a terminal: LIFEBOAT_ENCRYPTION_KEY="$(cat FILE)".`,
     )
   }
   const passphrase = text.replace(/[\r\n]+$/, '')
@@ -60,7 +61,7 @@ export function parseEncryptionKey(text: string): EncryptionKey {
   if (length < MINIMUM_PASSPHRASE) {
     throw wrongKey(
       `the passphrase has ${length} characters; at least ${MINIMUM_PASSPHRASE} are needed`,
-      'Use a longer passphrase, or make a key with ‹lifeboat key new›.',
+      marked`Use a longer passphrase, or make a key with ‹lifeboat key new›.`,
     )
   }
   return { kind: 'passphrase', passphrase }
@@ -88,13 +89,13 @@ function refuseMistyped(text: string): void {
     throw wrongKey('the encryption key begins with the name of a variable', 'Give only the value after the =.')
   }
   if (/^(.)\1{15,}$/su.test(text)) {
-    throw wrongKey('the passphrase is one character, repeated', 'Use another passphrase, or make a key with ‹lifeboat key new›.')
+    throw wrongKey('the passphrase is one character, repeated', marked`Use another passphrase, or make a key with ‹lifeboat key new›.`)
   }
 }
 
 function parseWriteKey(text: string): EncryptionKey {
   const match = /^lifeboat-write:(age1[a-z0-9]+):([A-Za-z0-9_-]{43})$/.exec(text)
-  if (!match) throw wrongKey('the write key is malformed', 'Copy the whole line that ‹lifeboat key write› printed.')
+  if (!match) throw wrongKey('the write key is malformed', marked`Copy the whole line that ‹lifeboat key write› printed.`)
   return { kind: 'write', recipient: checkRecipient(match[1]!), writeSecret: Buffer.from(match[2]!, 'base64url') }
 }
 
@@ -111,7 +112,7 @@ export function checkRecipient(recipient: string): string {
     // Without the cause, which quotes the value: a value that does not begin like a recipient may be a secret in the wrong place.
     throw wrongKey(
       `${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`,
-      'A recipient is the line starting with age1 that age-keygen or ‹lifeboat key new› prints.',
+      marked`A recipient is the line starting with age1 that age-keygen or ‹lifeboat key new› prints.`,
     )
   }
 }

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import type { Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
@@ -34,8 +35,8 @@ export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grac
     {
       hint:
         'Run the backup again: it will store them again. Nothing was lost. ' +
-        `For a backup that takes ${Math.round(elapsed / 3_600_000)} hours, raise ‹grace›, which has to be the same for every backup ` +
-        'and prune of the store.',
+        marked`For a backup that takes ${Math.round(elapsed / 3_600_000)} hours, raise ‹grace›, which has to be the same for every ` +
+        'backup and prune of the store.',
     },
   )
 }

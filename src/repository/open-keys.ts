@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { inEach, storesOf } from '../stores/several.ts'
 import { type Authenticator, DamagedObject, type Store } from '../stores/store.ts'
 import { snapshotKeys } from './catalog.ts'
@@ -15,7 +16,7 @@ export async function writeKeyOf(encryptionKey: string, store: Store | undefined
   const key = parseEncryptionKey(encryptionKey)
   if (key.kind === 'write') throw wrongKey('the encryption key is a write key already', 'Give the identity or the passphrase it came from.')
   if (key.kind === 'passphrase' && !store) {
-    throw wrongKey('a passphrase has a write key only together with its store', 'Name the store with ‹destination›.')
+    throw wrongKey('a passphrase has a write key only together with its store', marked`Name the store with ‹destination›.`)
   }
   const identity = key.kind === 'identity' ? key.identity : (await unwrapIdentities(key.passphrase, store!, { create: false }))[0]
   return `lifeboat-write:${await recipientOf(identity)}:${writeSecretOf(identity).toString('base64url')}`
@@ -85,7 +86,7 @@ async function unwrapIdentities(
       return made
     }
     throw new LifeboatError(`${store.name} has no key file, so a passphrase cannot open it, and the value given is not an age identity`, {
-      hint: 'Check ‹destination›; a store written with an age identity needs that identity.',
+      hint: marked`Check ‹destination›; a store written with an age identity needs that identity.`,
     })
   }
   const count = all > 0 ? `${tried} of ${all} key files` : `${tried} key ${tried === 1 ? 'file' : 'files'}`
@@ -95,7 +96,7 @@ async function unwrapIdentities(
 }
 
 const CHECK_PASSPHRASE = 'Check the passphrase for a missing character or a trailing space.'
-const TOO_MANY = 'Delete the key files that are not yours: ‹lifeboat key list› shows them.'
+const TOO_MANY = marked`Delete the key files that are not yours: ‹lifeboat key list› shows them.`
 
 /**
  * A lost key file must not look like a new store: with a new identity beside them, nobody would miss it, and the snapshots there are could

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
+import { unmarked } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
@@ -123,7 +124,7 @@ function keyOfProof(
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
   const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run, drill } = verification
   const details: ProofDetails = {
-    problems: problems.slice(0, MOST_PROBLEMS).map((problem) => problem.slice(0, MOST_CHARACTERS)), versions, run,
+    problems: problems.slice(0, MOST_PROBLEMS).map((problem) => unmarked(problem).slice(0, MOST_CHARACTERS)), versions, run,
     ...(drill && { drill }),
   }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)

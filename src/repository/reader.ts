@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
+import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
@@ -93,7 +94,7 @@ export class DamagedChunk extends LifeboatError {
   constructor(key: string, message: string, cause?: unknown) {
     const hint =
       'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
-      '‹lifeboat verify; level: read› tells for each, and the next backup stores damaged chunks again.'
+      marked`‹lifeboat verify; level: read› tells for each, and the next backup stores damaged chunks again.`
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key

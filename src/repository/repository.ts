@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { NotFound, type Store } from '../stores/store.ts'
 import { parsedJson } from './json.ts'
 import { LIMITS } from './limits.ts'
@@ -10,12 +11,12 @@ const MARKER = 'lifeboat.json'
 const marker = z.strictObject({ format: z.literal(FORMAT) })
 
 /** Checks the format of a store. Throws if it is no store, or has an unknown format. `given`: how a hint names the input of the store. */
-export async function openRepository(store: Store, given = '‹destination›'): Promise<void> {
+export async function openRepository(store: Store, given = marked`‹destination›`): Promise<void> {
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: store.groups
-      ? 'If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: artifacts that expired or ' +
-        'were deleted are lost.'
+      ? marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: artifacts that ` +
+        'expired or were deleted are lost.'
       : `Check ${given}: is it spelled right, and the disk mounted? The first backup makes the store.`,
   })
 }

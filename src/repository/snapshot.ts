@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
+import { marked } from '../marks.ts'
 import { FORMAT } from './format.ts'
 import { giveBackLarge } from '../process/buffers.ts'
 import { isHeaderText } from './header-text.ts'
@@ -143,7 +144,7 @@ export interface AuthenticSnapshot extends Snapshot {
 /** A snapshot object that is truncated, edited, moved or contradictory, and cannot be used. */
 export class DamagedSnapshot extends LifeboatError {
   constructor(message: string, cause?: unknown) {
-    super(message, { cause, hint: 'It is damaged or was edited. Other snapshots are not affected; ‹lifeboat list› shows them.' })
+    super(message, { cause, hint: marked`It is damaged or was edited. Other snapshots are not affected; ‹lifeboat list› shows them.` })
     this.name = 'DamagedSnapshot'
   }
 }
@@ -279,7 +280,7 @@ function ofAnotherKey(key: string, other: string, keys: Keys): OtherKey {
   return new OtherKey(`${key} was written with the key ${other}; the key given is ${keys.fingerprint}`, {
     fingerprint: other,
     hint:
-      'Give the key that this snapshot was made with as ‹encryption-key›. ' +
+      marked`Give the key that this snapshot was made with as ‹encryption-key›. ` +
       'The identity of an extra recipient opens it with recover.sh in the store (RECOVERY.md).',
   })
 }

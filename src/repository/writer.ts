@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { inEach } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
 import { encodeCard } from './card.ts'
@@ -165,7 +166,8 @@ export class Writer {
     await this.settled()
     const [lost] = this.lost()
     if (lost !== undefined) throw new LifeboatError(`the new snapshot would need ${lost}, which is damaged: no snapshot was stored`, {
-      hint: 'Check the disk or the service of the store, then run the backup again. ‹lifeboat verify; level: read› looks for more damage.',
+      hint: marked`Check the disk or the service of the store, then run the backup again. ‹lifeboat verify; level: read› looks for ` +
+        'more damage.',
     })
     const { keys, store } = this.#options
     const size = content.sources.reduce((sum, source) => sum + sourceSize(source), 0)

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 
 /** Where objects live. Keys are relative paths of `[A-Za-z0-9._-]` segments joined by `/`, as docs/format.md lists them. */
 export interface Store {
@@ -164,8 +165,8 @@ export function checkSize(size: number, most: number, key: string, store: string
 export function tooLarge(most: number, key: string, store: string): DamagedObject {
   return new DamagedObject(`${key} in ${store} has more than the ${most.toLocaleString('en')} bytes that it may have`, {
     hint:
-      'Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; ‹lifeboat verify› tells which ' +
-      'snapshots need it.',
+      marked`Lifeboat did not write it so: it was damaged or replaced. Put it back from a copy of the store; ‹lifeboat verify› tells ` +
+      'which snapshots need it.',
   })
 }
 

@@ -1,5 +1,6 @@
 import { inWorkflow } from '../../src/actions/spelling.ts'
-import { spelled } from '../../src/report/marks.ts'
+import { spelled } from '../../src/marks.ts'
+import { markedText } from '../support/marked.ts'
 
 test.each([
   ['‹lifeboat list› shows which; ‹lifeboat verify; level: read› looks for more.', 'The action list shows which; the action verify with `level: read` looks for more.'],
@@ -10,16 +11,16 @@ test.each([
   ['Raise ‹timeout›. ‹set› is another.', 'Raise the input timeout. The input set is another.'],
   ['Give the key as ‹ssh-key›.', 'Give the key as the input ssh-key.'],
   ['and 2 more; ‹json› has them all', 'and 2 more; the output result has them all'],
-])('%s', (hint, shown) => expect(spelled(hint, inWorkflow)).toBe(shown))
+])('%s', (hint, shown) => expect(spelled(markedText(hint), inWorkflow)).toBe(shown))
 
 test.each([
   ['pin it: ‹lifeboat pin ID›', 'pin it: `lifeboat pin ID` at a terminal'],
   ['‹lifeboat key list› shows them', '`lifeboat key list` at a terminal shows them'],
-])('%s is a command of the terminal alone, and says so', (hint, shown) => expect(spelled(hint, inWorkflow)).toBe(shown))
+])('%s is a command of the terminal alone, and says so', (hint, shown) => expect(spelled(markedText(hint), inWorkflow)).toBe(shown))
 
 test.each([
   '`docker ps --all` shows them; `pg_restore --list --set` prints it',
   'Quote a value with spaces: --exclude-table="my table".',
   '‹lifeboat nothing› ‹no-input› ‹› ‹set',
   '‹lifeboat list; no-input: 1›',
-])('%s stays as it is', (hint) => expect(spelled(hint, inWorkflow)).toBe(hint))
+])('%s stays as it is', (hint) => expect(spelled(markedText(hint), inWorkflow)).toBe(hint))

@@ -1,3 +1,4 @@
+import { marked } from '../../src/marks.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
@@ -16,7 +17,7 @@ afterEach(async () => {
 const listing = async () => (await jobs.run('doctor')).result.checks.find(({ check }) => check === 'list')
 
 test('before the first backup, doctor and verify say what to do', async () => {
-  expect(await listing()).toMatchObject({ state: 'good', says: 'snapshots: 0', fix: expect.stringMatching(/^If no backup has finished here yet, run ‹lifeboat backup›\./) })
+  expect(await listing()).toMatchObject({ state: 'good', says: 'snapshots: 0', fix: expect.stringContaining(marked`If no backup has finished here yet, run ‹lifeboat backup›.`) })
   expect(await refusal(jobs.run('verify'))).toMatch(/^error: there is no Lifeboat store in artifact:octo\/shop\/lifeboat-default\nhint: If no backup has finished here yet, run `lifeboat backup`\. Otherwise check --set and the repository/)
 })
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../src/marks.ts'
 import { snapshotKeys } from '../../src/repository/catalog.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -20,7 +21,7 @@ let count = 0
 let to: FileStore
 beforeEach(() => (to = new FileStore(path.join(folder, `${++count}`))))
 const copy = (more: Record<string, string> = {}) => dispatched('copy', { from: from.name, destination: to.name, 'encryption-key': identity, ...more })
-const hint = expect.objectContaining({ hint: expect.stringContaining('Give ‹set›, production for instance.') })
+const hint = expect.objectContaining({ hint: expect.stringContaining(marked`Give ‹set›, production for instance.`) })
 
 test('copy without a set copies every set', async () => {
   const { result } = await copy()

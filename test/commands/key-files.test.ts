@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { runCommand, textOf } from '../../src/commands/run-command.ts'
 import type { Environment } from '../../src/environment.ts'
+import { marked } from '../../src/marks.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from '../../src/commands/key-files/result.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
@@ -116,7 +117,7 @@ test('the last way in stays, unless it is forced away', async () => {
   expect(await refusal(key('remove', { 'old-passphrase': third, 'encryption-key': first }))).toContain('opens none of the 2 key files')
   expect(await refusal(key('remove', { name: original!, 'encryption-key': (await newIdentity()).identity }))).toContain('would not open')
   expect(await refusal(key('remove', { name: 'none.age', 'encryption-key': first }))).toContain('has no key file none.age')
-  expect(await refusal(key('remove', { 'encryption-key': first }))).toContain('neither ‹old-passphrase› nor the name of a key file is given')
+  expect(await refusal(key('remove', { 'encryption-key': first }))).toContain(marked`neither ‹old-passphrase› nor the name of a key file is given`)
   expect(files()).toHaveLength(2)
   expect((await key('remove', { name: original!, 'encryption-key': second })).left).toHaveLength(1)
   expect((await key('remove', { 'old-passphrase': second, force: 'true' })).left).toEqual([])

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { prune, pruneAfterBackup } from '../../src/commands/prune/prune.ts'
 import type { Environment } from '../../src/environment.ts'
+import { marked, markedCommand } from '../../src/marks.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
@@ -82,7 +83,7 @@ test('deletes nothing when more would go than max-delete allows, unless forced',
   expect(left()).toEqual(ids)
   expect(await run({ retention: 'last=4', 'dry-run': 'true' })).toMatchObject({ deleted: 6 })
   expect(warnings).toEqual([expect.stringContaining('this would be refused: the policy would delete 6 of the 10')])
-  expect(hints).toEqual(['To delete these 6, run it without ‹dry-run› and with ‹max-delete: 6›. Nothing was deleted.'])
+  expect(hints).toEqual([marked`To delete these 6, run it without ‹dry-run› and with ‹max-delete: 6›. Nothing was deleted.`])
   await run({ retention: 'last=4', 'max-delete': '60%' })
   expect(left()).toEqual(ids.slice(0, 4))
   await run({ retention: 'last=1', force: 'true' })
@@ -141,9 +142,9 @@ describe('after a backup', () => {
     expect(await after({ retention: 'last=1' })).toEqual({ skipped: expect.stringContaining('more than the 5 that a prune after a backup allows') })
     expect(left()).toEqual(ids)
     expect(warnings).toHaveLength(2)
-    const command = `‹lifeboat prune; destination: file:${root}; set: app; retention: last=1; prune-min-size: 50%; grace: 24h`
-    expect(hints[0]).toContain(command.replace('=1', '=6'))
-    expect(hints[1]).toContain(`${command}; dry-run: true›`)
+    const given = { destination: `file:${root}`, set: 'app', retention: 'last=1', 'prune-min-size': '50%', grace: '24h' }
+    expect(hints[0]).toContain(markedCommand('prune', { ...given, retention: 'last=6' }))
+    expect(hints[1]).toContain(markedCommand('prune', { ...given, 'dry-run': 'true' }))
   })
 })
 

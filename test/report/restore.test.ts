@@ -1,5 +1,5 @@
 import { atTerminal } from '../../src/cli/spelling.ts'
-import { spelled } from '../../src/report/marks.ts'
+import { spelled } from '../../src/marks.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../src/marks.ts'
 import { failureOf } from '../../src/report/failure.ts'
 import { findSnapshot, type SnapshotChoice, snapshotKeys, timeAfter } from '../../src/repository/catalog.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -41,7 +42,7 @@ test('the newest, an id of any set, or the newest not after a time is found', as
 
 test('if there is none, the message says what was sought and the hint what there is', async () => {
   const said = async (set: string, choice: SnapshotChoice) => failureOf(await findSnapshot(store, keys, set, choice).catch((error: unknown) => error))
-  expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: '‹lifeboat list› shows the sets and snapshots there are. There are snapshots in app, web: give ‹set›.' })
+  expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: marked`‹lifeboat list› shows the sets and snapshots there are. There are snapshots in app, app.2: give ‹set›.` })
   expect((await said('app', { kind: 'id', id: '20200101T000000Z-00000000' })).message).toBe(`${store.name} has no snapshot 20200101T000000Z-00000000`)
   const early = await said('app', { kind: 'time', time: new Date('2020-01-01T00:00:00Z') })
   expect(early.message).toBe(`${store.name} has no snapshot as old as 2020-01-01T00:00:00.000Z in the set app`)

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Decrypter, Encrypter } from 'age-encryption'
+import { marked } from '../../src/marks.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { findSnapshot, snapshotKeys } from '../../src/repository/catalog.ts'
 import { fingerprintOf, type Keys, newIdentity, parseEncryptionKey } from '../../src/repository/keys.ts'
@@ -306,7 +307,7 @@ describe('a passphrase', () => {
     expect((await openKeys(passphrase, { store, create: true })).fingerprint).toBe(own!.slice(0, 16))
     const said = await failure(openKeys(`${passphrase} `, { store, create: true }))
     expect(said).toContain('(16 of 33 key files tried)')
-    expect(said).toContain('‹lifeboat key list› shows them')
+    expect(said).toContain(marked`‹lifeboat key list› shows them`)
     expect(keyFiles(root)).toHaveLength(33)
   })
 

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../src/marks.ts'
 import { copySnapshot } from '../../src/repository/copy.ts'
 import { CopiedDamage } from '../../src/repository/copy-damage.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
@@ -102,7 +103,7 @@ test('a write key goes by the same tags, which an observer who knows the recipie
   expect(sha256(Buffer.from(extra.recipient)).startsWith(tag)).toBe(false)
 })
 
-const warned = (count: string) => [expect.stringMatching(new RegExp(`^this backup cannot be opened by ${count} that can open snapshot \\d{8}T\\d{6}Z-[0-9a-f]{8}: ‹recipients› does not name (it|them) any more$`))]
+const warned = (count: string) => [expect.stringMatching(new RegExp(marked`^this backup cannot be opened by ${count} that can open snapshot \\d{8}T\\d{6}Z-[0-9a-f]{8}: ‹recipients› does not name (it|them) any more$`))]
 
 test('a recipient that is left out is a warning, also where nothing had changed; one more, or none ever, is not', async () => {
   const place = fresh()

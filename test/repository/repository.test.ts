@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../src/marks.ts'
 import { failureOf } from '../../src/report/failure.ts'
 import { openOrMakeRepository, openRepository } from '../../src/repository/repository.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -38,7 +39,7 @@ test('a folder that is not a store is not taken for one, and nothing is made', a
   const store = freshStore()
   const { message, hint } = failureOf(await openRepository(store).catch((error: unknown) => error))
   expect(message).toBe(`there is no Lifeboat store in ${store.name} (lifeboat.json is missing)`)
-  expect(hint).toContain('Check ‹destination›')
+  expect(hint).toContain(marked`Check ‹destination›`)
   expect(await all(store.list(''))).toEqual([])
 })
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../src/error.ts'
+import { marked } from '../../src/marks.ts'
 import { inputsOf, parseInputs } from '../../src/commands/all.ts'
 import { secretsGiven } from '../../src/inputs/secrets.ts'
 import { Redaction } from '../../src/report/redaction.ts'
@@ -98,7 +99,7 @@ test.each([
   ['sftp:// is not followed by user@host', 'sftp://nas.example/srv'],
   ['the host is not followed by a path: /srv/backups, or /~/backups for a folder where a login starts', 'sftp://me@nas.example'],
   ['the path has a part . or ..', 'sftp://me@nas.example/srv/../etc'],
-  ['webdavs://user:password@host has a user or a password alone; for a token, give ‹webdav-token›', 'webdavs://me@cloud.example/dav'],
+  [marked`webdavs://user:password@host has a user or a password alone; for a token, give ‹webdav-token›`, 'webdavs://me@cloud.example/dav'],
   ['rclone: is followed by the name of a remote, a colon and a path: rclone:drive:backups/app', 'rclone:drive'],
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:s3,secret_access_key=hunter2:bucket'],
   ['between rclone: and the next colon there is no name of a remote; settings belong into the configuration of rclone', 'rclone:--config=x:bucket'],

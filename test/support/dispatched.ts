@@ -5,7 +5,7 @@ import type { SetsResult } from '../../src/commands/backup/sets-result.ts'
 import { atTerminal } from '../../src/cli/spelling.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { inertText } from '../../src/report/inert.ts'
-import { spelled } from '../../src/report/marks.ts'
+import { spelled } from '../../src/marks.ts'
 
 /** The result of a command; of a backup into one set, as nearly all tests make them. */
 export type ResultOf<C extends Command> = Exclude<Results[C], SetsResult>

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Keys } from '../../repository/keys.ts'
 import type { KnownChunks } from '../../repository/known.ts'
 import { proveSnapshot } from '../../repository/proofs.ts'
@@ -56,7 +57,7 @@ export class ReusedCheck {
         this.#note(check.store, error)
         report.warning(
           `${error.message}; earlier backups that need it are damaged, this one stores its content again if it still needs it`,
-          '‹lifeboat list› shows which; ‹lifeboat verify; level: read› looks for more.',
+          marked`‹lifeboat list› shows which; ‹lifeboat verify; level: read› looks for more.`,
         )
       }
       if (check.obstacles.length > 0) {

@@ -1,6 +1,7 @@
 import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -213,7 +214,7 @@ export class Destinations {
     const { report } = this.#environment
     const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
     if (missing.length === 0) return
-    report.warning(missingText(store, missing), missingHint('run ‹lifeboat prune› on the set once with ‹force: true›'))
+    report.warning(missingText(store, missing), missingHint(marked`run ‹lifeboat prune› on the set once with ‹force: true›`))
   }
 
   #giveUp(one: OpenDestination, error: unknown): void {

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { choiceOf, databaseChoiceInput } from '../../inputs/chosen-databases.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
@@ -266,12 +267,13 @@ export function hasOwnSets({ choice, part }: Pick<BackupInputs, 'choice' | 'part
 
 /** Throws if the inputs do not go with sets of their own. */
 function requireOwnSets({ databases, choice, part, volumes, set, tags }: BackupInputs): void {
-  if (choice && part) throw wrong('databases and part are both given', 'Leave out ‹databases›: part names those of the job.')
+  if (choice && part) throw wrong('databases and part are both given', marked`Leave out ‹databases›: part names those of the job.`)
   if (set !== 'default') {
-    throw wrong(`set: ${set} is given, but with ${part ? 'part' : 'databases'} each database has a set of its own`, 'Leave out ‹set›.')
+    throw wrong(`set: ${set} is given, but with ${part ? 'part' : 'databases'} each database has a set of its own`,
+      marked`Leave out ‹set›.`)
   }
   if (tags.length + (part ? TAGS_OF_PART : 0) > MOST_TAGS) {
-    throw wrong('tags: there is no room for the two tags of the plan', 'Leave out one or two of ‹tags›.')
+    throw wrong('tags: there is no room for the two tags of the plan', marked`Leave out one or two of ‹tags›.`)
   }
   // A part of volumes alone asks no server, so a URL that the job has for something else does no harm.
   if (!part || part.databases.length > 0) requireServers(databases.list, choice ?? choiceOf(part!.databases))

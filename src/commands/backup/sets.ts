@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { choiceOf } from '../../inputs/chosen-databases.ts'
 import { sourceNameOf } from '../../inputs/database-urls.ts'
 import { planTag, verifiedTag } from '../../inputs/plan.ts'
@@ -28,7 +29,7 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
   const { tasks, lacking, leftOut } = await tasksOf(inputs, environment)
   if (tasks.length + lacking.length === 0) {
     throw new LifeboatError('there is nothing to back up: no database of the servers is chosen', {
-      hint: 'Check ‹databases›, and that the URL is that of the right server.',
+      hint: marked`Check ‹databases›, and that the URL is that of the right server.`,
     })
   }
   // A source that cannot be one, as a volume in the store, ends the run before any work; what goes wrong later, only its own set.

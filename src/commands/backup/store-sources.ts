@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
@@ -42,7 +43,7 @@ export async function storeUntilSound(
     if (lost === undefined || reading === MOST_READINGS) return { snapshot, stored }
     environment.report.warning(
       `${lost} was found damaged after this backup had relied on it: the sources are read once more`,
-      'The content of the damaged object is stored again. ‹lifeboat verify; level: read› looks for more damage.',
+      marked`The content of the damaged object is stored again. ‹lifeboat verify; level: read› looks for more damage.`,
     )
     const id = newSnapshotId(snapshot.time, randomBytes(4))
     snapshot = { ...snapshot, id, writer: snapshot.writer.again(markOf(id)) }

@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
@@ -14,10 +15,10 @@ type Reporting = Pick<Environment, 'report'>
 export function warnOfRecipients({ unsealed, dropped, latest }: KnownChunks, { report }: Reporting): void {
   if (dropped.length > 0) {
     report.warning(
-      `this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: ‹recipients› ` +
+      marked`this backup cannot be opened by ${formatCount(dropped.length, 'recipient')} that can open snapshot ${latest}: ‹recipients› ` +
         `does not name ${dropped.length === 1 ? 'it' : 'them'} any more`,
-      'Every backup is sealed to the encryption key and to those that ‹recipients› names in that run. If this is expected, do nothing. ' +
-        'If not, give ‹recipients› in every backup, and back up again.',
+      marked`Every backup is sealed to the encryption key and to those that ‹recipients› names in that run. If this is expected, do ` +
+        marked`nothing. If not, give ‹recipients› in every backup, and back up again.`,
     )
   }
   const chunks = unsealed.ids.size
@@ -35,7 +36,7 @@ export function warnOfOtherKey(other: OtherKeySnapshots, set: string, given: str
     `${otherKeyText(other, set)}; the key given is ${given}: this backup cannot be opened with the other key, nor those with this one`,
     'If the key was changed on purpose, keep the old key as long as its snapshots are needed (docs/keys.md, "Changing the key"). If ' +
       'not, give the old key and back up again. If you know of no such key, someone without your key put them there: ' +
-      '‹lifeboat list› shows them.',
+      marked`‹lifeboat list› shows them.`,
   )
 }
 
@@ -53,7 +54,7 @@ export function warnOfShrinking(shrunk: readonly Shrunk[], id: string, before: s
     report.warning(
       `compared with the previous backup: ${text}`,
       'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
-        `again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
+        marked`again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
     )
   }
 }
@@ -63,7 +64,7 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   for (const { name, kind, amount } of sources) {
     if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind)) continue
     const noun = kindIfKnown(kind)?.noun ?? 'source'
-    const check = noun === 'database' ? 'the name of the database in its URL' : 'its location, ‹include› and ‹exclude›'
+    const check = noun === 'database' ? 'the name of the database in its URL' : marked`its location, ‹include› and ‹exclude›`
     report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`)
   }
 }
@@ -72,7 +73,8 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
 export function warnOfHeldPrune(reason: string, before: string | undefined, { report }: Reporting): void {
   report.warning(
     `nothing was pruned: ${reason}`,
-    `The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup before this one.`,
+    marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup before ` +
+    'this one.',
   )
 }
 

@@ -38,8 +38,10 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   }
   const now = environment.now()
   const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, inputs.conditions, now) }))
-  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => problem) }))
-  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))]
+  // An issue is written before the entry reads the result.
+  const shown = (text: string): string => redacted(text, environment)
+  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => shown(problem)) }))
+  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(shown)
   const problems = sets.length > 0
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
     : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import type { CheckInputs } from './inputs.ts'
@@ -43,7 +44,7 @@ export function unmetConditions(
     const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
     unmet.push({
       problem: `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
-        'if they are not needed any more, run ‹lifeboat prune› on the set once with ‹force: true›',
+        marked`if they are not needed any more, run ‹lifeboat prune› on the set once with ‹force: true›`,
     })
   }
   const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'

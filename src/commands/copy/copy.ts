@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -27,7 +28,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
   const from = await openStore(inputs.from, { ...inputs.access, set: inputs.set }, environment)
   try {
     warnOfLoss(inputs.destination, environment)
-    await openRepository(from, '‹from›')
+    await openRepository(from, marked`‹from›`)
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
@@ -80,8 +81,8 @@ async function choose(
     await checkListing(from, set)
     throw set === undefined ? new LifeboatError(
       `${from.name} has no snapshot to copy`,
-      { hint: 'Check ‹from›. The first backup makes a snapshot.' },
-    ) : await noSuchSet(from, set, '‹from›')
+      { hint: marked`Check ‹from›. The first backup makes a snapshot.` },
+    ) : await noSuchSet(from, set, marked`‹from›`)
   }
   if (snapshot === 'all') return all
   const newest: string[] = []

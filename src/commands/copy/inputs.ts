@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
@@ -45,7 +46,7 @@ export const inputs = commandInputs(
     const { from, destination } = slices
     if (from.text === destination.text || isSameFolder(folderOf(from), folderOf(destination))) {
       throw new LifeboatError(`from and destination are the same store, ${from.text}; nothing was copied`, {
-        hint: 'Give another store as ‹destination›.', status: 2,
+        hint: marked`Give another store as ‹destination›.`, status: 2,
       })
     }
     requireStore(slices, variables)

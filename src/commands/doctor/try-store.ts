@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Finding } from '../../report/finding.ts'
 import { isThere, type Store, type StoredObject } from '../../stores/store.ts'
 
@@ -89,7 +90,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
 /** For a store without a snapshot that can be read. */
 async function aboutNone(store: Store): Promise<Pick<Finding, 'fix'> & Partial<Finding>> {
   if (!store.groups || !(await store.groups.exist())) {
-    return { fix: 'If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.' }
+    return { fix: marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.` }
   }
   return {
     state: 'warning',

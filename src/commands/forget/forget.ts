@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
@@ -24,7 +25,7 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
   const { destination, snapshots: ids, force } = inputs
   if (destination.immutable) {
     throw new LifeboatError('snapshots in artifacts cannot be forgotten one by one: an artifact may hold parts that later backups need', {
-      hint: '‹lifeboat prune› deletes the artifacts that no backup needs that is kept; or let them expire.',
+      hint: marked`‹lifeboat prune› deletes the artifacts that no backup needs that is kept; or let them expire.`,
       status: 2,
     })
   }
@@ -34,7 +35,7 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
     if (missing.length > 0) {
       throw new LifeboatError(
         `${store.name} has no snapshot ${missing.join(', ')}; nothing was deleted`,
-        { hint: '‹lifeboat list› shows those there are.' },
+        { hint: marked`‹lifeboat list› shows those there are.` },
       )
     }
     const sets = [...Map.groupBy(all, ({ set }) => set)].filter(([, snapshots]) => snapshots.some(({ id }) => ids.includes(id)))
@@ -49,7 +50,7 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
     )
     const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat()
     if (objections.length > 0) {
-      throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: 'Leave these out, or give ‹force: true›.' })
+      throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: marked`Leave these out, or give ‹force: true›.` })
     }
     for (const { set, ids, rest } of going) {
       const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment)
@@ -110,7 +111,7 @@ async function onlyNeededBy(
   if (unread > 0) {
     report.warning(
       `${formatCount(unread, 'snapshot')} of set ${set} cannot be read, so a prune will keep all chunks`,
-      '‹lifeboat list› says what is wrong with them.',
+      marked`‹lifeboat list› says what is wrong with them.`,
     )
   }
   return { objects: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) }

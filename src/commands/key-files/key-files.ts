@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { snapshotIfAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import { type KeyFile, keyFiles, MOST_TRIED, putKeyFile, triedKeyFiles } from '../../repository/key-files.ts'
 import { type Keys, parseEncryptionKey } from '../../repository/keys.ts'
@@ -27,7 +28,7 @@ export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Pr
     if (files.length + own.length > MOST_TRIED) {
       throw new LifeboatError(
         `${store.name} has ${files.length} key files, and no more than ${MOST_TRIED} are tried`,
-        { hint: 'Remove one that is not needed any more: ‹lifeboat key list›, ‹lifeboat key remove›.' },
+        { hint: marked`Remove one that is not needed any more: ‹lifeboat key list›, ‹lifeboat key remove›.` },
       )
     }
     const added: string[] = []
@@ -53,9 +54,9 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
   if ((name === undefined) === (old === undefined)) {
     throw new LifeboatError(
       name === undefined
-        ? 'neither ‹old-passphrase› nor the name of a key file is given'
-        : '‹old-passphrase› and the name of a key file are both given',
-      { hint: 'Give one of them. ‹lifeboat key list› shows the names.', status: 2 },
+        ? marked`neither ‹old-passphrase› nor the name of a key file is given`
+        : marked`‹old-passphrase› and the name of a key file are both given`,
+      { hint: marked`Give one of them. ‹lifeboat key list› shows the names.`, status: 2 },
     )
   }
   return within(inputs, environment, async (store) => {
@@ -68,7 +69,7 @@ export async function keyRemove(inputs: KeyRemoveInputs, environment: Environmen
         old === undefined
           ? `${store.name} has no key file ${name}`
           : `the old passphrase opens none of the ${files.length} key files of ${store.name}`,
-        { hint: '‹lifeboat key list› shows those there are. Nothing was changed.' },
+        { hint: marked`‹lifeboat key list› shows those there are. Nothing was changed.` },
       )
     }
     const left = files.filter((file) => !going.includes(file))
@@ -169,8 +170,8 @@ function stuck(problem: string): LifeboatError {
     `${problem}, so nothing was removed`,
     {
       hint:
-        'Give the key that stays (an identity, or a passphrase that was added) as ‹encryption-key›, ' +
-        'which shows that it opens the backups; or give ‹force: true›.',
+        marked`Give the key that stays (an identity, or a passphrase that was added) as ‹encryption-key›, ` +
+        marked`which shows that it opens the backups; or give ‹force: true›.`,
     },
   )
 }

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './result.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
 
@@ -5,7 +6,7 @@ export function keyAddText({ store, added }: KeyAddResult): string {
   if (added.length === 0) return `The new passphrase opens ${store} already.`
   return [
     `The new passphrase opens ${store}: ${added.join(', ')}.`,
-    'The old one does as well, until ‹lifeboat key remove› takes it away.',
+    marked`The old one does as well, until ‹lifeboat key remove› takes it away.`,
   ].join('\n')
 }
 

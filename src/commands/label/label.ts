@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { findSnapshot, type Looking, type SnapshotChoice } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type Labels, labelsKey, labelsOf, putLabels, tagsOf } from '../../repository/labels.ts'
@@ -24,7 +25,7 @@ export function tag(inputs: TagInputs, environment: Environment): Promise<LabelR
   if (added.length + remove.length === 0) {
     throw new LifeboatError(
       'no tag is given',
-      { hint: 'Name the tags after the snapshot, or with ‹remove› those to take away.', status: 2 },
+      { hint: marked`Name the tags after the snapshot, or with ‹remove› those to take away.`, status: 2 },
     )
   }
   return inStore(
@@ -42,7 +43,7 @@ function inStore(inputs: LabelInputs, environment: Environment, change: Change):
   if (destination.immutable) {
     const why = 'an artifact never changes, and GitHub deletes it when its days are over'
     throw new LifeboatError(`backups in artifacts can be neither pinned nor tagged: ${why}`, {
-      hint: 'Give tags when the backup is made; and keep what is to stay in another destination: ‹lifeboat copy› puts it there.',
+      hint: marked`Give tags when the backup is made; and keep what is to stay in another destination: ‹lifeboat copy› puts it there.`,
       status: 2,
     })
   }
@@ -86,6 +87,6 @@ async function requireStillThere(store: Store, { key, header }: AuthenticSnapsho
   await store.delete(labelsKey(header.set, header.id))
   throw new LifeboatError(
     `snapshot ${header.id} was deleted while it was labelled`,
-    { hint: 'Another run pruned it. ‹lifeboat list› shows those that are left.' },
+    { hint: marked`Another run pruned it. ‹lifeboat list› shows those that are left.` },
   )
 }

@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { momentOf } from '../../inputs/moment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/catalog.ts'
@@ -32,7 +33,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
     if (filters.source !== undefined && keys?.identity === undefined) {
       throw new LifeboatError(
         'which sources a snapshot has is known only with a key that can decrypt',
-        { hint: 'Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.', status: 2 },
+        { hint: marked`Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.`, status: 2 },
       )
     }
     const { signal, report } = environment

@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { encodePlan } from '../../inputs/plan.ts'
 import type { PlannedItem, PlanResult } from './result.ts'
 
@@ -38,12 +39,12 @@ export function requirePassable(result: PlanResult, { report }: Pick<Environment
     throw new LifeboatError(
       `the plan is too large for GitHub: a matrix of ${matrix.length} characters (at most ${LONGEST_MATRIX}), ` +
         `and a plan of ${plan.length} (at most ${LONGEST_INPUT})`,
-      { hint: 'Divide the databases over several workflows: ‹databases: a*› in one, ‹databases: b*› in the next.' },
+      { hint: marked`Divide the databases over several workflows: ‹databases: a*› in one, ‹databases: b*› in the next.` },
     )
   }
   if (Math.max(...parts) > LONGEST_INPUT) {
     throw new LifeboatError(`the share of one job is too large for GitHub: ${Math.max(...parts)} bytes, at most ${LONGEST_INPUT}`, {
-      hint: 'Raise ‹max-jobs›.',
+      hint: marked`Raise ‹max-jobs›.`,
     })
   }
   // GitHub drops such an output with a warning, and the matrix would be empty.

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { EVERY_DATABASE } from '../../inputs/chosen-databases.ts'
 import { formatCount } from '../../report/format.ts'
 import { newSnapshotId } from '../../repository/snapshot.ts'
@@ -72,6 +73,6 @@ function nothingToDo(servers: number, leftOut: number, notChosen: number): Lifeb
   const found = `${formatCount(servers, 'server has', 'servers have')} ${formatCount(notChosen, 'database')} that ` +
     `${notChosen === 1 ? 'is' : 'are'} not chosen, and ${leftOut} that ${leftOut === 1 ? 'is' : 'are'} left out`
   return new LifeboatError(`there is nothing to back up: ${found}`, {
-    hint: 'Check ‹databases›, and that the URL is that of the right server. A plan without a job would look like a backup.',
+    hint: marked`Check ‹databases›, and that the URL is that of the right server. A plan without a job would look like a backup.`,
   })
 }

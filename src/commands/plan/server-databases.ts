@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { nearest } from '../../report/nearest.ts'
 import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
@@ -22,7 +23,7 @@ export function requireServers(servers: readonly Database[], { include, exclude 
     // The name may be a part of the URL, and that a part of its password.
     const which = servers.length === 1 ? 'the URL' : `URL ${wrong + 1} of ${servers.length}`
     throw new LifeboatError(`database-url: ${which} names a database; databases are chosen on a server`, {
-      hint: 'Leave the database out of the URL, postgres://user:password@host:5432, and choose it by ‹databases›.', status: 2,
+      hint: marked`Leave the database out of the URL, postgres://user:password@host:5432, and choose it by ‹databases›.`, status: 2,
     })
   }
   const names = servers.map(({ name }) => name)
@@ -69,7 +70,7 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
   for (const { name, server, why, expected } of leftOut) {
     const text = `database ${JSON.stringify(name)}${ofServer(server)} is left out: it ${why}`
     if (expected) report.info(text)
-    else report.warning(text, 'Let the role back it up, or leave it out: ‹databases: !NAME›.')
+    else report.warning(text, marked`Let the role back it up, or leave it out: ‹databases: !NAME›.`)
   }
   if (include === 'all') return
   const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
@@ -77,8 +78,8 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
   if (lacking.length > 0) {
     const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
     throw new LifeboatError(`there is no database ${lacking.slice(0, 5).map((name) => JSON.stringify(name)).join(', ')}${more}`, {
-      hint: 'Check ‹databases›, and the role: `psql -l` lists what it sees. Names are compared with their case.',
+      hint: marked`Check ‹databases›, and the role: \`psql -l\` lists what it sees. Names are compared with their case.`,
     })
   }
-  for (const pattern of unmatched) report.warning(`no database matches ${patternText(pattern)}`, 'Check ‹databases›.')
+  for (const pattern of unmatched) report.warning(`no database matches ${patternText(pattern)}`, marked`Check ‹databases›.`)
 }

@@ -1,4 +1,5 @@
 import type { Environment } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
@@ -66,7 +67,7 @@ async function findNewestVerified(
   for (const { snapshot, why } of unsound) {
     report.warning(
       `snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`,
-      'Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.',
+      marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
     )
   }
   return good?.snapshot.header.id

@@ -3,7 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText } from '../../inputs/retention.ts'
 import type { Most } from '../../inputs/schemas.ts'
-import { markedCommand } from '../../report/marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { setOf } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -107,10 +107,10 @@ export function reasonAgainst(
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
   const look = `See what would go: ${commandOf(store, options, { 'dry-run': 'true' })}`
-  const once = 'with ‹force: true› in place of ‹dry-run: true›, the same deletes it'
+  const once = marked`with ‹force: true› in place of ‹dry-run: true›, the same deletes it`
   const atLeast = stored !== undefined ? `${look}; ${once}.`
-    : dryRun ? `To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
-      : `${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
+    : dryRun ? marked`To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
+      : marked`${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
   if (going > limit) {
     return new LifeboatError(
       `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
@@ -124,7 +124,8 @@ export function reasonAgainst(
     return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-        `‹prune-min-size›. ${dryRun ? 'To delete them all the same, run it with ‹force: true›' : `${look}; ${once}`}. Nothing was deleted.`,
+        marked`‹prune-min-size›. ${dryRun ? marked`To delete them all the same, run it with ‹force: true›` : `${look}; ${once}`}. ` +
+        'Nothing was deleted.',
     })
   }
   return undefined

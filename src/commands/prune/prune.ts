@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Pruning } from '../../inputs/pruning.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
@@ -60,7 +61,7 @@ export async function pruneAfterBackup(
   }
   const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   if (verified === 'none') {
-    return skip('the backup was not verified', `Back up with ‹verify: list›, or prune by itself: ${commandOf(store, options)}.`)
+    return skip('the backup was not verified', marked`Back up with ‹verify: list›, or prune by itself: ${commandOf(store, options)}.`)
   }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
@@ -121,8 +122,9 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     for (const obstacle of result.chunks.obstacles) {
       report.warning(
         `no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`,
-        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: ‹lifeboat forget ID›. ' +
-          'If a snapshot that is not in the store is not needed any more, prune once with ‹force: true›.',
+        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: ' +
+        marked`‹lifeboat forget ID›. ` +
+          marked`If a snapshot that is not in the store is not needed any more, prune once with ‹force: true›.`,
       )
     }
   }

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
@@ -33,8 +34,8 @@ export async function requireWhole(
       proofs, verified: false, wanted: (sources) => sources.includes(source), damaged: new Set(damaged),
     })
     return found.good
-      ? `Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
-      : `No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
+      ? marked`Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
+      : marked`No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
   }
   if (result !== 'verified') {
     throw new LifeboatError(

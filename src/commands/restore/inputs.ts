@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
 import { flag, timeZone } from '../../inputs/display.ts'
 import { bucket, docker, fileRestore, folders } from '../../inputs/files.ts'
@@ -93,9 +94,9 @@ function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInp
     ? (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
     : server.database !== undefined && files.paths.length > 0 ? ['paths'] : []
   if (given.length === 0) return
-  const [other, instead] = isVolume ? ['volume', '‹paths›'] : ['database', '‹schemas› or ‹tables›']
+  const [other, instead] = isVolume ? ['volume', marked`‹paths›`] : ['database', marked`‹schemas› or ‹tables›`]
   throw new LifeboatError(`${given.join(', ')}: a ${other} is restored, which has no such part`, {
-    hint: `Leave out ${given.map((name) => `‹${name}›`).join(', ')}; ${instead} select a part of a ${other}.`,
+    hint: `Leave out ${given.map((name) => marked`‹${name}›`).join(', ')}; ${instead} select a part of a ${other}.`,
     status: 2,
   })
 }

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import {
   formatBytes,
@@ -114,7 +115,8 @@ interface NextInputs {
   volume: string
 }
 
-const MARKED: NextInputs = { settings: '‹database-settings: true›', database: '‹database›', volume: '‹volume› and ‹target›' }
+const MARKED: NextInputs = { settings: marked`‹database-settings: true›`, database:
+  marked`‹database›`, volume: marked`‹volume› and ‹target›` }
 const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target' }
 const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
 

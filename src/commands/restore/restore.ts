@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
@@ -91,7 +92,7 @@ function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id:
   if (name === undefined && candidates.length > 1) {
     throw new LifeboatError(
       `snapshot ${id} has several ${noun}s: ${names}`,
-      { hint: `Name one of them with ${noun === 'database' ? '‹database›' : '‹volume›'}.`, status: 2 },
+      { hint: `Name one of them with ${noun === 'database' ? marked`‹database›` : marked`‹volume›`}.`, status: 2 },
     )
   }
   const source = candidates.find((candidate) => name === undefined || candidate.name === name)
@@ -105,8 +106,8 @@ function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id:
 /** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
 function withoutNoun(noun: Noun, names: readonly string[]): string {
   const [other, input, way] = noun === 'volume'
-    ? ['database', '‹target›', 'give the URL of a database in place of ‹target›']
-    : ['volume', '‹database-url›', 'give a folder, Docker volume or bucket as ‹target›']
+    ? ['database', marked`‹target›`, marked`give the URL of a database in place of ‹target›`]
+    : ['volume', marked`‹database-url›`, marked`give a folder, Docker volume or bucket as ‹target›`]
   const only = `this snapshot has only the ${other}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
   return `${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`
 }

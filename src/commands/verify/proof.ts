@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
@@ -33,7 +34,7 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
     signal.throwIfAborted()
     report.warning(
       `the result of this verification was not kept in ${store.name}: ${messageOf(error)}`,
-      'It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.',
+      marked`It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.`,
     )
     return false
   } finally {

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
@@ -47,7 +48,7 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     headline,
     formatColumns(facts, '  '),
     ...[sources, snapshots].flatMap((rows) => (rows.length > 0 ? ['', formatColumns(rows, '  ')] : [])),
-    ...(result.problems.length > 0 ? ['', ...problemsOf(result, '‹json›').map((problem) => `  ${oneLine(problem)}`)] : []),
+    ...(result.problems.length > 0 ? ['', ...problemsOf(result, marked`‹json›`).map((problem) => `  ${oneLine(problem)}`)] : []),
     ...(remarks.length > 0 ? ['', ...remarks.map((line) => `  ${oneLine(line)}`)] : []),
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...nextStep(result, context),

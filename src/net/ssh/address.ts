@@ -1,4 +1,5 @@
 import { InvalidValue } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { readUrl, secretsOfUrl } from '../url.ts'
 import type { SshTarget } from './connection.ts'
 
@@ -29,7 +30,7 @@ function read(text: string): SshPlace {
   const { user, password, host, port = 22, path } = readUrl(text, [])
   if (user === undefined) throw new InvalidValue('there is no user@ before the host')
   // Process lists and logs show more of these than of an input that is a secret.
-  if (password !== undefined) throw new InvalidValue('there is a password in it; give it as ‹ssh-password›')
+  if (password !== undefined) throw new InvalidValue(marked`there is a password in it; give it as ‹ssh-password›`)
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$|^[0-9A-Fa-f:.]+$/.test(host)) throw new InvalidValue('the host is neither a name nor an address')
   if (user.startsWith('-')) throw new InvalidValue('no user begins with -')
   return { user, host, port, path }

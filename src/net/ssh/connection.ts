@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Client, ConnectConfig } from 'ssh2'
 import type { Variables } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { Transient } from '../retry.ts'
 import { checkHostKey, linesAbout, readKnownHosts, type HostAddress, type KnownHost } from './known-hosts.ts'
 
@@ -100,7 +101,7 @@ export async function knownHostsOf(
   variables: SshOptions['variables'],
 ): Promise<{ known: readonly KnownHost[]; where: string }> {
   if (knownHosts !== undefined) return { known: knownHosts, where: 'ssh-known-hosts' }
-  const where = '~/.ssh/known_hosts (or ‹ssh-known-hosts›)'
+  const where = marked`~/.ssh/known_hosts (or ‹ssh-known-hosts›)`
   if (!variables['HOME']) return { known: [], where }
   try {
     return { known: readKnownHosts(await readFile(path.join(variables['HOME'], '.ssh/known_hosts'), 'utf8')), where }
@@ -108,7 +109,7 @@ export async function knownHostsOf(
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return { known: [], where }
     throw new LifeboatError(`cannot read ~/.ssh/known_hosts: ${messageOf(cause)}`, {
       cause,
-      hint: 'Make it readable, or give the lines as ‹ssh-known-hosts›.',
+      hint: marked`Make it readable, or give the lines as ‹ssh-known-hosts›.`,
     })
   }
 }
@@ -124,7 +125,7 @@ export function authentication({ key, password }: SshAccess, variables: SshOptio
   if (methods.length > 0) return methods
   throw new LifeboatError('no SSH key, password or agent is given', {
     hint:
-      'Give the text of a private key as ‹ssh-key› (at a terminal, for instance: LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)"), ' +
+      marked`Give the text of a private key as ‹ssh-key› (at a terminal, for instance: LIFEBOAT_SSH_KEY="$(cat ~/.ssh/id_ed25519)"), ` +
       'or start ssh-agent.',
     status: 2,
   })
@@ -151,7 +152,7 @@ function checkKey(parsed: unknown): void {
     const encrypted = /passphrase|encrypted|decrypt|integrity/i.test(key.message)
     throw new LifeboatError(`ssh-key cannot be used: ${key.message}`, {
       hint: encrypted
-        ? 'Give its passphrase as ‹ssh-key-passphrase›.'
+        ? marked`Give its passphrase as ‹ssh-key-passphrase›.`
         : 'It has to be the whole text of a private key file, from -----BEGIN to -----END …-----.',
       status: 2,
     })
@@ -188,7 +189,7 @@ function connectionError(
   if (error.level === 'agent') {
     return new LifeboatError(`the SSH agent cannot be used: ${error.message}`, {
       cause: error,
-      hint: 'Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ‹ssh-key›.',
+      hint: marked`Is it running, and SSH_AUTH_SOCK its socket? Or give the key as ‹ssh-key›.`,
     })
   }
   if (error.code === 'ENOTFOUND') {

@@ -1,5 +1,6 @@
 import type { Exit } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { targetText } from './address.ts'
 import { connectSsh, NOT_LISTENING, signInRefused, type SshAccess, type SshTarget } from './connection.ts'
 import { CONNECT_SECONDS, type Login, type SshContext } from './login.ts'
@@ -21,7 +22,8 @@ export async function connectionFailure(
     const problem = await hostKeyProblem(target, access, { variables, signal })
     return (
       problem ??
-      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint: 'Compare it with ‹ssh-known-hosts›.' })
+      new LifeboatError(`the host key of ${where} is not the known one: ${said}`, { cause, hint:
+        marked`Compare it with ‹ssh-known-hosts›.` })
     )
   }
   if (/Permission denied \(|Too many authentication failures/.test(stderr)) return signInRefused(target, methods, cause)

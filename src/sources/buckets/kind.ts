@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Destination } from '../../stores/kind.ts'
 import { isS3, parseS3, type S3Destination, s3Secrets } from '../../stores/s3/destination.ts'
@@ -79,7 +80,7 @@ type BucketMode = BucketRestore['mode']
 
 function bucketMode({ mode }: RestoreSettings): BucketMode {
   if (mode === 'empty' || mode === 'overwrite') return mode
-  const hint = 'Their modes are ‹mode: empty› and ‹mode: overwrite›; ‹delete-extra: true› deletes objects that are not in the backup.'
+  const hint = marked`Their modes are ‹mode: empty› and ‹mode: overwrite›; ‹delete-extra: true› deletes objects that are not in the backup.`
   throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
 }
 

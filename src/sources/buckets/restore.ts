@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
 import { pathOf } from '../files/entry.ts'
 import { type Candidate, type Patterns, selected } from '../files/selection.ts'
@@ -52,8 +53,8 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   if (mode === 'empty' && present.length > 0) {
     throw new LifeboatError(`${bucket.name} is not empty`, {
       hint:
-        'Restore into another bucket or prefix, or set ‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› is set ' +
-        'as well.',
+        marked`Restore into another bucket or prefix, or set ‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› ` +
+        'is set as well.',
       status: 2,
     })
   }
@@ -94,12 +95,12 @@ function extraOf(
 ): string[] {
   const keys = new Set(files.filter(({ type }) => type === 'f').map(({ path }) => keyOfPath(path)))
   if (keys.size === 0)
-    throw new LifeboatError(`${name} has no objects in this snapshot: ‹delete-extra: true› would delete all of ${bucket.name}`, {
+    throw new LifeboatError(marked`${name} has no objects in this snapshot: ‹delete-extra: true› would delete all of ${bucket.name}`, {
       hint: 'Choose another snapshot; or, if that is what you want, empty the bucket yourself.',
     })
   if (!backup.whole)
     throw new LifeboatError(`more objects were left out of this backup of ${name} than it names: delete-extra would delete them`, {
-      hint: 'Choose another snapshot, or restore without ‹delete-extra›.',
+      hint: marked`Choose another snapshot, or restore without ‹delete-extra›.`,
     })
   const leftOut = new Set(backup.leftOut)
   const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })

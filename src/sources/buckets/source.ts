@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
 import { entriesOf, entryOf, etagOf, isObject, keyOf } from './entries.ts'
@@ -118,7 +119,8 @@ export class BucketSource implements Source {
         `${bucket.name} has ${objects(names.length)} that could not be read: ${someNames(names)}${reason ? `: ${reason.message}` : ''}`,
         {
           cause: reason,
-          hint: `${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with ‹exclude›, or set ‹on-unreadable: warn›.`,
+          hint: marked`${reason?.hint ?? 'Give the credentials s3:GetObject.'} Or leave them out with ‹exclude›, or set ` +
+            marked`‹on-unreadable: warn›.`,
         },
       )
     }
@@ -131,12 +133,12 @@ export class BucketSource implements Source {
     if (unreadable.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,
-        'Give the credentials s3:GetObject on them, restore those of archive classes, or name them in ‹exclude›.',
+        marked`Give the credentials s3:GetObject on them, restore those of archive classes, or name them in ‹exclude›.`,
       )
     if (changed.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they vanished or kept changing while they were read: ${someNames(changed)}`,
-        'Newer versions will be in the next backup. ‹pre-command› can pause the application meanwhile.',
+        marked`Newer versions will be in the next backup. ‹pre-command› can pause the application meanwhile.`,
       )
   }
 }

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 
 /**
  * One entry of an archive's table of contents, as pg_dump wrote it: nothing is quoted. `kind` is `TABLE`, `FK CONSTRAINT`, `TABLE DATA` …;
@@ -260,7 +261,7 @@ function readHead(cursor: Cursor): [Format, entries: number] {
     throw new UnknownFormat(
       `the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`,
       {
-        hint: 'Restore everything with ‹mode: empty›, for which pg_restore is enough; or use a newer version of Lifeboat.',
+        hint: marked`Restore everything with ‹mode: empty›, for which pg_restore is enough; or use a newer version of Lifeboat.`,
       },
     )
   }

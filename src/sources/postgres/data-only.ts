@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { clientEnvironment } from './connection.ts'
 import type { Entry } from './contents.ts'
 import { change, identifier, type QueryContext, queryJson } from './query.ts'
@@ -67,7 +68,8 @@ function requireTables(entries: readonly Entry[], { others, partitions }: InTheW
   })
   if (wrong.length === 0) return
   throw new LifeboatError(`only: data cannot be restored into ${where}: it has something else in place of tables: ${some(wrong)}`, {
-    hint: 'Rows go into tables as the backup has them. Restore into a new database with ‹mode: create›, and move the rows from there.' })
+    hint:
+      marked`Rows go into tables as the backup has them. Restore into a new database with ‹mode: create›, and move the rows from there.` })
 }
 
 /** Tables whose partitions may each get rows. */
@@ -92,8 +94,8 @@ function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: 
     hint: disabled
       ? 'These triggers are enabled ALWAYS or for REPLICA and fire all the same: ALTER TABLE … DISABLE TRIGGER (or RULE), and enable ' +
         'them afterwards.'
-      : 'Set ‹disable-triggers: true›, as a superuser: the rows are then loaded without triggers and foreign keys; check constraints ' +
-        'apply all the same. Or drop the keys and disable the triggers first.',
+      : marked`Set ‹disable-triggers: true›, as a superuser: the rows are then loaded without triggers and foreign keys; check ` +
+        'constraints apply all the same. Or drop the keys and disable the triggers first.',
   })
 }
 

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Entry } from './contents.ts'
 import { ofDatabase } from './contents.ts'
 import { identifier, literal } from './query.ts'
@@ -69,7 +70,7 @@ export function createStatement(database: string, options: readonly DatabaseOpti
     if (serverMajor >= since) return true
     if (name === 'locale_provider' && 'name' in value && value.name === 'libc') return false
     throw new LifeboatError(`the database was made with ${name.toUpperCase()}, which PostgreSQL ${serverMajor} does not know`, {
-      hint: `Restore into PostgreSQL ${since} or newer, or create the database yourself and restore with ‹mode: empty›.` })
+      hint: marked`Restore into PostgreSQL ${since} or newer, or create the database yourself and restore with ‹mode: empty›.` })
   })
   const texts = known.map(({ name, value }) => `${name.toUpperCase()} = ${'text' in value ? literal(value.text) : identifier(value.name)}`)
   return `CREATE DATABASE ${identifier(database)} WITH ${texts.join(' ')}`
@@ -84,7 +85,7 @@ function statements({ definition = '', ...entry }: Entry, standardStrings: boole
 
 function refuse({ kind, name }: Pick<Entry, 'kind' | 'name'>): never {
   throw new LifeboatError(`the archive has an unexpected statement about its database (${kind} ${name}), which is not run`, {
-    hint: 'Create the database yourself and restore with ‹mode: empty›; pg_restore --create -f - prints the statement.' })
+    hint: marked`Create the database yourself and restore with ‹mode: empty›; pg_restore --create -f - prints the statement.` })
 }
 
 /** Skips the name in the archive, which is that of the database that was backed up. */

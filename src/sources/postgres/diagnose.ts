@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
 import type { AccessSettings } from '../settings.ts'
 import type { Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
@@ -51,7 +52,7 @@ async function diagnoseClient(about: string, major: number, { clients, provide }
   try {
     const { client, warning } = await dumpClient(clients, major, provide)
     if (warning === undefined) return { about, check: 'client', state: 'good', says: `pg_dump ${client.major} in ${client.directory}` }
-    const fix = `Install the client programs of PostgreSQL ${major}, or leave ‹client-install: auto›.`
+    const fix = marked`Install the client programs of PostgreSQL ${major}, or leave ‹client-install: auto›.`
     return { about, check: 'client', state: 'warning', says: warning, fix }
   } catch (error) {
     return badFinding(about, 'client', error)

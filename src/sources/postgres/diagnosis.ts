@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { marked } from '../../marks.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
@@ -144,7 +145,7 @@ function locks({ locks }: Facts): Judgement {
   const told = locks.slice(0, 5).map(({ table, pid, seconds }) => {
     return `${table} has been locked for ${formatSeconds(Math.round(seconds))} by process ${pid}`
   })
-  return warning('locks', told.join('; '), 'A dump waits for ‹lock-timeout› at most: end that session, or run at another time.')
+  return warning('locks', told.join('; '), marked`A dump waits for ‹lock-timeout› at most: end that session, or run at another time.`)
 }
 
 function standby({ standby }: Facts): Judgement[] {

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 
 // pg_dump 14 to 18. A letter that takes an argument is followed by a colon.
 const letters = 'abBcCd:e:E:f:F:h:j:n:N:Op:RsS:t:T:U:vVwWxXZ:?'
@@ -8,13 +9,13 @@ const takesArgument = [
   'rows-per-insert', 'schema', 'section', 'snapshot', 'superuser', 'sync-method', 'table', 'table-and-children',
 ]
 
-const connects = 'the connection comes from ‹database-url›'
+const connects = marked`the connection comes from ‹database-url›`
 const streams = 'the backup is one custom-format stream without compression, which Lifeboat makes and stores itself'
 const refused: { letter?: string; long: string; why: string }[] = [
   { letter: 'f', long: 'file', why: streams },
   { letter: 'F', long: 'format', why: streams },
   { letter: 'j', long: 'jobs', why: streams },
-  { letter: 'Z', long: 'compress', why: `${streams}; see ‹compression-level›` },
+  { letter: 'Z', long: 'compress', why: marked`${streams}; see ‹compression-level›` },
   { letter: 'd', long: 'dbname', why: connects },
   { letter: 'h', long: 'host', why: connects },
   { letter: 'p', long: 'port', why: connects },
@@ -24,7 +25,7 @@ const refused: { letter?: string; long: string; why: string }[] = [
   { letter: 'v', long: 'verbose', why: 'it prints a line per object' },
   { letter: 'V', long: 'version', why: 'it makes no dump' },
   { letter: '?', long: 'help', why: 'it makes no dump' },
-  { long: 'lock-wait-timeout', why: 'set ‹lock-timeout› instead' },
+  { long: 'lock-wait-timeout', why: marked`set ‹lock-timeout› instead` },
 ]
 
 /**

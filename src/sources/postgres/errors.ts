@@ -1,5 +1,6 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
@@ -61,7 +62,7 @@ const rules: Rule[] = [
     /database "(.*?)" does not exist/,
     (m, where) => ({
       problem: `there is no database "${m[1]}" at ${where}`,
-      hint: 'Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, ‹mode: create› makes it.',
+      hint: marked`Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, ‹mode: create› makes it.`,
     }),
   ],
   [
@@ -154,7 +155,7 @@ const rules: Rule[] = [
     /permission denied to create database/,
     (_, where, role) => ({
       problem: `this role may not create a database at ${where}`,
-      hint: `Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with ‹mode: empty›.`,
+      hint: marked`Run ALTER ROLE ${role} CREATEDB, or create the database yourself and restore with ‹mode: empty›.`,
     }),
   ],
   [
@@ -182,8 +183,8 @@ const rules: Rule[] = [
   [
     /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
     (_, where) => ({
-      problem: `a table at ${where} stayed locked by another session for longer than ‹lock-timeout›`,
-      hint: 'Run when no migration or ALTER TABLE does, or raise ‹lock-timeout›.',
+      problem: marked`a table at ${where} stayed locked by another session for longer than ‹lock-timeout›`,
+      hint: marked`Run when no migration or ALTER TABLE does, or raise ‹lock-timeout›.`,
     }),
   ],
   [

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Connection } from './connection.ts'
 import { noConnectionIsFree } from './errors.ts'
 import { NoAnswerInTime, type QueryContext, withoutTransaction } from './query.ts'
@@ -76,7 +77,8 @@ export async function requireSession(context: QueryContext, onPartial: (reason: 
   throw new LifeboatError(
     `${context.connection.where} is a pooler in transaction mode: what pg_dump sets in a session would stay there for other clients`,
     {
-      hint: `${useInstead(context.connection, direct)}. If it resets every session after each transaction, ‹allow-pooler: true› allows it.`,
+      hint: marked`${useInstead(context.connection, direct)}. If it resets every session after each transaction, ‹allow-pooler: true› ` +
+        'allows it.',
     },
   )
 }

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
 import type { Connection } from './connection.ts'
@@ -57,12 +58,12 @@ export function rolesHint({ environment }: Pick<Connection, 'environment'>, snap
 export function hintFor(errors: readonly string[], roles: string): string | undefined {
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
-    return `Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with ‹no-owner: true› and ` +
-      '‹no-privileges: true›, which is enough unless policies name roles.'
+    return marked`Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with ‹no-owner: true› ` +
+      marked`and ‹no-privileges: true›, which is enough unless policies name roles.`
   }
-  if (has(/must be owner of/)) return 'Restore as the owner of these tables, or into a new database (‹mode: create›).'
+  if (has(/must be owner of/)) return marked`Restore as the owner of these tables, or into a new database (‹mode: create›).`
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
-    return 'This role lacks a permission: restore with ‹no-owner: true› and ‹no-privileges: true›, or as the owner of the database.'
+    return marked`This role lacks a permission: restore with ‹no-owner: true› and ‹no-privileges: true›, or as the owner of the database.`
   }
   if (has(/extension ".*" is not available|could not open extension control file/)) {
     return 'Install the missing extension at the target server, then restore again.'
@@ -70,7 +71,7 @@ export function hintFor(errors: readonly string[], roles: string): string | unde
   if (has(/unrecognized configuration parameter/)) {
     return 'The target server is older than the backup: restore into the same major version or a newer one.'
   }
-  if (has(/max_locks_per_transaction/)) return 'Raise max_locks_per_transaction at the target server, or restore with ‹mode: create›.'
+  if (has(/max_locks_per_transaction/)) return marked`Raise max_locks_per_transaction at the target server, or restore with ‹mode: create›.`
   if (has(/No space left on device/)) return 'The disk of the target server is full: make room there, then restore again.'
   return undefined
 }

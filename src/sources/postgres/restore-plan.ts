@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report, Variables } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
@@ -82,7 +83,7 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   if (!filtered && !unknown && restorable.count === 0) {
     options.report.warning(
       `the archive of ${options.name} has ${only ? `nothing to restore with only: ${only}` : 'no objects'}: nothing is restored from it`,
-      'The database was empty when it was backed up. Check ‹snapshot›, and the URL that the backup was made with.',
+      marked`The database was empty when it was backed up. Check ‹snapshot›, and the URL that the backup was made with.`,
     )
   }
   if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
@@ -131,7 +132,7 @@ async function archiveContext(options: RestoreOptions, serverMajor: number): Pro
     const problem = `pg_restore ${client.major} sets transaction_timeout, which a PostgreSQL ${serverMajor} server does not know`
     const ownVersion = `Install the target's own version. ${installHint(serverMajor)}`
     throw new LifeboatError(`${problem}; in one transaction that ends the restore`, {
-      hint: dumpMajor <= serverMajor ? ownVersion : 'Restore with ‹mode: create› or ‹mode: empty›, or into PostgreSQL 17 or newer.',
+      hint: dumpMajor <= serverMajor ? ownVersion : marked`Restore with ‹mode: create› or ‹mode: empty›, or into PostgreSQL 17 or newer.`,
     })
   }
   if (warning) report.warning(warning)
@@ -154,11 +155,11 @@ export function checkOptions(options: RestoreOptions): void {
   }
   if (only === 'data' && mode !== 'empty') {
     throw new LifeboatError(`only: data needs tables that are there already, which mode ${mode} does not leave`, {
-      hint: 'Use ‹mode: empty›: it restores into tables without rows.', status: 2 })
+      hint: marked`Use ‹mode: empty›: it restores into tables without rows.`, status: 2 })
   }
   if (oneTransaction(options) && jobs > 1) {
     const what = mode === 'clean' ? 'mode clean' : 'only: data'
     throw new LifeboatError(`${what} restores in one transaction, which jobs: ${jobs} cannot`, {
-      hint: 'Set ‹jobs: 1›, or restore into a new database with ‹mode: create›.', status: 2 })
+      hint: marked`Set ‹jobs: 1›, or restore into a new database with ‹mode: create›.`, status: 2 })
   }
 }

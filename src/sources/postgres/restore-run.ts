@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ChildError, collect, feed, startChild } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { programOf } from './clients.ts'
 import { type Entry, withoutDrops } from './contents.ts'
 import { restoreEnvironment } from './data-only.ts'
@@ -139,7 +140,7 @@ async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> 
     throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
       hint:
         'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
-        'set ‹jobs: 1›.',
+        marked`set ‹jobs: 1›.`,
       cause,
     })
   }

@@ -1,5 +1,6 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
@@ -70,12 +71,12 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const plan = await planRestore(options, major, maintenance)
   if (await databaseExists(database, maintenance)) {
     throw new LifeboatError(`${target.where} exists already`, {
-      hint: 'Give another name, or restore with ‹mode: empty› or ‹mode: clean›.' })
+      hint: marked`Give another name, or restore with ‹mode: empty› or ‹mode: clean›.` })
   }
   const settings = databaseSettings(plan.contents, database, options)
   if (!settings)
     throw new LifeboatError('the archive does not say how its database was made', {
-      hint: 'Create the database yourself and restore with ‹mode: empty›.',
+      hint: marked`Create the database yourself and restore with ‹mode: empty›.`,
     })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined

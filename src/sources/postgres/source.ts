@@ -13,6 +13,7 @@ import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
 import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
 import type { Report, Variables } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -92,7 +93,8 @@ export class PostgresSource implements Source {
       report.warning(
         `${this.name}: roles and tablespaces are not in this backup: ${globals.reason}`,
         globals.hint ??
-          'Before a restore into another server create the roles by hand, or restore with ‹no-owner: true› and ‹no-privileges: true›.',
+          marked`Before a restore into another server create the roles by hand, or restore with ‹no-owner: true› and ` +
+          marked`‹no-privileges: true›.`,
       )
     } else {
       this.#globals = { stream: true, passwords: globals.passwords }

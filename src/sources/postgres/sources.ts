@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { BackupSettings } from '../settings.ts'
 import type { GivenSource, SourceContext } from '../source-kind.ts'
 import type { Source } from '../source.ts'
@@ -16,7 +17,8 @@ export function databaseSources(
   context: SourceContext,
 ): Source[] {
   const connections = given.map(({ location }) => connectionTo(location, context))
-  for (const connection of connections) requireDatabaseName(connection, 'To back up all databases of the server, give ‹databases: *›.')
+  for (const connection of connections) requireDatabaseName(connection,
+    marked`To back up all databases of the server, give ‹databases: *›.`)
   const { variables, signal, report } = context
   const { dump, tunnel, ssh } = settings
   const route = shared(routeTo(connections, tunnel && { target: tunnel, access: ssh }, context), given.length)

@@ -1,4 +1,5 @@
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
 import type { RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
@@ -17,7 +18,7 @@ import { archiveOf } from './verify.ts'
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
   if (settings.mode === 'overwrite')
     throw new LifeboatError('mode overwrite is for volumes', {
-      hint: 'A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.', status: 2 })
+      hint: marked`A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.`, status: 2 })
   const { mode } = settings
   const target = connectionTo(location, context)
   requireDatabaseName(target)

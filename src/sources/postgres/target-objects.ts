@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -62,7 +63,8 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
   throw new LifeboatError(
     `the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
-      hint: 'Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.',
+      hint:
+        marked`Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.`,
     },
   )
 }

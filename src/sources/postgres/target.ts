@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { onDatabase, type Connection } from './connection.ts'
 import { change, identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
 
@@ -54,9 +55,9 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
       hint:
-        'Restore into a new database: change the name at the end of ‹database-url›, and give ‹mode: create›. This may be the database ' +
-        'that was backed up. ‹mode: clean› drops and makes again every object that is in the backup; objects that only the target has ' +
-        'stay. Drop the database first only if an interrupted restore left this.',
+        marked`Restore into a new database: change the name at the end of ‹database-url›, and give ‹mode: create›. This may be the ` +
+        marked`database that was backed up. ‹mode: clean› drops and makes again every object that is in the backup; objects that only ` +
+        'the target has stay. Drop the database first only if an interrupted restore left this.',
     },
   )
 }
@@ -101,7 +102,7 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
   throw new LifeboatError(
     `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`,
     {
-      hint: 'Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.',
+      hint: marked`Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.`,
     },
   )
 }
@@ -143,7 +144,8 @@ export async function createDatabase(connection: Connection, statement: string, 
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error
     const hint =
-      'Create the database yourself, with the locale you want, and restore with ‹mode: empty›. A role needs CREATEDB for ‹mode: create›.'
+      marked`Create the database yourself, with the locale you want, and restore with ‹mode: empty›. A role needs CREATEDB for ` +
+      marked`‹mode: create›.`
     throw new LifeboatError(`cannot create ${connection.where}: ${error.message}`, { hint, cause: error })
   }
 }
@@ -154,8 +156,8 @@ export async function requireRoles(roles: readonly string[], where: string, toCr
   if (missing.length === 0) return
   throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
     hint:
-      `${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ` +
-      '‹database-settings: false›.',
+      marked`${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ` +
+      marked`‹database-settings: false›.`,
   })
 }
 
@@ -164,7 +166,7 @@ export async function requireTablespaces(tablespaces: readonly string[], where: 
   const missing = await lacking(tablespaces, 'SELECT spcname FROM pg_catalog.pg_tablespace', context)
   if (missing.length === 0) return
   throw new LifeboatError(`${where} does not have these tablespaces of the backup: ${missing.join(', ')}`, {
-    hint: 'Restore with ‹no-tablespaces: true›, which puts everything into the default tablespace, or create them first.' })
+    hint: marked`Restore with ‹no-tablespaces: true›, which puts everything into the default tablespace, or create them first.` })
 }
 
 async function lacking(names: readonly string[], all: string, context: QueryContext): Promise<string[]> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Variables } from '../../environment.ts'
 import { type Child, ChildError, runChild, startChild } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 
 /** The smallest image of Debian has GNU tar, find and coreutils. */
@@ -45,7 +46,7 @@ function dockerError(error: unknown, what: string): unknown {
   const hint = /Cannot connect|permission denied|connection refused/i.test(said)
     ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
     : /pull|manifest|No such image|Unable to find image/i.test(said)
-      ? 'The helper image is not available: name one that is with ‹docker-image›; it needs GNU tar and GNU find.'
+      ? marked`The helper image is not available: name one that is with ‹docker-image›; it needs GNU tar and GNU find.`
       : undefined
   return new LifeboatError(`${what} failed: ${said || error.message}`, { cause: error, ...(hint !== undefined && { hint }) })
 }

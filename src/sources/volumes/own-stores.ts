@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Site } from '../files/site.ts'
 import { folderOf } from '../../stores/file/destination.ts'
 import type { Destination } from '../../stores/kind.ts'
@@ -43,7 +44,8 @@ export async function refuseStores(site: Site, mode: string, signal: AbortSignal
   const how = mode === 'clean' ? 'holds or lies in' : 'lies in'
   throw new LifeboatError(`${site.where} ${how} a store of backups, ${JSON.stringify(store.slice(0, 200))}`, {
     hint: mode === 'clean'
-      ? 'A restore with ‹mode: clean› would delete it. Restore into another folder, with ‹mode: overwrite›, or move the store away first.'
+      ? marked`A restore with ‹mode: clean› would delete it. Restore into another folder, with ‹mode: overwrite›, or move the store ` +
+        'away first.'
       : 'Restore into another folder.',
     status: 2,
   })

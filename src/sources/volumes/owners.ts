@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { decodeFiles } from '../files/file-list.ts'
 import type { Site } from '../files/site.ts'
 import { output } from './output.ts'
@@ -24,7 +25,7 @@ export async function requireOwners(
     if ((wanted && !wanted.has(path)) || (uid === own.user && own.groups.has(gid))) continue
     const owner = uid === own.user ? `the group with the number ${gid}` : `the user with the number ${uid}`
     throw new LifeboatError(`files of the backup belong to ${owner}: only root can restore that, and nothing was restored`, {
-      hint: 'Restore with ‹owners: none›, and the files belong to the user who restores; or restore as root.',
+      hint: marked`Restore with ‹owners: none›, and the files belong to the user who restores; or restore as root.`,
       status: 2,
     })
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { shownName } from '../files/file-list.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
@@ -53,7 +54,8 @@ export function withoutWork(
       throw new LifeboatError(
         `${site.where} is in the middle of a restore, and is neither the old content nor the whole backup: see ${shownName(work)}`,
         {
-          hint: 'If it was killed, restore again with ‹mode: clean›, which completes it; or repair the content, and remove that folder.',
+          hint:
+            marked`If it was killed, restore again with ‹mode: clean›, which completes it; or repair the content, and remove that folder.`,
         },
       )
     }
@@ -107,7 +109,7 @@ export async function replaceContent<T>(
       // The first error says why; often the site cannot be reached any more.
       report.warning(
         `${site.where} may still have the files extracted so far, in ${work}`,
-        'Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.',
+        marked`Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.`,
       )
     }
     throw error
@@ -117,7 +119,7 @@ export async function replaceContent<T>(
   } catch (error) {
     report.warning(
       `${site.where} is restored, but the old content is not completely removed: ${messageOf(error)}`,
-      `Remove ${work}, or restore again with ‹mode: clean›.`,
+      marked`Remove ${work}, or restore again with ‹mode: clean›.`,
     )
     signal.throwIfAborted()
   }
@@ -153,7 +155,7 @@ export async function clearKilled(
     const unfinished = UNFINISHED.some((name) => state.includes(name))
     if (unfinished && !finish) {
       throw new LifeboatError(`${site.where} is neither the backup nor what was there before: a restore was killed in the middle of it`, {
-        hint: `Restore with ‹mode: clean›, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
+        hint: marked`Restore with ‹mode: clean›, which completes it first. The old content is in ${work}/old, or has not been moved yet.`,
         status: 2,
       })
     }
@@ -176,7 +178,7 @@ async function run(site: Site, script: string, given: readonly string[], signal:
     const said = cause.exit.stderr.trim().split('\n').at(-1)
     const hint = said?.includes(NOT_ALONE)
       ? 'Nobody else may write in that folder while root restores. Where the file system keeps no owners or modes, restore elsewhere ' +
-        'and copy from there; a Docker volume can be restored with ‹mode: overwrite›.'
+        marked`and copy from there; a Docker volume can be restored with ‹mode: overwrite›.`
       : undefined
     throw new LifeboatError(`the content of ${site.where} could not be replaced: ${said || cause.message}`, {
       cause,

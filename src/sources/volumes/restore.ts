@@ -1,6 +1,7 @@
 import { ChildError, type Child, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { formatBytes } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
 import { Gate } from '../files/gate.ts'
@@ -54,7 +55,8 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   if (mode === 'empty' && (await hasContent(site, signal))) {
     throw new LifeboatError(`${site.where} is not empty`, {
       hint:
-        'Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the extraction).',
+        marked`Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the ` +
+        'extraction).',
       status: 2,
     })
   }
@@ -139,7 +141,7 @@ async function requireSpace(site: Site, needed: number, signal: AbortSignal): Pr
   const free = Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
   if (Number.isNaN(free) || free >= needed) return
   throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, {
-    hint: 'Make room, restore somewhere else, or only a part with ‹paths›.',
+    hint: marked`Make room, restore somewhere else, or only a part with ‹paths›.`,
   })
 }
 
@@ -161,7 +163,8 @@ async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal)
       `root does not restore over folders that other users can write: ${folder} ${whose}`,
       {
         hint:
-          'That user could redirect files meanwhile. Restore with ‹mode: clean›, into a new folder, or as that user with ‹owners: none›.',
+          marked`That user could redirect files meanwhile. Restore with ‹mode: clean›, into a new folder, or as that user with ` +
+          marked`‹owners: none›.`,
         status: 2,
       },
     )

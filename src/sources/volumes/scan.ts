@@ -1,5 +1,6 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Site } from '../files/site.ts'
 
 /**
@@ -139,6 +140,6 @@ function checkComplaints(error: ChildError, site: Site, found: Scan): void {
       ? 'Check the path: is it spelled right, and the disk mounted?'
       : /unrecognized|unknown predicate|invalid option/.test(said)
         ? 'GNU find is needed (findutils).'
-        : 'Run as a user who may read all of it, or leave it out with ‹exclude›.',
+        : marked`Run as a user who may read all of it, or leave it out with ‹exclude›.`,
   })
 }

@@ -2,6 +2,7 @@ import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { oneLine } from '../../report/format.ts'
 import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
@@ -116,7 +117,7 @@ export class VolumeSource implements Source {
       )
     }
     if (metaOf(entries[0]!).type === 'd') return { ...scanned, entries }
-    const hint = 'A volume is a folder; name the one the file is in, and the file with ‹include›.'
+    const hint = marked`A volume is a folder; name the one the file is in, and the file with ‹include›.`
     throw new LifeboatError(`${site.where} is not a folder`, { hint, status: 2 })
   }
 
@@ -173,12 +174,12 @@ export class VolumeSource implements Source {
     if (unreadable.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,
-        'Run as a user who may read them, or name them in ‹exclude›.',
+        marked`Run as a user who may read them, or name them in ‹exclude›.`,
       )
     if (changed.length > 0)
       report.warning(
         `${this.name}: these changed or vanished while they were read, twice: ${someNames(changed)}`,
-        'Back up while nothing writes there: ‹pre-command›, ‹post-command› and ‹stop-containers› are for that.',
+        marked`Back up while nothing writes there: ‹pre-command›, ‹post-command› and ‹stop-containers› are for that.`,
       )
     if (skipped.sockets + skipped.devices > 0)
       report.info(`${this.name}: ${skipped.sockets} sockets and ${skipped.devices} devices are left out`)
@@ -201,7 +202,7 @@ function unreadableError({ where }: Site, names: readonly string[]): LifeboatErr
   const files = names.length === 1 ? 'a file' : `${names.length} files`
   const shown = `${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`
   return new LifeboatError(`${where} has ${files} that could not be read: ${shown}`, {
-    hint: 'Run as a user who may read everything, leave it out with ‹exclude›, or set ‹on-unreadable: warn›.',
+    hint: marked`Run as a user who may read everything, leave it out with ‹exclude›, or set ‹on-unreadable: warn›.`,
   })
 }
 

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -59,7 +60,7 @@ async function restoreInto(
 
 function requireFiles({ name, kind, streams }: SourceRecord): void {
   if (streams.some(({ format }) => format === 'tar-list')) return
-  const hint = 'Give ‹target› of the same kind as the source.'
+  const hint = marked`Give ‹target› of the same kind as the source.`
   throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 
@@ -70,7 +71,7 @@ function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
   }
   if (bucket.deleteExtra) {
     throw new LifeboatError('delete-extra is for buckets', {
-      hint: '‹mode: clean› replaces the content of a folder by that of the backup.',
+      hint: marked`‹mode: clean› replaces the content of a folder by that of the backup.`,
       status: 2,
     })
   }

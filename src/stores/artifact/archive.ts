@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
 import { retry, Transient } from '../../net/retry.ts'
 import { DamagedObject } from '../store.ts'
@@ -24,7 +25,8 @@ export interface ArchiveOptions {
 
 /** An artifact that is missing bytes or has wrong ones. */
 export class DamagedArtifact extends DamagedObject {
-  constructor(message: string, cause?: unknown, hint = 'Snapshots that need nothing of it are not affected; ‹lifeboat list› shows them.') {
+  constructor(message: string, cause?: unknown, hint = marked`Snapshots that need nothing of it are not affected; ‹lifeboat list› ` +
+    'shows them.') {
     super(message, { cause, hint })
     this.name = 'DamagedArtifact'
   }

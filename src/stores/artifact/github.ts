@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { AGAIN, type Answer } from '../../net/http.ts'
 import { type Clock, Transient } from '../../net/retry.ts'
 
@@ -50,7 +51,7 @@ export class ContentGone extends Gone {
       name,
       id,
       'counts as not there: GitHub lists it, but no longer has its content',
-      'Run ‹lifeboat backup› again: it stores again what was in it. ‹lifeboat list› shows which snapshots are left.',
+      marked`Run ‹lifeboat backup› again: it stores again what was in it. ‹lifeboat list› shows which snapshots are left.`,
     )
     this.name = 'ContentGone'
   }

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { secretsOfUrl } from '../../net/url.ts'
 import type { StoreKind } from '../kind.ts'
 import { type ArtifactDestination, parseArtifact } from './destination.ts'
@@ -23,8 +24,8 @@ export const artifactKind: StoreKind<ArtifactDestination> = {
     const are = missing.length > 1 ? 'are' : 'is'
     throw new LifeboatError(`destination is artifact, the artifacts of a repository, but ${missing.join(' and ')} ${are} not given`, {
       hint:
-        'Without ‹destination› the default, artifact, applies. Give it, file:PATH for instance; or set GITHUB_REPOSITORY ' +
-        '(owner/name) and give ‹token›, ' +
+        marked`Without ‹destination› the default, artifact, applies. Give it, file:PATH for instance; or set GITHUB_REPOSITORY ` +
+        marked`(owner/name) and give ‹token›, ` +
         'a token that may read the actions of that repository.',
       status: 2,
     })

@@ -1,5 +1,6 @@
 import type { Report } from '../../environment.ts'
 import type { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { ServiceArtifact } from './github.ts'
 
 /** So many of them are named. */
@@ -30,8 +31,8 @@ export class LeftOut {
         found.map(({ error }) => error.message.replace(' counts as not there: ', ': ')),
         '; ',
       )}`,
-      'Snapshots that need nothing of them are not affected; ‹lifeboat list› shows them. Look at the workflow runs that made them, and ' +
-        'delete those that are not yours.',
+      marked`Snapshots that need nothing of them are not affected; ‹lifeboat list› shows them. Look at the workflow runs that made ` +
+        'them, and delete those that are not yours.',
     )
   }
 

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { checkSize, DamagedObject, NotFound, type Store, type StoredObject, type Wholeness } from '../store.ts'
 import { DamagedArtifact } from './archive.ts'
 import { Catalog, type Held } from './catalog.ts'
@@ -55,7 +56,7 @@ export class ArtifactStore implements Store {
     if (!rest) {
       report.warning(
         'without a token only the artifacts of this run are seen, so a backup cannot build on earlier ones',
-        'Give ‹token›, and the job `permissions: actions: read`.',
+        marked`Give ‹token›, and the job \`permissions: actions: read\`.`,
       )
     }
   }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
 import type { Variables } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { REFUSED } from './run-service.ts'
 
 export interface Upload {
@@ -90,7 +91,7 @@ export async function uploadArtifact(upload: Upload, { variables, signal, silenc
   }
 }
 
-const STALLED = 'Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise ‹timeout›.'
+const STALLED = marked`Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise ‹timeout›.`
 
 /** The variables that the client reads; it does not get the rest of the environment. */
 function forClient(variables: Variables): Record<string, string> {

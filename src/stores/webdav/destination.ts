@@ -1,4 +1,5 @@
 import { InvalidValue } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import type { Destination } from '../kind.ts'
 import { readUrl } from '../../net/url.ts'
 
@@ -16,7 +17,7 @@ export function parseWebdav(text: string): WebdavDestination {
   const kind = text.startsWith('webdavs:') ? 'webdavs' : 'webdav'
   const { user, password, host, port, path } = readUrl(text, [])
   if ((user === undefined) !== (password === undefined)) {
-    throw new InvalidValue(`${kind}://user:password@host has a user or a password alone; for a token, give ‹webdav-token›`)
+    throw new InvalidValue(marked`${kind}://user:password@host has a user or a password alone; for a token, give ‹webdav-token›`)
   }
   const parts = path.split('/').filter((part) => part !== '')
   if (parts.some((part) => part === '.' || part === '..')) throw new InvalidValue('the path has a part . or ..')

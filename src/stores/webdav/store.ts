@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { AGAIN, type Answer, request, TooLong } from '../../net/http.ts'
 import { Attempts } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
@@ -339,8 +340,8 @@ const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300 &&
 
 const HINTS: Readonly<Record<number, string>> = {
   401:
-    'Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services want a ' +
-    'password made for programs (an app password).',
+    marked`Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services ` +
+    'want a password made for programs (an app password).',
   403: 'Give the user the right to read and write in the folder.',
   404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
   405: 'Check the path of the destination: at this address the server does not speak WebDAV.',

@@ -1,5 +1,6 @@
 import { ChildError } from '../../../src/process/child.ts'
 import { LifeboatError } from '../../../src/error.ts'
+import { marked } from '../../../src/marks.ts'
 import { clientError, noConnectionIsFree, refusal } from '../../../src/sources/postgres/errors.ts'
 
 const connection = { where: 'db.example:5432/app', secrets: ['postgres://u:hunter2@db.example/app', 'hunter2'] }
@@ -35,7 +36,7 @@ test.each([
   ['psql: error: root certificate file "/root/.postgresql/root.crt" does not exist', 'cannot trust the certificate', 'sslrootcert'],
   ['psql: error: fe_sendauth: no password supplied', 'wants a password and none was given', 'PGPASSWORD'],
   ['FATAL:  role "u" does not exist', 'has no role "u"', 'user name'],
-  ['FATAL:  database "d" does not exist', 'there is no database "d"', 'for a restore, ‹mode: create› makes it'],
+  ['FATAL:  database "d" does not exist', 'there is no database "d"', marked`for a restore, ‹mode: create› makes it`],
   ['FATAL:  sorry, too many clients already', 'has no free connection', 'max_connections'],
   ['FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute', 'has no free connection', 'max_connections'],
   ['FATAL:  Timed-out waiting to acquire database connection', 'has no free connection', 'a backup needs two'],

@@ -1,3 +1,4 @@
+import { marked } from '../../../src/marks.ts'
 import { hintFor, rolesHint, parseRestoreOutput } from '../../../src/sources/postgres/restore-output.ts'
 
 /** The hint about roles for a server. */
@@ -48,8 +49,8 @@ test('a statement that holds a password is not shown', () => {
 })
 
 test.each([
-  ['role "gone" does not exist', '‹no-owner: true› and ‹no-privileges: true›'],
-  ['must be owner of table t', 'Restore as the owner of these tables, or into a new database (‹mode: create›).'],
+  ['role "gone" does not exist', marked`‹no-owner: true› and ‹no-privileges: true›`],
+  ['must be owner of table t', marked`Restore as the owner of these tables, or into a new database (‹mode: create›).`],
   ['permission denied to create extension "x"', 'no-owner'],
   ['extension "postgis" is not available', 'Install the missing extension'],
   ['could not extend file: No space left on device', 'The disk of the target server'],

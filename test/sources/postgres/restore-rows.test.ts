@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
@@ -78,7 +79,7 @@ describe('triggers', () => {
     await sql(`${tables} ${trigger}`)
     const error = await thrownBy(restore(bytes, { only: 'data' }))
     expect(error.message).toContain('triggers would fire for the restored rows: noted of public.audited')
-    expect(error.hint).toContain('disable-triggers: true')
+    expect(error.hint).toContain(marked`‹disable-triggers: true›`)
     expect(await rows()).toBe('|0')
   })
 

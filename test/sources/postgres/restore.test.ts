@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, write
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../../src/error.ts'
+import { marked } from '../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
@@ -139,7 +140,7 @@ describe('on one server', () => {
     await sql(statement)
     const error = await thrownBy(restore(server, database, bytes))
     expect(error.message).toBe(`127.0.0.1:${server.port}/${database} is not empty: it has ${named}`)
-    expect(error.hint).toContain('‹mode: create›')
+    expect(error.hint).toContain(marked`‹mode: create›`)
     expect(await sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`)).toBe('0')
   })
 
@@ -276,7 +277,7 @@ describe('on one server', () => {
       expect(outcome.errors).toHaveLength(2)
       expect(outcome.errors[0]).toBe('role "gone" does not exist: ALTER TABLE public.theirs OWNER TO gone;')
       expect(outcome).toMatchObject({ entries: 5, restored: 3, left: 'part' })
-      expect(outcome.hint).toContain('‹no-owner: true› and ‹no-privileges: true›')
+      expect(outcome.hint).toContain(marked`‹no-owner: true› and ‹no-privileges: true›`)
       expect(outcome.hint).toMatch(/Drop and create that database before you restore again\.$/)
       expect(await sql('SELECT id FROM also')).toBe('2')
     })

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { marked } from '../../../src/marks.ts'
 import { volumeFacts } from '../../../src/sources/files/facts.ts'
 import { localSite } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeRestore } from '../../../src/sources/volumes/restore.ts'
@@ -31,7 +32,7 @@ test('which volume is meant has to be clear, and the mode one for volumes', asyn
   await expect(volumes.restore({ volume: 'three', target })).rejects.toMatchObject({ message: expect.stringMatching(/has no volume three$/), hint: 'Volumes in this snapshot: one, two.' })
   await expect(volumes.restore({ 'verify-only': 'true' })).rejects.toMatchObject({
     message: expect.stringMatching(/has no database$/),
-    hint: '‹database-url› is for databases; this snapshot has only the volumes one, two. To restore one of them, give a folder, Docker volume or bucket as ‹target›.',
+    hint: marked`‹database-url› is for databases; this snapshot has only the volumes one, two. To restore one of them, give a folder, Docker volume or bucket as ‹target›.`,
   })
   await expect(volumes.restore({ volume: 'one', target, mode: 'create' })).rejects.toThrow('mode create is for databases')
   expect(existsSync(target)).toBe(false)
@@ -187,7 +188,7 @@ test('owners that a user cannot restore are refused before anything is written; 
   execFileSync('chown', ['12345', path.join(root, 'b.log')])
   const given = await restoreOf({ site, mode: 'empty' })
   execFileSync('chown', ['65534:65534', target])
-  await expect(restoreVolume(given)).rejects.toMatchObject({ message: expect.stringContaining('the user with the number 12345'), hint: expect.stringContaining('owners: none'), status: 2 })
+  await expect(restoreVolume(given)).rejects.toMatchObject({ message: expect.stringContaining('the user with the number 12345'), hint: expect.stringContaining(marked`‹owners: none›`), status: 2 })
   expect(readdirSync(target)).toEqual([])
   expect(await restoreVolume({ ...given, patterns: ['/a.txt'] })).toMatchObject({ errors: [] })
   rmSync(path.join(target, 'a.txt'))

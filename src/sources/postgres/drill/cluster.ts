@@ -5,6 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Variables } from '../../../environment.ts'
+import { marked } from '../../../marks.ts'
 import { type Child, ChildError, runChild, startChild } from '../../../process/child.ts'
 import { formatBytes } from '../../../report/format.ts'
 import { onPath } from '../client-download/system.ts'
@@ -74,7 +75,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const said = error instanceof ChildError ? error.exit.stderr.trim().split('\n').at(-1) : undefined
     const why = said || messageOf(error)
     throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${why}`, {
-      hint: 'Give a scratch server in ‹scratch-url›, or install the server programs of that major.', cause: error })
+      hint: marked`Give a scratch server in ‹scratch-url›, or install the server programs of that major.`, cause: error })
   }
 }
 
@@ -85,7 +86,7 @@ function hostOf(folder: string, { fd }: FileHandle): string {
   throw new LifeboatError(`the path of the folder for temporary files is too long for a socket: ${folder}`, { hint: ELSEWHERE })
 }
 
-const ELSEWHERE = 'Point TMPDIR (RUNNER_TEMP) to another folder, or give a scratch server in ‹scratch-url›.'
+const ELSEWHERE = marked`Point TMPDIR (RUNNER_TEMP) to another folder, or give a scratch server in ‹scratch-url›.`
 
 async function makeFolder(folder: string, user: number | undefined): Promise<void> {
   await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 })
@@ -106,7 +107,7 @@ async function requireSpace(folder: string, needed: number): Promise<void> {
   const free = bavail * bsize
   if (free >= needed) return
   throw new LifeboatError(`${path.dirname(folder)} has ${formatBytes(free)} free, a drill needs about ${formatBytes(needed)}`, {
-    hint: 'Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine in ‹scratch-url›.' })
+    hint: marked`Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine in ‹scratch-url›.` })
 }
 
 async function initialise(folder: string, password: string, user: number | undefined, options: ClusterOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
 import { factsOf, type StreamRecord } from '../../../repository/snapshot.ts'
 import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../../source-kind.ts'
 import { type ArchiveContext, readContents, startSql } from '../archive.ts'
@@ -60,7 +61,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   try {
     if (scratch.major > client.major)
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
-        hint: `Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
+        hint: marked`Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
     const owners = roles ?? contents.entries.map(({ owner }) => owner)
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
@@ -172,7 +173,7 @@ class Drill {
     } catch (cause) {
       this.#context.signal.throwIfAborted()
       throw new LifeboatError(`the scratch server cannot make a database like the one that was backed up: ${messageOf(cause)}`, {
-        hint: 'Give a scratch server that has its locale, in ‹scratch-url›, or install the locale on this machine.', cause })
+        hint: marked`Give a scratch server that has its locale, in ‹scratch-url›, or install the locale on this machine.`, cause })
     }
     await change(['SET LOCAL lock_timeout = 0', ...first(settings)], this.#query())
   }

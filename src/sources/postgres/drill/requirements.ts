@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
 import { BadSource } from '../../source.ts'
 import type { Entry } from '../contents.ts'
 import { queryJson, type QueryContext } from '../query.ts'
@@ -37,5 +38,5 @@ export function restoreProblem(errors: readonly string[]): LifeboatError {
     return new BadSource(`it cannot be restored: ${errors[0]!}${more}`)
   }
   return new LifeboatError(`the scratch server cannot take this database: ${own}`, {
-    hint: 'Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.' })
+    hint: marked`Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.` })
 }
