@@ -129,6 +129,8 @@ __webpack_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __webpack_require__(77598);
 // EXTERNAL MODULE: ./compiled/error.js
 var compiled_error = __webpack_require__(98276);
+// EXTERNAL MODULE: ./compiled/marks.js
+var marks = __webpack_require__(44816);
 // EXTERNAL MODULE: ./compiled/net/http.js
 var http = __webpack_require__(30196);
 // EXTERNAL MODULE: ./compiled/stores/attempts.js + 1 modules
@@ -249,6 +251,7 @@ function numberOr(text) {
 }
 
 ;// CONCATENATED MODULE: ./compiled/stores/webdav/store.js
+
 
 
 
@@ -548,8 +551,8 @@ class WebdavStore {
 }
 const store_isGood = ({ status }) => status >= 200 && status < 300 && status !== 207;
 const HINTS = {
-    401: 'Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services want a ' +
-        'password made for programs (an app password).',
+    401: (0,marks/* marked */.xI) `Check user and password in the URL, or ‹webdav-token›. Special characters in the URL are percent-encoded; many services ` +
+        'want a password made for programs (an app password).',
     403: 'Give the user the right to read and write in the folder.',
     404: 'Check the path of the destination: for Nextcloud it begins with /remote.php/dav/files/USER/.',
     405: 'Check the path of the destination: at this address the server does not speak WebDAV.',

@@ -18932,7 +18932,7 @@ module.exports = ListCache;
 
 /***/ }),
 
-/***/ 44100:
+/***/ 21719:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 var getNative = __webpack_require__(2481),
@@ -20548,7 +20548,7 @@ module.exports = listCacheSet;
 
 var Hash = __webpack_require__(53364),
     ListCache = __webpack_require__(71576),
-    Map = __webpack_require__(44100);
+    Map = __webpack_require__(21719);
 
 /**
  * Removes all key-value entries from the map.

@@ -509,7 +509,14 @@ function connected(text, options) {
 function operationText(operation, key, store) {
     if (operation === 'list')
         return `list ${store}`;
-    return `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${store}`;
+    const words = {
+        put: ['put', 'into'],
+        get: ['get', 'from'],
+        head: ['look at', 'in'],
+        delete: ['delete', 'from'],
+    };
+    const [verb, place] = words[operation];
+    return `${verb} ${key} ${place} ${store}`;
 }
 
 

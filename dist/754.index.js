@@ -124,7 +124,14 @@ class Attempts {
 function operationText(operation, key, store) {
     if (operation === 'list')
         return `list ${store}`;
-    return `${operation === 'head' ? 'look at' : operation} ${key} ${operation === 'put' ? 'into' : 'in'} ${store}`;
+    const words = {
+        put: ['put', 'into'],
+        get: ['get', 'from'],
+        head: ['look at', 'in'],
+        delete: ['delete', 'from'],
+    };
+    const [verb, place] = words[operation];
+    return `${verb} ${key} ${place} ${store}`;
 }
 
 

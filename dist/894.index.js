@@ -432,7 +432,7 @@ class SftpStore {
     }
     /** After a run that wrote, removes what uploads left behind. */
     async close() {
-        // One that could not be opened has nothing to close, and whoever needed it knows why.
+        // If it could not be opened, there is nothing to close, and each request has failed with the cause.
         const session = await this.#session?.catch(() => undefined);
         if (!session)
             return;

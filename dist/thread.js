@@ -25,9 +25,9 @@ class InvalidValue extends (/* unused pure expression or super */ null && (Error
 
 ;// CONCATENATED MODULE: ./compiled/process/buffers.js
 /**
- * Gives back the memory of a buffer at once, and not when it is collected: what flows through a backup would else have the heap collected
- * for every few megabytes, which takes a fifth of all CPU time. Only for who alone has it: all views of it are empty from then on. Small
- * buffers of Node share one, and what a store was given may still be on its way when the put is done.
+ * Releases the memory of a buffer at once. Without it, Node collects garbage for every few megabytes of a backup, which takes a fifth of
+ * all CPU time. All views of the buffer are empty afterwards, so nobody else may use it: not for small buffers, which Node cuts from a
+ * shared one, nor for one given to a store, which may still be sending it when the put is done.
  */
 function giveBack(buffer) {
     // To detach it is all that this does (ECMAScript 2024, ArrayBuffer.prototype.transfer).
