@@ -61,8 +61,8 @@ function floorOf(file: string): number {
   return floor
 }
 
-/** Groups of files that import each other in a circle (Tarjan's algorithm). */
-function circles(): string[][] {
+/** Groups of files, or of folders, that import each other in a circle (Tarjan's algorithm). */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = []
   const order = new Map<string, number>()
   const lowest = new Map<string, number>()
@@ -79,12 +79,24 @@ function circles(): string[][] {
     const group = open.splice(open.indexOf(file))
     if (group.length > 1 || imports.get(file)!.includes(file)) found.push(group.toSorted())
   }
-  for (const file of files) if (!order.has(file)) visit(file)
+  for (const file of imports.keys()) if (!order.has(file)) visit(file)
   return found.toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
 }
 
 test('no files import each other in a circle', () => {
-  expect(circles()).toEqual([])
+  expect(circles(imports)).toEqual([])
+})
+
+test('no folders of commands import each other in a circle', () => {
+  const folderOf = (file: string): string | undefined => /^commands\/[^/]+(?=\/)/.exec(file)?.[0]
+  const between = new Map<string, string[]>()
+  for (const [file, names] of imports) {
+    const own = folderOf(file)
+    if (own === undefined) continue
+    const others = names.flatMap((name) => folderOf(name) ?? []).filter((folder) => folder !== own)
+    between.set(own, [...(between.get(own) ?? []), ...others])
+  }
+  expect(circles(between)).toEqual([])
 })
 
 test('imports lead to the same floor or to a lower one', () => {

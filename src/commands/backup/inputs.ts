@@ -1,6 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { choiceOf, databaseChoiceInput } from '../../inputs/chosen-databases.ts'
+import { volumes } from '../../inputs/chosen-volumes.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
 import { docker, fileBackup } from '../../inputs/files.ts'
@@ -13,46 +14,10 @@ import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
-import { requireVolumesOf, volumeSecrets } from '../../inputs/volumes.ts'
+import { requireVolumesOf } from '../../inputs/volumes.ts'
 import { LEVELS } from '../../repository/levels.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
-import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts'
-import { requireServers } from '../plan/server-databases.ts'
-
-export const volumes = group(
-  {
-    volumes: {
-      help: `Volumes to back up, one per line, as name=PLACE. PLACE is ${locationPatterns('volume')}.`,
-      expected: `one name=PLACE per line, where PLACE is ${locationExpected('volume')}`,
-      example: 'uploads=/srv/app/uploads',
-      schema: schema.volumes,
-      secrets: volumeSecrets,
-      default: '',
-      list: true,
-    },
-    include: {
-      help:
-        'Backs up only files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is ' +
-        'for one volume.',
-      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
-      example: '*.jpg',
-      schema: schema.lines,
-      default: '',
-      list: true,
-    },
-    exclude: {
-      help:
-        'Leaves out files of the volumes that match these patterns, one per line, in the syntax of gitignore; name=PATTERN is ' +
-        'for one volume. A file .lifeboatignore at the top of a volume adds patterns.',
-      expected: 'patterns as in .gitignore, one per line, each optionally preceded by the name of a volume and =',
-      example: 'uploads=cache/',
-      schema: schema.lines,
-      default: '',
-      list: true,
-    },
-  },
-  (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude }),
-)
+import { requireServers } from '../sets/server-databases.ts'
 
 const hooks = group(
   {

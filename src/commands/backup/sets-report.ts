@@ -3,7 +3,7 @@ import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, for
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
-import { expectedSentence, leftOutLines, missedAmong, missedList } from '../plan/left-out.ts'
+import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
 import { failsByShrinking, shrinkProblem } from './shrink.ts'
 

@@ -1,4 +1,4 @@
-import type { LeftOut } from '../plan/result.ts'
+import type { LeftOut } from '../sets/left-out.ts'
 import type { BackupResult } from './result.ts'
 
 /** Databases and volumes that were backed up one by one, each into a set of its own. */

@@ -1,4 +1,4 @@
-import { patternsFor } from '../../inputs/volumes.ts'
+import { volumesIn } from '../../inputs/chosen-volumes.ts'
 import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { BackupSettings } from '../../sources/settings.ts'
@@ -18,12 +18,6 @@ export function sourcesOf(inputs: BackupInputs, context: SourceContext): Source[
 
 function databasesIn({ databases }: BackupInputs): GivenSource[] {
   return databases.list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
-}
-
-export function volumesIn({ list, include, exclude }: BackupInputs['volumes']): GivenSource[] {
-  return list.map(({ name, ...location }) => ({
-    name, location, patterns: { include: patternsFor(name, include, list), exclude: patternsFor(name, exclude, list) },
-  }))
 }
 
 function settingsOf({ databases, access, destinations, dump, files, docker }: BackupInputs): BackupSettings {

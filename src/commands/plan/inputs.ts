@@ -8,8 +8,8 @@ import { missingInput } from '../../inputs/parse.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { sourceAccess } from '../../inputs/store.ts'
 import { requireVolumesOf } from '../../inputs/volumes.ts'
-import { volumes } from '../backup/inputs.ts'
-import { requireServers } from './server-databases.ts'
+import { volumes } from '../../inputs/chosen-volumes.ts'
+import { requireServers } from '../sets/server-databases.ts'
 
 export const inputs = commandInputs(
   {

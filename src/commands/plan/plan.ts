@@ -8,13 +8,13 @@ import { newSnapshotId } from '../../repository/snapshot.ts'
 import type { BackupSettings } from '../../sources/settings.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
-import { volumesIn } from '../backup/sources.ts'
+import { volumesIn } from '../../inputs/chosen-volumes.ts'
 import { divide } from './divide.ts'
 import type { PlanInputs } from './inputs.ts'
 import { requirePassable } from './outputs.ts'
 import type { PlannedItem, PlanResult } from './result.ts'
-import { findDatabases } from './server-databases.ts'
-import { ONLY_SERVER, ownSet, VOLUMES } from './set-names.ts'
+import { findDatabases } from '../sets/server-databases.ts'
+import { ONLY_SERVER, ownSet, VOLUMES } from '../sets/set-names.ts'
 
 /** Finds the databases of servers, measures them and the volumes, and divides them over jobs. */
 export async function plan(inputs: PlanInputs, environment: Environment): Promise<PlanResult> {

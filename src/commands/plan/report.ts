@@ -1,9 +1,9 @@
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
-import { expectedSentence, leftOutLines, missedAmong, missedList } from './left-out.ts'
+import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
 import type { PlannedItem, PlannedJob, PlanResult } from './result.ts'
-import { ofServer } from './server-databases.ts'
+import { ofServer } from '../sets/server-databases.ts'
 
 /** More than anyone reads; the JSON result has them all. */
 const MOST = 200

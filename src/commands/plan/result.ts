@@ -1,4 +1,4 @@
-import type { LeftOutDatabase } from '../../sources/source-kind.ts'
+import type { LeftOut } from '../sets/left-out.ts'
 
 export interface PlanResult {
   /** The id of the plan, which the snapshots of its run have as a tag, and its time. */
@@ -29,5 +29,3 @@ export interface PlannedItem {
   /** Bytes where it is; 0 if unknown. */
   size: number
 }
-
-export type LeftOut = LeftOutDatabase & { server?: string }

@@ -5,7 +5,7 @@ import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { plan } from '../../inputs/plan.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
-import { requireServers } from '../plan/server-databases.ts'
+import { requireServers } from '../sets/server-databases.ts'
 
 export const inputs = commandInputs(
   {

@@ -1,7 +1,10 @@
 import { oneLine } from '../../report/format.ts'
 import { escapeMarkdown as escape } from '../../report/markdown.ts'
-import type { LeftOut } from './result.ts'
+import type { LeftOutDatabase } from '../../sources/source-kind.ts'
 import { ofServer } from './server-databases.ts'
+
+/** A database that nothing backs up; `server` if there are several. */
+export type LeftOut = LeftOutDatabase & { server?: string }
 
 /** More than anyone reads; the JSON result has them all. */
 const MOST = 200
