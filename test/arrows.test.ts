@@ -87,13 +87,16 @@ test('no files import each other in a circle', () => {
   expect(circles(imports)).toEqual([])
 })
 
+function commandFolder(file: string): string | undefined {
+  return /^commands\/[^/]+(?=\/)/.exec(file)?.[0]
+}
+
 test('no folders of commands import each other in a circle', () => {
-  const folderOf = (file: string): string | undefined => /^commands\/[^/]+(?=\/)/.exec(file)?.[0]
   const between = new Map<string, string[]>()
   for (const [file, names] of imports) {
-    const own = folderOf(file)
+    const own = commandFolder(file)
     if (own === undefined) continue
-    const others = names.flatMap((name) => folderOf(name) ?? []).filter((folder) => folder !== own)
+    const others = names.flatMap((name) => commandFolder(name) ?? []).filter((folder) => folder !== own)
     between.set(own, [...(between.get(own) ?? []), ...others])
   }
   expect(circles(between)).toEqual([])

@@ -36,6 +36,22 @@ export async function whileQuiet<T>(
 }
 
 /**
+ * Does the rest of a backup although its writers could not be brought back. That failure is thrown in the end; if the rest fails, it is a
+ * warning.
+ */
+export async function despite<T>(failure: { error: unknown } | undefined, environment: Environment, rest: () => Promise<T>): Promise<T> {
+  let result: T
+  try {
+    result = await rest()
+  } catch (error) {
+    if (failure && failure.error !== error) warnOfFailure(failure.error, environment)
+    throw error
+  }
+  if (failure) throw failure.error
+  return result
+}
+
+/**
  * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it
  * back, once, even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
  */

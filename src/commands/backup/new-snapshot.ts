@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import type { Environment } from '../../environment.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import { warningOf } from '../../report/warnings.ts'
+import { timeAfter } from '../../repository/catalog.ts'
+import { FORMAT } from '../../repository/format.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { lastLook } from '../../repository/last-look.ts'
+import { markOf, newSnapshotId } from '../../repository/snapshot.ts'
+import { beginRun } from '../../repository/unfinished.ts'
+import { Writer } from '../../repository/writer.ts'
+import type { Store } from '../../stores/store.ts'
+import { VERSION } from '../../version.ts'
+import type { Stopwatch } from '../elapsed.ts'
+import type { BackupInputs } from './inputs.ts'
+import type { PreviousBackups } from './previous.ts'
+import type { BackupResult } from './result.ts'
+import type { NewSnapshot, StoredSource } from './store-sources.ts'
+import { warnOfSkew } from './warnings.ts'
+
+/** A snapshot that is newer than every other of the set; nothing makes it exist yet. */
+export async function beginSnapshot(
+  store: Store,
+  keys: Keys,
+  previous: PreviousBackups,
+  { set, pruning, sealing }: Pick<BackupInputs, 'set' | 'pruning' | 'sealing'>,
+  environment: Environment,
+): Promise<NewSnapshot> {
+  const { known } = previous
+  const { time, skewed } = timeAfter(known.latest, environment.now())
+  if (skewed) warnOfSkew(known.latest, set, environment)
+  const id = newSnapshotId(time, randomBytes(4))
+  const onDamaged = warningOf(environment.report)
+  const unfinished = await beginRun(
+    store,
+    keys,
+    { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged },
+  )
+  const writer = new Writer({
+    store,
+    keys,
+    known,
+    unfinished,
+    ...sealing,
+    mark: markOf(id),
+    signal: environment.signal,
+    onDamaged: (error) => previous.foundDamaged(error),
+  })
+  return { id, time, writer }
+}
+
+/** Puts the snapshot: from then on the backup exists. Before it, looks once more whether everything that it lists is in the store. */
+export async function commitSnapshot(
+  { snapshot: { id, time, writer }, stored }: { snapshot: NewSnapshot; stored: readonly StoredSource[] },
+  store: Store,
+  keys: Keys,
+  { set, tags, description, pruning }: Pick<BackupInputs, 'set' | 'tags' | 'description' | 'pruning'>,
+  elapsed: Stopwatch,
+  environment: Environment,
+): Promise<Pick<BackupResult, 'size' | 'stored' | 'chunks'>> {
+  reportAdopted(writer, environment)
+  const since = elapsed(writer.adopted.since)
+  await lastLook(store, keys, { chunks: writer.listed(), elapsed: since, grace: pruning.grace, now: environment.now() })
+  environment.signal.throwIfAborted()
+  const partial = stored.some(({ result }) => result.partial)
+  const sources = stored.map(({ record }) => record)
+  return writer.commit(
+    { format: FORMAT, id, set, time: time.toISOString(), tags, ...(partial && { partial: true }) },
+    { sources, description, run: environment.run ?? null, lifeboat: VERSION },
+  )
+}
+
+function reportAdopted({ adopted: { chunks, bytes } }: Writer, { report }: Environment): void {
+  if (chunks > 0) report.info(`${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) of an interrupted backup were checked and used`)
+}
