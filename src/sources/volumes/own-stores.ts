@@ -26,12 +26,12 @@ export function storesIn(name: string, volume: string, destinations: readonly De
 
 /** Prints a store that the folder $1 lies in, or, with $2 clean, one that lies in it. A store has lifeboat.json beside chunks. */
 const FIND_STORE = `
-at=$(cd "$1" 2>/dev/null && pwd -P) || exit 0
-inside=$at
+inside=$(cd "$1" 2>/dev/null && pwd -P) || exit 0
+at=\${inside%/}
 while :; do
-  if [ -f "$at/lifeboat.json" ] && [ -d "$at/chunks" ]; then printf '%s' "$at"; exit 0; fi
-  [ "$at" != / ] || break
-  at=$(dirname "$at")
+  if [ -f "$at/lifeboat.json" ] && [ -d "$at/chunks" ]; then printf '%s' "\${at:-/}"; exit 0; fi
+  [ -n "$at" ] || break
+  at=\${at%/*}
 done
 [ "$2" = clean ] || exit 0
 find "$inside" -type f -name lifeboat.json -exec sh -c '[ -d "\${1%/*}/chunks" ]' sh {} ';' -printf %h -quit 2>/dev/null || :
