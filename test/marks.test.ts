@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { parseSync } from '@swc/core'
@@ -54,7 +54,9 @@ function codeOf(program: string): string {
 /** The commands that a file can be part of: those of its folder, or all. */
 function commandsOf(file: string): readonly string[] {
   const [, folder] = /^commands\/([^/]+)\//.exec(file) ?? []
-  const source = folder === undefined ? '' : readFileSync(path.join(root, 'commands', folder, 'command.ts'), 'utf8')
+  const definition = path.join(root, 'commands', folder ?? '', 'command.ts')
+  // A folder without a command, such as sets, is shared by several.
+  const source = folder !== undefined && existsSync(definition) ? readFileSync(definition, 'utf8') : ''
   const own = [...source.matchAll(/^ {2}name: '([a-z ]+)'/gm)].map(([, name]) => name!)
   // A backup prunes as well.
   return own.length === 0 ? commands : folder === 'prune' ? [...own, 'backup'] : own
