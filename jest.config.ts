@@ -1,6 +1,12 @@
 import type { Config } from 'jest'
 
+/** They take one to two minutes each. `npm run test:long` runs them, in CI on GitHub a job of its own. */
+export const LONG = [
+  'test/end-to-end/many-machines.test.ts', 'test/sources/postgres/drill/majors.test.ts', 'test/stores/artifact-large.test.ts', 'test/stores/artifact-runs.test.ts',
+]
+
 const config: Config = {
+  testPathIgnorePatterns: ['/node_modules/', ...LONG.map((file) => `<rootDir>/${file}`)],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   setupFiles: ['<rootDir>/test/support/error-realms.ts', '<rootDir>/test/support/seed.ts'],
   extensionsToTreatAsEsm: ['.ts'],
