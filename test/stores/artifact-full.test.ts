@@ -3,24 +3,17 @@ import { snapshotKey } from '../../src/repository/snapshot.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import { noise } from '../support/bytes.ts'
 import { backUp, digests, restored, type Run } from '../support/engine.ts'
-import { GitHub } from '../support/github/emulator.ts'
-import { ArtifactStores } from '../support/github/store.ts'
+import type { GitHub } from '../support/github/emulator.ts'
+import { type ArtifactStores, withArtifacts } from '../support/github/store.ts'
 
 const DAY = 86_400_000
 let github: GitHub
 let stores: ArtifactStores
 
-beforeAll(async () => {
-  github = await GitHub.start()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
-afterAll(async () => {
-  await github.stop()
-})
-beforeEach(async () => {
-  github.artifacts.length = 0
-  stores = await ArtifactStores.in(github)
-})
-afterEach(() => stores.close())
 
 const shop = noise('shop', 600_000)
 const start = Date.UTC(2026, 10, 1)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
-import { ArtifactStores, authenticator } from '../support/github/store.ts'
+import type { GitHub, StoredArtifact } from '../support/github/emulator.ts'
+import { type ArtifactStores, authenticator, withArtifacts } from '../support/github/store.ts'
 import { type Files, manyFiles } from '../support/github/zip.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 
@@ -8,17 +8,10 @@ let github: GitHub
 let stores: ArtifactStores
 let run = 5000
 
-beforeAll(async () => {
-  github = await GitHub.start()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
-afterAll(() => github.stop())
-beforeEach(async () => {
-  github.artifacts.length = 0
-  github.calls.length = 0
-  github.withoutRepositoryIds = false
-  stores = await ArtifactStores.in(github)
-})
-afterEach(() => stores.close())
 
 const CHUNK = 'chunks/aa/one'
 const bytes = Buffer.alloc(1000, 'one')

@@ -4,27 +4,17 @@ import { encodeIndex, INDEX, parseIndex } from '../../src/stores/artifact/index-
 import { encodeParts } from '../../src/stores/artifact/parts.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import { ANY_SIZE, sha256 } from '../support/bytes.ts'
-import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
-import { ArtifactStores, authenticator } from '../support/github/store.ts'
+import type { GitHub, StoredArtifact } from '../support/github/emulator.ts'
+import { type ArtifactStores, authenticator, withArtifacts } from '../support/github/store.ts'
 import { filesIn, type Files } from '../support/github/zip.ts'
 
 const DAY = 86_400_000
 let github: GitHub
 let stores: ArtifactStores
 
-beforeAll(async () => {
-  github = await GitHub.start()
-})
-afterAll(async () => {
-  await github.stop()
-})
-beforeEach(async () => {
-  github.artifacts.length = 0
-  github.offset = 0
-  stores = await ArtifactStores.in(github)
-})
-afterEach(async () => {
-  await stores.close()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
 
 const mark = (day: number) => day.toString(16).padStart(8, '0')

@@ -9,8 +9,8 @@ import { parseParts } from '../../src/stores/artifact/parts.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import { ANY_SIZE, noise, sha256 } from '../support/bytes.ts'
 import { digests, identity, restored, Run } from '../support/engine.ts'
-import { GitHub, type StoredArtifact } from '../support/github/emulator.ts'
-import { ArtifactStores } from '../support/github/store.ts'
+import type { GitHub, StoredArtifact } from '../support/github/emulator.ts'
+import { type ArtifactStores, withArtifacts } from '../support/github/store.ts'
 import { filesIn } from '../support/github/zip.ts'
 import { recover } from '../support/recover-script.ts'
 import { thrownBy } from '../support/thrown.ts'
@@ -21,19 +21,11 @@ const HOUR = 3_600_000
 let github: GitHub
 let stores: ArtifactStores
 
-beforeAll(async () => {
-  github = await GitHub.start()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
-afterAll(async () => {
-  await github.stop()
-})
-beforeEach(async () => {
-  github.artifacts.length = 0
-  github.offset = 0
-  stores = await ArtifactStores.in(github)
-})
-afterEach(async () => {
-  await stores.close()
+afterEach(() => {
   expect(github.faults.splice(0)).toEqual([])
 })
 

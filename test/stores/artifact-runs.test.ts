@@ -7,8 +7,8 @@ import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import { LifeboatError } from '../../src/error.ts'
 import { noise } from '../support/bytes.ts'
 import { digests, restored, Run } from '../support/engine.ts'
-import { GitHub } from '../support/github/emulator.ts'
-import { ArtifactStores } from '../support/github/store.ts'
+import type { GitHub } from '../support/github/emulator.ts'
+import { type ArtifactStores, withArtifacts } from '../support/github/store.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { until } from '../support/until.ts'
 
@@ -17,20 +17,10 @@ const LIMIT = 2 * 1024 * 1024
 let github: GitHub
 let stores: ArtifactStores
 
-beforeAll(async () => {
-  github = await GitHub.start()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
-afterAll(async () => {
-  await github.stop()
-})
-beforeEach(async () => {
-  github.artifacts.length = 0
-  github.faults.length = 0
-  github.calls.length = 0
-  github.offset = 0
-  stores = await ArtifactStores.in(github)
-})
-afterEach(() => stores.close())
 
 const open = (given: Parameters<ArtifactStores['open']>[0] = {}): ArtifactStore => stores.open({ set: 'app', stagingLimit: LIMIT, ...given })
 const names = (): string[] => github.live().map(({ name }) => name)

@@ -6,8 +6,8 @@ import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
 import { type ArtifactStore, LostPart } from '../../src/stores/artifact/store.ts'
 import { DamagedObject, NotFound } from '../../src/stores/store.ts'
 import { LifeboatError } from '../../src/error.ts'
-import { GitHub } from '../support/github/emulator.ts'
-import { ArtifactStores, authenticator, terminalOf } from '../support/github/store.ts'
+import type { GitHub } from '../support/github/emulator.ts'
+import { type ArtifactStores, authenticator, terminalOf, withArtifacts } from '../support/github/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { thrownBy } from '../support/thrown.ts'
 
@@ -15,23 +15,11 @@ const DAY = 86_400_000
 let github: GitHub
 let stores: ArtifactStores
 
-beforeAll(async () => {
-  github = await GitHub.start()
+withArtifacts((emulated, opened) => {
+  github = emulated
+  stores = opened
 })
-afterAll(async () => {
-  await github.stop()
-})
-beforeEach(async () => {
-  github.artifacts.length = 0
-  github.calls.length = 0
-  github.offset = 0
-  github.ignoreRanges = false
-  github.claimedDigest = undefined
-  github.maximumRetentionDays = 90
-  stores = await ArtifactStores.in(github)
-})
-afterEach(async () => {
-  await stores.close()
+afterEach(() => {
   expect(github.faults.splice(0)).toEqual([])
 })
 

@@ -135,6 +135,15 @@ export class GitHub {
     return github
   }
 
+  /** Without artifacts, faults and anything else that a test has set. */
+  reset(): void {
+    for (const list of [this.artifacts, this.calls, this.faults]) list.length = 0
+    Object.assign(this, {
+      withoutRepositoryIds: false, maximumRetentionDays: 90, ignoreRanges: false, loseAnswerOf: undefined, claimedDigest: undefined,
+      hiddenListings: 0, shortListings: 0, betweenPages: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
+    } satisfies Partial<GitHub>)
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))

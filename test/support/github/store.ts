@@ -6,7 +6,7 @@ import { ArtifactStore } from '../../../src/stores/artifact/store.ts'
 import type { Authenticator } from '../../../src/stores/store.ts'
 import { authenticatorOf } from '../../../src/repository/authenticator.ts'
 import { keys } from '../engine.ts'
-import type { GitHub } from './emulator.ts'
+import { GitHub } from './emulator.ts'
 
 /** Signs with a key of the tests, the same for all. */
 export const authenticator: Authenticator = authenticatorOf(keys)
@@ -52,6 +52,22 @@ export class ArtifactStores {
     for (const store of this.#open) await store.close()
     await rm(this.temporary, { recursive: true, force: true })
   }
+}
+
+/** Emulated services for the tests of a file, as new before each test, with stores that are closed after it; `given` is told of both. */
+export function withArtifacts(given: (github: GitHub, stores: ArtifactStores) => void): void {
+  let github: GitHub
+  let stores: ArtifactStores
+  beforeAll(async () => {
+    github = await GitHub.start()
+  })
+  afterAll(() => github.stop())
+  beforeEach(async () => {
+    github.reset()
+    stores = await ArtifactStores.in(github)
+    given(github, stores)
+  })
+  afterEach(() => stores.close())
 }
 
 /** The variables of a person's terminal. */
