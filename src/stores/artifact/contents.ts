@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
 import { inParallel } from '../../process/parallel.ts'
@@ -8,6 +7,7 @@ import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOf, parseIndex } from './index-file.ts'
 import { isPartName } from './names.ts'
+import { sha256Of } from './parts.ts'
 import { holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom } from './known.ts'
 
 /** Artifacts looked into at the same time. */
@@ -331,8 +331,4 @@ export async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | unde
     if (error instanceof DamagedObject || error instanceof Gone) return undefined
     throw error
   }
-}
-
-export function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

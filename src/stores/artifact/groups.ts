@@ -9,8 +9,8 @@ import {
   type Store,
   type Wholeness,
 } from '../store.ts'
-import type { Catalog, Held } from './catalog.ts'
-import { type Contents, sha256Of, unlessDamaged } from './contents.ts'
+import type { Catalog, Held, Listed } from './catalog.ts'
+import { type Contents, unlessDamaged } from './contents.ts'
 import { encodeIndex, INDEX } from './index-file.ts'
 import type { Known } from './known.ts'
 import type { RestApi } from './rest-api.ts'
@@ -18,7 +18,7 @@ import type { RunService } from './run-service.ts'
 import { dependents, described, type Holding, oldestNeeded, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import { LAST_NAME, LAST_PART, nameOf, numberIn, partName } from './names.ts'
 import { PartUploads, SHARE } from './part-uploads.ts'
-import { encodeParts, LARGEST_PARTS, PARTS, type Parts } from './parts.ts'
+import { encodeParts, LARGEST_PARTS, PARTS, type Parts, sha256Of } from './parts.ts'
 import { type Published, Publisher, type PublishOptions, type Sent, type Shipment } from './publish.ts'
 import { fullEveryBy } from './retention.ts'
 import type { Staged, Staging } from './staging.ts'
@@ -180,7 +180,7 @@ export class ArtifactGroups implements Groups {
     // Proofs alone are worth nothing without the artifacts of their snapshots, which have the common objects.
     const proofsAlone = staging.content.every((key) => key.startsWith('proofs/'))
     await this.#carryProofs()
-    const needed = [...(await this.#locate(needs)), ...parts.map(needOf)]
+    const needed = [...(await this.#locate(needs)), ...parts.map(needOfPart)]
     const { index, ids } = await contents.index({ short: proofsAlone })
     const encoded = index.artifacts.length > 0 ? await encodeIndex(index) : undefined
     if (encoded) await staging.put(INDEX, encoded)
@@ -298,16 +298,7 @@ export class ArtifactGroups implements Groups {
       if (gone.length === 0) break
       for (const { id } of gone) await contents.remove(id)
     }
-    return [...found].map(
-      ([
-        {
-          artifact: { id, name, run, expires },
-        },
-        objects,
-      ]) => {
-        return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }
-      },
-    )
+    return [...found].map(([{ artifact }, objects]) => needOf(artifact, objects))
   }
 
   #warnOfShortRetention(): void {
@@ -330,10 +321,13 @@ function heldOf(set: string, { objects }: Sent, { artifact, archive, entries }: 
   return { artifact, archive, set, entries: new Map(own.map(([key, { sha256 }]) => [key, { ...entries.get(key)!, sha256 }])), needs }
 }
 
+function needOf({ id, name, run, expires }: Listed, objects: [key: string, size: number][]): Parts['needs'][number] {
+  return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects }
+}
+
 /** All chunks of a part. */
-function needOf({ artifact: { id, name, run, expires }, entries }: Held): Parts['needs'][number] {
-  const chunks = [...entries].filter(([key]) => key.startsWith('chunks/')).map(([key, { size }]): [string, number] => [key, size])
-  return { artifact: id, name, run: run ?? null, expires: expires?.toISOString() ?? null, objects: chunks }
+function needOfPart({ artifact, entries }: Held): Parts['needs'][number] {
+  return needOf(artifact, [...entries].flatMap(([key, { size }]) => (key.startsWith('chunks/') ? [[key, size]] : [])))
 }
 
 function tooManyParts(limit: number): LifeboatError {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 
@@ -59,4 +60,9 @@ export class NewerParts extends LifeboatError {}
 /** The body of parts.json, to be signed. */
 export function encodeParts(parts: Omit<Parts, 'format'>): string {
   return JSON.stringify({ format: PARTS_FORMAT, ...parts })
+}
+
+/** As parts.json has it, of an object. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -1,10 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { INDEX } from './index-file.ts'
-import { objectKey, PARTS } from './parts.ts'
+import { objectKey, PARTS, sha256Of } from './parts.ts'
 import { LARGEST_DIRECTORY } from './zip.ts'
 
 export interface Staged {
@@ -74,7 +74,7 @@ export class Staging {
   async #write(key: string, bytes: Uint8Array): Promise<Staged> {
     const file = path.join(this.root, objectKey.parse(key))
     const written = path.join(this.#folder, randomUUID())
-    const staged = { file, size: bytes.length, crc: crc32(bytes), sha256: createHash('sha256').update(bytes).digest('hex') }
+    const staged = { file, size: bytes.length, crc: crc32(bytes), sha256: sha256Of(bytes) }
     try {
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
       this.#made = true
