@@ -24,18 +24,30 @@ export interface ArchiveContext {
   signal?: AbortSignal
 }
 
-/** A `pg_restore --list` that gets the first bytes of an archive while they pass. */
-export interface Listing {
-  /** Resolves when pg_restore took the bytes: false when it has read the table of contents and needs no more. */
+/** A `pg_restore` that gets an archive while it passes. */
+export interface ArchiveReading<T> {
+  /** Resolves when pg_restore took the bytes: false when it needs no more of them. */
   readonly push: (bytes: Uint8Array) => Promise<boolean>
-  /** Ends the input and gives the list. Throws `LifeboatError` if the bytes are no archive. */
-  readonly finish: () => Promise<ArchiveListing>
+  /** Ends the input and gives the result. Throws `LifeboatError` if the bytes are no archive. */
+  readonly finish: () => Promise<T>
   readonly stop: () => Promise<void>
   readonly exit: Promise<Exit>
 }
 
-export function startListing(context: ArchiveContext): Listing {
-  const { child, printed } = startRestore(['--list'], context, readListing)
+/** Needs no more bytes when it has the table of contents. */
+export function startListing(context: ArchiveContext): ArchiveReading<ArchiveListing> {
+  return startReading(['--list'], context, readListing)
+}
+
+const SQL = ['--no-tablespaces', '-f', '-']
+
+/** Writes a whole archive as SQL, for `read`. Tablespaces are left out. */
+export function startSql<T>(context: ArchiveContext, read: (sql: AsyncIterable<Buffer>) => Promise<T>): ArchiveReading<T> {
+  return startReading(SQL, context, ({ stdout }) => read(stdout))
+}
+
+function startReading<T>(parameters: readonly string[], context: ArchiveContext, read: (child: Child) => Promise<T>): ArchiveReading<T> {
+  const { child, printed } = startRestore(parameters, context, read)
   return {
     push: child.write,
     finish: async () => {
@@ -68,30 +80,6 @@ export async function listIds(bytes: AsyncIterable<Uint8Array>, context: Archive
   await feed(child, bytes)
   await printed()
   return ids
-}
-
-/** A `pg_restore` that gets a whole archive while it passes, and writes it as SQL. */
-export interface SqlReading<T> {
-  /** Resolves when pg_restore took the bytes. */
-  readonly push: (bytes: Uint8Array) => Promise<boolean>
-  /** Ends the input and gives what `read` made of the SQL. Throws `LifeboatError` if the bytes are no archive. */
-  readonly finish: () => Promise<T>
-  readonly stop: () => Promise<void>
-}
-
-const SQL = ['--no-tablespaces', '-f', '-']
-
-/** Tablespaces are left out. */
-export function startSql<T>(context: ArchiveContext, read: (sql: AsyncIterable<Buffer>) => Promise<T>): SqlReading<T> {
-  const { child, printed } = startRestore(SQL, context, ({ stdout }) => read(stdout))
-  return {
-    push: child.write,
-    finish: async () => {
-      child.end()
-      return printed()
-    },
-    stop: child.stop,
-  }
 }
 
 /** The same SQL, while it is written. The archive is read as far as it is asked for. */

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { LifeboatError } from '../../../error.ts'
 import { ChildError, collect, feed, startChild } from '../../../process/child.ts'
 import type { SourceContext } from '../../source-kind.ts'
-import { type ArchiveContext, listIds, type SqlReading } from '../archive.ts'
+import { type ArchiveContext, type ArchiveReading, listIds } from '../archive.ts'
 import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
@@ -20,7 +20,7 @@ export interface DrillRestore {
   /** Entries that are restored with the definitions, although they come with the rows: large objects, which get their owners at once. */
   owned: readonly number[]
   /** Gets the whole archive while its rows are loaded. */
-  sql: SqlReading<unknown>
+  sql: ArchiveReading<unknown>
   context: SourceContext
 }
 
@@ -47,7 +47,7 @@ async function stepsOf({ archive, reading, owned }: DrillRestore): Promise<{ def
 }
 
 /** Each piece is given to two programs at the same time. */
-async function* tapped(archive: AsyncIterable<Buffer>, sql: SqlReading<unknown>): AsyncGenerator<Buffer> {
+async function* tapped(archive: AsyncIterable<Buffer>, sql: ArchiveReading<unknown>): AsyncGenerator<Buffer> {
   for await (const piece of archive) {
     const pushed = sql.push(piece)
     yield piece
