@@ -4,6 +4,7 @@ import { BadSource } from '../../source.ts'
 import { type ArchiveContext, readContents, sqlOf } from '../archive.ts'
 import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
+import type { Entry } from '../contents.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
 import { argumentsAgain } from '../dump-arguments.ts'
 import { clientError } from '../errors.ts'
@@ -24,10 +25,13 @@ export interface Restored {
 }
 
 const MOST_NAMED = 10
+/** In a scratch database nothing has a tablespace. */
+const PLAIN = ['--format=plain', '--no-tablespaces']
+const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
 
 /** Dumps a restored database, and compares it with the archive. A problem for each difference, up to a number. */
 export async function comparison(restored: Restored, before: Digests, wording: boolean): Promise<unknown[]> {
-  const after = await dumped(restored, ['--format=plain', '--no-tablespaces'], digestsOf)
+  const after = await dumped(restored, PLAIN, digestsOf)
   const found = differences(before, after, wording)
   const problems: unknown[] = []
   for (const difference of found.slice(0, MOST_NAMED)) problems.push(new BadSource(await told(difference, restored, problems.length === 0)))
@@ -45,8 +49,7 @@ async function told({ header, what, rows }: Difference, restored: Restored, plac
   const counted = rows ? `: ${rows[1].toLocaleString('en-US')} rows instead of ${rows[0].toLocaleString('en-US')}` : ''
   const differs = `${name} differs after the restore${counted}`
   if (!place) return differs
-  const found = await dumped(restored, ['--format=plain', '--no-tablespaces'], (after) =>
-    firstDifference(header, sqlOf(restored.archive(), restored.reading), after))
+  const found = await dumped(restored, PLAIN, (after) => firstDifference(header, sqlOf(restored.archive(), restored.reading), after))
   return found === undefined ? differs : `${differs}; ${found}`
 }
 
@@ -54,12 +57,17 @@ async function told({ header, what, rows }: Difference, restored: Restored, plac
 async function comparedSettings(restored: Restored, settings: DatabaseSettings): Promise<unknown[]> {
   const parameters = ['--format=custom', '--compress=0', '--schema-only', '--exclude-schema=*']
   const { entries } = await dumped(restored, parameters, (archive) => readContents(archive, restored.reading, [], () => false), [])
-  const now = databaseSettings(entries, restored.database, { noOwner: false, noPrivileges: false, noTablespaces: true })
+  const now = settingsIn(entries, restored.database)
   const [was, is] = [statementsOf(settings), now ? statementsOf(now) : []]
   const missing = was.find((statement) => !is.includes(statement))
   const added = is.find((statement) => !was.includes(statement))
   if (missing === undefined && added === undefined) return []
   return [new BadSource(`the settings of the database differ after the restore: ${textShapes(missing, added)}`)]
+}
+
+/** The settings of a database that an archive brings to a scratch server. */
+export function settingsIn(entries: readonly Entry[], database: string): DatabaseSettings | undefined {
+  return databaseSettings(entries, database, CHOICE)
 }
 
 function statementsOf({ options, early, late }: DatabaseSettings): string[] {

@@ -8,22 +8,21 @@ import { restoreClient } from '../client-download/choose.ts'
 import { clientPrograms } from '../client-programs.ts'
 import { type Connection, onDatabase } from '../connection.ts'
 import type { Entry } from '../contents.ts'
-import { createStatement, type DatabaseSettings, databaseSettings } from '../database-settings.ts'
+import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { drillFacts } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
 import type { ScratchSettings } from '../settings.ts'
 import { detachSubscriptions } from '../target.ts'
 import { archiveOf } from '../verify.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
-import { comparison, type Restored } from './comparison.ts'
+import { comparison, type Restored, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { restoreInSteps } from './restoring.ts'
 import { createLoader, createRoles, dropRoles, rolesIn } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
+import { Watch } from './watch.ts'
 
-/** In a scratch database nothing has a tablespace. */
-const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
 /** The entries that make large objects, of pg_dump 17 and newer. */
 const LARGE_OBJECTS = 'BLOB METADATA'
 /** Bytes of an empty cluster, and of the log that a server writes ahead of its tables. */
@@ -129,7 +128,7 @@ class Drill {
       await requireExtensions(entries, this.#maintenance)
       this.#created = [loader, ...(await createRoles(owners, this.#maintenance))]
       await createLoader(loader, password, this.#maintenance)
-      const settings = databaseSettings(entries, this.#database, CHOICE)
+      const settings = settingsIn(entries, this.#database)
       await this.#create(settings, encoding)
       const owned = entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
       const restored = await this.#restore({ ...archive, owned }, as(this.#superuser, loader, password), watch)
@@ -239,45 +238,5 @@ function as(connection: Connection, user: string, password: string): Connection 
     environment: { ...connection.environment, PGUSER: user, PGPASSWORD: password },
     parameters: `${connection.parameters} user='${user}'`,
     secrets: [...connection.secrets, password],
-  }
-}
-
-function rounded(milliseconds: number): number {
-  return Math.round(milliseconds) / 1000
-}
-
-/** Seconds of each part of a drill; waiting for the store is a part of its own. */
-class Watch {
-  readonly #parts: Record<keyof Drilled['seconds'], number> = { download: 0, restore: 0, compare: 0, checks: 0 }
-  #part: keyof Drilled['seconds'] | undefined
-  #since = 0
-
-  next(part: keyof Drilled['seconds'] | undefined): void {
-    const now = performance.now()
-    if (this.#part !== undefined) this.#parts[this.#part] += now - this.#since
-    this.#part = part
-    this.#since = now
-  }
-
-  async *waiting(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const iterator = bytes[Symbol.asyncIterator]()
-    try {
-      for (;;) {
-        const part = this.#part
-        this.next('download')
-        const { done, value } = await iterator.next()
-        this.next(part)
-        if (done) return
-        yield value
-      }
-    } finally {
-      await iterator.return?.()
-    }
-  }
-
-  seconds(): Drilled['seconds'] {
-    this.next(undefined)
-    const { download, restore, compare, checks } = this.#parts
-    return { download: rounded(download), restore: rounded(restore), compare: rounded(compare), checks: rounded(checks) }
   }
 }

@@ -27,7 +27,7 @@ export async function requireExtensions(entries: readonly Entry[], context: Quer
   throw new LifeboatError(`the scratch server does not have the extension ${missing.join(', ')}`, {
     hint:
       'Give a server that has it: as a service container of the job, with its image (postgis/postgis, pgvector/pgvector, ' +
-      'timescale/timescaledb …), and its URL in scratch-url.' })
+      marked`timescale/timescaledb …), and its URL in ‹scratch-url›.` })
 }
 
 /** The verdict on a restore with errors: the backup is bad, unless it is the server that lacks something. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import type { Variables } from '../../../environment.ts'
+import { marked } from '../../../marks.ts'
 import type { Location, SourceContext } from '../../source-kind.ts'
 import { type Connection, onDatabase, parseDatabaseUrl } from '../connection.ts'
 import { queryJson, type QueryContext } from '../query.ts'
@@ -65,8 +66,8 @@ async function installed(major: number, { variables }: SourceContext) {
   const found = servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`
   throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${found}`, {
     hint:
-      `Install them (sudo apt-get install -y postgresql-${major}), or give scratch-url: a server of PostgreSQL ${major} without data, ` +
-      'such as a service container of the job.',
+      marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: the URL of a server of PostgreSQL ${major} ` +
+      'without data, such as a service container of the job.',
   })
 }
 
