@@ -66,8 +66,8 @@ async function installed(major: number, { variables }: SourceContext) {
   const found = servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`
   throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${found}`, {
     hint:
-      marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: the URL of a server of PostgreSQL ${major} ` +
-      'without data, such as a service container of the job.',
+      marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: a server of PostgreSQL ${major} without ` +
+      'data, such as a service container of the job.',
   })
 }
 
