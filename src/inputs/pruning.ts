@@ -3,7 +3,7 @@ import type { Input } from './input.ts'
 import * as schema from './schemas.ts'
 
 export const retentionInput = {
-  expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, within= with an age (h, d, w, y), or none',
+  expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, within= with an age (h, d, w, y), or none',
   example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
   schema: schema.retention,
 } as const

@@ -2,7 +2,7 @@ import type { RetentionPolicy } from '../repository/retention.ts'
 import { parseDuration } from './duration.ts'
 import { nearest } from '../report/nearest.ts'
 
-const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly'] as const
+const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly', 'drilled'] as const
 
 /** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of the problem. */
 export function parseRetention(text: string, misread: (problem: string) => Error): RetentionPolicy {

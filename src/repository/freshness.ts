@@ -2,6 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, isAhead, readAuthentic, setOf, snapshotKeys } from './catalog.ts'
+import { type DrillFigures, drillFigures } from './drills.ts'
 import type { Keys } from './keys.ts'
 import { isAtLeast } from './levels.ts'
 import { checkListing } from './listing.ts'
@@ -28,6 +29,10 @@ export interface Freshness {
   otherKey?: number
   /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
   proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
+  /** A later verification of at least that level without that result. */
+  attempt?: { snapshot: string; time: string; result: Exclude<Verdict['result'], 'verified'> }
+  /** The newest drill that says verified, with its figures if the key can decrypt them. */
+  drilled?: { snapshot: string; time: string; figures?: DrillFigures }
 }
 
 export interface FreshnessOptions {
@@ -70,6 +75,7 @@ async function ofSet(
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
   const otherKey = good || unsound.length > 0 || other === undefined ? 0 : await allOfOtherKeys(store, keys, snapshots)
   const proof = await proofs.newest((one) => one.result === 'verified' && isAtLeast(one.level, level))
+  const tried = await proofs.newest((one) => isAtLeast(one.level, level))
   return {
     set,
     newest: snapshots[0] && idOf(snapshots[0]),
@@ -83,7 +89,18 @@ async function ofSet(
     ...(other !== undefined && { unreadable: other }),
     ...(otherKey > 0 && { otherKey }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
+    ...(tried && tried.result !== 'verified' && tried.time > (proof?.time ?? '') && { attempt: { snapshot: tried.snapshot, time: tried.time, result: tried.result } }),
+    ...(await newestDrill(store, keys, proofs, onDamaged)),
   }
+}
+
+async function newestDrill(
+  store: Store, keys: Keys, proofs: SetProofs, onDamaged: FreshnessOptions['onDamaged'],
+): Promise<Pick<Freshness, 'drilled'>> {
+  const drill = await proofs.newest(({ level, result }) => level === 'drill' && result === 'verified')
+  if (!drill) return {}
+  const figures = await drillFigures(store, drill, keys, onDamaged)
+  return { drilled: { snapshot: drill.snapshot, time: drill.time, ...(figures && { figures }) } }
 }
 
 /** Most snapshots that are looked at to tell whether a set is of another key. */

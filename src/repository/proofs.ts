@@ -30,7 +30,8 @@ const proofSchema = z.strictObject({
   /** Fingerprint of the recipient, as in a snapshot. */
   key: fingerprint,
   level: z.enum(LEVELS),
-  result: z.enum(['verified', 'failed', 'could not verify']),
+  /** `conditions not met`: everything of it was read back, restored and found equal, but the data is not as its owner expects. */
+  result: z.enum(['verified', 'failed', 'could not verify', 'conditions not met']),
   seconds: z.number().min(0),
   /** Plaintext bytes read and checked. */
   bytes: z.int().min(0),
@@ -48,9 +49,15 @@ const detailsSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   /** URL of the workflow run. */
   run: z.string().nullable(),
-  /** Of a drill that came to its end: the amount that was compared, and the seconds that a recovery takes and that the comparison took. */
+  /** Of a drill that came to its end: the amount that was compared, the seconds that each part took, and where. */
   drill: z.strictObject({
-    entries: z.int().min(0), rows: z.int().min(0), bytes: z.int().min(0), recovery: z.number().min(0), compare: z.number().min(0),
+    entries: z.int().min(0),
+    rows: z.int().min(0),
+    bytes: z.int().min(0),
+    /** `download` and `restore` together are the time that a recovery takes. */
+    seconds: z.strictObject({ download: z.number().min(0), restore: z.number().min(0), compare: z.number().min(0), checks: z.number().min(0) }),
+    /** The machine: `linux x64, 4 CPUs, 16.8 GB of memory`. */
+    machine: z.string(),
   }).optional(),
 })
 
@@ -75,11 +82,11 @@ export function isCarried({ level, result, damaged, good }: Pick<Proof, 'level' 
   return level === 'list' && result === 'could not verify' && damaged.length + good.length > 0
 }
 
-const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify' } as const
+const RESULTS = { verified: 'verified', failed: 'failed', unknown: 'could not verify', unmet: 'conditions not met' } as const
 const NAME = new RegExp(
   [
     String.raw`^proofs/(([^/]+)/(\d{8}T\d{6}Z-[0-9a-f]{8})\.((\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8})\.`,
-    String.raw`(list|read|drill)-(verified|failed|unknown)(-chunks)?)\.([0-9a-f]{32})\.json$`,
+    String.raw`(list|read|drill)-(verified|failed|unknown|unmet)(-chunks)?)\.([0-9a-f]{32})\.json$`,
   ].join(''),
 )
 
@@ -189,7 +196,7 @@ export async function readProofs(store: Store, keys: Keys | undefined, options: 
   return read
 }
 
-/** The verdict on a snapshot: of its proofs, newest first, the first that says verified or failed. "Could not verify" does not count. */
+/** The verdict on a snapshot: of its proofs, newest first, the first with a result. "Could not verify" does not count. */
 export function verdictOf(proofs: readonly Verdict[]): Verdict | undefined {
   return proofs.find(says)
 }
@@ -207,6 +214,11 @@ export async function readVerdict(
 
 function says({ result }: Verdict): boolean {
   return result !== 'could not verify'
+}
+
+/** Whether a verification found the backup good, whatever was expected of its data. */
+export function isGood({ result }: Pick<Proof, 'result'>): boolean {
+  return result === 'verified' || result === 'conditions not met'
 }
 
 /**

@@ -5,6 +5,7 @@ export interface RetentionPolicy {
   weekly?: number
   monthly?: number
   yearly?: number
+  drilled?: number
   within?: number
 }
 
@@ -17,6 +18,8 @@ export interface Candidate {
   pinned: boolean
   /** It was read back and found good. */
   verified: boolean
+  /** It was restored and found equal. */
+  drilled: boolean
 }
 
 export interface Decision<T extends Candidate> {
@@ -55,6 +58,7 @@ function retainSet<T extends Candidate>(
   const newestVerified = counted.find(({ verified }) => verified)
   const taken: Record<Period, Set<string>> = { daily: new Set(), weekly: new Set(), monthly: new Set(), yearly: new Set() }
   let rank = 0
+  let drills = 0
   return sorted.map((snapshot) => {
     const kept: string[] = []
     const against: string[] = []
@@ -74,6 +78,10 @@ function retainSet<T extends Candidate>(
       else if (taken[period].size >= most) against.push(`beyond ${period}=${most}`)
       else kept.push(`${period} ${name}`)
       taken[period].add(name)
+    }
+    if (policy.drilled !== undefined) {
+      const counts = snapshot.drilled && ++drills <= policy.drilled
+      ;(counts ? kept : against).push(counts ? `drilled ${drills} of ${policy.drilled}` : `not of the last ${policy.drilled} drilled`)
     }
     if (policy.within !== undefined) {
       const young = now.getTime() - snapshot.time.getTime() <= policy.within

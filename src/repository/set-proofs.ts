@@ -29,7 +29,7 @@ export class SetProofs {
     })
   }
 
-  /** The newest proof of a snapshot that says verified or failed. */
+  /** The newest proof of a snapshot that has a result. */
   verdict(id: string): Promise<Verdict | undefined> {
     return readVerdict(this.#named.get(id) ?? [], this.#read)
   }
@@ -45,9 +45,10 @@ export class SetProofs {
     return this.of([...this.#named.keys()])
   }
 
-  /** The newest proof, of any snapshot, for which `wanted` is true. */
-  async newest(wanted: (proof: Verdict) => boolean): Promise<Verdict | undefined> {
-    for (const key of [...this.#named.values()].flat().toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
+  /** The newest proof, of any snapshot, for which `wanted` is true. Proofs whose names say otherwise are not read. */
+  async newest(wanted: (proof: Pick<Verdict, 'level' | 'result'>) => boolean): Promise<Verdict | undefined> {
+    const named = [...this.#named.values()].flat().filter((key) => wanted(parseProofKey(key)!))
+    for (const key of named.toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
       const proof = await this.#read(key)
       if (proof && wanted(proof)) return proof
     }

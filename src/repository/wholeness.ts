@@ -2,7 +2,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { Presence } from './presence.ts'
-import type { Verdict } from './proofs.ts'
+import { isGood, type Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, OtherKey, type Snapshot } from './snapshot.ts'
 
@@ -85,7 +85,7 @@ export async function newestGood(
   async function* candidates(): AsyncGenerator<Candidate> {
     for (const key of snapshots) {
       const verdict = await proofs.verdict(idOf(key))
-      const counts = !verified || verdict?.result === 'verified'
+      const counts = !verified || (verdict !== undefined && isGood(verdict))
       if (counts || verdict?.result === 'failed' || key === snapshots[0]) yield { key, verdict, counts }
     }
   }

@@ -177,7 +177,7 @@ async function simulate({ seed, steps, store = (now) => new MemoryStore(now), wi
       // A proof whose snapshot was deleted when a verification of it was killed: told so, the user forces it.
       if (empty || references.missing.some((key) => model.snapshots.has(key))) return
     }
-    const candidates = references.snapshots.filter(({ authentic, set }) => authentic && sets.includes(set)).map((snapshot) => ({ ...snapshot, pinned: false, verified: false }))
+    const candidates = references.snapshots.filter(({ authentic, set }) => authentic && sets.includes(set)).map((snapshot) => ({ ...snapshot, pinned: false, drilled: false, verified: false }))
     const going = retain(candidates, parseRetention(policy, Error), 'UTC', now()).filter(({ keep }) => !keep).map(({ snapshot: { key } }) => key)
     const grace = without.grace ? 0 : GRACE
     await collectGarbage(seen, by, without.references ? new Forgetful(references.asOf) : references, new Set(going), { ...options, grace, dryRun: false })

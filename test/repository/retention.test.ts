@@ -9,7 +9,7 @@ const policyOf = (text: string): RetentionPolicy => parseRetention(text, (proble
 function candidate(time: string | number, more: Partial<Candidate> = {}): Candidate {
   const date = new Date(time)
   const second = date.toISOString().slice(0, 19)
-  return { id: `${second.replaceAll(/[-:]/g, '')}Z-${(date.getTime() % 0xffff).toString(16).padStart(8, '0')}`, set: 'app', time: date, pinned: false, verified: false, ...more }
+  return { id: `${second.replaceAll(/[-:]/g, '')}Z-${(date.getTime() % 0xffff).toString(16).padStart(8, '0')}`, set: 'app', time: date, pinned: false, verified: false, drilled: false, ...more }
 }
 
 /** One a day at 02:00 UTC, newest first, the newest on 2026-11-20. */
@@ -18,7 +18,7 @@ const now = new Date('2026-11-20T03:00:00Z')
 const kept = (snapshots: Candidate[], policy: string, zone = 'UTC', at = now): string[] =>
   retain(snapshots, policyOf(policy), zone, at).filter(({ keep }) => keep).map(({ snapshot }) => snapshot.time.toISOString().slice(0, 10))
 
-test.each(['last=3 daily=7 within=30d', 'within=5h', 'none'])('the text of the policy %s is itself', (text) => expect(retentionText(policyOf(text))).toBe(text))
+test.each(['last=3 daily=7 drilled=1 within=30d', 'within=5h', 'none'])('the text of the policy %s is itself', (text) => expect(retentionText(policyOf(text))).toBe(text))
 
 test.each([
   ['last=3', ['2026-11-20', '2026-11-19', '2026-11-18']],
@@ -32,6 +32,15 @@ test.each([
   ['last=1 daily=2 weekly=2', ['2026-11-20', '2026-11-19', '2026-11-15']],
 ])('of 400 nightly backups, %s keeps the newest of each period', (policy, expected) => {
   expect(kept(nightly(400), policy)).toEqual(expected)
+})
+
+test('drilled=1 keeps the newest snapshot that was restored and found equal, and says which are not', () => {
+  const snapshots = nightly(6).map((one, index) => ({ ...one, drilled: index === 2 || index === 4 }))
+  expect(kept(snapshots, 'last=1 drilled=1')).toEqual(['2026-11-20', '2026-11-18'])
+  expect(kept(snapshots, 'last=1')).toEqual(['2026-11-20'])
+  expect(retain(snapshots, policyOf('drilled=1'), 'UTC', now).map(({ reasons }) => reasons[0])).toEqual([
+    'newest', 'not of the last 1 drilled', 'drilled 1 of 1', 'not of the last 1 drilled', 'not of the last 1 drilled', 'not of the last 1 drilled',
+  ])
 })
 
 test.each([

@@ -189,7 +189,7 @@ export class Destinations {
     const snapshot = await readAuthentic(store, key, keys)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill: { scratch } })
     await keepProofs([found], store, keys, this.#environment)
-    const { result, problems } = found
+    const { result, unmet, problems } = found
     if (result === 'verified') return verify
     if (keys.identity === undefined && result === 'could not verify') {
       this.#environment.report.warning(
@@ -198,6 +198,11 @@ export class Destinations {
         'Run verify with the identity somewhere else, for instance in a weekly job.',
       )
       return 'none'
+    }
+    if (unmet) {
+      throw new LifeboatError(`snapshot ${id} was stored, and what was restored from it is equal, but: ${problems.join('; ')}`, {
+        hint: 'The backup is whole. Look at the data of the source, or correct the condition.',
+      })
     }
     const outcome = result === 'failed' ? 'does not verify' : 'could not be verified'
     throw new LifeboatError(`snapshot ${id} was stored but ${outcome}: ${problems.join('; ')}`, {

@@ -26,7 +26,7 @@ interface Unmet {
 
 /** The conditions that a set does not meet. */
 export function unmetConditions(
-  { newest, verified, unsound, missing, unreadable, otherKey, proof }: Freshness,
+  { newest, verified, unsound, missing, unreadable, otherKey, proof, attempt }: Freshness,
   { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
   now: Date,
 ): Unmet[] {
@@ -58,13 +58,30 @@ export function unmetConditions(
   }
   if (maxProofAge === undefined) return unmet
   const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`
-  if (!proof) unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}`, advice })
+  const then = attempt === undefined ? '' : `; ${attemptText(attempt, age(attempt.time))}`
+  if (!proof) unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}${then}`, advice: advice + KEEP_PROVEN })
   else if (age(proof.time) > maxProofAge) {
     const [old, most] = [age(proof.time), maxProofAge].map(formatDuration)
-    unmet.push({ problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}`, advice })
+    unmet.push({
+      problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}${then}`, advice,
+    })
+  } else if (attempt?.result === 'conditions not met') {
+    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: 'Look at the data of the source, or correct the condition.' })
   }
   return unmet
 }
+
+/** A verification that did not verify: which of the other outcomes it had. */
+function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, age: number): string {
+  const found = {
+    'failed': 'failed',
+    'could not verify': 'could not be completed, and says nothing about the backup',
+    'conditions not met': 'found the backup whole, but a condition that was given does not hold in it',
+  }[result]
+  return `the verification of ${snapshot} ${formatDuration(age)} ago ${found}`
+}
+
+const KEEP_PROVEN = ' A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
 const STORE_AGAIN = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'

@@ -8,6 +8,7 @@ import { idOf, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import { forgetSnapshot } from '../../repository/forget.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
+import { isGood } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { chunkKey, snapshotKey } from '../../repository/snapshot.ts'
 import { survey } from '../../repository/survey.ts'
@@ -78,7 +79,10 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const labels = await readLabels(store, keys, set)
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const verified: string[] = []
-  for (const id of ids) if ((await proofs.verdict(id))?.result === 'verified') verified.push(id)
+  for (const id of ids) {
+    const verdict = await proofs.verdict(id)
+    if (verdict && isGood(verdict)) verified.push(id)
+  }
   const good = verified.length === 0 ? undefined : (await newestGood(
     store,
     keys,

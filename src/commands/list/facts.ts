@@ -3,7 +3,7 @@ import { warningOf } from '../../report/warnings.ts'
 import type { Card } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ReadLabels, readLabels } from '../../repository/labels.ts'
-import { readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
+import { isGood, readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
 import { type Snapshot, snapshotKey, storedBytes } from '../../repository/snapshot.ts'
 import { damageIn } from '../../repository/wholeness.ts'
@@ -77,5 +77,5 @@ export function standing(
   const verdict = verdictOf(proofs)
   const failure = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined
   const damage = (snapshot && damageIn(snapshot, damaged)) ?? failure
-  return { verified: verdict?.result === 'verified' && damage === undefined, ...(damage !== undefined && { damage }) }
+  return { verified: verdict !== undefined && isGood(verdict) && damage === undefined, ...(damage !== undefined && { damage }) }
 }

@@ -7,7 +7,8 @@ import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/cat
 import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
-import { isCarried } from '../../repository/proofs.ts'
+import { type DrillFigures, drillFigures, isDrilled } from '../../repository/drills.ts'
+import { isCarried, type Verdict } from '../../repository/proofs.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
 import { idTime, openDescription, type Snapshot, snapshotKey, sourceSize } from '../../repository/snapshot.ts'
 import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts'
@@ -58,7 +59,8 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       ({ tags }: ListedSnapshot) => filters.tag === undefined || tags.includes(filters.tag),
       ({ sources }: ListedSnapshot) => filters.source === undefined || sources?.some(({ name }) => name === filters.source) === true,
     ]
-    const shown = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
+    const chosen = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
+    const shown = keys ? await withDrills(chosen, known, store, keys, warningOf(report)) : chosen
     const sets = shown.length > 0 ? [] : [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
     return {
       ...(shown.length === 0 && sets.length === 0 && { empty: true }),
@@ -160,6 +162,33 @@ function listed(described: Described, snapshot: Snapshot | undefined, { labels, 
   }
 }
 
+/** As many sets are told about the figures of their last drill, each of which takes a request. */
+const MOST_DRILLS = 16
+
+/** The figures of the newest drill of each set, if the key can decrypt them. */
+async function withDrills(
+  snapshots: readonly ListedSnapshot[],
+  { proofs }: Known,
+  store: Store,
+  keys: Keys,
+  onDamaged: (error: LifeboatError) => void,
+): Promise<ListedSnapshot[]> {
+  const newest = new Map<string, Verdict>()
+  for (const { id, set, damage } of snapshots) {
+    const drill = damage === undefined ? proofs.get(id)?.find(({ level }) => level === 'drill') : undefined
+    if (drill?.result === 'verified' && drill.time > (newest.get(set)?.time ?? '')) newest.set(set, drill)
+  }
+  const figures = new Map<string, DrillFigures>()
+  for (const drill of [...newest.values()].slice(0, MOST_DRILLS)) {
+    const found = await drillFigures(store, drill, keys, onDamaged)
+    if (found) figures.set(drill.snapshot, found)
+  }
+  return snapshots.map((snapshot) => {
+    const drill = figures.get(snapshot.id)
+    return drill ? { ...snapshot, drill } : snapshot
+  })
+}
+
 function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPolicy, timeZone: string, now: Date): ListedSnapshot[] {
   const candidates = snapshots.map((listed) => ({
     id: listed.id,
@@ -167,6 +196,7 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     time: new Date(listed.time),
     pinned: listed.pinned,
     verified: listed.verified,
+    drilled: listed.verified && isDrilled(listed.proofs),
     listed,
   }))
   const decisions = new Map(

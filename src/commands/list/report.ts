@@ -1,4 +1,5 @@
 import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
+import { provenText } from '../proven.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
@@ -91,14 +92,15 @@ function partialText(sources: ListedSnapshot['sources'] = []): string {
 }
 
 /** `read, 3 days ago`; what failed stands out. */
-export function proofText(snapshot: Pick<ListedSnapshot, 'proofs'>, now: Date): string {
+export function proofText(snapshot: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string {
   return proofsOf(snapshot, now).join(', ')
 }
 
-function proofsOf({ proofs }: Pick<ListedSnapshot, 'proofs'>, now: Date): string[] {
+function proofsOf({ proofs, drill }: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string[] {
   return proofs.map(({ level, result, time }) => {
     const shown = result === 'verified' ? level : `${level} ${result.toUpperCase()}`
-    return `${shown} ${formatAge(time, now)} ago`
+    const figures = level === 'drill' && result === 'verified' && drill ? ` (${provenText(drill)})` : ''
+    return `${shown} ${formatAge(time, now)} ago${figures}`
   })
 }
 
@@ -152,11 +154,11 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
 const MADE = 'Made'
 
 /** A verification at a high level says more than a good one at a lower level, which is left out. */
-function verifiedCell({ proofs, damage }: ListedSnapshot, now: Date): string {
+function verifiedCell({ proofs, drill, damage }: ListedSnapshot, now: Date): string {
   const isImplied = (level: Level): boolean =>
     proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
   const telling = proofs.filter(({ level, result }) => result !== 'verified' || !isImplied(level))
-  const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling }, now)]
+  const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
   return lines.map((line) => unbroken(escape(line))).join('<br>')
 }
 

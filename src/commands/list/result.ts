@@ -1,8 +1,9 @@
 import type { Level } from '../../repository/levels.ts'
+import type { DrillFigures } from '../../repository/drills.ts'
+import type { Proof } from '../../repository/proofs.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { DependedOn } from '../artifacts.ts'
-import type { VerifyResult } from '../verify/result.ts'
 
 export interface ListResult {
   store: string
@@ -44,7 +45,9 @@ export interface ListedSnapshot {
   /** Why it is not to be relied on: it failed verification, or needs what is known to be damaged. */
   damage?: string
   /** The newest of each level, newest first. */
-  proofs: { level: Level; result: VerifyResult['result']; time: string }[]
+  proofs: { level: Level; result: Proof['result']; time: string }[]
+  /** The figures of the newest drill of the set, if it was of this snapshot. Known only with a key that can decrypt. */
+  drill?: DrillFigures
   /** Known only with a key that can decrypt. */
   description?: string
   sources?: ({ name: string; kind: string; size: number } & Remarks)[]

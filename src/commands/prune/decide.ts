@@ -1,6 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
+import { newestDrilled } from '../../repository/drills.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
 import type { References, SnapshotSeen } from '../../repository/references.ts'
@@ -41,13 +42,17 @@ export async function decide(
   const newestVerified = stored !== undefined && counted[0]?.key === stored
     ? counted[0].id
     : await findNewestVerified(store, keys, counted, set, report)
+  const drilled = policy.drilled === undefined ? new Set<string>() : await newestDrilled(store, keys, counted.map(({ key }) => key), {
+    proofs: await SetProofs.list(store, keys, set, warningOf(report)), most: policy.drilled,
+  })
   const candidates = own.map((snapshot) => ({
     ...snapshot,
     pinned: labels.get(snapshot.id)?.pinned ?? false,
     verified: snapshot.id === newestVerified,
+    drilled: drilled.has(snapshot.id),
   }))
   const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({
-    snapshot: { ...snapshot, pinned: false, verified: false },
+    snapshot: { ...snapshot, pinned: false, verified: false, drilled: false },
     keep: true,
     reasons: ['has lost a part, and goes when it expires'],
   }))

@@ -14,7 +14,7 @@ export const inputs = commandInputs(
     retention: one('retention', {
       ...retentionInput,
       help: 'Which snapshots of the set to keep.',
-      expected: 'rules last=, daily=, weekly=, monthly=, yearly= with a number, or within= with an age (h, d, w, y)',
+      expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, or within= with an age (h, d, w, y)',
       schema: schema.anyRetention,
       required: true,
     }),

@@ -1,7 +1,9 @@
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { ShownFile } from '../../sources/files/shown-file.ts'
-import type { ShownSource, ShowResult } from './result.ts'
+import { isGood } from '../../repository/proofs.ts'
+import { ageThen, recoveryOf } from '../proven.ts'
+import type { ShownProof, ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
 import { remarkLines } from '../../sources/remarks.ts'
@@ -86,22 +88,39 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
   ]
 }
 
-function proofsOf({ proofs, listed }: ShowResult, timeZone: string): string[] {
+function proofsOf({ proofs, listed, time: made }: ShowResult, timeZone: string): string[] {
   if (proofs.length === 0) return ['', 'It was never verified after the backup that made it, as far as the store tells.']
-  const rows = proofs.map(({ level, result, time, seconds, bytes, versions = {}, drill }) => [
+  const rows = proofs.map(({ level, result, time, seconds, bytes, versions = {} }) => [
     result === 'verified' ? result : result.toUpperCase(),
     level,
     `${formatTime(time, timeZone)}, ${formatAge(time, new Date(listed))} ago`,
     `${formatBytes(bytes)} in ${formatSeconds(seconds)}`,
     Object.entries(versions).map(([program, version]) => `${oneLine(program)} ${oneLine(version)}`).join(', '),
-    ...(drill ? [`${formatCount(drill.rows, 'row')} compared, recovery took ${formatSeconds(drill.recovery)}`] : []),
   ])
   return [
     '',
     'Verified:',
     formatColumns(rows, '  '),
+    ...proofs.flatMap(drillLines(made)),
     ...proofs.flatMap(({ problems = [] }) => problems.map((problem) => `  ${oneLine(problem)}`)),
   ]
+}
+
+/** What a drill is worth: the time that a recovery takes, the changes that would have been lost, and where. */
+function drillLines(made: string): (proof: ShownProof) => string[] {
+  return ({ drill, result, time }) => {
+    if (!drill) return []
+    const { download, restore, compare, checks } = drill.seconds
+    const parts = [
+      `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${isGood({ result }) ? 'equal' : 'compared'} (${formatBytes(drill.bytes)})`,
+      `recovery took ${formatSeconds(recoveryOf(drill))}: ${formatSeconds(download)} for reading the store, ${formatSeconds(restore)} for ` +
+        'restoring',
+      `comparing and checking ${formatSeconds(compare + checks)}`,
+      ...[ageThen(made, time)].filter((age) => age !== undefined),
+      `on ${oneLine(drill.machine)}`,
+    ]
+    return [`  Drill: ${parts.join('; ')}`]
+  }
 }
 
 function sourceText(source: ShownSource): string[] {

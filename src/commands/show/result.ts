@@ -1,13 +1,12 @@
 import type { Level } from '../../repository/levels.ts'
-import type { ProofDetails } from '../../repository/proofs.ts'
+import type { Proof, ProofDetails } from '../../repository/proofs.ts'
 import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { Details, Remarks } from '../../sources/source-kind.ts'
 import type { ListedSnapshot } from '../list/result.ts'
-import type { VerifyResult } from '../verify/result.ts'
 
 export interface ShownProof extends Partial<ProofDetails> {
   level: Level
-  result: VerifyResult['result']
+  result: Proof['result']
   time: string
   seconds: number
   bytes: number

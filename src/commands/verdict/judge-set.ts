@@ -1,8 +1,9 @@
 import type { LifeboatError } from '../../error.ts'
 import { verifiedTag } from '../../inputs/plan.ts'
 import { idOf, isAhead, readAuthentic } from '../../repository/catalog.ts'
-import { isAtLeast, LEVELS } from '../../repository/levels.ts'
+import { isAtLeast, type Level, LEVELS } from '../../repository/levels.ts'
 import type { Keys } from '../../repository/keys.ts'
+import type { Verdict } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey } from '../../repository/snapshot.ts'
 import { damageIn } from '../../repository/wholeness.ts'
@@ -61,9 +62,15 @@ async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, los
   const wanted = LEVELS.find((level) => header.tags.includes(verifiedTag(level)))
   if (why !== undefined) return { state: 'failed', ...about, why, size: 0, added: 0 }
   if (wanted !== undefined && !(await proofs.of([id])).some(({ result, level }) => result === 'verified' && isAtLeast(level, wanted))) {
-    return { state: 'unverified', ...about, why: `it was to be verified at level ${wanted}, and was not`, size: 0, added: 0 }
+    return { state: 'unverified', ...about, why: unverified(wanted, verdict), size: 0, added: 0 }
   }
   return { state: 'done', ...about, ...(verdict?.result === 'verified' && { verified: verdict.level }), size, added }
+}
+
+function unverified(wanted: Level, verdict: Verdict | undefined): string {
+  return verdict?.result === 'conditions not met' && isAtLeast(verdict.level, wanted)
+    ? 'it is whole, but conditions that were given do not hold in the restored database'
+    : `it was to be verified at level ${wanted}, and was not`
 }
 
 /** Undefined for a snapshot of another key or one that is gone, and the reason for one that cannot be read. */

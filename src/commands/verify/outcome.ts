@@ -3,7 +3,7 @@ import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
-import { BadSource } from '../../sources/source.ts'
+import { BadSource, UnmetCondition } from '../../sources/source.ts'
 import type { SnapshotVerified } from './result.ts'
 
 export interface CheckedSource {
@@ -19,13 +19,13 @@ export interface CheckedSource {
 export function outcomeOf(
   sources: readonly CheckedSource[],
   problems: readonly unknown[],
-): Pick<SnapshotVerified, 'result' | 'problems' | 'damaged' | 'sources'> {
+): Pick<SnapshotVerified, 'result' | 'unmet' | 'problems' | 'damaged' | 'sources'> {
   const damage = damageIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
   const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
   return {
-    result: verdict(distinct),
+    ...verdict(distinct),
     problems: distinct.map(messageOf),
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own, drill }) => {
@@ -38,7 +38,7 @@ export function outcomeOf(
         kind: source.kind,
         size: sourceSize(source),
         entries,
-        result: verdict(found),
+        ...verdict(found),
         problems: found.map(messageOf),
         ...(drill && { drill }),
         ...remarksOf(source),
@@ -56,8 +56,9 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
   return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
 }
 
-function verdict(problems: readonly unknown[]): SnapshotVerified['result'] {
-  if (problems.length === 0) return 'verified'
+function verdict(problems: readonly unknown[]): Pick<SnapshotVerified, 'result' | 'unmet'> {
+  if (problems.length === 0) return { result: 'verified' }
+  if (problems.every((problem) => problem instanceof UnmetCondition)) return { result: 'failed', unmet: true }
   const bad = problems.some((problem) => [DamagedChunk, DamagedSnapshot, BadSource].some((kind) => problem instanceof kind))
-  return bad ? 'failed' : 'could not verify'
+  return { result: bad ? 'failed' : 'could not verify' }
 }

@@ -1,6 +1,8 @@
+import { availableParallelism, totalmem } from 'node:os'
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
@@ -17,8 +19,9 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
   if (!first) return true
   const own = store.groups?.ofSet(first.set) ?? store
   try {
-    for (const { snapshot, set, level, result, seconds, bytes, damaged, good, problems, versions, sources } of found) {
+    for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
       const drill = drilled(sources)
+      const result = unmet ? 'conditions not met' : outcome
       await proveSnapshot(
         own,
         keys,
@@ -42,6 +45,11 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
   }
 }
 
+/** `linux x64, 4 CPUs, 16.8 GB of memory`: a recovery takes another time elsewhere. */
+function machine(): string {
+  return `${process.platform} ${process.arch}, ${formatCount(availableParallelism(), 'CPU')}, ${formatBytes(totalmem())} of memory`
+}
+
 /** Undefined unless every source was drilled to the end. */
 function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
   const drills = sources.flatMap(({ drill }) => (drill ? [drill] : []))
@@ -51,7 +59,12 @@ function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
     entries: sum(({ entries }) => entries),
     rows: sum(({ rows }) => rows),
     bytes: sum(({ bytes }) => bytes),
-    recovery: sum(({ seconds }) => seconds.download + seconds.restore),
-    compare: sum(({ seconds }) => seconds.compare + seconds.checks),
+    seconds: {
+      download: sum(({ seconds }) => seconds.download),
+      restore: sum(({ seconds }) => seconds.restore),
+      compare: sum(({ seconds }) => seconds.compare),
+      checks: sum(({ seconds }) => seconds.checks),
+    },
+    machine: machine(),
   }
 }

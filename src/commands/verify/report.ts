@@ -16,6 +16,10 @@ const MOST_PROBLEMS = 20
 const OUTCOMES = { verified: 'verified', failed: 'FAILED', 'could not verify': 'could not verify' } as const
 const SIGNS = { verified: '✅', failed: '❌', 'could not verify': '⚠️' } as const
 
+function outcomeText({ result, unmet }: Pick<SnapshotVerified, 'result' | 'unmet'>): string {
+  return unmet ? 'FAILED: condition not met' : OUTCOMES[result]
+}
+
 export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): string {
   return `${snapshots ? formatCount(snapshots.length, 'snapshot') : `snapshot ${snapshot}`} verified at level ${level}`
 }
@@ -23,7 +27,7 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 export function verifyText(result: VerifyResult, context: TextContext): string {
   const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
     verified: 'Verified',
-    failed: 'FAILED: the snapshot is damaged',
+    failed: result.unmet ? 'FAILED: the snapshot is whole, but a condition does not hold' : 'FAILED: the snapshot is damaged',
     'could not verify': 'Could not verify',
   }[result.result]
   const facts = [
@@ -33,12 +37,12 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
   ]
   const sources = result.sources.map((source) => [
     oneLine(source.name),
-    OUTCOMES[source.result],
+    outcomeText(source),
     `${formatBytes(source.size)}, ${formatEntries(source)}`,
     ...(source.drill ? [drillText(source.drill)] : []),
   ])
   const snapshots = (result.snapshots ?? []).map((one) => [
-    OUTCOMES[one.result],
+    outcomeText(one),
     one.snapshot,
     formatTime(one.time, context.timeZone),
     hitIn(one).join(', '),
@@ -101,13 +105,13 @@ function nextStep(result: VerifyResult, { program, destination }: TextContext): 
 }
 
 export function verifySummary(result: VerifyResult, context: SummaryContext): string {
-  const { snapshots } = result
+  const { snapshots, unmet } = result
   const drills = result.sources.some(({ drill }) => drill)
   const headline = {
     verified:
       `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} ` +
       `verified${{ list: '', read: ', every byte', drill: ': restored and compared' }[result.level]}`,
-    failed: `❌ Lifeboat: ${snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
+    failed: `❌ Lifeboat: ${unmet ? UNMET : snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
     'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
   }[result.result]
   const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
@@ -120,7 +124,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents', ...(drills ? ['Drill'] : [])],
       result.sources.map((source) => [
-        `${SIGNS[source.result]} ${OUTCOMES[source.result]}`,
+        `${SIGNS[source.result]} ${outcomeText(source)}`,
         code(source.name),
         formatBytes(source.size),
         formatEntries(source),
@@ -137,6 +141,8 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
   ])
 }
 
+const UNMET = 'a condition does not hold in what was restored; nothing is damaged'
+
 function whatToDo({ result, advice }: VerifyResult): string[] {
   const sentences = result === 'could not verify'
     ? ['Nothing was found damaged, but this is no proof: fix the cause above, and verify again.', ...advice]
@@ -146,7 +152,7 @@ function whatToDo({ result, advice }: VerifyResult): string[] {
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
   const rows = snapshots.slice(0, MOST_ROWS).map((one) => [
-    `${SIGNS[one.result]} ${OUTCOMES[one.result]}`,
+    `${SIGNS[one.result]} ${outcomeText(one)}`,
     code(one.snapshot),
     shortTime(one.time, timeZone),
     escape(hitIn(one).join(', ')),

@@ -2,12 +2,16 @@ import type { Level } from '../../repository/levels.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 
+export type Outcome = 'verified' | 'failed' | 'could not verify'
+
 export interface SourceOutcome extends Remarks {
   name: string
   kind: string
   size: number
   entries: number
-  result: 'verified' | 'failed' | 'could not verify'
+  result: Outcome
+  /** It failed by conditions of its owner alone. */
+  unmet?: true
   problems: string[]
   /** Of a drill that came to its end: what was compared, and how long it took. */
   drill?: Drilled
@@ -20,7 +24,9 @@ export interface SnapshotVerified {
   time: string
   level: Level
   /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
-  result: 'verified' | 'failed' | 'could not verify'
+  result: Outcome
+  /** It failed by conditions of its owner alone: everything was read, restored and found equal. */
+  unmet?: true
   problems: string[]
   /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold again. */
   damaged: string[]

@@ -99,9 +99,12 @@ const WORST_FIRST = ['failed', 'could not verify', 'verified'] as const
 
 function together(found: readonly SnapshotVerified[]): SnapshotVerified {
   const sum = (count: (one: SnapshotVerified) => number): number => found.reduce((total, one) => total + count(one), 0)
+  const failed = found.filter(({ result }) => result === 'failed')
+  const { unmet: _, ...newest } = found[0]!
   return {
-    ...found[0]!,
+    ...newest,
     result: WORST_FIRST.find((result) => found.some((one) => one.result === result))!,
+    ...(failed.length > 0 && failed.every(({ unmet }) => unmet) && { unmet: true }),
     problems: found.flatMap(({ snapshot, problems }) => problems.map((problem) => `${snapshot}: ${problem}`)),
     damaged: [...new Set(found.flatMap(({ damaged }) => damaged))],
     good: [...new Set(found.flatMap(({ good }) => good))],
@@ -112,6 +115,10 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
   }
 }
 
+const ABOUT_CONDITIONS =
+  'The backup is whole, and what was restored from it is equal: either the data was not as expected when the backup was made, or the ' +
+  'condition is wrong.'
+
 /** Advice about snapshots of a set that failed; `kept`: whether the next backup will know of the damage. */
 async function adviceAbout(
   found: readonly SnapshotVerified[],
@@ -120,8 +127,9 @@ async function adviceAbout(
   keys: Keys,
   { report }: Environment,
 ): Promise<string[]> {
-  const failed = found.filter(({ result }) => result === 'failed')
-  if (failed.length === 0) return []
+  const failed = found.filter(({ result, unmet }) => result === 'failed' && !unmet)
+  const unmet = found.some((one) => one.unmet) ? [ABOUT_CONDITIONS] : []
+  if (failed.length === 0) return unmet
   const { set } = failed[0]!
   const ids = new Set(failed.map(({ snapshot }) => snapshot))
   const damaged = new Set(failed.flatMap((one) => one.damaged))
@@ -133,7 +141,7 @@ async function adviceAbout(
     (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
   const good = await newest((names) => sources.every((source) => names.includes(source)))
   const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
-  return [...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores({ good, part, sources }, ids.size, set)]
+  return [...unmet, ...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores({ good, part, sources }, ids.size, set)]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../../error.ts'
-import { BadSource } from '../../source.ts'
+import { BadSource, UnmetCondition } from '../../source.ts'
 import { query, queryJson, type QueryContext, withoutTransaction } from '../query.ts'
 import type { Assertion } from '../settings.ts'
 
@@ -45,7 +45,7 @@ export async function checkAssertions(assertions: readonly Assertion[], context:
   for (const { name, query: text } of assertions) {
     try {
       const told = await query(['SET LOCAL search_path TO DEFAULT', `SELECT CASE WHEN (${text}\n) THEN 'true' ELSE 'false' END`], context)
-      if (told.toString().trim() !== 'true') problems.push(new BadSource(`assert-sql: ${name} is not true in the restored database`))
+      if (told.toString().trim() !== 'true') problems.push(new UnmetCondition(`assert-sql: ${name} is not true in the restored database`))
     } catch (cause) {
       context.signal?.throwIfAborted()
       problems.push(new LifeboatError(`assert-sql: ${name} could not be asked: ${messageOf(cause)}`, { cause }))

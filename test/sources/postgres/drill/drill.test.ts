@@ -62,7 +62,7 @@ test('a backup is restored, dumped again, and found equal', async () => {
   expect(result).toMatchObject({ result: 'verified', problems: [], versions: { 'scratch server': expect.stringMatching(/^17/) } })
   expect(result.sources[0]!.drill).toMatchObject({ rows: 1329, wording: true, assertions: 0 })
   expect(text).toContain('1,329 rows and ')
-  expect((await run('show', { set: 'shop' })).text).toMatch(/verified +drill .* 1,329 rows compared, recovery took /)
+  expect((await run('show', { set: 'shop' })).text).toMatch(/verified +drill [^]*Drill: 1,329 rows and [^]* equal .*; recovery took .*; the snapshot was .* old; on linux /)
 })
 
 test('settings, owner, privileges and comment of the database are compared as well, under odd names', async () => {
@@ -86,9 +86,10 @@ test('a backup that left something out is compared with a dump that leaves out t
 
 test('conditions of the user are asked in the restored database', async () => {
   const assertions = 'there are orders: SELECT count(*) > 0 FROM orders;\nnothing is wrong: false'
-  expect((await drill('shop', { 'assert-sql': assertions })).result).toMatchObject({
-    result: 'failed', problems: ['assert-sql: nothing is wrong is not true in the restored database'],
-  })
+  const { result, text } = await drill('shop', { 'assert-sql': assertions })
+  expect(result).toMatchObject({ result: 'failed', unmet: true, problems: ['assert-sql: nothing is wrong is not true in the restored database'] })
+  expect(text).toMatch(/^FAILED: the snapshot is whole, but a condition does not hold[^]*The backup is whole, and what was restored from it is equal/)
+  expect((await run('list', { set: 'shop' })).result).toMatchObject({ restorable: result.snapshot, unsound: [] })
   expect((await drill('shop', { 'assert-sql': 'none: SELECT nothing FROM nowhere' })).result).toMatchObject({
     result: 'could not verify', problems: [expect.stringContaining('assert-sql: none could not be asked: ')],
   })

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Command } from '../../src/commands/all.ts'
+import { type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
+import { noise } from '../support/bytes.ts'
+import { dispatched } from '../support/dispatched.ts'
+import { backUp, identity, keys } from '../support/engine.ts'
+
+const HOUR = 3_600_000
+const now = new Date('2026-12-01T12:00:00Z')
+const ago = (hours: number): Date => new Date(now.getTime() - hours * HOUR)
+const figures = {
+  entries: 154, rows: 2_651_188, bytes: 1_000_000, seconds: { download: 52, restore: 200, compare: 60, checks: 3 }, machine: 'linux x64, 4 CPUs, 16.8 GB of memory',
+}
+
+let folder: string
+let store: FileStore
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-proven-'))
+  store = new FileStore(path.join(folder, 'store'))
+  await openOrMakeRepository(store)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** A snapshot made so many hours ago that its backup verified. */
+async function snapshot(hours: number): Promise<string> {
+  const { id } = await backUp({ store, set: 'shop', time: ago(hours) }, { app: noise('app', 1000) })
+  await prove(id, hours - 0.1, {})
+  return id
+}
+
+async function prove(id: string, hours: number, proof: Partial<Verification>): Promise<void> {
+  await writeProof(store, keys, {
+    snapshot: id, set: 'shop', time: ago(hours), level: 'list', result: 'verified', seconds: 1, bytes: 1000, damaged: [], problems: [], versions: {}, run: null, ...proof,
+  })
+}
+
+const drill = { level: 'drill', drill: figures } as const
+const run = <C extends Command>(command: C, raw: Record<string, string> = {}) =>
+  dispatched(command, { destination: `file:${folder}/store`, 'encryption-key': identity, ...raw }, now)
+
+test('list, check and show say what the last drill proved', async () => {
+  const id = await snapshot(79)
+  await prove(id, 72, drill)
+  await snapshot(1)
+  const proven = '4 min 12 s, 2,651,188 rows equal'
+  expect((await run('list')).text).toContain(`drill 3 days ago (${proven})`)
+  expect((await run('list', { format: 'markdown' })).text).toMatch(/drill.3.days.ago.+2,651,188/)
+  const checked = await run('check', { 'max-proof-age': '4d', 'proof-level': 'drill' })
+  expect([checked.result.problems, checked.text]).toEqual([[], expect.stringContaining(`proven 3 days ago: ${proven}`)])
+  const shown = (await run('show', { set: 'shop', snapshot: id })).text
+  expect(shown).toContain('recovery took 4 min 12 s: 52 s for reading the store, 3 min 20 s for restoring')
+  expect(shown).toContain('the snapshot was 7 h old; on linux x64, 4 CPUs')
+})
+
+test('a drill whose conditions do not hold is no damage, and no proof at level drill', async () => {
+  const id = await snapshot(2)
+  await prove(id, 1, { ...drill, result: 'conditions not met', problems: ['assert-sql: orders is not true in the restored database'] })
+  const listed = await run('list')
+  expect(listed.result).toMatchObject({ restorable: id, snapshots: [{ verified: true, proofs: [{ result: 'conditions not met' }, { result: 'verified' }] }] })
+  expect(listed.result.snapshots[0]!.damage).toBeUndefined()
+  expect(listed.text).toContain('drill CONDITIONS NOT MET')
+  expect((await run('show', { set: 'shop' })).text).toMatch(/CONDITIONS NOT MET +drill[^]*assert-sql: orders is not true/)
+  expect((await run('check')).result.problems).toEqual([])
+  const checked = await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })
+  expect([checked.result.problems.length, checked.text]).toEqual([1, expect.stringContaining('found the backup whole, but a condition that was given does not hold')])
+})
+
+test.each([
+  ['could not verify', 'could not be completed, and says nothing about the backup'],
+  ['conditions not met', 'found the backup whole, but a condition'],
+] as const)('check tells that the last drill had the outcome %s, also of a proof that is too old', async (result, text) => {
+  const id = await snapshot(300)
+  await prove(id, 299, drill)
+  await snapshot(1)
+  await prove(id, 2, { level: 'drill', result })
+  const { problems } = (await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).result
+  expect(problems).toEqual([expect.stringMatching(new RegExp(`the newest verification at level drill, .* is 12 days old.*; the verification of ${id} 2 h ago ${text}`))])
+})
+
+test('a drill that failed is damage', async () => {
+  await snapshot(30)
+  await prove(await snapshot(2), 1, { ...drill, result: 'failed' })
+  expect((await run('list')).text).toContain('DAMAGED: it failed verification at level drill')
+  expect((await run('check')).result.problems.join()).toContain('is damaged: it failed verification at level drill')
+})
+
+test('a policy with drilled=1 never deletes the newest snapshot that was drilled and is whole, so that check finds its proof', async () => {
+  const [old, drilled] = [await snapshot(200), await snapshot(150)]
+  for (const id of [old, drilled]) await prove(id, 140, drill)
+  const unmet = await snapshot(100)
+  await prove(unmet, 90, drill)
+  await prove(unmet, 80, { ...drill, result: 'conditions not met' })
+  const newest = await snapshot(1)
+  const aged = { 'max-proof-age': '8d', 'proof-level': 'drill' }
+  const listed = await run('list', { retention: 'last=1 drilled=1' })
+  expect(listed.result.snapshots.filter(({ retention }) => retention!.keep).map(({ id }) => id)).toEqual([newest, drilled])
+  await run('prune', { set: 'shop', retention: 'last=1 drilled=1' })
+  expect((await run('list')).result.snapshots.map(({ id }) => id)).toEqual([newest, drilled])
+  expect((await run('check', aged)).result.problems).toEqual([])
+  await run('prune', { set: 'shop', retention: 'last=1' })
+  const without = await run('check', aged)
+  expect([without.result.problems.length, without.text]).toEqual([1, expect.stringContaining('drilled=1')])
+})
