@@ -43,7 +43,7 @@ async function isWhole(store: Store, key: string, keys: Keys, proofs: SetProofs)
     const snapshot = await readAuthentic(store, key, keys)
     return (await whyNotWhole(store, snapshot, await proofs.damagedSince(new Date(snapshot.header.time)))) === undefined
   } catch (error) {
-    if (error instanceof NotFound || error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof OtherKey) return false
+    if ([NotFound, DamagedSnapshot, DamagedObject, OtherKey].some((kind) => error instanceof kind)) return false
     throw error
   }
 }

@@ -89,7 +89,9 @@ async function ofSet(
     ...(other !== undefined && { unreadable: other }),
     ...(otherKey > 0 && { otherKey }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
-    ...(tried && tried.result !== 'verified' && tried.time > (proof?.time ?? '') && { attempt: { snapshot: tried.snapshot, time: tried.time, result: tried.result } }),
+    ...(tried && tried.result !== 'verified' && tried.time > (proof?.time ?? '') && {
+      attempt: { snapshot: tried.snapshot, time: tried.time, result: tried.result },
+    }),
     ...(await newestDrill(store, keys, proofs, onDamaged)),
   }
 }

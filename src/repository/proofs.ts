@@ -20,6 +20,8 @@ const objectKeys = z.custom<string[]>(
   (list) => Array.isArray(list) && list.every((key) => typeof key === 'string' && CHUNK.test(key)), 'it is not a list of chunk objects',
 )
 
+const seconds = z.number().min(0)
+
 /** The result of a verification of a snapshot. Without `details` it tells no more than the snapshot's header does. */
 const proofSchema = z.strictObject({
   format: z.literal(FORMAT),
@@ -32,7 +34,7 @@ const proofSchema = z.strictObject({
   level: z.enum(LEVELS),
   /** `conditions not met`: everything of it was read back, restored and found equal, but the data is not as its owner expects. */
   result: z.enum(['verified', 'failed', 'could not verify', 'conditions not met']),
-  seconds: z.number().min(0),
+  seconds,
   /** Plaintext bytes read and checked. */
   bytes: z.int().min(0),
   /** Keys of the chunk objects found missing or damaged: no later backup builds on them. */
@@ -55,7 +57,7 @@ const detailsSchema = z.strictObject({
     rows: z.int().min(0),
     bytes: z.int().min(0),
     /** `download` and `restore` together are the time that a recovery takes. */
-    seconds: z.strictObject({ download: z.number().min(0), restore: z.number().min(0), compare: z.number().min(0), checks: z.number().min(0) }),
+    seconds: z.strictObject({ download: seconds, restore: seconds, compare: seconds, checks: seconds }),
     /** The machine: `linux x64, 4 CPUs, 16.8 GB of memory`. */
     machine: z.string(),
   }).optional(),

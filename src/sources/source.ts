@@ -36,7 +36,7 @@ export interface SourceStream {
 /** The streams of a source were read and contradict its record: the backup is bad. */
 export class BadSource extends LifeboatError {}
 
-/** A source was restored and is equal, but a condition that its owner gave does not hold: the backup is good, its data is not as expected. */
+/** A source was restored and is equal, but a condition of its owner does not hold: the backup is good, its data not as expected. */
 export class UnmetCondition extends LifeboatError {}
 
 /** The source changed while a stream was read. */

@@ -59,8 +59,10 @@ export function unmetConditions(
   if (maxProofAge === undefined) return unmet
   const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`
   const then = attempt === undefined ? '' : `; ${attemptText(attempt, age(attempt.time))}`
-  if (!proof) unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}${then}`, advice: advice + KEEP_PROVEN })
-  else if (age(proof.time) > maxProofAge) {
+  if (!proof) {
+    const kept = level === 'drill' ? ` ${KEEP_DRILLED}` : ''
+    unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}${then}`, advice: `${advice}${kept}` })
+  } else if (age(proof.time) > maxProofAge) {
     const [old, most] = [age(proof.time), maxProofAge].map(formatDuration)
     unmet.push({
       problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}${then}`, advice,
@@ -81,7 +83,8 @@ function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, ag
   return `the verification of ${snapshot} ${formatDuration(age)} ago ${found}`
 }
 
-const KEEP_PROVEN = ' A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
+const KEEP_DRILLED =
+  'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
 const STORE_AGAIN = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'

@@ -61,7 +61,8 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     proof ? `${proof.level}, ${shortTime(proof.time, timeZone)}` : 'none',
     ...(drills ? [drilled ? provenAgo(drilled, result) : 'never'] : []),
   ])
-  return table(['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`, ...(drills ? ['Proven by a drill'] : [])], rows)
+  const heads = ['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]
+  return table([...heads, ...(drills ? ['Last drill'] : [])], rows)
 }
 
 function problemsAndAdvice({ problems, advice }: CheckResult): string[] {

@@ -106,15 +106,16 @@ function proofsOf({ proofs, listed, time: made }: ShowResult, timeZone: string):
   ]
 }
 
-/** What a drill is worth: the time that a recovery takes, the changes that would have been lost, and where. */
+/** The worth of a drill: the time that a recovery takes, the changes that would have been lost, and where. */
 function drillLines(made: string): (proof: ShownProof) => string[] {
   return ({ drill, result, time }) => {
     if (!drill) return []
     const { download, restore, compare, checks } = drill.seconds
+    const comparison = isGood({ result }) ? 'equal' : 'compared'
     const parts = [
-      `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${isGood({ result }) ? 'equal' : 'compared'} (${formatBytes(drill.bytes)})`,
-      `recovery took ${formatSeconds(recoveryOf(drill))}: ${formatSeconds(download)} for reading the store, ${formatSeconds(restore)} for ` +
-        'restoring',
+      `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${comparison} (${formatBytes(drill.bytes)})`,
+      `recovery took ${formatSeconds(recoveryOf(drill))}: ${formatSeconds(download)} for reading the store, ` +
+        `${formatSeconds(restore)} for restoring`,
       `comparing and checking ${formatSeconds(compare + checks)}`,
       ...[ageThen(made, time)].filter((age) => age !== undefined),
       `on ${oneLine(drill.machine)}`,

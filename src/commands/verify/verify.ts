@@ -116,8 +116,8 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
 }
 
 const ABOUT_CONDITIONS =
-  'The backup is whole, and what was restored from it is equal: either the data was not as expected when the backup was made, or the ' +
-  'condition is wrong.'
+  'The backup is whole, and what was restored from it is equal: either the data was not as expected when the backup was made, or ' +
+  'the condition is wrong.'
 
 /** Advice about snapshots of a set that failed; `kept`: whether the next backup will know of the damage. */
 async function adviceAbout(
