@@ -141,7 +141,8 @@ async function adviceAbout(
     (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
   const good = await newest((names) => sources.every((source) => names.includes(source)))
   const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
-  return [...unmet, ...(await aboutBackups(ids, damaged, kept, snapshots, store, keys)), aboutRestores({ good, part, sources }, ids.size, set)]
+  const backups = await aboutBackups(ids, damaged, kept, snapshots, store, keys)
+  return [...unmet, ...backups, aboutRestores({ good, part, sources }, ids.size, set)]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */
