@@ -46,14 +46,14 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     await destinations.lookForSpace(known.newest?.added)
 
     const begun = await beginSnapshot(store, keys, earlier, inputs, environment)
-    const { result: read, failure } = await whileQuiet(
+    const { result: read, notResumed } = await whileQuiet(
       inputs.hooks,
       environment,
       () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment),
     )
     const { snapshot: { id, time, writer }, stored } = read
     const results = stored.map(({ result }) => result)
-    const done = await despite(failure, environment, async () => {
+    const done = await despite(notResumed, environment, async () => {
       const { checked, damaged } = await reused.conclude(set)
       const committed = await commitSnapshot(read, store, keys, inputs, elapsed, environment)
       const { held, ...compared } = await compareWith(earlier, { id, size: committed.size, stored }, inputs, environment)
@@ -61,7 +61,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       stored.length = 0
       await sources.close()
       // Chunks are looked for before they are reused, so they are not looked for again.
-      const prune = { prune: !failure, held, damaged }
+      const prune = { prune: notResumed === undefined, held, damaged }
       const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), context, prune)
       return { ...committed, ...compared, ...concluded, ...(keys.identity !== undefined && { checked }) }
     })
@@ -77,6 +77,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       seconds: elapsed.seconds(),
       ...(forRecipients.chunks > 0 && { forRecipients }),
       ...(known.otherKey && { otherKey: known.otherKey }),
+      ...(notResumed !== undefined && { notResumed }),
       onShrink: inputs.onShrink,
       sources: results,
       ...(await earlier.recentWith(id)),

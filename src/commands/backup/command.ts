@@ -3,6 +3,7 @@ import { asJson, type CommandDefinition } from '../command.ts'
 import { backup as run } from './backup.ts'
 import { type BackupInputs, hasOwnSets, inputs } from './inputs.ts'
 import { fallback } from './newest.ts'
+import { notResumedProblem } from './not-resumed.ts'
 import { backupHeadline as headline, backupText as text } from './report.ts'
 import type { BackupResult } from './result.ts'
 import { type PruneAfterBackup, redactedObstacles } from '../prune/result.ts'
@@ -25,7 +26,7 @@ export const backup = {
   summary: (result, context) => ('sets' in result ? setsSummary(result) : summary(result, context)),
   outputs: {
     outcome: {
-      help: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, or something shrank.',
+      help: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, something shrank, or post-command failed.',
       value: (result) => (problemsOf(result).length === 0 ? 'done' : 'failed'),
     },
     'snapshot-id': {
@@ -62,7 +63,11 @@ function rank(level: OneResult['verified']): number {
 
 function problemsOf(result: AnyBackupResult): string[] {
   if ('sets' in result) return setsProblems(result)
-  return [...(failsByShrinking(result) ? [shrinkProblem(result)] : []), ...(result.complete ? [] : failures(result))]
+  return [
+    ...(failsByShrinking(result) ? [shrinkProblem(result)] : []),
+    ...(result.complete ? [] : failures(result)),
+    ...notResumedProblem(result),
+  ]
 }
 
 type Apply = (texts: string[]) => string[]
@@ -70,6 +75,7 @@ type Apply = (texts: string[]) => string[]
 function redactedSets(result: SetsResult, apply: Apply): SetsResult {
   return {
     ...result,
+    ...redactedReason(result, apply),
     sets: result.sets.map((one) => ({
       ...one,
       ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }),
@@ -81,6 +87,7 @@ function redactedSets(result: SetsResult, apply: Apply): SetsResult {
 function redacted<R extends OneResult>(result: R, apply: Apply): R {
   return {
     ...result,
+    ...redactedReason(result, apply),
     sources: result.sources.map((one) => ({ ...one, ...(one.warnings && { warnings: apply(one.warnings) }) })),
     destinations: result.destinations.map((one) => ({
       ...one,
@@ -88,6 +95,10 @@ function redacted<R extends OneResult>(result: R, apply: Apply): R {
       ...(one.prune && { prune: redactedPrune(one.prune, apply) }),
     })),
   }
+}
+
+function redactedReason({ notResumed }: Pick<BackupResult, 'notResumed'>, apply: Apply): Pick<BackupResult, 'notResumed'> {
+  return notResumed === undefined ? {} : { notResumed: apply([notResumed])[0]! }
 }
 
 function redactedPrune(prune: PruneAfterBackup, apply: Apply): PruneAfterBackup {

@@ -1,7 +1,7 @@
 import { arrangeFinalSteps } from '../../process/watchdog.ts'
 import { runChild, ChildError } from '../../process/child.ts'
 import type { Environment, Variables } from '../../environment.ts'
-import { LifeboatError } from '../../error.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
 import { endOf } from '../../process/cut.ts'
 import { dockerEnvironment, runDocker } from '../../sources/volumes/docker.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -10,7 +10,7 @@ import { warnOfFailure } from './warnings.ts'
 type Hooks = BackupInputs['hooks']
 
 /**
- * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, that failure is
+ * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, the reason is
  * returned: it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the
  * other is a warning.
  */
@@ -18,7 +18,7 @@ export async function whileQuiet<T>(
   hooks: Hooks,
   environment: Environment,
   work: () => Promise<T>,
-): Promise<{ result: T; failure?: { error: unknown } }> {
+): Promise<{ result: T; notResumed?: string }> {
   const resume = await quiesce(hooks, environment)
   let result: T
   try {
@@ -31,24 +31,19 @@ export async function whileQuiet<T>(
     await resume()
     return { result }
   } catch (error) {
-    return { result, failure: { error } }
+    const hint = error instanceof LifeboatError ? error.hint : undefined
+    return { result, notResumed: [messageOf(error), ...(hint === undefined ? [] : [hint])].join('. ') }
   }
 }
 
-/**
- * Does the rest of a backup although its writers could not be brought back. That failure is thrown in the end; if the rest fails, it is a
- * warning.
- */
-export async function despite<T>(failure: { error: unknown } | undefined, environment: Environment, rest: () => Promise<T>): Promise<T> {
-  let result: T
+/** Does the rest of a backup although its writers could not be brought back: if the rest fails too, that is a warning. */
+export async function despite<T>(failure: string | undefined, { report }: Environment, rest: () => Promise<T>): Promise<T> {
   try {
-    result = await rest()
+    return await rest()
   } catch (error) {
-    if (failure && failure.error !== error) warnOfFailure(failure.error, environment)
+    if (failure !== undefined) report.warning(failure)
     throw error
   }
-  if (failure) throw failure.error
-  return result
 }
 
 /**

@@ -13,6 +13,7 @@ import { restorables, restoreCommand, restoreInto, restoreVariables } from '../.
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { prunedAfter } from '../prune/report.ts'
+import { notResumedProblem } from './not-resumed.ts'
 import type { BackupResult } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -76,6 +77,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
       ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),
     ]),
+    ...block(notResumedProblem(result).map((problem) => `FAILED: ${problem}`)),
     '',
     `To restore it${several ? ', each source on its own,' : ''} into ${restoreInto(names)}, ` +
       `with ${restoreVariables({ ...where, ...names })} set:`,

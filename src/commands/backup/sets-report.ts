@@ -4,6 +4,7 @@ import { code, escapeMarkdown as escape, table, withinLimit } from '../../report
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
+import { notResumedProblem } from './not-resumed.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
 import { failsByShrinking, shrinkProblem } from './shrink.ts'
 
@@ -22,8 +23,8 @@ export function problemsOfSet({ set, backup, problem }: SetOutcome): string[] {
   return [...shrunk, ...missing]
 }
 
-export function setsProblems({ sets }: SetsResult): string[] {
-  return sets.flatMap(problemsOfSet)
+export function setsProblems(result: SetsResult): string[] {
+  return [...result.sets.flatMap(problemsOfSet), ...notResumedProblem(result)]
 }
 
 export function setsHeadline({ sets, size, added }: SetsResult): string {
@@ -75,6 +76,7 @@ function recipe({ set, backup, name, noun }: Done, { program, destination }: Pic
 export function setsSummary(result: SetsResult): string {
   const { sets, size, added, seconds, plan, leftOut } = result
   const done = sets.filter(isDone)
+  const missing = sets.flatMap(problemsOfSet)
   const problems = setsProblems(result)
   const remarks = remarkLines(sourcesOf(done))
   const careful = remarks.length + missedAmong(leftOut).length > 0 ||
@@ -89,7 +91,8 @@ export function setsSummary(result: SetsResult): string {
   return withinLimit([
     `### ${problems.length > 0 ? '❌' : careful ? '⚠️' : '✅'} Lifeboat: ${setsHeadline(result)}`,
     ...(plan === undefined ? [] : [`A part of plan ${code(plan)}; the action verdict tells whether all of its sets are there.`]),
-    ...listOf('Not backed up', problems.map((line) => `❌ ${escape(line)}`)),
+    ...listOf('Not backed up', missing.map((line) => `❌ ${escape(line)}`)),
+    ...notResumedProblem(result).map((line) => `❌ ${escape(line)}`),
     ...missedList(leftOut),
     ...listOf('Not everything is in these backups, or there were warnings', remarks.map((line) => `⚠️ ${escape(line)}`)),
     table(['Set', 'Snapshot', 'Size', 'Added', 'Saved', 'Duration'], [...rows, total], 4),

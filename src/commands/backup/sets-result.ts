@@ -8,6 +8,8 @@ export interface SetsResult {
   sets: SetOutcome[]
   /** Databases of servers that are not backed up here, and why. */
   leftOut: LeftOut[]
+  /** Why post-command failed, or stopped containers do not run again, and what to do. */
+  notResumed?: string
   /** Bytes read and added, of those that succeeded. */
   size: number
   added: number

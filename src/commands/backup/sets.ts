@@ -43,13 +43,13 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
     }
     return outcomes
   })
-  if (quiet.failure) throw quiet.failure.error
   const sets = [...quiet.result, ...lacking]
   const sum = (of: (backup: NonNullable<SetOutcome['backup']>) => number): number => {
     return sets.reduce((total, { backup }) => total + (backup ? of(backup) : 0), 0)
   }
   return {
     ...(inputs.part && { plan: inputs.part.plan }),
+    ...(quiet.notResumed !== undefined && { notResumed: quiet.notResumed }),
     sets, leftOut, size: sum(({ size }) => size), added: sum(({ added }) => added), seconds: elapsed.seconds(),
   }
 }

@@ -11,6 +11,7 @@ import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
 import { checkedText, forRecipientsText } from './report.ts'
+import { notResumedProblem } from './not-resumed.ts'
 import type { BackupResult } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
@@ -34,6 +35,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
     ...otherKeyPart(result),
     ...missingFrom(result.destinations),
+    ...notResumedProblem(result).map((problem) => `❌ ${escape(problem)}`),
     ...shrunkPart(result),
     ...leftOut(sources),
     table(
@@ -57,7 +59,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
 }
 
 function signOf(result: BackupResult, missing: boolean): string {
-  if (!result.complete || failsByShrinking(result)) return '❌'
+  if (!result.complete || result.notResumed !== undefined || failsByShrinking(result)) return '❌'
   return result.verified === 'none' || missing || result.otherKey || result.shrunk.length > 0 || inPart(result.sources) !== '' ? '⚠️' : '✅'
 }
 
