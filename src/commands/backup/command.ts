@@ -26,7 +26,9 @@ export const backup = {
   summary: (result, context) => ('sets' in result ? setsSummary(result) : summary(result, context)),
   outputs: {
     outcome: {
-      help: 'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, something shrank, or post-command failed.',
+      help:
+        'done or failed. With a snapshot-id there is a backup even when it failed: a destination lacks it, something shrank, or ' +
+        'post-command failed.',
       value: (result) => (problemsOf(result).length === 0 ? 'done' : 'failed'),
     },
     'snapshot-id': {
