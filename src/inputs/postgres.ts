@@ -100,12 +100,21 @@ export const scratch: Group<ScratchSettings> = group(
     'scratch-url': {
       help:
         'With level drill: a PostgreSQL server without data to restore into, as its superuser, such as a service container of the job. ' +
-        'Default: a server is started for the drill, from the server programs of this machine, and removed afterwards.',
+        'Default: a server is started for the drill and removed afterwards, from the server programs of the major version that was ' +
+        'backed up: installed, fetched into a private folder, or in the official image, if docker is here.',
       expected: 'a PostgreSQL URL',
       example: 'postgres://postgres:secret@localhost:5432/postgres',
       schema: database,
       secret: true,
       secrets: databaseSecrets,
+    },
+    'scratch-image': {
+      help:
+        'With level drill: an image with a PostgreSQL server, which is run with docker for the drill and removed afterwards. For databases ' +
+        'with extensions that a server does not come with.',
+      expected: 'the name of an image',
+      example: 'postgis/postgis:17-3.5',
+      schema: schema.image,
     },
     'assert-sql': {
       help:
@@ -118,5 +127,5 @@ export const scratch: Group<ScratchSettings> = group(
       list: true,
     },
   },
-  (values) => ({ server: values['scratch-url'], assertions: values['assert-sql'] }),
+  (values) => ({ server: values['scratch-url'], image: values['scratch-image'], assertions: values['assert-sql'] }),
 )

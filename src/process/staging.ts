@@ -34,12 +34,19 @@ export function removeAbandoned(temporaryRoot: string, now: Date): void {
     const ours = owner[0] === self[0] && owner[1] === self[1]
     try {
       const { uid, mtimeMs } = lstatSync(folder)
-      const gone = ours ? ownerOf(owner[2]!)?.[3] !== owner[3] : now.getTime() - mtimeMs > WEEK_MS
+      const gone = ours ? isAbandoned(name) : now.getTime() - mtimeMs > WEEK_MS
       if (uid === process.getuid?.() && gone) rmSync(folder, { recursive: true, force: true })
     } catch {
       // Another run is removing it, or it cannot be: this run can do without.
     }
   }
+}
+
+/** Whether a staging folder is of a run of this system that is gone. False if that cannot be told. */
+export function isAbandoned(name: string): boolean {
+  const self = ownerOf('self')
+  const [, ...owner] = OWNED.exec(name) ?? []
+  return owner[0] !== undefined && owner[0] === self?.[0] && owner[1] === self[1] && ownerOf(owner[2]!)?.[3] !== owner[3]
 }
 
 function entriesOf(folder: string): string[] {

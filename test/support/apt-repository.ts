@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import path from 'node:path'
 import { sha256 } from './bytes.ts'
 import { clientDirectory, type Major, run } from './client-programs.ts'
+import { serverDirectory } from './postgres-server.ts'
 import { listening } from './free-port.ts'
 
 /** A Debian archive on loopback, signed with a throw-away key. */
@@ -182,6 +183,18 @@ export async function makeRealClient(folder: string, major: Major): Promise<stri
     await makePackage(folder, { name: 'libpq5', version, tree: libpqTree, depends: 'libc6 (>= 2.14)' }),
   ]
   for (const folder of [tree, libpqTree]) rmSync(folder, { recursive: true })
+  return made
+}
+
+/** The real programs of a server of a major, with its extensions, as the package `postgresql-<major>`. */
+export async function makeRealServer(folder: string, major: Major): Promise<string> {
+  const tree = mkdtempSync(path.join(folder, 'tree-'))
+  const place = path.join(tree, `usr/lib/postgresql/${major}`)
+  mkdirSync(place, { recursive: true })
+  for (const part of ['bin', 'lib', 'share']) cpSync(path.join(serverDirectory(major), part), path.join(place, part), { recursive: true, verbatimSymlinks: true })
+  const depends = `postgresql-client-${major}, postgresql-common (>= 252~), ssl-cert, locales | locales-all, libllvm19 (>= 1:19.1), libc6 (>= 2.14)`
+  const made = await makePackage(folder, { name: `postgresql-${major}`, version: `${major}.5-1`, tree, depends })
+  rmSync(tree, { recursive: true })
   return made
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Client } from '../../src/sources/postgres/clients.ts'
 import type { Places, ProvideOptions } from '../../src/sources/postgres/client-download/options.ts'
-import { provideClient } from '../../src/sources/postgres/client-download/provide.ts'
+import { provideClient, provideServer } from '../../src/sources/postgres/client-download/provide.ts'
 import type { AptRepository } from './apt-repository.ts'
 
 /** A Debian 12 that knows one archive as its distribution's, and a runner's folders. Its programs and installed packages are this machine's. */
@@ -14,6 +14,8 @@ export interface Machine {
   readonly variables: Record<string, string>
   readonly warnings: string[]
   provide(major: number | 'newest', overrides?: Partial<Omit<ProvideOptions, 'places'>> & { places?: Partial<Places> }): Promise<Client>
+  /** Programs of a server. */
+  provideServer(major: number): Promise<Client>
   remove(): void
 }
 
@@ -31,15 +33,15 @@ export function makeMachine(distribution: { uri: string; keyFile: string }, proj
   writeFileSync(osRelease, 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n')
   const warnings: string[] = []
   const variables = { PATH: process.env.PATH ?? '', HOME: folder, RUNNER_TOOL_CACHE: toolCache, RUNNER_TEMP: runnerTemp, ...network }
+  const options: ProvideOptions = {
+    variables, temporary, signal: new AbortController().signal, now: () => new Date(),
+    report: { info: () => undefined, warning: (message) => void warnings.push(message), progress: () => undefined, mask: () => undefined },
+    places: { machine: settings, osRelease, project: { uri: project.uri, key: project.key }, timeLimit: 30_000 },
+  }
   return {
     folder, temporary, toolCache, variables, warnings,
-    provide: (major, { places, ...overrides } = {}) =>
-      provideClient(major, {
-        variables, temporary, signal: new AbortController().signal, now: () => new Date(),
-        report: { info: () => undefined, warning: (message) => void warnings.push(message), progress: () => undefined, mask: () => undefined },
-        places: { machine: settings, osRelease, project: { uri: project.uri, key: project.key }, timeLimit: 30_000, ...places },
-        ...overrides,
-      }),
+    provide: (major, { places, ...overrides } = {}) => provideClient(major, { ...options, places: { ...options.places, ...places }, ...overrides }),
+    provideServer: (major) => provideServer(major, options),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,8 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Major } from './client-programs.ts'
+import { serverDirectory } from './postgres-server.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The programs of the helper container of a volume, and one for other containers. */
@@ -72,18 +74,36 @@ export class DockerDaemon {
     }
   }
 
+  /** Makes an image with the server of a major, as the official one has it: its name. */
+  makeServerImage(major: Major, image = `postgres:${major}`): string {
+    const root = path.join(this.folder, `image-${major}`)
+    for (const part of ['bin', 'lib', 'share'])
+      cpSync(path.join(serverDirectory(major), part), path.join(root, 'usr/local', part), { recursive: true, verbatimSymlinks: true })
+    this.#import(root, image, ['bin/postgres', 'bin/initdb'].map((program) => path.join(root, 'usr/local', program)))
+    return image
+  }
+
   #makeImage(): void {
-    const root = path.join(this.folder, 'image')
+    this.#import(path.join(this.folder, 'image'), this.image)
+  }
+
+  /** `more`: programs in the image whose libraries it needs. */
+  #import(root: string, image: string, more: readonly string[] = []): void {
     for (const name of ['usr/bin', 'tmp', 'v']) mkdirSync(path.join(root, name), { recursive: true })
     symlinkSync('usr/bin', path.join(root, 'bin'))
-    for (const name of PROGRAMS) {
+    const programs = PROGRAMS.map((name) => {
       const program = execFileSync('readlink', ['-f', execFileSync('which', [name], { encoding: 'utf8' }).trim()], { encoding: 'utf8' }).trim()
       copyFileSync(program, path.join(root, 'usr/bin', name))
+      return program
+    })
+    mkdirSync(path.join(root, 'etc'), { recursive: true })
+    writeFileSync(path.join(root, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\n')
+    for (const program of [...programs, ...more]) {
       for (const [library] of execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(/\/\S+/g)) {
         mkdirSync(path.join(root, path.dirname(library)), { recursive: true })
-        if (!existsSync(path.join(root, library))) copyFileSync(library, path.join(root, library))
+        if (!library.startsWith(root) && !existsSync(path.join(root, library))) copyFileSync(library, path.join(root, library))
       }
     }
-    execFileSync('sh', ['-c', 'tar -C "$1" -c . | docker import - "$2"', 'sh', root, this.image], { env: this.variables, stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync('sh', ['-c', 'tar -C "$1" -c . | docker import - "$2"', 'sh', root, image], { env: this.variables, stdio: ['ignore', 'ignore', 'inherit'] })
   }
 }

@@ -63,11 +63,17 @@ export async function startServer(major: Major, options: ServerOptions = {}): Pr
   }
 }
 
-/** The folder with initdb and postgres of the npm package, in a place where the user who will run them can read it. */
-function programsOf(major: Major, folder: string): string {
+/** The folder of the npm package of a server, with `bin`, `lib` and `share`. */
+export function serverDirectory(major: Major): string {
   const installed = path.join(import.meta.dirname, `../../node_modules/pg${major}/native`)
   if (!existsSync(installed)) throw new Error(`${installed} is missing: run "npm ci"`)
   linkLibraries(installed)
+  return installed
+}
+
+/** The folder with initdb and postgres of the npm package, in a place where the user who will run them can read it. */
+function programsOf(major: Major, folder: string): string {
+  const installed = serverDirectory(major)
   const programs = path.join(installed, 'bin')
   const attempt = spawnSync(path.join(programs, 'postgres'), ['--version'], { ...nobody })
   if (attempt.status === 0) return programs

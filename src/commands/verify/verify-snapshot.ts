@@ -44,7 +44,7 @@ export async function verifySnapshot(
   return { snapshot: id, set, time, level, chunks: chunks.length, ...found, seconds: secondsSince(started) }
 }
 
-const NO_SETTINGS: DrillSettings = { scratch: { server: undefined, assertions: [] } }
+const NO_SETTINGS: DrillSettings = { scratch: { server: undefined, image: undefined, assertions: [] } }
 
 async function drilled(kind: SourceKind, stored: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified> {
   if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled yet. Verify them at level read.`)

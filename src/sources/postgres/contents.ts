@@ -21,7 +21,7 @@ export interface Entry {
   throughRoot?: true
   /** Rows as INSERT statements, which fire rules; COPY does not. */
   inserts?: true
-  /** The SQL of entries of the database itself, and of the settings of the whole archive. */
+  /** The SQL of entries of the database itself, of the settings of the whole archive, and of privileges. */
   definition?: string
 }
 
@@ -189,7 +189,12 @@ export function isSetting({ kind }: Pick<Entry, 'kind'>): boolean {
 }
 
 function keepsSql(entry: Entry): boolean {
-  return ofDatabase(entry) || isSetting(entry)
+  return ofDatabase(entry) || isSetting(entry) || namesRoles(entry)
+}
+
+/** Entries whose SQL names other roles than the owner. */
+export function namesRoles({ kind }: Pick<Entry, 'kind'>): boolean {
+  return /^(?:ACL|DEFAULT ACL|POLICY|USER MAPPING)$/.test(kind)
 }
 
 /** The largest size of an entry; functions and comments can have some megabytes. */

@@ -31,6 +31,8 @@ export type TableName = string | readonly [schema: string, name: string]
 export interface ScratchSettings {
   /** The location of a server without data. Default: one is started for the drill. */
   readonly server: { readonly kind: string } | undefined
+  /** An image with the programs of a server. Default: the programs of this machine, or fetched ones, or the official image. */
+  readonly image: string | undefined
   readonly assertions: readonly Assertion[]
 }
 

@@ -112,10 +112,10 @@ export async function updateLists(apt: Apt): Promise<string[]> {
   }
 }
 
-/** The majors that have a `postgresql-client-<major>` in the lists, newest first. */
-export async function majorsOffered(apt: Apt): Promise<number[]> {
-  const found = await runApt(apt, 'apt-cache', ['search', '--names-only', '^postgresql-client-[0-9]+$'])
-  const majors = [...found.matchAll(/^postgresql-client-(\d+) /gm)].map((match) => Number(match[1]))
+/** The majors of which the lists have a package with this name before its major, newest first. */
+export async function majorsOffered(apt: Apt, name: string): Promise<number[]> {
+  const found = await runApt(apt, 'apt-cache', ['search', '--names-only', `^${name}[0-9]+$`])
+  const majors = [...found.matchAll(new RegExp(`^${name}(\\d+) `, 'gm'))].map((match) => Number(match[1]))
   return majors.toSorted((a, b) => b - a)
 }
 
@@ -206,15 +206,16 @@ function networkSettings(dump: string): string[] {
 
 /**
  * The record of installed packages for the private apt: without PostgreSQL's own packages, which it has to fetch, and without the
- * dependencies of the others, so that no package of the machine is upgraded, removed or found broken. The wrappers that a client package
- * depends on are not used.
+ * dependencies of the others, so that no package of the machine is upgraded, removed or found broken. The scripts and locales that the
+ * packages depend on are not used, nor is the compiler of a server, which takes 100 MB.
  */
 function baseSystem(status: string, architecture: string): string {
   const installed = status
     .split('\n\n')
-    .filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils)$/m.test(stanza))
-  const stubs = ['postgresql-client-common', 'sensible-utils'].map(
-    (name) => `Package: ${name}\nStatus: install ok installed\nVersion: 9999\nArchitecture: ${architecture}\nMulti-Arch: foreign`,
+    .filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils|ssl-cert|locales|libllvm\d+)$/m.test(stanza))
+  const compilers = Array.from({ length: 40 }, (_, version) => `libllvm${version}`)
+  const stubs = ['postgresql-client-common', 'postgresql-common', 'sensible-utils', 'ssl-cert', 'locales', ...compilers].map(
+    (name) => `Package: ${name}\nStatus: install ok installed\nVersion: 9999:1\nArchitecture: ${architecture}\nMulti-Arch: foreign`,
   )
   const kept = installed.map((stanza) =>
     stanza

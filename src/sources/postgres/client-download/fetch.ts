@@ -2,11 +2,11 @@ import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { LifeboatError } from '../../../error.ts'
 import { runChild } from '../../../process/child.ts'
-import type { Client } from '../clients.ts'
 import { addSource, type Apt, AptFailure, downloadPackages, majorsOffered, openApt, updateLists } from './apt.ts'
 import { keepMirror, machineKeys, useMirror } from './mirror.ts'
 import { smokeTest, unpack } from './programs.ts'
 import { complain, type ProvideContext } from './options.ts'
+import type { ProgramSet, Programs } from './program-sets.ts'
 import { openRunCache, type RunCache } from './run-cache.ts'
 import type { System } from './system.ts'
 
@@ -14,23 +14,23 @@ import type { System } from './system.ts'
 export type Major = number | 'newest'
 
 export interface Fetched {
-  client: Client
+  programs: Programs
   /** Of the package. */
   version: string
-  /** The folder of the programs, which can be moved. */
-  programs: string
+  /** The folder with everything of them, which can be moved. */
+  root: string
 }
 
-export const majorText = (major: Major): string =>
-  major === 'newest' ? 'PostgreSQL client programs' : `the PostgreSQL ${major} client programs`
+export const majorText = (major: Major, { noun }: ProgramSet): string =>
+  major === 'newest' ? `PostgreSQL ${noun}` : `the PostgreSQL ${major} ${noun}`
 
 /** From the cache of earlier runs, or else from the archives, and then into that cache. */
-export async function fetchClient(major: Major, folder: string, system: System, context: ProvideContext): Promise<Fetched> {
+export async function fetchPrograms(major: Major, folder: string, system: System, context: ProvideContext): Promise<Fetched> {
   const { variables, report, now } = context
-  const name = `lifeboat-postgresql-client-${major}-${system.id}`
+  const name = `${context.set.kept}-${major}-${system.id}`
   // Entries are never replaced, and the newest version is unknown before the archives are asked, so that they are asked once a month.
   const prefix = `${name}-${now().toISOString().slice(0, 7)}-`
-  const cache = await openRunCache(variables, name, context.places.cacheLimit, report)
+  const cache = await openRunCache(variables, name, context.set.noun, context.places.cacheLimit, report)
   if (cache && (await cache.restore(prefix))) {
     const restored = await fromCache(cache, major, folder, system, context)
     if (restored) return restored
@@ -53,9 +53,9 @@ async function fromCache(
     const apt = await privateApt(mirror, system, context, false)
     await useMirror(apt, cache.folder, await machineKeys(context.places.machine), context.places.project.key)
     const complaints = await updateLists(apt)
-    const { chosen } = await choose(apt, major)
+    const { chosen } = await choose(apt, major, context)
     if (chosen === undefined) throw new AptFailure('apt-get', complaints, 'it holds no such programs')
-    return await install(await downloadPackages(apt, packageOf(chosen)), folder, context)
+    return await install(await downloadPackages(apt, `${context.set.package}${chosen}`), folder, context)
   } catch (error) {
     context.signal.throwIfAborted()
     return complain(context, "the entry in GitHub's cache is refused", error)
@@ -68,7 +68,7 @@ async function save(cache: RunCache, key: string, apt: Apt, packages: string[], 
   try {
     await keepMirror(apt, packages, cache.folder)
   } catch (error) {
-    complain(context, "the client programs cannot be kept in GitHub's cache", error)
+    complain(context, `the ${context.set.noun} cannot be kept in GitHub's cache`, error)
     return
   }
   await cache.save(key)
@@ -84,27 +84,33 @@ async function fromArchives(
   const { project } = context.places
   const apt = await privateApt(path.join(folder, 'apt'), system, context, true)
   const reasons: string[] = []
-  const own = await fromLists(apt, major, "the distribution's archive", reasons)
+  const own = await fromLists(apt, major, "the distribution's archive", reasons, context)
   if (own) return { apt, packages: own }
   if (system.codename !== undefined) {
     await addSource(apt, 'postgresql', { uri: project.uri, suite: `${system.codename}-pgdg`, components: ['main'], signedBy: project.key })
-    const both = await fromLists(apt, major, `with ${new URL(project.uri).host} it`, reasons)
+    const both = await fromLists(apt, major, `with ${new URL(project.uri).host} it`, reasons, context)
     if (both) return { apt, packages: both }
   }
-  throw new LifeboatError(`${majorText(major)} are not installed and cannot be fetched: ${reasons.join('; ')}`)
+  throw new LifeboatError(`${majorText(major, context.set)} are not installed and cannot be fetched: ${reasons.join('; ')}`)
 }
 
 /** The packages, from the archives that a private apt knows. Undefined, with another reason, if they do not have them. */
-async function fromLists(apt: Apt, major: Major, archive: string, reasons: string[]): Promise<string[] | undefined> {
+async function fromLists(
+  apt: Apt,
+  major: Major,
+  archive: string,
+  reasons: string[],
+  context: ProvideContext,
+): Promise<string[] | undefined> {
   const complaints = await updateLists(apt)
-  const { chosen, offered } = await choose(apt, major)
+  const { chosen, offered } = await choose(apt, major, context)
   if (chosen === undefined) {
-    const has = offered.length > 0 ? `has PostgreSQL ${offered.join(', ')}` : 'has no PostgreSQL client programs'
+    const has = offered.length > 0 ? `has PostgreSQL ${offered.join(', ')}` : `has no PostgreSQL ${context.set.noun}`
     reasons.push(`${archive} ${has}${complaints.length > 0 ? ` (${complaints.join('; ')})` : ''}`)
     return undefined
   }
   try {
-    return await downloadPackages(apt, packageOf(chosen))
+    return await downloadPackages(apt, `${context.set.package}${chosen}`)
   } catch (error) {
     if (!(error instanceof AptFailure)) throw error
     reasons.push(`${archive} has PostgreSQL ${chosen}, but ${error.complaints.join('; ') || error.message}`)
@@ -112,12 +118,14 @@ async function fromLists(apt: Apt, major: Major, archive: string, reasons: strin
   }
 }
 
-async function choose(apt: Apt, major: Major): Promise<{ chosen: number | undefined; offered: number[] }> {
-  const offered = await majorsOffered(apt)
+async function choose(
+  apt: Apt,
+  major: Major,
+  { set }: ProvideContext,
+): Promise<{ chosen: number | undefined; offered: number[] }> {
+  const offered = await majorsOffered(apt, set.package)
   return { chosen: major === 'newest' ? offered[0] : offered.find((one) => one === major), offered }
 }
-
-const packageOf = (major: number): string => `postgresql-client-${major}`
 
 async function privateApt(
   folder: string,
@@ -131,15 +139,17 @@ async function privateApt(
 }
 
 async function install(packages: string[], folder: string, context: ProvideContext): Promise<Fetched> {
+  const { set } = context
   const names = packages.map((file) => path.basename(file))
-  const wanted = packages.find((file) => /^postgresql-client-\d+_/.test(path.basename(file)))
-  if (wanted === undefined) throw new LifeboatError(`apt fetched no client programs, but ${names.join(', ') || 'nothing'}`)
-  const programs = path.join(folder, 'programs')
-  await rm(programs, { recursive: true, force: true })
-  await unpack(packages, programs, context)
-  const major = Number(/^postgresql-client-(\d+)_/.exec(path.basename(wanted))?.[1])
-  const client = await smokeTest(path.join(programs, 'bin'), major, context)
+  const named = new RegExp(`^${set.package}(\\d+)_`)
+  const wanted = packages.find((file) => named.test(path.basename(file)))
+  if (wanted === undefined) throw new LifeboatError(`apt fetched no ${set.noun}, but ${names.join(', ') || 'nothing'}`)
+  const root = path.join(folder, 'programs')
+  await rm(root, { recursive: true, force: true })
+  await unpack(packages, set, root, context)
+  const major = Number(named.exec(path.basename(wanted))?.[1])
+  const programs = await smokeTest(path.join(root, 'bin'), set, major, context)
   const environment = { PATH: context.variables.PATH ?? '' }
   const version = await runChild('dpkg-deb', ['--field', wanted, 'Version'], { environment, signal: context.signal })
-  return { client, version: version.stdout.trim(), programs }
+  return { programs, version: version.stdout.trim(), root }
 }

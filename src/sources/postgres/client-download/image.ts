@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../../environment.ts'
 import { ChildError, runChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Client } from '../clients.ts'
+import { CLIENT } from './program-sets.ts'
 import { smokeTest, type Surroundings, writePrograms } from './programs.ts'
 
 /** For fetching an image of about 160 MB, in milliseconds. */
@@ -13,12 +15,26 @@ const pullLimit = 300_000
  * whose files the programs are given by name (staged archives, lists); it has the same path inside.
  */
 export async function clientFromImage(major: number, folder: string, readable: string, surroundings: Surroundings): Promise<Client> {
-  const { variables, signal } = surroundings
   const image = `postgres:${major}`
+  await pullImage(image, surroundings)
+  await mkdir(readable, { recursive: true, mode: 0o700 })
+  const engine = Object.entries(engineOf(surroundings.variables)).filter(([name]) => name.startsWith('DOCKER_') || name.startsWith('XDG_'))
+  await writePrograms(path.join(folder, 'bin'), CLIENT.programs, (program) => script(program, image, readable, engine))
+  return smokeTest(path.join(folder, 'bin'), CLIENT, major, surroundings)
+}
+
+/** The variables by which the docker client finds its daemon. */
+export function engineOf(variables: Variables): Record<string, string> {
   const environment: Record<string, string> = {}
   for (const [name, value] of Object.entries(variables)) {
     if (value !== undefined && /^(?:PATH|HOME|DOCKER_\w+|XDG_RUNTIME_DIR)$/.test(name)) environment[name] = value
   }
+  return environment
+}
+
+/** Fetches an image, or does with the one that is here. Throws `LifeboatError` if there is none. */
+export async function pullImage(image: string, { variables, signal }: Surroundings): Promise<void> {
+  const environment = engineOf(variables)
   const docker = (parameters: string[]) =>
     runChild('docker', parameters, { environment, signal: AbortSignal.any([signal, AbortSignal.timeout(pullLimit)]) })
   try {
@@ -31,10 +47,6 @@ export async function clientFromImage(major: number, folder: string, readable: s
       throw new LifeboatError(`docker cannot fetch the image ${image}: ${reason}`, { cause: error })
     })
   }
-  await mkdir(readable, { recursive: true, mode: 0o700 })
-  const engine = Object.entries(environment).filter(([name]) => name.startsWith('DOCKER_') || name.startsWith('XDG_'))
-  await writePrograms(path.join(folder, 'bin'), (program) => script(program, image, readable, engine))
-  return smokeTest(path.join(folder, 'bin'), major, surroundings)
 }
 
 /**

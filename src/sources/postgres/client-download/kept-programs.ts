@@ -9,9 +9,6 @@ import type { Variables } from '../../../environment.ts'
 // file by file, so another job on the machine would lose the programs that it runs; and `find` prints workflow commands on stdout, which at
 // a terminal is for the result.
 
-// Another name than that of installed programs: these fit one distribution, and a container may share the runner's cache.
-const tool = 'lifeboat-postgresql-client'
-
 /** A folder of programs in the tool cache. */
 export interface KeptPrograms {
   major: number
@@ -27,8 +24,13 @@ export function keptProgramsRoot(variables: Variables): string | undefined {
   return caches && path.isAbsolute(caches) ? path.join(caches, 'lifeboat') : undefined
 }
 
-/** The newest programs kept for this system. `system` is distribution and architecture: `debian-12-amd64`. */
-export async function findKept(root: string, major: number | 'newest', system: string): Promise<KeptPrograms | undefined> {
+/** The newest programs kept for this system. `tool`: the folder of their kind. `system`: distribution and architecture, `debian-12-amd64`. */
+export async function findKept(
+  root: string,
+  tool: string,
+  major: number | 'newest',
+  system: string,
+): Promise<KeptPrograms | undefined> {
   const kept: KeptPrograms[] = []
   for (const version of await entries(path.join(root, tool))) {
     if (!/^\d+\.\d+\.\d+-/.test(version) || !(await entries(path.join(root, tool, version))).includes(`${system}.complete`)) continue
@@ -40,7 +42,7 @@ export async function findKept(root: string, major: number | 'newest', system: s
 }
 
 /** Puts a folder of programs into the tool cache, whole or not at all, also if other jobs do the same. Gives the folder to use. */
-export async function keep(root: string, folder: string, packageVersion: string, system: string): Promise<string> {
+export async function keep(root: string, tool: string, folder: string, packageVersion: string, system: string): Promise<string> {
   const place = path.join(root, tool, semanticVersion(packageVersion), system)
   const incoming = path.join(root, tool, `.${randomUUID()}`)
   await mkdir(path.dirname(place), { recursive: true })

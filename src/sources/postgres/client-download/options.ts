@@ -1,5 +1,6 @@
 import type { Report, Variables } from '../../../environment.ts'
 import { messageOf } from '../../../error.ts'
+import type { ProgramSet } from './program-sets.ts'
 
 export interface ProvideOptions {
   variables: Variables
@@ -28,7 +29,7 @@ export interface Places {
   cacheLimit: number
 }
 
-export type ProvideContext = ProvideOptions & { places: Places }
+export type ProvideContext = ProvideOptions & { places: Places; set: ProgramSet }
 
 /** Warns of an error after which another way is tried. */
 export function complain({ report, signal }: Pick<ProvideOptions, 'report' | 'signal'>, what: string, error: unknown): undefined {

@@ -3,9 +3,7 @@ import path from 'node:path'
 import type { Variables } from '../../../environment.ts'
 import { ChildError, runChild } from '../../../process/child.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
-import type { Client } from '../clients.ts'
-
-const programs = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql']
+import type { ProgramSet, Programs } from './program-sets.ts'
 
 /** Limits of the commands here, in milliseconds. */
 const unpackLimit = 120_000
@@ -20,7 +18,12 @@ export interface Surroundings {
  * Unpacks packages into `folder` and makes `folder/bin`: small scripts that run the programs with the libpq that came with them. Only
  * libraries that the packages do not contain are used from the system.
  */
-export async function unpack(packages: readonly string[], folder: string, { variables, signal }: Surroundings): Promise<void> {
+export async function unpack(
+  packages: readonly string[],
+  { programs }: ProgramSet,
+  folder: string,
+  { variables, signal }: Surroundings,
+): Promise<void> {
   await mkdir(folder, { recursive: true })
   const environment = { PATH: variables.PATH ?? '', LC_ALL: 'C' }
   for (const file of packages) {
@@ -33,22 +36,29 @@ export async function unpack(packages: readonly string[], folder: string, { vari
   const inside = (await readdir(folder, { recursive: true, withFileTypes: true })).map((entry) =>
     path.relative(folder, path.join(entry.parentPath, entry.name)),
   )
-  const dump = inside.find((name) => /^usr\/lib\/postgresql\/\d+\/bin\/pg_dump$/.test(name))
-  if (dump === undefined) throw new LifeboatError(`the packages hold no pg_dump: ${packages.map((file) => path.basename(file)).join(', ')}`)
+  const [first] = programs
+  const found = inside.find((name) => /^usr\/lib\/postgresql\/\d+\/bin\/[^/]+$/.test(name) && path.basename(name) === first)
+  if (found === undefined)
+    throw new LifeboatError(`the packages hold no ${first}: ${packages.map((file) => path.basename(file)).join(', ')}`)
   const libraries = [
     ...new Set(inside.filter((name) => /^(?:usr\/)?lib\/[^/]+\/lib[^/]+\.so\.[\d.]+$/.test(name)).map((name) => path.dirname(name))),
   ]
-  await writePrograms(path.join(folder, 'bin'), (program) => wrapper(path.join(path.dirname(dump), program), libraries))
+  await writePrograms(path.join(folder, 'bin'), programs, (program) => wrapper(path.join(path.dirname(found), program), libraries))
 }
 
-/** Writes a script for each client program, readable and executable for all. */
-export async function writePrograms(folder: string, script: (program: string) => string): Promise<void> {
+/** Writes a script for each program, readable and executable for all. */
+export async function writePrograms(folder: string, programs: readonly string[], script: (program: string) => string): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (const program of programs) await writeFile(path.join(folder, program), script(program), { mode: 0o755 })
 }
 
-/** Runs every program of `directory` with `--version`. Throws `LifeboatError` unless all are of the wanted major, and gives the client. */
-export async function smokeTest(directory: string, major: number, { variables, signal }: Surroundings): Promise<Client> {
+/** Runs every program of `directory` with `--version`. Throws `LifeboatError` unless all are of the wanted major, and gives them. */
+export async function smokeTest(
+  directory: string,
+  { programs }: ProgramSet,
+  major: number,
+  { variables, signal }: Surroundings,
+): Promise<Programs> {
   const environment = { ...(variables.HOME !== undefined && { HOME: variables.HOME }), PATH: variables.PATH ?? '', LC_ALL: 'C' }
   for (const program of programs) {
     const told = await runChild(path.join(directory, program), ['--version'], {

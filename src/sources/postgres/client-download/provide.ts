@@ -1,12 +1,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
+import type { Variables } from '../../../environment.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { type Client, installHint } from '../clients.ts'
 import { POSTGRESQL_ARCHIVE_KEY } from './archive-key.ts'
-import { fetchClient, type Major, majorText } from './fetch.ts'
+import { fetchPrograms, type Major, majorText } from './fetch.ts'
 import { clientFromImage } from './image.ts'
 import { findKept, keep, keptProgramsRoot } from './kept-programs.ts'
 import { complain, type Places, type ProvideContext, type ProvideOptions } from './options.ts'
+import { CLIENT, type ProgramSet, type Programs, SERVER } from './program-sets.ts'
 import { smokeTest } from './programs.ts'
 import { onPath, type System, systemOf } from './system.ts'
 
@@ -31,25 +33,43 @@ const MONTH = 30 * 24 * 3600 * 1000
  * every reason.
  */
 export async function provideClient(major: Major, options: ProvideOptions): Promise<Client> {
-  const context = { ...options, places: { ...defaults, ...options.places } }
-  const { variables, signal, report, now } = context
-  if (!['apt-get', 'apt-cache', 'apt-config', 'dpkg', 'dpkg-deb'].every((program) => onPath(program, variables)))
-    return withoutApt(major, context)
+  const context = contextOf(CLIENT, options)
+  if (!hasApt(context.variables)) return withoutApt(major, context)
+  return provide(major, context)
+}
+
+/** Server programs of a major that is not installed, in the same way. Throws `LifeboatError` with every reason, also if there is no apt. */
+export async function provideServer(major: number, options: ProvideOptions): Promise<Programs> {
+  const context = contextOf(SERVER, options)
+  if (hasApt(context.variables)) return provide(major, context)
+  throw new LifeboatError(`${majorText(major, SERVER)} are not installed, and apt is not here to fetch them with`)
+}
+
+function contextOf(set: ProgramSet, options: ProvideOptions): ProvideContext {
+  return { ...options, set, places: { ...defaults, ...options.places } }
+}
+
+function hasApt(variables: Variables): boolean {
+  return ['apt-get', 'apt-cache', 'apt-config', 'dpkg', 'dpkg-deb'].every((program) => onPath(program, variables))
+}
+
+async function provide(major: Major, context: ProvideContext): Promise<Programs> {
+  const { variables, signal, report, now, set } = context
   const system = await systemOf(context.places, context)
   const root = keptProgramsRoot(variables)
   const kept = root === undefined ? undefined : await usableKept(root, major, system, context)
-  if (kept && now().getTime() - kept.since.getTime() < MONTH) return kept.client
+  if (kept && now().getTime() - kept.since.getTime() < MONTH) return kept.programs
   try {
-    report.info(`fetching ${majorText(major)}`)
+    report.info(`fetching ${majorText(major, set)}`)
     return await fetchAndKeep(major, system, root, context)
   } catch (error) {
     signal.throwIfAborted()
-    if (!kept) throw error instanceof LifeboatError ? new LifeboatError(error.message, { hint: hintFor(major), cause: error.cause }) : error
+    if (!kept) throw error instanceof LifeboatError ? new LifeboatError(error.message, { ...(set === CLIENT && { hint: hintFor(major) }), cause: error.cause }) : error
     const why = messageOf(error)
     report.warning(
-      `the kept PostgreSQL ${kept.client.major} client programs are more than a month old, and newer ones are not available: ${why}`,
+      `the kept PostgreSQL ${kept.programs.major} ${set.noun} are more than a month old, and newer ones are not available: ${why}`,
     )
-    return kept.client
+    return kept.programs
   }
 }
 
@@ -57,7 +77,7 @@ async function withoutApt(major: Major, context: ProvideContext): Promise<Client
   const { variables, temporary } = context
   if (onPath('docker', variables))
     return clientFromImage(major === 'newest' ? NEWEST_IMAGE : major, await ownFolder(temporary), temporary, context)
-  throw new LifeboatError(`${majorText(major)} are not installed, and neither apt nor docker is here to fetch them with`, {
+  throw new LifeboatError(`${majorText(major, CLIENT)} are not installed, and neither apt nor docker is here to fetch them with`, {
     hint: hintFor(major),
   })
 }
@@ -68,21 +88,22 @@ async function usableKept(
   major: Major,
   system: System,
   context: ProvideContext,
-): Promise<{ client: Client; since: Date } | undefined> {
-  const kept = await findKept(root, major, system.id).catch((error: unknown) => complain(context, `cannot read ${root}`, error))
-  const client = kept && (await runnable(kept.folder, kept.major, context))
-  return client && { client, since: kept.since }
+): Promise<{ programs: Programs; since: Date } | undefined> {
+  const kept = await findKept(root, context.set.kept, major, system.id).catch((error: unknown) => complain(context, `cannot read ${root}`, error))
+  const programs = kept && (await runnable(kept.folder, kept.major, context))
+  return programs && { programs, since: kept.since }
 }
 
 /** Fetches programs and keeps them for later runs; what cannot be kept is used from a folder of this run. */
-async function fetchAndKeep(major: Major, system: System, root: string | undefined, context: ProvideContext): Promise<Client> {
+async function fetchAndKeep(major: Major, system: System, root: string | undefined, context: ProvideContext): Promise<Programs> {
   const folder = await ownFolder(context.temporary)
   try {
-    const { client, version, programs } = await fetchClient(major, folder, system, context)
-    const keeping = root === undefined ? undefined : keep(root, programs, version, system.id)
-    const place = await keeping?.catch((error: unknown) => complain(context, `cannot keep the client programs in ${root}`, error))
-    const kept = place === undefined ? undefined : await runnable(place, client.major, context)
-    if (!kept) return client
+    const { programs, version, root: fetched } = await fetchPrograms(major, folder, system, context)
+    const { kept: tool, noun } = context.set
+    const keeping = root === undefined ? undefined : keep(root, tool, fetched, version, system.id)
+    const place = await keeping?.catch((error: unknown) => complain(context, `cannot keep the ${noun} in ${root}`, error))
+    const kept = place === undefined ? undefined : await runnable(place, programs.major, context)
+    if (!kept) return programs
     await rm(folder, { recursive: true, force: true })
     return kept
   } catch (error) {
@@ -91,8 +112,8 @@ async function fetchAndKeep(major: Major, system: System, root: string | undefin
   }
 }
 
-async function runnable(folder: string, major: number, context: ProvideContext): Promise<Client | undefined> {
-  return smokeTest(path.join(folder, 'bin'), major, context).catch((error: unknown) =>
+async function runnable(folder: string, major: number, context: ProvideContext): Promise<Programs | undefined> {
+  return smokeTest(path.join(folder, 'bin'), context.set, major, context).catch((error: unknown) =>
     complain(context, `${folder} is of no use, remove it`, error),
   )
 }

@@ -19,6 +19,7 @@ export interface RunCache {
 export async function openRunCache(
   variables: Variables,
   name: string,
+  noun: string,
   limit: number,
   report: Report,
 ): Promise<RunCache | undefined> {
@@ -35,7 +36,7 @@ export async function openRunCache(
     } catch (error) {
       usable = false // A restore that timed out may still be writing into the folder.
       report.warning(
-        `the PostgreSQL client programs could not be ${what} GitHub's cache: ${messageOf(error)}`,
+        `the PostgreSQL ${noun} could not be ${what} GitHub's cache: ${messageOf(error)}`,
         'The programs are fetched again in the next run; nothing else is affected.',
       )
       return undefined

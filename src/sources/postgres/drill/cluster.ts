@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, type FileHandle, mkdir, open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, type FileHandle, mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError, messageOf } from '../../../error.ts'
@@ -8,9 +8,8 @@ import type { Variables } from '../../../environment.ts'
 import { marked } from '../../../marks.ts'
 import { type Child, ChildError, runChild, startChild } from '../../../process/child.ts'
 import { formatBytes } from '../../../report/format.ts'
-import { onPath } from '../client-download/system.ts'
 import { connectionFromVariables, type Connection } from '../connection.ts'
-import type { ServerPrograms } from './server-programs.ts'
+import { closedFolder, type PreparedPrograms, type ServerPrograms } from './server-programs.ts'
 
 /** A server that is used for one drill, alone in a folder of the run and reached over a socket in it. */
 export interface Cluster {
@@ -49,8 +48,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const user = process.getuid?.() === 0 ? NOBODY : undefined
   let server: Child | undefined
   let opened: FileHandle | undefined
+  let prepared: PreparedPrograms | undefined
   const close = async (): Promise<void> => {
     await server?.stop()
+    await prepared?.release()
     await opened?.close()
     opened = undefined
     await rm(folder, { recursive: true, force: true })
@@ -61,8 +62,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const host = hostOf(folder, opened)
     await requireSpace(folder, options.space)
     const password = randomBytes(24).toString('hex')
-    await initialise(folder, password, user, options)
-    server = await launch(folder, user, options)
+    prepared = await programs.prepare(folder, user)
+    await initialise(folder, password, user, prepared, options)
+    server = await launch(folder, prepared, options)
     const { superuser, variables } = options
     const connection = connectionFromVariables({
       PGHOST: host, PGPORT: PORT, PGUSER: superuser, PGPASSWORD: password, PGAPPNAME: 'lifeboat', PATH: variables.PATH,
@@ -72,10 +74,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await close()
     options.signal.throwIfAborted()
     if (error instanceof LifeboatError) throw error
-    const said = error instanceof ChildError ? error.exit.stderr.trim().split('\n').at(-1) : undefined
-    const why = said || messageOf(error)
-    throw new LifeboatError(`a scratch server of PostgreSQL ${programs.major} does not start in ${temporary}: ${why}`, {
-      hint: marked`Give a scratch server in ‹scratch-url›, or install the server programs of that major.`, cause: error })
+    const said = error instanceof ChildError ? error.exit.stderr.split('\n') : []
+    const why = said.findLast((line) => line !== '' && !/^(?:Run|See) 'docker/.test(line)) ?? messageOf(error)
+    throw new LifeboatError(`a scratch server of ${programs.name} does not start in ${temporary}: ${why}`, {
+      hint: marked`Give a scratch server in ‹scratch-url›, or the image of one in ‹scratch-image›.`, cause: error })
   }
 }
 
@@ -95,11 +97,10 @@ async function makeFolder(folder: string, user: number | undefined): Promise<voi
   await chown(folder, user, user)
   // Others may go through the folder of the run, but see nothing in it: its folders and files are root's.
   await chmod(path.dirname(folder), 0o711)
-  for (let at = path.dirname(folder); at !== path.dirname(at); at = path.dirname(at)) {
-    if (((await stat(at)).mode & 0o001) === 0)
-      throw new LifeboatError(`a scratch server cannot run in ${folder}: it does not run as root, and only root can enter ${at}`, {
-        hint: ELSEWHERE })
-  }
+  const closed = await closedFolder(path.dirname(folder))
+  if (closed !== undefined)
+    throw new LifeboatError(`a scratch server cannot run in ${folder}: it does not run as root, and only root can enter ${closed}`, {
+      hint: ELSEWHERE })
 }
 
 async function requireSpace(folder: string, needed: number): Promise<void> {
@@ -110,8 +111,13 @@ async function requireSpace(folder: string, needed: number): Promise<void> {
     hint: marked`Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine in ‹scratch-url›.` })
 }
 
-async function initialise(folder: string, password: string, user: number | undefined, options: ClusterOptions): Promise<void> {
-  const { programs, superuser, signal } = options
+async function initialise(
+  folder: string,
+  password: string,
+  user: number | undefined,
+  { directory, line, environment, user: starter }: PreparedPrograms,
+  { superuser, signal }: ClusterOptions,
+): Promise<void> {
   const file = path.join(folder, 'password')
   await writeFile(file, password, { mode: 0o600, flag: 'wx' })
   if (user !== undefined) await chown(file, user, user)
@@ -119,26 +125,25 @@ async function initialise(folder: string, password: string, user: number | undef
     `--pgdata=${path.join(folder, 'data')}`, `--username=${superuser}`, `--pwfile=${file}`, '--auth=scram-sha-256', '--encoding=UTF8',
     '--locale=C', '--no-sync', '--no-instructions',
   ]
-  await runChild(path.join(programs.directory, 'initdb'), parameters, { ...surroundings(folder, user), signal })
+  const [program, ...rest] = line([`${directory}initdb`, ...parameters])
+  await runChild(program, rest, { environment, folder, ...(starter !== undefined && { user: starter }), signal })
   await rm(file)
-}
-
-/** Nothing of the environment of the job: functions of the restored database can read it. */
-function surroundings(folder: string, user: number | undefined) {
-  return { environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' }, folder, ...(user !== undefined && { user }) }
 }
 
 // Runs postgres under its own process id, and beside it a watcher that stops it when this program is gone, however it went.
 const WATCHED = 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -s QUIT $$) >/dev/null 2>&1 & exec 3<&- </dev/null; exec "$@"'
 
-async function launch(folder: string, user: number | undefined, options: ClusterOptions): Promise<Child> {
-  const { programs, variables, signal } = options
+async function launch(
+  folder: string,
+  { directory, line, environment, user }: PreparedPrograms,
+  options: ClusterOptions,
+): Promise<Child> {
+  const { signal } = options
   const settings = Object.entries(settingsOf(options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  // Programs that set the user, sudo among them, have no effect in the server and what it starts.
-  const confined = onPath('setpriv', variables) && process.platform === 'linux' ? ['setpriv', '--no-new-privs'] : []
-  const command = [...confined, path.join(programs.directory, 'postgres'), '-D', path.join(folder, 'data'), ...settings]
-  const server = startChild('/bin/sh', ['-c', WATCHED, 'sh', ...command], {
-    ...surroundings(folder, user),
+  const command = [`${directory}postgres`, '-D', path.join(folder, 'data'), ...settings]
+  const [program, ...rest] = line(['/bin/sh', '-c', WATCHED, 'sh', ...command])
+  const server = startChild(program, rest, {
+    environment, folder, ...(user !== undefined && { user }),
     signal,
     stopSignal: 'SIGQUIT', // PostgreSQL's immediate shutdown.
   })
@@ -176,6 +181,6 @@ function settingsOf({ locks }: ClusterOptions): Record<string, string> {
     max_wal_size: '1GB', autovacuum: 'off', shared_buffers: '128MB', maintenance_work_mem: '256MB', jit: 'off',
     max_connections: `${connections}`, max_locks_per_transaction: `${Math.max(128, Math.ceil((2 * locks) / connections))}`,
     max_logical_replication_workers: '0', dynamic_library_path: '$libdir', log_min_messages: 'fatal', log_min_error_statement: 'panic',
-    timezone: 'UTC', log_timezone: 'UTC',
+    timezone: 'GMT', log_timezone: 'GMT', // The only one that is known without a file.
   }
 }

@@ -3,11 +3,10 @@ import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { factsOf, type StreamRecord } from '../../../repository/snapshot.ts'
 import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../../source-kind.ts'
-import { type ArchiveContext, readContents, startSql } from '../archive.ts'
+import { type ArchiveContext, startSql } from '../archive.ts'
 import { restoreClient } from '../client-download/choose.ts'
 import { clientPrograms } from '../client-programs.ts'
 import { type Connection, onDatabase } from '../connection.ts'
-import type { Entry } from '../contents.ts'
 import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { drillFacts } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
@@ -17,9 +16,10 @@ import { archiveOf } from '../verify.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
 import { comparison, type Restored, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
+import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { restoreInSteps } from './restoring.ts'
-import { createLoader, createRoles, dropRoles, rolesIn } from './roles.ts'
+import { createLoader, createRoles, dropRoles, rolesIn, rolesOfArchive } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { Watch } from './watch.ts'
 
@@ -53,23 +53,24 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   const archive = (): AsyncIterable<Buffer> => stored.read(stream)
   const reading: ArchiveContext = { client, variables, signal }
   const needed = new Set(['EXTENSION', LARGE_OBJECTS])
-  const contents = await readContents(archive(), reading, [], ({ kind }) => needed.has(kind) || roles === undefined)
-  if (contents.unknown) throw contents.unknown
+  const head = await stageHead(archive(), reading, context.temporary, ({ kind }) => needed.has(kind) || roles === undefined)
   report.info(`${stored.source.name}: starting a scratch server`)
-  const scratch = await openScratch(needs, settings, client, context)
+  let scratch: Scratch | undefined
   try {
+    scratch = await openScratch(needs, settings, client, context)
     if (scratch.major > client.major)
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
         hint: marked`Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
-    const owners = roles ?? contents.entries.map(({ owner }) => owner)
+    const owners = roles ?? rolesOfArchive(head.entries)
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
-    const found = await drill.run({ archive, size: stream.size }, contents.entries, owners, {
+    const found = await drill.run({ archive, size: stream.size }, head, owners, {
       again: facts.arguments ?? [], encoding: facts.encoding, wording, settings,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
   } finally {
-    await scratch.close()
+    await scratch?.close()
+    await head.remove()
   }
 }
 
@@ -117,7 +118,7 @@ class Drill {
 
   async run(
     archive: { archive: () => AsyncIterable<Buffer>; size: number },
-    entries: readonly Entry[],
+    head: Head,
     owners: readonly string[],
     { again, encoding, wording, settings: { assertions } }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
@@ -125,13 +126,13 @@ class Drill {
     const loader = `lifeboat_loader_${this.#id}`
     const password = randomBytes(24).toString('hex')
     try {
-      await requireExtensions(entries, this.#maintenance)
+      await requireExtensions(head.entries, this.#major, this.#maintenance)
       this.#created = [loader, ...(await createRoles(owners, this.#maintenance))]
       await createLoader(loader, password, this.#maintenance)
-      const settings = settingsIn(entries, this.#database)
+      const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
-      const owned = entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
-      const restored = await this.#restore({ ...archive, owned }, as(this.#superuser, loader, password), watch)
+      const owned = head.entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
+      const restored = await this.#restore({ ...archive, head, owned }, as(this.#superuser, loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
@@ -178,16 +179,16 @@ class Drill {
   }
 
   async #restore(
-    { archive, size, owned }: { archive: () => AsyncIterable<Buffer>; size: number; owned: readonly number[] },
+    { archive, size, head, owned }: { archive: () => AsyncIterable<Buffer>; size: number; head: Head; owned: readonly number[] },
     loader: Connection,
     watch: Watch,
   ): Promise<{ digests: Digests } | { problem: unknown }> {
     const sql = startSql(this.#reading, digestsOf)
-    const followed = (): AsyncIterable<Buffer> => this.#followed(watch.waiting(archive()), size)
+    const followed = this.#followed(watch.waiting(archive()), size)
     try {
       watch.next('restore')
       const errors = await restoreInSteps({
-        archive: followed, reading: this.#reading, superuser: this.#superuser, loader, owned, sql, context: this.#context,
+        head, archive: followed, reading: this.#reading, superuser: this.#superuser, loader, owned, sql, context: this.#context,
       })
       return errors.length > 0 ? { problem: restoreProblem(errors) } : { digests: await sql.finish() }
     } finally {

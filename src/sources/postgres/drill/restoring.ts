@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../../error.ts'
 import { ChildError, collect, feed, startChild } from '../../../process/child.ts'
@@ -9,10 +10,16 @@ import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
 import { parseRestoreOutput } from '../restore-output.ts'
+import type { Head } from './head.ts'
+
+/** Connections that make indexes and constraints at the same time. */
+const MOST_JOBS = 4
 
 export interface DrillRestore {
-  /** Reads the archive from its beginning, again at each call. */
-  archive: () => AsyncIterable<Buffer>
+  /** Its definitions. */
+  head: Head
+  /** The whole archive. */
+  archive: AsyncIterable<Buffer>
   reading: ArchiveContext
   /** To the new database: as the superuser of the scratch server, and as the role that only loads rows. */
   superuser: Connection
@@ -29,20 +36,23 @@ export interface DrillRestore {
  * privileges as the superuser. Gives the errors of the first step that had any; the steps after it are left out.
  */
 export async function restoreInSteps(restore: DrillRestore): Promise<string[]> {
-  const { archive, superuser, loader, sql } = restore
+  const { head, archive, superuser, loader, sql } = restore
   const { definitions, rows, rest } = await stepsOf(restore)
-  const before = await pgRestore(definitions, archive(), superuser, restore)
+  const before = await pgRestore(definitions, superuser, restore, { input: head.bytes() })
   if (before.length > 0) return before
-  const loading = await pgRestore(rows, tapped(archive(), sql), loader, restore, { whole: true })
-  return loading.length > 0 ? loading : pgRestore(rest, archive(), superuser, restore)
+  const loading = await pgRestore(rows, loader, restore, { input: tapped(archive, sql), whole: true })
+  if (loading.length > 0) return loading
+  // Several connections need a file. They read no more than the table of contents, because the rows are loaded.
+  const jobs = Math.min(availableParallelism(), MOST_JOBS)
+  return pgRestore(rest, superuser, restore, { input: [], parameters: [`--jobs=${jobs}`, head.file] })
 }
 
 /** The ids of the entries of each step, in the order of the archive, which pg_restore keeps to. */
-async function stepsOf({ archive, reading, owned }: DrillRestore): Promise<{ definitions: number[]; rows: number[]; rest: number[] }> {
-  const first = new Set([...(await listIds(archive(), reading, ['--section=pre-data', '--no-privileges'])), ...owned])
-  const second = new Set(await listIds(archive(), reading, ['--section=data', '--no-privileges']))
+async function stepsOf({ head, reading, owned }: DrillRestore): Promise<{ definitions: number[]; rows: number[]; rest: number[] }> {
+  const first = new Set([...(await listIds(head.bytes(), reading, ['--section=pre-data', '--no-privileges'])), ...owned])
+  const second = new Set(await listIds(head.bytes(), reading, ['--section=data', '--no-privileges']))
   const steps: { definitions: number[]; rows: number[]; rest: number[] } = { definitions: [], rows: [], rest: [] }
-  for (const id of await listIds(archive(), reading, [])) steps[first.has(id) ? 'definitions' : second.has(id) ? 'rows' : 'rest'].push(id)
+  for (const id of await listIds(head.bytes(), reading, [])) steps[first.has(id) ? 'definitions' : second.has(id) ? 'rows' : 'rest'].push(id)
   return steps
 }
 
@@ -57,17 +67,15 @@ async function* tapped(archive: AsyncIterable<Buffer>, sql: ArchiveReading<unkno
 
 async function pgRestore(
   ids: readonly number[],
-  input: AsyncIterable<Buffer>,
   connection: Connection,
   { reading: { client, variables }, context: { signal, temporary } }: DrillRestore,
-  { whole = false } = {},
+  { input, whole = false, parameters = [] }: { input: AsyncIterable<Buffer> | Iterable<Buffer>; whole?: boolean; parameters?: readonly string[] },
 ): Promise<string[]> {
-  await mkdir(temporary, { recursive: true, mode: 0o700 })
   const list = path.join(temporary, `list-${randomBytes(4).toString('hex')}`)
   await writeFile(list, ids.map((id) => `${id};\n`).join(''), { mode: 0o600, flag: 'wx' })
   const child = startChild(
     programOf(client, 'pg_restore'),
-    ['--no-password', '--no-tablespaces', `--use-list=${list}`, `--dbname=${connection.parameters}`],
+    ['--no-password', '--no-tablespaces', `--use-list=${list}`, `--dbname=${connection.parameters}`, ...parameters],
     { environment: clientEnvironment(connection, variables), signal, stderrLimit: 1024 * 1024 },
   )
   const ended = collect(child).then(() => undefined, (error: unknown) => error)

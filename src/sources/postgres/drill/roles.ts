@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
+import { type Entry, namesRoles } from '../contents.ts'
 import { tokensOf } from '../tokens.ts'
 
 /** The names in the CREATE ROLE statements of a `globals.sql`; nothing else of it is used. */
@@ -10,6 +11,21 @@ export function rolesIn(globals: string): string[] {
     if (token === undefined) return []
     return 'name' in token ? [token.name] : 'word' in token ? [token.word] : []
   })
+}
+
+const NAME = String.raw`"(?:[^"]|"")+"|[a-z_][\w$]*`
+const NAMED = new RegExp(String.raw`\b(?:TO|FROM|FOR ROLE|AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)`, 'g')
+
+/** The roles that an archive names: owners, and those with privileges. Perhaps some other names, too. */
+export function rolesOfArchive(entries: readonly Entry[]): string[] {
+  const names = new Set<string>()
+  for (const entry of entries) {
+    names.add(entry.owner)
+    if (!namesRoles(entry)) continue
+    for (const [, list = ''] of (entry.definition ?? '').matchAll(NAMED))
+      for (const [name] of list.matchAll(new RegExp(NAME, 'g'))) names.add(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name)
+  }
+  return [...names].filter((name) => name !== 'public')
 }
 
 /** Creates the roles that the server lacks, without passwords, logins and other rights. Gives those that it created. */

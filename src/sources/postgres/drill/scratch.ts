@@ -1,5 +1,6 @@
+import path from 'node:path'
 import { z } from 'zod'
-import { LifeboatError } from '../../../error.ts'
+import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Variables } from '../../../environment.ts'
 import { marked } from '../../../marks.ts'
 import type { Location, SourceContext } from '../../source-kind.ts'
@@ -9,7 +10,10 @@ import type { Client } from '../clients.ts'
 import { isPostgres } from '../location.ts'
 import type { ScratchSettings } from '../settings.ts'
 import { startCluster } from './cluster.ts'
-import { findServers } from './server-programs.ts'
+import { provideServer } from '../client-download/provide.ts'
+import { onPath } from '../client-download/system.ts'
+import { imagePrograms } from './server-image.ts'
+import { findServers, localPrograms, type ServerPrograms } from './server-programs.ts'
 
 /** A server to restore into, whose databases and roles are of no value. */
 export interface Scratch {
@@ -32,16 +36,16 @@ export interface ScratchNeeds {
   locks: number
 }
 
-/** The given server, or one of the wanted major, or else of the next newer one. Throws `LifeboatError` if there is none. */
+/** The given server, or one that is started for the drill. Throws `LifeboatError` if there is none. */
 export async function openScratch(
   needs: ScratchNeeds,
-  { server }: ScratchSettings,
+  { server, image }: ScratchSettings,
   client: Client,
   context: SourceContext,
 ): Promise<Scratch> {
   const { variables, temporary, signal } = context
   const opened = server === undefined
-    ? await startCluster({ ...needs, programs: await installed(needs.major, context), temporary, variables, signal })
+    ? await startCluster({ ...needs, programs: await programsFor(needs.major, image, context), temporary, variables, signal })
     : { connection: given(server, variables), close: async () => undefined }
   try {
     const { connection } = opened
@@ -59,16 +63,42 @@ function given(location: Pick<Location, 'kind'>, variables: Variables): Connecti
     hint: 'Write postgres://user:password@host:5432/postgres.' })
 }
 
-async function installed(major: number, { variables }: SourceContext) {
+/**
+ * The programs in the given image; those of the wanted major, installed, fetched, or in the official image; or else the installed ones of the
+ * next newer major.
+ */
+async function programsFor(major: number, image: string | undefined, context: SourceContext): Promise<ServerPrograms> {
+  const { variables, clientInstall } = context
+  if (image !== undefined) return imagePrograms(image, context)
   const servers = await findServers(variables)
-  const programs = servers.filter((server) => server.major >= major).at(-1)
-  if (programs) return programs
-  const found = servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`
-  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${found}`, {
-    hint:
-      marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: a server of PostgreSQL ${major} without ` +
+  const exact = servers.find((server) => server.major === major)
+  if (exact) return localPrograms(exact, variables)
+  const reasons = [servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`]
+  const ways = clientInstall === 'never' ? [] : [() => fetched(major, context), () => official(major, context)]
+  for (const way of ways) {
+    try {
+      return await way()
+    } catch (error) {
+      context.signal.throwIfAborted()
+      reasons.push(messageOf(error))
+    }
+  }
+  const newer = servers.filter((server) => server.major > major).at(-1)
+  if (newer) return localPrograms(newer, variables)
+  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${reasons.join('; ')}`, {
+    hint: marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: a server of PostgreSQL ${major} without ` +
       'data, such as a service container of the job.',
   })
+}
+
+async function fetched(major: number, context: SourceContext): Promise<ServerPrograms> {
+  const programs = await provideServer(major, context)
+  return localPrograms(programs, context.variables, path.dirname(programs.directory))
+}
+
+async function official(major: number, context: SourceContext): Promise<ServerPrograms> {
+  if (process.platform === 'linux' && onPath('docker', context.variables)) return imagePrograms(`postgres:${major}`, context)
+  throw new LifeboatError('docker is not here')
 }
 
 const answer = z.strictObject({ major: z.int(), version: z.string(), superuser: z.boolean() })

@@ -4,10 +4,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../../../src/commands/all.ts'
 import { newIdentity } from '../../../../src/repository/keys.ts'
+import { atTerminal } from '../../../../src/cli/spelling.ts'
+import { spelled } from '../../../../src/marks.ts'
+import { parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
+import { requireExtensions } from '../../../../src/sources/postgres/drill/requirements.ts'
 import { backUp } from '../../../support/backup.ts'
 import { loadSmall } from '../../../support/dataset.ts'
 import { dispatched } from '../../../support/dispatched.ts'
 import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
+import { thrownBy } from '../../../support/thrown.ts'
 import { dump, loadTenants } from '../../../support/restoring.ts'
 
 const { identity } = await newIdentity()
@@ -44,7 +49,7 @@ async function drill(set: string, raw: Record<string, string> = {}) {
 }
 
 /** Drills an archive in which a text is replaced by another of the same length. */
-async function drillBroken(set: string, from: string, to: string) {
+async function drillBroken(set: string, from: string, to: string, raw: Record<string, string> = {}) {
   const bytes = Buffer.from(dump(server, set, 17).toString('latin1').replaceAll(from, to), 'latin1')
   const broken = `${set}-broken`
   const listed = execFileSync(path.join(clientDirectory(17), 'pg_restore'), ['--list'], { input: bytes }).toString()
@@ -54,7 +59,7 @@ async function drillBroken(set: string, from: string, to: string) {
     databaseSize: null, tables: [], dumpVersion: '17.5', entries, globals: { reason: 'none' }, arguments: [],
   }
   await backUp({ folder: path.join(folder, 'store'), encryptionKey: identity, set: broken, sources: { app: [{ name: 'app.dump', bytes }] }, kind: { kind: 'postgres', facts: recorded } })
-  return (await run('verify', { set: broken, level: 'drill', 'scratch-url': server.url('postgres') })).result
+  return (await run('verify', { set: broken, level: 'drill', 'scratch-url': server.url('postgres'), ...raw })).result
 }
 
 test('a backup is restored, dumped again, and found equal', async () => {
@@ -122,7 +127,17 @@ test('a function in a constraint cannot run a program while its rows are loaded'
 test('an extension that the scratch server lacks is found before anything is restored', async () => {
   await server.sql('CREATE EXTENSION hstore; CREATE TABLE h (h hstore)', 'extended')
   const result = await drillBroken('extended', 'hstore', 'hstorx')
-  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^the scratch server does not have the extension hstorx\. Give a server that has it/)] })
+  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^the scratch server does not have the extension hstorx\. Give an image of a server that has it in .*scratch-image/)] })
+})
+
+test.each([
+  ['postgis', 'scratch-image: postgis/postgis:17-3.5'], ['vector', 'scratch-image: pgvector/pgvector:pg17'], ['timescaledb', 'scratch-image: timescale/timescaledb:latest-pg17'],
+])('for the extension %s, the image that has it is named', async (extension, image) => {
+  const connection = parseDatabaseUrl(server.url('postgres'), variables)
+  const context = { connection, client: { major: 17, directory: clientDirectory(17) }, variables }
+  const entry = { id: 1, kind: 'EXTENSION', schema: '', name: extension, owner: '', tablespace: '', needs: [], inherits: false }
+  const error = await thrownBy(requireExtensions([entry], 17, context))
+  expect(spelled(error.hint!, atTerminal('lifeboat'))).toContain(image.replace('scratch-image: ', '--scratch-image '))
 })
 
 test('a given server is used, and left as it was', async () => {
@@ -130,4 +145,15 @@ test('a given server is used, and left as it was', async () => {
   const { result } = await drill('tenants')
   expect(result).toMatchObject({ result: 'verified', problems: [] })
   expect(await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')).toBe(before)
+})
+
+test('roles that only privileges and policies name are made, if the snapshot has no globals', async () => {
+  await server.sql(`
+    CREATE ROLE "Grantee x"; CREATE ROLE policed; CREATE ROLE "odd; owner"`)
+  await server.createDatabase('private')
+  await server.sql(`
+    CREATE TABLE t (id int); GRANT SELECT ON t TO "Grantee x", policed; ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON t TO policed, "Grantee x" USING (true); ALTER DEFAULT PRIVILEGES FOR ROLE policed GRANT SELECT ON TABLES TO "Grantee x";
+    CREATE SCHEMA s AUTHORIZATION "odd; owner"`, 'private')
+  expect((await drillBroken('private', 'none', 'none', { 'scratch-url': '' }))).toMatchObject({ result: 'verified', problems: [] })
 })
