@@ -23,9 +23,13 @@ export function rolesOfArchive(entries: readonly Entry[]): string[] {
     names.add(entry.owner)
     if (!namesRoles(entry)) continue
     for (const [, list = ''] of (entry.definition ?? '').matchAll(NAMED))
-      for (const [name] of list.matchAll(new RegExp(NAME, 'g'))) names.add(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name)
+      for (const [name] of list.matchAll(new RegExp(NAME, 'g'))) names.add(plainName(name))
   }
   return [...names].filter((name) => name !== 'public')
+}
+
+function plainName(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
 }
 
 /** Creates the roles that the server lacks, without passwords, logins and other rights. Gives those that it created. */

@@ -64,8 +64,8 @@ function given(location: Pick<Location, 'kind'>, variables: Variables): Connecti
 }
 
 /**
- * The programs in the given image; those of the wanted major, installed, fetched, or in the official image; or else the installed ones of the
- * next newer major.
+ * The programs in the given image; those of the wanted major, installed, fetched, or in the official image; or else the installed ones of
+ * the next newer major.
  */
 async function programsFor(major: number, image: string | undefined, context: SourceContext): Promise<ServerPrograms> {
   const { variables, clientInstall } = context
@@ -86,8 +86,7 @@ async function programsFor(major: number, image: string | undefined, context: So
   const newer = servers.filter((server) => server.major > major).at(-1)
   if (newer) return localPrograms(newer, variables)
   throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${reasons.join('; ')}`, {
-    hint: marked`Install them (sudo apt-get install -y postgresql-${major}), or give ‹scratch-url›: a server of PostgreSQL ${major} without ` +
-      'data, such as a service container of the job.',
+    hint: marked`Install them (sudo apt-get install -y postgresql-${major}), or give the URL of a server without data in ‹scratch-url›.`,
   })
 }
 

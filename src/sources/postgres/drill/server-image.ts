@@ -37,7 +37,8 @@ export async function imagePrograms(image: string, { variables, signal, temporar
       const options = [
         '--rm', '--interactive', '--pull=never', '--network=none', '--log-driver=none', '--read-only', '--tmpfs=/tmp', '--shm-size=512m',
         '--cap-drop=ALL', '--security-opt=no-new-privileges', `--user=${id}:${user ?? process.getgid?.() ?? id}`, '--env=LC_ALL=C',
-        `--mount=type=bind,"source=${folder}","target=${folder}"`, `--mount=type=bind,"source=${users}",target=/etc/passwd,readonly`, `--workdir=${folder}`,
+        `--mount=type=bind,"source=${folder}","target=${folder}"`,
+        `--mount=type=bind,"source=${users}",target=/etc/passwd,readonly`, `--workdir=${folder}`,
         `--label=${PURPOSE}`, `--label=${RUN}=${run}`,
       ]
       let started = 0

@@ -117,7 +117,7 @@ describe('in an image', () => {
     daemon.run('rm', '--force', 'alive', 'unknown')
   })
 
-  test('an image that is not to be had, or has no server, is an error that names it', async () => {
+  test('an image that is not available, or has no server, is an error that names it', async () => {
     image = 'none/such:1'
     expect((await thrownBy(programs())).message).toContain('docker cannot fetch the image none/such:1: ')
     image = daemon.image
