@@ -110,8 +110,8 @@ export const scratch: Group<ScratchSettings> = group(
     },
     'scratch-image': {
       help:
-        'With level drill: an image with a PostgreSQL server, which is run with docker for the drill and removed afterwards. For databases ' +
-        'with extensions that a server does not come with.',
+        'With level drill: an image with a PostgreSQL server, which is run with docker for the drill and removed afterwards. For ' +
+        'databases with extensions that a server does not come with.',
       expected: 'the name of an image',
       example: 'postgis/postgis:17-3.5',
       schema: schema.image,

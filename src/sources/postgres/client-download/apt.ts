@@ -204,6 +204,8 @@ function networkSettings(dump: string): string[] {
   return dump.split('\n').filter((line) => /^Acquire::(?:https?|ForceIPv\d|Check-)/.test(line))
 }
 
+const REPLACED = /^Package: (?:libpq.*|postgresql.*|sensible-utils|ssl-cert|locales|libllvm\d+)$/m
+
 /**
  * The record of installed packages for the private apt: without PostgreSQL's own packages, which it has to fetch, and without the
  * dependencies of the others, so that no package of the machine is upgraded, removed or found broken. The scripts and locales that the
@@ -212,7 +214,7 @@ function networkSettings(dump: string): string[] {
 function baseSystem(status: string, architecture: string): string {
   const installed = status
     .split('\n\n')
-    .filter((stanza) => /^Status: .* installed$/m.test(stanza) && !/^Package: (?:libpq.*|postgresql.*|sensible-utils|ssl-cert|locales|libllvm\d+)$/m.test(stanza))
+    .filter((stanza) => /^Status: .* installed$/m.test(stanza) && !REPLACED.test(stanza))
   const compilers = Array.from({ length: 40 }, (_, version) => `libllvm${version}`)
   const stubs = ['postgresql-client-common', 'postgresql-common', 'sensible-utils', 'ssl-cert', 'locales', ...compilers].map(
     (name) => `Package: ${name}\nStatus: install ok installed\nVersion: 9999:1\nArchitecture: ${architecture}\nMulti-Arch: foreign`,

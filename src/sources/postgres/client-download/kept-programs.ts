@@ -24,7 +24,9 @@ export function keptProgramsRoot(variables: Variables): string | undefined {
   return caches && path.isAbsolute(caches) ? path.join(caches, 'lifeboat') : undefined
 }
 
-/** The newest programs kept for this system. `tool`: the folder of their kind. `system`: distribution and architecture, `debian-12-amd64`. */
+/**
+ * The newest programs kept for this system. `tool`: the folder of their kind. `system`: distribution and architecture, `debian-12-amd64`.
+ */
 export async function findKept(
   root: string,
   tool: string,

@@ -6,7 +6,10 @@ export interface ProgramSet {
   readonly programs: readonly string[]
   /** For messages. */
   readonly noun: string
-  /** Their folder in the tool cache. Another name than that of installed programs: these fit one distribution, and a container may share it. */
+  /**
+   * Their folder in the tool cache. Another name than that of installed programs: these fit one distribution, and a container may share the
+   * runner's cache.
+   */
   readonly kept: string
 }
 

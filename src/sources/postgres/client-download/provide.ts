@@ -64,7 +64,9 @@ async function provide(major: Major, context: ProvideContext): Promise<Programs>
     return await fetchAndKeep(major, system, root, context)
   } catch (error) {
     signal.throwIfAborted()
-    if (!kept) throw error instanceof LifeboatError ? new LifeboatError(error.message, { ...(set === CLIENT && { hint: hintFor(major) }), cause: error.cause }) : error
+    if (!kept) throw error instanceof LifeboatError && set === CLIENT
+      ? new LifeboatError(error.message, { hint: hintFor(major), cause: error.cause })
+      : error
     const why = messageOf(error)
     report.warning(
       `the kept PostgreSQL ${kept.programs.major} ${set.noun} are more than a month old, and newer ones are not available: ${why}`,
@@ -89,13 +91,19 @@ async function usableKept(
   system: System,
   context: ProvideContext,
 ): Promise<{ programs: Programs; since: Date } | undefined> {
-  const kept = await findKept(root, context.set.kept, major, system.id).catch((error: unknown) => complain(context, `cannot read ${root}`, error))
+  const found = findKept(root, context.set.kept, major, system.id)
+  const kept = await found.catch((error: unknown) => complain(context, `cannot read ${root}`, error))
   const programs = kept && (await runnable(kept.folder, kept.major, context))
   return programs && { programs, since: kept.since }
 }
 
 /** Fetches programs and keeps them for later runs; what cannot be kept is used from a folder of this run. */
-async function fetchAndKeep(major: Major, system: System, root: string | undefined, context: ProvideContext): Promise<Programs> {
+async function fetchAndKeep(
+  major: Major,
+  system: System,
+  root: string | undefined,
+  context: ProvideContext,
+): Promise<Programs> {
   const folder = await ownFolder(context.temporary)
   try {
     const { programs, version, root: fetched } = await fetchPrograms(major, folder, system, context)

@@ -10,7 +10,8 @@ const OF_THE_SERVER = new RegExp(
   [
     'extension ".*" is not available', 'could not open extension control file', 'could not access file', 'could not load library',
     'ICU is not supported', 'could not open collator', 'could not create locale', 'invalid locale', 'collation ".*" for encoding',
-    'role ".*" does not exist', 'unrecognized configuration parameter', 'security label provider', 'time zone .* not recognized', 'No space left on device',
+    'role ".*" does not exist', 'unrecognized configuration parameter', 'security label provider', 'time zone .* not recognized',
+    'No space left on device',
     'permission denied', 'must be superuser', 'must be owner', 'out of memory', 'out of shared memory', 'could not extend file',
     'must be loaded via', 'table access method ".*" does not exist',
   ].join('|'),

@@ -48,11 +48,12 @@ export async function restoreInSteps(restore: DrillRestore): Promise<string[]> {
 }
 
 /** The ids of the entries of each step, in the order of the archive, which pg_restore keeps to. */
-async function stepsOf({ head, reading, owned }: DrillRestore): Promise<{ definitions: number[]; rows: number[]; rest: number[] }> {
+async function stepsOf({ head, reading, owned }: DrillRestore): Promise<Record<'definitions' | 'rows' | 'rest', number[]>> {
   const first = new Set([...(await listIds(head.bytes(), reading, ['--section=pre-data', '--no-privileges'])), ...owned])
   const second = new Set(await listIds(head.bytes(), reading, ['--section=data', '--no-privileges']))
   const steps: { definitions: number[]; rows: number[]; rest: number[] } = { definitions: [], rows: [], rest: [] }
-  for (const id of await listIds(head.bytes(), reading, [])) steps[first.has(id) ? 'definitions' : second.has(id) ? 'rows' : 'rest'].push(id)
+  for (const id of await listIds(head.bytes(), reading, []))
+    steps[first.has(id) ? 'definitions' : second.has(id) ? 'rows' : 'rest'].push(id)
   return steps
 }
 
@@ -65,11 +66,18 @@ async function* tapped(archive: AsyncIterable<Buffer>, sql: ArchiveReading<unkno
   }
 }
 
+interface RestoreInput {
+  input: AsyncIterable<Buffer> | Iterable<Buffer>
+  /** It is read to its end. */
+  whole?: boolean
+  parameters?: readonly string[]
+}
+
 async function pgRestore(
   ids: readonly number[],
   connection: Connection,
   { reading: { client, variables }, context: { signal, temporary } }: DrillRestore,
-  { input, whole = false, parameters = [] }: { input: AsyncIterable<Buffer> | Iterable<Buffer>; whole?: boolean; parameters?: readonly string[] },
+  { input, whole = false, parameters = [] }: RestoreInput,
 ): Promise<string[]> {
   const list = path.join(temporary, `list-${randomBytes(4).toString('hex')}`)
   await writeFile(list, ids.map((id) => `${id};\n`).join(''), { mode: 0o600, flag: 'wx' })
