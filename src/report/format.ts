@@ -103,3 +103,13 @@ export function formatColumns(rows: readonly (readonly string[])[], indent = '')
 
 /** ` (text)`'s parentheses; nothing for an empty text. */
 export const parenthesised = (text: string): string => (text === '' ? '' : `(${text})`)
+
+/** `a, b and 3 more`. */
+export function formatSome(names: readonly string[], most: number): string {
+  return names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '')
+}
+
+/** The first lines; if there are more, a last one says how many. */
+export function someLines(lines: readonly string[], most: number): string[] {
+  return lines.length > most ? [...lines.slice(0, most), `and ${lines.length - most} more`] : [...lines]
+}

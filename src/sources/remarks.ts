@@ -1,3 +1,4 @@
+import { someLines } from '../report/format.ts'
 import { kindIfKnown } from './known-kinds.ts'
 import type { Amount, Remarks } from './source-kind.ts'
 
@@ -29,5 +30,5 @@ export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): s
     // A missing part is named once.
     ...warnings.filter((text) => !partial.includes(text)).map((text) => `${name}: warning: ${text}`),
   ])
-  return lines.length > MOST ? [...lines.slice(0, MOST), `and ${lines.length - MOST} more`] : lines
+  return someLines(lines, MOST)
 }

@@ -1,5 +1,15 @@
 import type { TextContext } from '../../report/context.ts'
-import { formatBytes, formatColumns, formatCount, formatRate, formatSeconds, formatShare, oneLine } from '../../report/format.ts'
+import {
+  formatBytes,
+  formatColumns,
+  formatCount,
+  formatRate,
+  formatSeconds,
+  formatShare,
+  formatSome,
+  oneLine,
+  someLines,
+} from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
@@ -105,13 +115,11 @@ export function setsSummary(result: SetsResult): string {
 
 function listOf(title: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return []
-  const more = lines.length > MOST ? [`and ${lines.length - MOST} more`] : []
-  return [`**${title}:**\n\n${[...lines.slice(0, MOST), ...more].map((line) => `- ${line}`).join('\n')}`]
+  return [`**${title}:**\n\n${someLines(lines, MOST).map((line) => `- ${line}`).join('\n')}`]
 }
 
 function newSets(done: readonly Done[]): string[] {
   const first = done.filter(({ backup }) => backup.first)
   if (first.length === 0) return []
-  const more = first.length > 20 ? ` and ${first.length - 20} more` : ''
-  return [`The first backup of ${formatCount(first.length, 'set')}: ${first.slice(0, 20).map(({ set }) => code(set)).join(', ')}${more}.`]
+  return [`The first backup of ${formatCount(first.length, 'set')}: ${formatSome(first.map(({ set }) => code(set)), 20)}.`]
 }

@@ -2,7 +2,7 @@ import type { BackupResult } from './result.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { LEAST } from '../../sources/loss.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
-import { formatBytes, formatCount, oneLine } from '../../report/format.ts'
+import { formatBytes, formatCount, oneLine, someLines } from '../../report/format.ts'
 
 /** `the table public.orders of shop has about 0 rows, and had about 50,000 rows in the backup before`. */
 export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
@@ -25,7 +25,7 @@ export function failsByShrinking({ shrunk, onShrink }: Pick<BackupResult, 'shrun
 const MOST = 20
 
 export function shrunkLines(shrunk: readonly Shrunk[]): string[] {
-  return [...shrunk.slice(0, MOST).map(shrunkText), ...(shrunk.length > MOST ? [`and ${shrunk.length - MOST} more`] : [])]
+  return someLines(shrunk.map(shrunkText), MOST)
 }
 
 /** Why the step fails though there is a backup. */

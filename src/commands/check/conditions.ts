@@ -1,5 +1,5 @@
 import { marked } from '../../marks.ts'
-import { formatCount } from '../../report/format.ts'
+import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import type { CheckInputs } from './inputs.ts'
 import { formatDuration } from './report.ts'
@@ -41,9 +41,8 @@ export function unmetConditions(
   const more = unsound.length - MOST_UNSOUND
   if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
   if (missing.length > 0) {
-    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
     unmet.push({
-      problem: `the store has proofs of snapshots that it does not have: ${missing[0]}${others}; put them back, or, ` +
+      problem: `the store has proofs of snapshots that it does not have: ${formatSome(missing, 1)}; put them back, or, ` +
         marked`if they are not needed any more, run ‹lifeboat prune› on the set once with ‹force: true›`,
     })
   }

@@ -1,4 +1,4 @@
-import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
+import { formatBytes, formatColumns, formatCount, formatSome, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
 import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
@@ -44,8 +44,7 @@ function jobRow({ job, size, items }: PlannedJob): string[] {
 }
 
 function listed(items: readonly PlannedItem[]): string {
-  const more = items.length > MOST ? ` and ${items.length - MOST} more` : ''
-  return items.slice(0, MOST).map((item) => `${escape(nameOf(item))} (${formatBytes(item.size)})`).join(', ') + more
+  return formatSome(items.map((item) => `${escape(nameOf(item))} (${formatBytes(item.size)})`), MOST)
 }
 
 function nameOf({ name, server, noun }: PlannedItem): string {

@@ -1,6 +1,6 @@
 import type { PruneAfterBackup, PruneResult } from './result.ts'
 import type { Amount } from '../../repository/garbage.ts'
-import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime } from '../../report/format.ts'
+import { formatBytes, formatColumns, formatCount, formatSeconds, formatSome, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
 /** More rows than anyone reads. */
@@ -47,9 +47,8 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
 export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   if (prune === undefined) return []
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
-  const gone = prune.snapshots.slice(0, 3).map(({ id }) => id)
-  const more = prune.snapshots.length > gone.length ? ` and ${prune.snapshots.length - gone.length} more` : ''
-  const named = gone.length > 0 ? ` (${gone.join(', ')}${more})` : ''
+  const gone = prune.snapshots.map(({ id }) => id)
+  const named = gone.length > 0 ? ` (${formatSome(gone, 3)})` : ''
   return [
     `Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${named}, ${prune.kept.toLocaleString('en-US')} kept`,
     ...whatWent(prune),

@@ -6,9 +6,11 @@ import {
   formatCount,
   formatRate,
   formatSeconds,
+  formatSome,
   formatTime,
   oneLine,
   parenthesised,
+  someLines,
 } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
@@ -139,8 +141,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
     ...(leftOut.length > 0 ? [[
       'Left out:',
-      ...leftOut.slice(0, MOST).map(({ what, why }) => `- ${oneLine(`${what}: ${why}`)}`),
-      ...(leftOut.length > MOST ? [`- and ${leftOut.length - MOST} more`] : []),
+      ...someLines(leftOut.map(({ what, why }) => oneLine(`${what}: ${why}`)), MOST).map((line) => `- ${line}`),
     ].join('\n')] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
@@ -152,7 +153,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
 }
 
 function some(names: readonly string[]): string {
-  return `${names.slice(0, MOST).map(oneLine).join(', ')}${names.length > MOST ? ` and ${names.length - MOST} more` : ''}`
+  return formatSome(names.map(oneLine), MOST)
 }
 
 /** The name of the source that was restored. */

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatSome } from '../../report/format.ts'
 import { nearest } from '../../report/nearest.ts'
 import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
@@ -76,8 +77,7 @@ function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { r
   const unmatched = include.filter((pattern) => ![...chosen, ...leftOut].some(({ server, name }) => isMatch(pattern, server, name)))
   const lacking = unmatched.filter(({ glob }) => !glob).map(patternText)
   if (lacking.length > 0) {
-    const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
-    throw new LifeboatError(`there is no database ${lacking.slice(0, 5).map((name) => JSON.stringify(name)).join(', ')}${more}`, {
+    throw new LifeboatError(`there is no database ${formatSome(lacking.map((name) => JSON.stringify(name)), 5)}`, {
       hint: marked`Check ‹databases›, and the role: \`psql -l\` lists what it sees. Names are compared with their case.`,
     })
   }

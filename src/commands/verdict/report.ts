@@ -1,5 +1,5 @@
 import type { SummaryContext, TextContext, When } from '../../report/context.ts'
-import { formatAge, formatBytes, formatCount, formatTime, oneLine } from '../../report/format.ts'
+import { formatAge, formatBytes, formatCount, formatSome, formatTime, oneLine, someLines } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
 import type { SetVerdict, VerdictResult } from './result.ts'
@@ -32,8 +32,7 @@ export function verdictText(result: VerdictResult, { timeZone }: TextContext): s
   const remarks = remarksOn(result, { timeZone, now: new Date(result.time) })
   return [
     `${verdictHeadline(result)}, plan ${result.plan}, in ${result.store}`,
-    ...problems.slice(0, MOST).map((problem) => `  ${oneLine(problem)}`),
-    ...(problems.length > MOST ? [`  and ${problems.length - MOST} more`] : []),
+    ...someLines(problems, MOST).map((problem) => `  ${oneLine(problem)}`),
     ...remarks.map((remark) => `  ${oneLine(remark)}`),
   ].join('\n')
 }
@@ -54,8 +53,7 @@ function remarksOn({ sets, oldest, unplanned = [] }: VerdictResult, { timeZone, 
 }
 
 function namesOf(sets: readonly { set: string }[]): string {
-  const more = sets.length > 20 ? ` and ${sets.length - 20} more` : ''
-  return sets.slice(0, 20).map(({ set }) => set).join(', ') + more
+  return formatSome(sets.map(({ set }) => set), 20)
 }
 
 /** A job summary in Markdown. Pure. */
@@ -92,7 +90,6 @@ function stateText({ state, why = '' }: Pick<SetVerdict, 'state' | 'why'>): stri
 
 function whatToDo(bad: readonly SetVerdict[]): string {
   const jobs = [...new Set(bad.map(({ job }) => job))]
-  const shown = jobs.slice(0, 10).join(', ') + (jobs.length > 10 ? ` and ${jobs.length - 10} more` : '')
-  return `**What to do:** look at the log of job ${shown}, then "Re-run failed jobs": the plan stays, those jobs run again, and this ` +
+  return `**What to do:** look at the log of job ${formatSome(jobs, 10)}, then "Re-run failed jobs": the plan stays, those jobs run again, and this ` +
     'verdict after them. If a database was dropped since the plan, run the whole workflow again.'
 }

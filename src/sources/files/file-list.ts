@@ -1,5 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { oneLine } from '../../report/format.ts'
+import { formatSome, oneLine } from '../../report/format.ts'
 import { BadSource } from '../source.ts'
 import { metaOf, pathOf } from './entry.ts'
 
@@ -88,7 +88,7 @@ export function displayName(latin1: string): string {
 
 /** The first five of these names, in one line. */
 export function someNames(paths: readonly string[]): string {
-  return paths.slice(0, 5).map(oneLine).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '')
+  return formatSome(paths.map(oneLine), 5)
 }
 
 /** Control characters and the backslash as `\xHH`; all other bytes as they are. */

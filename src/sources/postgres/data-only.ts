@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatSome } from '../../report/format.ts'
 import { clientEnvironment } from './connection.ts'
 import type { Entry } from './contents.ts'
 import { change, identifier, type QueryContext, queryJson } from './query.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import type { Plan, RestoreOptions } from './restore-plan.ts'
+
+const MOST_NAMED = 10
 
 const relation = z.tuple([z.string(), z.string()])
 const inTheWay = z.strictObject({
@@ -67,7 +70,8 @@ function requireTables(entries: readonly Entry[], { others, partitions }: InTheW
     return kind === undefined ? [] : [`${schema}.${name} is ${kind}`]
   })
   if (wrong.length === 0) return
-  throw new LifeboatError(`only: data cannot be restored into ${where}: it has something else in place of tables: ${some(wrong)}`, {
+  throw new LifeboatError(`only: data cannot be restored into ${where}: it has something else in place of tables: ` +
+    formatSome(wrong, MOST_NAMED), {
     hint:
       marked`Rows go into tables as the backup has them. Restore into a new database with ‹mode: create›, and move the rows from there.` })
 }
@@ -78,16 +82,17 @@ function rootsOf(entries: readonly Entry[], { partitions }: InTheWay): Set<strin
   return new Set(through.size === 0 ? [] : partitions.flatMap(({ name, root }) => (through.has(keyOf(name)) ? [root] : [])))
 }
 
-const some = (names: readonly string[]): string =>
-  `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
+function namesOf(ofTables: readonly { table: readonly string[]; name: string }[]): string {
+  return formatSome(ofTables.map(({ table, name }) => `${name} of ${table.join('.')}`), MOST_NAMED)
+}
 
 function refusal(triggers: InTheWay['triggers'], keys: InTheWay['keys'], where: string, disabled: boolean): LifeboatError {
   const parts = [
     ...(triggers.length > 0
-      ? [`triggers would fire for the restored rows: ${some(triggers.map(({ table, name }) => `${name} of ${table.join('.')}`))}`]
+      ? [`triggers would fire for the restored rows: ${namesOf(triggers)}`]
       : []),
     ...(keys.length > 0
-      ? [`foreign keys need rows that come later in the archive: ${some(keys.map(({ table, name }) => `${name} of ${table.join('.')}`))}`]
+      ? [`foreign keys need rows that come later in the archive: ${namesOf(keys)}`]
       : []),
   ]
   return new LifeboatError(`only: data cannot be restored into ${where}: ${parts.join('; ')}`, {

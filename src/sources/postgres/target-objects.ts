@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatSome } from '../../report/format.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -59,9 +60,8 @@ export class TargetObjects {
 export async function requireReplaceable(entries: readonly Entry[], objects: TargetObjects, where: string): Promise<void> {
   const dependents = await objects.dependents(entries)
   if (dependents.length === 0) return
-  const some = `${dependents.slice(0, 10).join(', ')}${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''}`
   throw new LifeboatError(
-    `the selected tables cannot be replaced at ${where}: ${some} depend${dependents.length === 1 ? 's' : ''} on them`,
+    `the selected tables cannot be replaced at ${where}: ${formatSome(dependents, 10)} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
       hint:
         marked`Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.`,

@@ -1,3 +1,4 @@
+import { someLines } from '../../report/format.ts'
 import { blot } from './errors.ts'
 
 const MOST_WARNINGS = 100
@@ -13,8 +14,7 @@ export function warningsOf(stderr: string, program: 'pg_dump' | 'pg_dumpall', se
     if (kind === 'warning') warnings.push(line)
     else if (kind !== undefined && warnings.length > 0) warnings.push(`${warnings.pop()!} (${line})`)
   }
-  const kept = warnings.slice(0, MOST_WARNINGS).map((warning) => warning.slice(0, MOST_CHARACTERS))
-  return warnings.length > MOST_WARNINGS ? [...kept, `and ${warnings.length - MOST_WARNINGS} more`] : kept
+  return someLines(warnings.map((warning) => warning.slice(0, MOST_CHARACTERS)), MOST_WARNINGS)
 }
 
 /**
