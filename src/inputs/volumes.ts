@@ -1,5 +1,3 @@
-import { marked } from '../marks.ts'
-import { nearest } from '../report/nearest.ts'
 import { holdsSeveral, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
 
@@ -56,30 +54,6 @@ function shownLocation(text: string): string | undefined {
 /** Every secret part of the text of volumes or of a location, well-formed or not. */
 export function volumeSecrets(text: string): string[] {
   return text.split(/\r?\n/).flatMap((line) => locationSecrets('volume', line))
-}
-
-/**
- * Throws an error that `problem` makes of a message if a line `NAME=PATTERN` names none of the volumes: its pattern would match nothing of
- * the volume that was meant.
- */
-export function requireVolumesOf(
-  lines: readonly string[],
-  volumes: readonly { name: string }[],
-  problem: (message: string, hint: string) => Error,
-): void {
-  if (volumes.length === 0 && lines.length > 0) {
-    throw problem('there are patterns, and no volume', marked`Name the volumes in ‹volumes›, or leave the patterns out.`)
-  }
-  for (const line of lines) {
-    const [, name, pattern] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})=(.*)$/s.exec(line) ?? []
-    if (name === undefined || volumes.some((volume) => volume.name === name)) continue
-    const names = volumes.map((volume) => volume.name)
-    const known = `there ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}`
-    throw problem(
-      `there is no volume ${name} for the pattern ${JSON.stringify(pattern)}; ${known}`,
-      `Write ${nearest(name, names) ?? names[0]!}=PATTERN for one volume. For files whose names have an =, write **/${name}=….`,
-    )
-  }
 }
 
 /** The patterns of one volume among lines `PATTERN` for all and `NAME=PATTERN` for one. */

@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { choiceOf, databaseChoiceInput } from '../../inputs/chosen-databases.ts'
-import { volumes } from '../../inputs/chosen-volumes.ts'
+import { requirePatternsOf, volumes } from '../../inputs/chosen-volumes.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
 import { docker, fileBackup } from '../../inputs/files.ts'
@@ -14,7 +14,6 @@ import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
-import { requireVolumesOf } from '../../inputs/volumes.ts'
 import { LEVELS } from '../../repository/levels.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
 import { requireServers } from '../sets/server-databases.ts'
@@ -215,9 +214,7 @@ export const inputs = commandInputs(
     }
     if (hasOwnSets(slices)) requireOwnSets(slices)
     else requireSources([...databases.list, ...volumes.list])
-    for (const name of ['include', 'exclude'] as const) {
-      requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
-    }
+    requirePatternsOf(volumes)
     requireDatabase(databases.tunnel, databases.list.length > 0)
     for (const destination of destinations) requireStore({ destination, access }, variables)
   },

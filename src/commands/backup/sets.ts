@@ -9,7 +9,7 @@ import { parseEncryptionKey } from '../../repository/keys.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { stopwatch } from '../elapsed.ts'
 import { type Databases, findDatabases, type ServerDatabase } from '../sets/server-databases.ts'
-import { ONLY_SERVER, ownSet, VOLUMES } from '../sets/set-names.ts'
+import { named, ownSet, VOLUMES } from '../sets/set-names.ts'
 import { backup } from './backup.ts'
 import type { BackupInputs } from './inputs.ts'
 import { whileQuiet } from './quiesce.ts'
@@ -109,10 +109,6 @@ function common(inputs: BackupInputs, set: string): BackupInputs {
   const verifies = verify !== 'none' && parseEncryptionKey(inputs.key).kind !== 'write'
   const tags = part ? [...inputs.tags, planTag(part.plan), ...(verifies ? [verifiedTag(verify)] : [])] : inputs.tags
   return { ...inputs, set, tags, choice: undefined, part: undefined, hooks: { ...inputs.hooks, containers: [], before: '', after: '' } }
-}
-
-function named(server: string): { server?: string } {
-  return server === ONLY_SERVER ? {} : { server }
 }
 
 function goneOutcome({ server, name }: Pick<ServerDatabase, 'server' | 'name'>, leftOut: Databases['leftOut']): SetOutcome {

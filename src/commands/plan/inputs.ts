@@ -1,5 +1,5 @@
-import { LifeboatError } from '../../error.ts'
 import { databaseChoiceInput, EVERY_DATABASE } from '../../inputs/chosen-databases.ts'
+import { requirePatternsOf, volumes } from '../../inputs/chosen-volumes.ts'
 import { clientInstall, requireDatabase, serverInput, servers } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { docker } from '../../inputs/files.ts'
@@ -7,8 +7,6 @@ import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { sourceAccess } from '../../inputs/store.ts'
-import { requireVolumesOf } from '../../inputs/volumes.ts'
-import { volumes } from '../../inputs/chosen-volumes.ts'
 import { requireServers } from '../sets/server-databases.ts'
 
 export const inputs = commandInputs(
@@ -37,9 +35,7 @@ export const inputs = commandInputs(
     if (databases.list.length === 0 && (choice || volumes.list.length === 0)) throw missingInput('database-url', serverInput)
     requireDatabase(databases.tunnel, databases.list.length > 0)
     requireServers(databases.list, choice ?? EVERY_DATABASE)
-    for (const name of ['include', 'exclude'] as const) {
-      requireVolumesOf(volumes[name], volumes.list, (message, hint) => new LifeboatError(`${name}: ${message}`, { hint, status: 2 }))
-    }
+    requirePatternsOf(volumes)
   },
 )
 

@@ -14,7 +14,7 @@ import type { PlanInputs } from './inputs.ts'
 import { requirePassable } from './outputs.ts'
 import type { PlannedItem, PlanResult } from './result.ts'
 import { findDatabases } from '../sets/server-databases.ts'
-import { ONLY_SERVER, ownSet, VOLUMES } from '../sets/set-names.ts'
+import { named, ownSet, VOLUMES } from '../sets/set-names.ts'
 
 /** Finds the databases of servers, measures them and the volumes, and divides them over jobs. */
 export async function plan(inputs: PlanInputs, environment: Environment): Promise<PlanResult> {
@@ -22,10 +22,9 @@ export async function plan(inputs: PlanInputs, environment: Environment): Promis
   const { list: servers, tunnel } = inputs.databases
   const settings = { tunnel, ...inputs.access, sizes: true, complete: true }
   const { chosen, leftOut, notChosen } = await findDatabases(servers, inputs.choice ?? EVERY_DATABASE, settings, context)
-  const items: PlannedItem[] = chosen.map(({ server, name, size }) => {
-    const set = ownSet(server, name)
-    return { set, noun: 'database', ...(server !== ONLY_SERVER && { server }), name, size }
-  })
+  const items: PlannedItem[] = chosen.map(({ server, name, size }) => (
+    { set: ownSet(server, name), noun: 'database', ...named(server), name, size }
+  ))
   items.push(...(await measured(inputs, context)))
   if (items.length === 0) throw nothingToDo(servers.length, leftOut.length, notChosen)
   const time = environment.now()
@@ -36,7 +35,7 @@ export async function plan(inputs: PlanInputs, environment: Environment): Promis
     time: time.toISOString(),
     jobs,
     size: sizeOf(jobs),
-    leftOut: leftOut.map(({ server, ...one }) => ({ ...one, ...(server !== ONLY_SERVER && { server }) })),
+    leftOut: leftOut.map(({ server, ...one }) => ({ ...one, ...named(server) })),
     notChosen,
   }
   requirePassable(result, environment)

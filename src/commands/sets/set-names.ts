@@ -7,6 +7,11 @@ export const ONLY_SERVER = UNNAMED
 /** Of the sets of volumes; no server may have it. */
 export const VOLUMES = 'volume'
 
+/** What a result says of the server of a database: nothing if it was given without a name. */
+export function named(server: string): { server?: string } {
+  return server === ONLY_SERVER ? {} : { server }
+}
+
 /**
  * The set of a database, by its server and name, or of a volume: `app`, or `eu.app` of the server eu. Always the same one, so that backups
  * continue their set whichever job makes them, and never that of another: names that are no names of sets, that differ only in case, or
