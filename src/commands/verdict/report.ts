@@ -90,6 +90,6 @@ function stateText({ state, why = '' }: Pick<SetVerdict, 'state' | 'why'>): stri
 
 function whatToDo(bad: readonly SetVerdict[]): string {
   const jobs = [...new Set(bad.map(({ job }) => job))]
-  return `**What to do:** look at the log of job ${formatSome(jobs, 10)}, then "Re-run failed jobs": the plan stays, those jobs run again, and this ` +
-    'verdict after them. If a database was dropped since the plan, run the whole workflow again.'
+  return `**What to do:** look at the log of job ${formatSome(jobs, 10)}, then "Re-run failed jobs": the plan stays, those jobs run ` +
+    'again, and this verdict after them. If a database was dropped since the plan, run the whole workflow again.'
 }
