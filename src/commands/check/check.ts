@@ -39,12 +39,12 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   const now = environment.now()
   const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, inputs.conditions, now) }))
   // An issue is written before the entry reads the result.
-  const shown = (text: string): string => redacted(text, environment)
-  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => shown(problem)) }))
-  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(shown)
+  const redact = redactionOf(environment)
+  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => redact(problem)) }))
+  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(redact)
   const problems = sets.length > 0
-    ? sets.flatMap(({ set, problems }) => problems.map((problem) => `set ${set}: ${problem}`))
-    : [inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`]
+    ? sets.flatMap(({ set, problems }) => problems.map((problem) => redact(`set ${set}: ${problem}`)))
+    : [redact(inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`)]
   const inactive = await inactiveWorkflows(repository, environment)
   const { store, artifacts } = found
   const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...(artifacts && { artifacts }) }
@@ -52,8 +52,8 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
 }
 
 /** Issues and summaries are read by more people than logs are, and nothing masks what is in them. */
-function redacted(text: string, { report }: Environment): string {
-  return report.redacted?.(text) ?? text
+function redactionOf({ report }: Environment): (text: string) => string {
+  return (text) => report.redacted?.(text) ?? text
 }
 
 function look(inputs: CheckInputs, environment: Environment): Promise<Pick<CheckResult, 'store' | 'artifacts'> & { sets: Freshness[] }> {
@@ -66,15 +66,15 @@ function look(inputs: CheckInputs, environment: Environment): Promise<Pick<Check
       { level: inputs.conditions.proofLevel, now: environment.now(), onDamaged: warningOf(environment.report) },
     )
     requireKeyOf(sets)
-    const shown = (text: string): string => redacted(text, environment)
+    const redact = redactionOf(environment)
     return {
       store: store.name,
       ...(await dependedOn(store)),
       sets: sets.map(
         ({ unreadable, unsound, ...one }) => ({
           ...one,
-          unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: shown(why) })),
-          ...(unreadable !== undefined && { unreadable: shown(unreadable) }),
+          unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: redact(why) })),
+          ...(unreadable !== undefined && { unreadable: redact(unreadable) }),
         }),
       ),
     }
@@ -132,14 +132,14 @@ async function inactiveWorkflows(
 /** The one issue for the store, and the set, that is checked: open for as long as something is wrong with them. */
 function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment: Environment) {
   const { run, report, signal } = environment
+  const redact = redactionOf(environment)
   const place = inputs.destination.text
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
-  const shown = { destination: redacted(place, environment), timeZone: inputs.timeZone, ...(run && { run: run.url }) }
+  const shown = { destination: redact(place), timeZone: inputs.timeZone, ...(run && { run: run.url }) }
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
   return {
     async tell(result: CheckResult): Promise<CheckResult['issue']> {
-      const [problems, advice] = [result.problems, result.advice].map((lines) => lines.map((line) => redacted(line, environment)))
-      const text = issueText({ ...result, problems: problems!, advice: advice! }, shown)
+      const text = issueText(result, shown)
       if (result.problems.length === 0) {
         const closed = await repository.closeIssue(marker, text)
         return closed && { ...closed, state: 'closed' }
@@ -149,7 +149,7 @@ function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment:
     },
     /** The caller reports why the backups cannot be checked; a failure to write the issue is reported in addition. */
     async tellFailure(error: unknown): Promise<void> {
-      const failure = redactedFailure(failureOf(error), (text) => redacted(text, environment))
+      const failure = redactedFailure(failureOf(error), redact)
       try {
         const { opened, url } = await repository.openIssue(
           marker,

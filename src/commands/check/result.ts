@@ -8,7 +8,7 @@ export interface CheckResult {
   sets: (Freshness & { problems: string[] })[]
   /** Those of all sets; none: all is fresh. */
   problems: string[]
-  /** What to do about them. */
+  /** Sentences: how to fix them. */
   advice: string[]
   /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
   artifacts?: DependedOn[]
