@@ -1,8 +1,6 @@
-import { commands, inputsOf } from '../commands/all.ts'
+import { commandIn, inputsByName, inputsOf } from '../commands/all.ts'
 import { shellWord } from '../report/recipe.ts'
 import type { Spelling } from '../marks.ts'
-
-const inputs = new Map(commands.flatMap((command) => inputsOf(command)))
 
 /**
  * Inputs and commands as they are typed at a terminal, where `program` is how this one was called. A secret is given in a variable.
@@ -12,7 +10,7 @@ export function atTerminal(program: string, destination?: string): Spelling {
   return {
     input: (name, value) => option(name, value),
     command(words, given) {
-      const named = commands.find((command) => words === command || words.startsWith(`${command} `))
+      const named = commandIn(words)
       if (named === undefined) return undefined
       const again = destination !== undefined && inputsOf(named).some(([name]) => name === 'destination') &&
         !given.some(([name]) => name === 'destination')
@@ -24,7 +22,7 @@ export function atTerminal(program: string, destination?: string): Spelling {
 
 function option(name: string, value: string | undefined): string | undefined {
   if (name === 'json') return '--json'
-  const input = inputs.get(name)
+  const input = inputsByName.get(name)
   if (input === undefined) return undefined
   if (input.secret && input.variable !== undefined) return input.variable
   return value === undefined || (input.flag && value === 'true') ? `--${name}` : `--${name} ${shellWord(value)}`

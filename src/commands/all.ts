@@ -83,3 +83,11 @@ export function parseInputs<C extends Command>(
 export function outputsOf(action: Action): [name: string, help: string][] {
   return Object.entries(definitionOf(action).outputs ?? {}).map(([name, { help }]) => [name, help])
 }
+
+/** Every input of a command, by its dashed name. */
+export const inputsByName: ReadonlyMap<string, Input> = new Map(commands.flatMap((command) => inputsOf(command)))
+
+/** The command that words begin with: `forget` of `forget ID`. */
+export function commandIn(words: string): Command | undefined {
+  return commands.find((command) => words === command || words.startsWith(`${command} `))
+}
