@@ -5,7 +5,7 @@ import { giveBackLarge } from '../process/buffers.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey } from './snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one with this id, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
@@ -166,8 +166,7 @@ export function isAhead(id: string, now: Date): boolean {
  */
 export function timeAfter(newest: string | undefined, now: Date): { time: Date; skewed: boolean } {
   if (newest === undefined) return { time: now, skewed: false }
-  const [, date, hours, minutes, seconds] = /^(\d{8})T(\d\d)(\d\d)(\d\d)Z/.exec(newest)!
-  const next = Date.parse(`${date!.slice(0, 4)}-${date!.slice(4, 6)}-${date!.slice(6)}T${hours}:${minutes}:${seconds}Z`) + 1000
+  const next = Date.parse(timeOfId(newest)) + 1000
   if (Number.isNaN(next) || next <= now.getTime()) return { time: now, skewed: false }
   return next - now.getTime() > TOLERATED_SKEW ? { time: now, skewed: true } : { time: new Date(next), skewed: false }
 }

@@ -180,6 +180,11 @@ export function idTime(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
 }
 
+/** The time in an id, as ISO 8601. */
+export function timeOfId(id: string): string {
+  return id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
+}
+
 /** Bytes of everything a snapshot needs, as stored. */
 export function storedBytes(chunks: readonly ChunkEntry[]): number {
   return chunks.reduce((sum, [, , storedSize]) => sum + storedSize, 0)

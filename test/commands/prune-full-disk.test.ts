@@ -44,8 +44,9 @@ function fill(): void {
   expect(statfsSync(disk).bavail).toBe(0)
 }
 
-// Only root can mount the small file system.
-const onFullDisk = asRoot ? test : test.skip
+const onFullDisk = (title: string, body: () => Promise<void>): void =>
+  asRoot ? test(title, body) : test.skip(`${title} (only root can mount the small file system)`, body)
+
 onFullDisk('a disk without a free byte is pruned: snapshots go, then their chunks, and what killed uploads left', async () => {
   const store = new FileStore(root)
   await openOrMakeRepository(store)

@@ -5,7 +5,7 @@ import { isAtLeast, type Level, LEVELS } from '../../repository/levels.ts'
 import type { Keys } from '../../repository/keys.ts'
 import type { Verdict } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn } from '../../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
 import type { SetVerdict } from './result.ts'
@@ -49,7 +49,7 @@ export async function judgeSet(
   // It may be that of this run.
   if (damaged !== undefined) return { state: 'failed', why: damaged, ...none }
   const newest = snapshots.find((key) => !isAhead(idOf(key), now))
-  return { state: 'missing', ...(newest !== undefined && { snapshot: idOf(newest), made: timeOf(idOf(newest)) }), ...none }
+  return { state: 'missing', ...(newest !== undefined && { snapshot: idOf(newest), made: timeOfId(idOf(newest)) }), ...none }
 }
 
 async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, lost: ReadonlySet<string>): Promise<JudgedSet> {
@@ -82,9 +82,4 @@ async function authentic(store: Store, key: string, keys: Keys): Promise<Authent
     if (error instanceof DamagedSnapshot || error instanceof DamagedObject) return error.message
     throw error
   }
-}
-
-/** ISO 8601, of an id. */
-function timeOf(id: string): string {
-  return id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
 }
