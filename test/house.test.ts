@@ -35,3 +35,22 @@ test('the files that declare inputs use their dashed names', () => {
   const using = files.filter((file) => INPUTS.test(file) && dashedNamesIn(readFileSync(path.join(root, file), 'utf8')).length > 0)
   expect(using).toEqual(expect.arrayContaining(['commands/backup/inputs.ts', 'commands/restore/inputs.ts', 'inputs/store.ts']))
 })
+
+/** The types, classes and constants that files export, with the files; those of kinds count once if their files have the same name. */
+function exportedNames(programs: ReadonlyMap<string, string>): Map<string, string[]> {
+  const found = [...programs].flatMap(([file, program]) =>
+    [...program.matchAll(/^export (?:abstract )?(?:interface|type|class|const) ([A-Z]\w*)/gm)].map(([, name]) => ({ name: name!, file })))
+  const places = (all: readonly { file: string }[]): string[] => [...new Set(all.map(({ file }) => file.replace(/^(stores|sources)\/[^/]+\//, '$1/*/')))]
+  return new Map([...Map.groupBy(found, ({ name }) => name)].map(([name, all]) => [name, places(all)]))
+}
+
+test('a name means one thing: no two files export the same', () => {
+  const names = exportedNames(new Map(files.map((file) => [file, readFileSync(path.join(root, file), 'utf8')])))
+  expect(names.size).toBeGreaterThan(300)
+  expect([...names].filter(([, places]) => places.length > 1)).toEqual([])
+})
+
+test('a name of two files would be found', () => {
+  const programs = new Map([['inputs/plan.ts', 'export interface Plan {}'], ['stores/s3/a.ts', 'export class Plan {}\nexport const MOST = 1'], ['stores/file/a.ts', 'export const MOST = 2']])
+  expect([...exportedNames(programs)]).toEqual([['Plan', ['inputs/plan.ts', 'stores/*/a.ts']], ['MOST', ['stores/*/a.ts']]])
+})

@@ -1,5 +1,5 @@
 import type { Environment } from '../environment.ts'
-import type { Inputs } from '../inputs/group.ts'
+import type { CommandInputs } from '../inputs/group.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
 
 /** 0 done, 1 failed, 3 could not verify. */
@@ -16,7 +16,7 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   readonly name: string
   /** In one sentence. */
   readonly purpose: string
-  readonly inputs: Inputs<Given>
+  readonly inputs: CommandInputs<Given>
   run(given: Given, environment: Environment): Promise<Result>
   /** The exit status of a command that ran to its end. Default: 0. */
   status?(result: Result): Status

@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
-import type { Access } from '../inputs/store.ts'
+import type { AccessInputs } from '../inputs/store.ts'
 import { warningOf } from '../report/warnings.ts'
 import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
@@ -13,7 +13,7 @@ import type { Store } from '../stores/store.ts'
 /** A store, the way to it, and the set that is read; undefined reads every set. */
 export interface StoreToOpen {
   destination: Destination
-  access: Access
+  access: AccessInputs
   set?: string | undefined
 }
 

@@ -19,6 +19,6 @@ export const retentionTimeZone = one('timezone', {
 })
 
 /** A switch; each needs a help text of its own. */
-export const flag = { expected: 'true or false', example: 'true', schema: schema.flag, default: 'false', flag: true } as const
+export const flagInput = { expected: 'true or false', example: 'true', schema: schema.flag, default: 'false', flag: true } as const
 
 export const jobs = { expected: 'a whole number from 1 to 64', example: '4', schema: schema.wholeNumber(1, 64) } as const

@@ -2,7 +2,7 @@ import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings } from '../sources/volumes/settings.ts'
-import { flag } from './display.ts'
+import { flagInput } from './display.ts'
 import { type Group, group } from './group.ts'
 import * as schema from './schemas.ts'
 
@@ -16,7 +16,7 @@ export const fileBackup: Group<FileBackupSettings> = group(
       schema: schema.oneOf('fail', 'warn'),
       default: 'fail',
     },
-    rescan: { ...flag, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
+    rescan: { ...flagInput, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
   },
   (values) => ({ onUnreadable: values['on-unreadable'], rescan: values.rescan }),
 )
@@ -66,9 +66,9 @@ export const docker: Group<DockerSettings> = group(
 
 export const bucket: Group<BucketSettings> = group(
   {
-    rewrite: { ...flag, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
+    rewrite: { ...flagInput, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
     'delete-extra': {
-      ...flag,
+      ...flagInput,
       help:
         'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
         'mode overwrite.',

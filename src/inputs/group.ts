@@ -23,29 +23,29 @@ export function one<const I extends Input>(name: string, input: I): Group<Value<
 }
 
 /** The inputs of a command: its groups in the order in which they are shown, and what must hold between them. */
-export interface Inputs<Slices extends object> {
+export interface CommandInputs<Slices extends object> {
   readonly groups: { readonly [Name in keyof Slices]: Group<Slices[Name]> }
   /** Throws (status 2) if the groups do not go together. */
   check?(slices: Slices, variables: Variables): void
 }
 
 export function commandInputs<Slices extends object>(
-  groups: Inputs<Slices>['groups'],
+  groups: CommandInputs<Slices>['groups'],
   check?: (slices: NoInfer<Slices>, variables: Variables) => void,
-): Inputs<Slices> {
+): CommandInputs<Slices> {
   return { groups, ...(check && { check }) }
 }
 
 /** The slices that a command is run with. */
-export type SlicesOf<I> = I extends Inputs<infer Slices> ? Slices : never
+export type SlicesOf<I> = I extends CommandInputs<infer Slices> ? Slices : never
 
 /** The inputs with their dashed names, in the order in which they are shown. */
-export function rowsOf({ groups }: Inputs<object>): [name: string, input: Input][] {
+export function rowsOf({ groups }: CommandInputs<object>): [name: string, input: Input][] {
   return groupsOf(groups).flatMap(([, { rows }]) => rows)
 }
 
 /** The slices of a command out of the checked values of all its rows. */
-export function readGroups<Slices extends object>({ groups }: Inputs<Slices>, values: Readonly<Record<string, unknown>>): Slices {
+export function readGroups<Slices extends object>({ groups }: CommandInputs<Slices>, values: Readonly<Record<string, unknown>>): Slices {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each slice is what its own group returned
   return Object.fromEntries(groupsOf(groups).map(([name, group]) => [name, group.read(values)])) as Slices
 }

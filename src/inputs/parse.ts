@@ -2,7 +2,7 @@ import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import { keysIn, looksSecret, SHORTEST_SECRET } from '../report/redaction.ts'
-import { type Inputs, readGroups, rowsOf } from './group.ts'
+import { type CommandInputs, readGroups, rowsOf } from './group.ts'
 import { EMPTY_SECRET, type Input } from './input.ts'
 import { nearest } from '../report/nearest.ts'
 import { secretsGiven, secretsOf } from './secrets.ts'
@@ -13,7 +13,7 @@ type Raw = Readonly<Record<string, string | undefined>>
  * Checks the raw inputs of a command. An empty string means not given, as GitHub passes it.
  * Throws a `LifeboatError` of status 2 that names the input; the value of a secret is never part of it.
  */
-export function parse<Slices extends object>(command: string, inputs: Inputs<Slices>, raw: Raw, variables: Variables): Slices {
+export function parse<Slices extends object>(command: string, inputs: CommandInputs<Slices>, raw: Raw, variables: Variables): Slices {
   const slices = readGroups(inputs, parseRows(command, rowsOf(inputs), raw, variables))
   inputs.check?.(slices, variables)
   return slices

@@ -15,7 +15,7 @@ export interface Plan {
 }
 
 /** The share of one job: an item of the matrix. */
-export interface Part {
+export interface PartOfPlan {
   /** The id of its plan. */
   plan: string
   databases: readonly (readonly [server: string, name: string])[]
@@ -57,7 +57,7 @@ export const plan = parsing((text): Plan => {
   }
 })
 
-export const part = parsing((text): Part => {
+export const part = parsing((text): PartOfPlan => {
   let given: unknown
   try {
     given = JSON.parse(text)

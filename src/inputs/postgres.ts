@@ -1,6 +1,6 @@
 import type { DumpSettings, ObjectSettings, ScratchSettings } from '../sources/postgres/settings.ts'
 import { database, databaseSecrets } from './database-urls.ts'
-import { flag, jobs } from './display.ts'
+import { flagInput, jobs } from './display.ts'
 import { type Group, group } from './group.ts'
 import * as schema from './schemas.ts'
 
@@ -23,7 +23,7 @@ export const dump: Group<DumpSettings> = group(
       default: '5m',
     },
     'allow-pooler': {
-      ...flag,
+      ...flagInput,
       help:
         'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
         'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
@@ -61,11 +61,11 @@ export const objects: Group<ObjectSettings> = group(
       example: 'schema',
       schema: schema.oneOf('schema', 'data'),
     },
-    'no-owner': { ...flag, help: 'Leave out owners: everything belongs to the user who restores.' },
-    'no-privileges': { ...flag, help: 'Leave out GRANT and REVOKE.' },
-    'no-tablespaces': { ...flag, help: 'Put everything into the default tablespace.' },
+    'no-owner': { ...flagInput, help: 'Leave out owners: everything belongs to the user who restores.' },
+    'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
+    'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
     'disable-triggers': {
-      ...flag,
+      ...flagInput,
       help:
         'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
         'Needs a superuser.',

@@ -18,7 +18,7 @@ export const destinationInput = {
 export const destination = one('destination', destinationInput)
 
 /** How stores and SSH servers are reached, whichever they are. */
-export interface Access {
+export interface AccessInputs {
   /** Of GitHub. */
   token: string | undefined
   ssh: SshAccess
@@ -29,7 +29,7 @@ export interface Access {
 
 const TOKEN_HELP = 'For artifacts: the token that finds and reads them, of a job with `permissions: actions: read`.'
 
-export function access(tokenHelp: string = TOKEN_HELP): Group<Access> {
+export function access(tokenHelp: string = TOKEN_HELP): Group<AccessInputs> {
   return group({ token: { ...token, help: tokenHelp }, ...ssh, 'webdav-token': webdavToken, timeout }, (values) => ({
     token: values.token,
     ssh: sshOf(values),
@@ -39,7 +39,7 @@ export function access(tokenHelp: string = TOKEN_HELP): Group<Access> {
 }
 
 /** Of a command that reaches sources and no store. */
-export function sourceAccess(): Group<Pick<Access, 'ssh' | 'timeout'>> {
+export function sourceAccess(): Group<Pick<AccessInputs, 'ssh' | 'timeout'>> {
   return group({ ...ssh, timeout }, (values) => ({ ssh: sshOf(values), timeout: values.timeout }))
 }
 
@@ -53,7 +53,7 @@ function sshOf(values: Values<typeof ssh>): SshAccess {
 }
 
 /** Throws (status 2) if a store needs something that is not given. */
-export function requireStore({ destination, access }: { destination: Destination; access: Access }, variables: Variables): void {
+export function requireStore({ destination, access }: { destination: Destination; access: AccessInputs }, variables: Variables): void {
   requireAccess(destination, access, variables)
 }
 

@@ -9,7 +9,7 @@ import { snapshotKey } from './snapshot.ts'
 import { readTrash, type Trash, TrashWriter } from './trash.ts'
 
 /** A number of chunk objects, and their bytes as stored. */
-export interface Amount {
+export interface ChunkAmount {
   objects: number
   bytes: number
 }
@@ -17,10 +17,10 @@ export interface Amount {
 /** Unreferenced chunks: how many were found, and what was done with them; with `dryRun`, what would be done. */
 export interface Garbage {
   /** Unreferenced from now on: written to trash, to be deleted by a later prune. */
-  trashed: Amount
+  trashed: ChunkAmount
   /** In trash already, or so young that a running backup may have put them: left for a later prune. */
-  waiting: Amount
-  deleted: Amount
+  waiting: ChunkAmount
+  deleted: ChunkAmount
   /** Snapshots that cannot be read, or are lost. If there is one, no chunk is touched. */
   obstacles: string[]
 }
@@ -177,11 +177,11 @@ async function sweep(
   })
 }
 
-function none(): Amount {
+function none(): ChunkAmount {
   return { objects: 0, bytes: 0 }
 }
 
-function count(amount: Amount, size: number): void {
+function count(amount: ChunkAmount, size: number): void {
   amount.objects++
   amount.bytes += size
 }

@@ -7,7 +7,7 @@ import { DamagedChunk, Reader } from './reader.ts'
 import { type ChunkEntry, chunkKey } from './snapshot.ts'
 
 /** Defaults: the part of the reusable bytes that a backup reads back, and the least number of chunks. */
-export const SHARE = 0.02
+export const SAMPLED_SHARE = 0.02
 export const LEAST_CHUNKS = 8
 /** The most bytes that are read, unless a share is given. */
 export const MOST_BYTES = 64 * 1024 * 1024
@@ -19,7 +19,7 @@ const AT_ONCE = 2
  * chooses a chunk: within 50 backups with a probability of 64 %, within 100 of 87 %, within 200 of 98 %.
  */
 export function sampleOf(
-  chunks: readonly KnownChunk[], { share = SHARE, most = MOST_BYTES }: { share?: number; most?: number }, random: () => number,
+  chunks: readonly KnownChunk[], { share = SAMPLED_SHARE, most = MOST_BYTES }: { share?: number; most?: number }, random: () => number,
 ): KnownChunk[] {
   if (share === 0) return []
   const wanted = Math.min(most, share * chunks.reduce((sum, { storedSize }) => sum + storedSize, 0))

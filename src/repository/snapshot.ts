@@ -211,7 +211,7 @@ export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, c
   if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
   const object = sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')
   if (object.length <= LIMITS.snapshot && line.length <= MAXIMUM_HEADER) return object
-  throw tooLarge(chunks.length)
+  throw tooManyChunks(chunks.length)
 }
 
 /** About how many bytes of a snapshot object a chunk takes: measured 82 with 8 anchors and 115 with 16. `anchors` in base64. */
@@ -220,7 +220,7 @@ export function listedBytes(anchors: string): number {
 }
 
 /** The error for a snapshot that readers would refuse. */
-export function tooLarge(chunks: number): LifeboatError {
+export function tooManyChunks(chunks: number): LifeboatError {
   const most = `no snapshot object may be larger than ${LIMITS.snapshot / 1024 ** 2} MiB`
   return new LifeboatError(`this backup needs more than ${chunks - 1} chunks, which do not fit into one snapshot: ${most}`, {
     hint: 'Back up the sources in several sets, each with a part of the databases and volumes.',

@@ -26,7 +26,7 @@ import {
   sourceSize,
   storedBytes,
   type StreamRecord,
-  tooLarge,
+  tooManyChunks,
 } from './snapshot.ts'
 import type { Unfinished } from './unfinished.ts'
 
@@ -248,7 +248,7 @@ export class Writer {
     this.#listed.set(key, index)
     this.#snapshotBytes += listedBytes(chunk.anchors)
     if (this.#snapshotBytes > (this.#options.largestSnapshot ?? LIMITS.snapshot))
-      this.#failure ??= { error: tooLarge(this.#entries.length) }
+      this.#failure ??= { error: tooManyChunks(this.#entries.length) }
     return index
   }
 

@@ -6,7 +6,7 @@ import type { DumpSettings, ObjectSettings, ScratchSettings } from './postgres/s
 import type { DockerSettings, FolderSettings } from './volumes/settings.ts'
 
 /** How sources and targets are reached. */
-export interface AccessSettings {
+export interface SourceAccess {
   /** An SSH server that databases are reached through. */
   readonly tunnel: SshTarget | undefined
   readonly ssh: SshAccess
@@ -15,7 +15,7 @@ export interface AccessSettings {
 }
 
 /** The inputs of a backup that sources take: those of all kinds, and a group for each folder of kinds, which declares it. */
-export interface BackupSettings extends AccessSettings {
+export interface BackupSettings extends SourceAccess {
   /** The stores of the backup, which no source may contain. */
   readonly destinations: readonly Destination[]
   readonly dump: DumpSettings
@@ -24,7 +24,7 @@ export interface BackupSettings extends AccessSettings {
 }
 
 /** The same of a restore. */
-export interface RestoreSettings extends AccessSettings {
+export interface RestoreSettings extends SourceAccess {
   /** The store that is restored from, which no target may overlap. */
   readonly destination: Destination
   readonly mode: RestoreMode

@@ -5,7 +5,7 @@ import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
 import type { Restored } from './restored.ts'
-import type { AccessSettings, BackupSettings, DrillSettings, RestoreSettings } from './settings.ts'
+import type { BackupSettings, DrillSettings, RestoreSettings, SourceAccess } from './settings.ts'
 import type { Source } from './source.ts'
 
 /**
@@ -39,12 +39,12 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   /** A target to restore into. Throws if the settings are wrong; nothing is reached before `RestoreTarget.restore`. */
   target(location: L, settings: RestoreSettings, context: SourceContext): RestoreTarget
   /** Tries sources for real: whatever could keep a backup from being made, or from being whole. */
-  diagnose?(given: readonly GivenSource<L>[], settings: AccessSettings, context: SourceContext): Promise<Diagnosed>
+  diagnose?(given: readonly GivenSource<L>[], settings: SourceAccess, context: SourceContext): Promise<Diagnosed>
   /** Of kinds of databases whose servers can be asked which databases they have. */
   readonly server?: ServerOfKind<L>
 
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
-  contents(source: SourceRecord): Contents
+  contents(source: SourceRecord): ArchiveContents
   /** Compares the streams of a source with its record. Damage and failures are in `problems`, or thrown. */
   verify(source: StoredSource, level: ReadLevel, context: SourceContext): Promise<SourceVerified>
   /**
@@ -77,7 +77,7 @@ export interface ServerOfKind<L extends Location = Location> {
   /** Whether the location names a server and no database of it. */
   is(location: L): boolean
   /** All databases of the server. Throws if it cannot be asked. Without `sizes`, which take time, each is 0. */
-  databases(location: L, settings: AccessSettings & { sizes: boolean }, context: SourceContext): Promise<ServerDatabases<L>>
+  databases(location: L, settings: SourceAccess & { sizes: boolean }, context: SourceContext): Promise<ServerDatabases<L>>
 }
 
 export interface ServerDatabases<L extends Location = Location> {
@@ -161,7 +161,7 @@ export interface StoredSource {
   readonly read: (stream: StreamRecord) => AsyncIterable<Buffer>
 }
 
-export interface Contents {
+export interface ArchiveContents {
   /** Members of the archive. */
   entries: number
   /** Raw bytes of the archive. */

@@ -13,7 +13,7 @@ import { despite, whileQuiet } from './quiesce.ts'
 import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
 import { sourcesOf } from './sources.ts'
-import { type StoredSource, storeUntilSound } from './store-sources.ts'
+import { type RecordedSource, storeUntilSound } from './store-sources.ts'
 import { warnOfEmpty, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking } from './warnings.ts'
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
@@ -92,7 +92,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
 /** Warns of what has become much less or is empty. `held`: why nothing is pruned then. */
 async function compareWith(
   earlier: PreviousBackups,
-  { id, size, stored }: { id: string; size: number; stored: readonly StoredSource[] },
+  { id, size, stored }: { id: string; size: number; stored: readonly RecordedSource[] },
   { retention }: Pick<BackupInputs, 'retention'>,
   environment: Environment,
 ): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held: string | undefined }> {

@@ -15,7 +15,7 @@ import type { Stopwatch } from '../elapsed.ts'
 import type { BackupInputs } from './inputs.ts'
 import type { PreviousBackups } from './previous.ts'
 import type { BackupResult } from './result.ts'
-import type { NewSnapshot, StoredSource } from './store-sources.ts'
+import type { NewSnapshot, RecordedSource } from './store-sources.ts'
 import { warnOfSkew } from './warnings.ts'
 
 /** A snapshot that is newer than every other of the set; nothing makes it exist yet. */
@@ -51,7 +51,7 @@ export async function beginSnapshot(
 
 /** Puts the snapshot: from then on the backup exists. Before it, looks once more whether everything that it lists is in the store. */
 export async function commitSnapshot(
-  { snapshot: { id, time, writer }, stored }: { snapshot: NewSnapshot; stored: readonly StoredSource[] },
+  { snapshot: { id, time, writer }, stored }: { snapshot: NewSnapshot; stored: readonly RecordedSource[] },
   store: Store,
   keys: Keys,
   { set, tags, description, pruning }: Pick<BackupInputs, 'set' | 'tags' | 'description' | 'pruning'>,

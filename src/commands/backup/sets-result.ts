@@ -1,4 +1,4 @@
-import type { LeftOut } from '../sets/left-out.ts'
+import type { LeftOutServerDatabase } from '../sets/left-out.ts'
 import type { BackupResult } from './result.ts'
 
 /** Databases and volumes that were backed up one by one, each into a set of its own. */
@@ -7,7 +7,7 @@ export interface SetsResult {
   plan?: string
   sets: SetOutcome[]
   /** Databases of servers that are not backed up here, and why. */
-  leftOut: LeftOut[]
+  leftOut: LeftOutServerDatabase[]
   /** Why post-command failed, or stopped containers do not run again, and what to do. */
   notResumed?: string
   /** Bytes read and added, of those that succeeded. */

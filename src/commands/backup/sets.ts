@@ -8,7 +8,7 @@ import { planTag, verifiedTag } from '../../inputs/plan.ts'
 import { parseEncryptionKey } from '../../repository/keys.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { stopwatch } from '../elapsed.ts'
-import { type Databases, findDatabases, type ServerDatabase } from '../sets/server-databases.ts'
+import { findDatabases, type FoundDatabases, type ServerDatabase } from '../sets/server-databases.ts'
 import { named, ownSet, VOLUMES } from '../sets/set-names.ts'
 import { backup } from './backup.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -111,7 +111,7 @@ function common(inputs: BackupInputs, set: string): BackupInputs {
   return { ...inputs, set, tags, choice: undefined, part: undefined, hooks: { ...inputs.hooks, containers: [], before: '', after: '' } }
 }
 
-function goneOutcome({ server, name }: Pick<ServerDatabase, 'server' | 'name'>, leftOut: Databases['leftOut']): SetOutcome {
+function goneOutcome({ server, name }: Pick<ServerDatabase, 'server' | 'name'>, leftOut: FoundDatabases['leftOut']): SetOutcome {
   const why = leftOut.find((one) => one.server === server && one.name === name)?.why
   return {
     set: ownSet(server, name), noun: 'database', ...named(server), name,

@@ -11,7 +11,7 @@ import type { BackupResult } from './result.ts'
 import type { OpenedSources } from './opened-sources.ts'
 
 /** A source as the snapshot records it, and as the result shows it. */
-export interface StoredSource {
+export interface RecordedSource {
   record: SourceRecord
   result: BackupResult['sources'][number]
 }
@@ -35,7 +35,7 @@ export async function storeUntilSound(
   first: NewSnapshot,
   before: readonly SourceRecord[],
   environment: Environment,
-): Promise<{ snapshot: NewSnapshot; stored: StoredSource[] }> {
+): Promise<{ snapshot: NewSnapshot; stored: RecordedSource[] }> {
   let snapshot = first
   for (let reading = 1; ; reading++) {
     const stored = await storeSources(sources, snapshot.writer, before, environment)
@@ -60,8 +60,8 @@ async function storeSources(
   writer: Writer,
   before: readonly SourceRecord[],
   environment: Environment,
-): Promise<StoredSource[]> {
-  const stored: StoredSource[] = []
+): Promise<RecordedSource[]> {
+  const stored: RecordedSource[] = []
   for (const source of sources) {
     const same = before.find(({ name, kind }) => name === source.name && kind === source.kind)
     stored.push(await storeSource(source, writer, same, environment))
@@ -74,7 +74,7 @@ async function storeSource(
   writer: Writer,
   before: SourceRecord | undefined,
   { report }: Environment,
-): Promise<StoredSource> {
+): Promise<RecordedSource> {
   const started = performance.now()
   const addedBefore = writer.added
   const streams: SourceRecord['streams'] = []

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { dependedOn } from '../artifacts.ts'
-import type { Access } from '../../inputs/store.ts'
+import type { AccessInputs } from '../../inputs/store.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
-import { isOfOtherKey, otherKeyText, unmetConditions } from './conditions.ts'
+import { isOfOtherKey, noneOfKeyText, unmetConditions } from './conditions.ts'
 import type { CheckInputs } from './inputs.ts'
 import { failureIssueText, issueText } from './report.ts'
 import { GitHubRepository } from '../../notify/github-issues.ts'
@@ -88,12 +88,12 @@ function requireKeyOf(sets: readonly Freshness[]): void {
   const [first] = others
   const more = others.length > 1 ? `; the same is true of ${formatCount(others.length - 1, 'more set')}` : ''
   throw new LifeboatError(
-    `set ${first!.set}: ${otherKeyText(first!)}${more}`,
+    `set ${first!.set}: ${noneOfKeyText(first!)}${more}`,
     { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' },
   )
 }
 
-function repositoryOf({ token, timeout }: Access, { variables, signal }: Environment): GitHubRepository | undefined {
+function repositoryOf({ token, timeout }: AccessInputs, { variables, signal }: Environment): GitHubRepository | undefined {
   const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
   return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new GitHubRepository({
     repository,

@@ -9,7 +9,7 @@ export function isOfOtherKey({ otherKey = 0, missing }: Pick<Freshness, 'otherKe
   return otherKey > 0 && missing.length === 0
 }
 
-export function otherKeyText({ otherKey = 0, unreadable }: Pick<Freshness, 'otherKey' | 'unreadable'>): string {
+export function noneOfKeyText({ otherKey = 0, unreadable }: Pick<Freshness, 'otherKey' | 'unreadable'>): string {
   const none = otherKey === 1 ? 'its snapshot was not' : `none of its newest ${formatCount(otherKey, 'snapshot')} was`
   return `${none} made with the key given: ${unreadable}`
 }
@@ -49,7 +49,7 @@ export function unmetConditions(
   const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
   const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
   if (isOfOtherKey({ otherKey, missing })) {
-    unmet.push({ problem: otherKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' })
+    unmet.push({ problem: noneOfKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' })
   } else if (!verified) unmet.push({ problem: `no snapshot is verified and whole; ${why}`, advice: BACK_UP })
   else if (age(verified.time) > maxAge) {
     const [old, most] = [age(verified.time), maxAge].map(formatDuration)

@@ -1,4 +1,4 @@
-import { flag, timeZone } from '../../inputs/display.ts'
+import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -36,7 +36,7 @@ export const inputs = commandInputs(
     issue: one(
       'issue',
       {
-        ...flag,
+        ...flagInput,
         help:
           'Open an issue in the repository when something is too old or cannot be checked, and close it when everything is fresh ' +
           'again; the job needs `permissions: issues: write`.',

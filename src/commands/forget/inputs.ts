@@ -1,4 +1,4 @@
-import { flag } from '../../inputs/display.ts'
+import { flagInput } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { oneSnapshot } from '../../inputs/one-snapshot.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -17,7 +17,7 @@ export const inputs = commandInputs(
       positional: true,
       list: true,
     }),
-    force: one('force', { ...flag, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.' }),
+    force: one('force', { ...flagInput, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.' }),
     key,
     destination,
     access,

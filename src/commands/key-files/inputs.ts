@@ -1,4 +1,4 @@
-import { flag, timeZone } from '../../inputs/display.ts'
+import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { optionalKey, requiredKey } from '../../inputs/key.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -55,7 +55,7 @@ export const removeInputs = commandInputs(
       schema: schema.text,
       positional: true,
     }),
-    force: one('force', { ...flag, help: 'Remove them even if the key given does not open the store afterwards.' }),
+    force: one('force', { ...flagInput, help: 'Remove them even if the key given does not open the store afterwards.' }),
     key: optionalKey('A key that stays, and opens the store afterwards: the identity, or another passphrase.'),
     ...store,
   },

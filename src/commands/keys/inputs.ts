@@ -1,11 +1,11 @@
-import { flag } from '../../inputs/display.ts'
+import { flagInput } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 
 export const newInputs = commandInputs({
   postQuantum: one('post-quantum', {
-    ...flag,
+    ...flagInput,
     help: 'Make an identity that a quantum computer cannot break. Recovery without Lifeboat then needs age 1.3 or newer.',
   }),
 })

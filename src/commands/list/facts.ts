@@ -11,7 +11,7 @@ import type { Store } from '../../stores/store.ts'
 import type { ListedSnapshot } from './result.ts'
 
 /** The facts about snapshots that other objects hold. */
-export interface Known {
+export interface KnownFacts {
   labels: ReadonlyMap<string, ReadLabels>
   proofs: ReadonlyMap<string, readonly Verdict[]>
   /** Keys of chunk objects. */
@@ -27,7 +27,7 @@ export async function whatIsKnown(
   keys: Keys | undefined,
   of: { set: string | undefined; wanted: (id: string) => boolean; since: Date | undefined },
   report: Report,
-): Promise<Known> {
+): Promise<KnownFacts> {
   const first = of.since ? tellingSince(of.since) : ''
   const [labels, proofs] = await Promise.all([
     readLabels(store, keys, of.set),

@@ -17,7 +17,7 @@ import { remarksOf } from '../../sources/remarks.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { dependedOn } from '../artifacts.ts'
 import { withStore } from '../with-store.ts'
-import { expiries, type Known, standing, sumsOf, visiblePart, whatIsKnown } from './facts.ts'
+import { expiries, type KnownFacts, standing, sumsOf, visiblePart, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
@@ -80,7 +80,7 @@ async function cardsIn(
   store: Store,
   keys: Keys | undefined,
   set: string | undefined,
-  { damaged }: Known,
+  { damaged }: KnownFacts,
 ): Promise<ReadonlyMap<string, Card>> {
   if (damaged.size > 0) return new Map()
   return new Map([...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set))
@@ -150,7 +150,7 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
   }
 }
 
-function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: Known): ListedSnapshot {
+function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: KnownFacts): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].map(([proof]) => proof!)
   return {

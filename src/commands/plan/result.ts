@@ -1,4 +1,4 @@
-import type { LeftOut } from '../sets/left-out.ts'
+import type { LeftOutServerDatabase } from '../sets/left-out.ts'
 
 export interface PlanResult {
   /** The id of the plan, which the snapshots of its run have as a tag, and its time. */
@@ -8,7 +8,7 @@ export interface PlanResult {
   /** Bytes of all. */
   size: number
   /** Databases that no job backs up, and why. */
-  leftOut: LeftOut[]
+  leftOut: LeftOutServerDatabase[]
   /** Databases that the input databases does not choose. */
   notChosen: number
 }

@@ -1,4 +1,4 @@
-import { flag, retentionTimeZone } from '../../inputs/display.ts'
+import { flagInput, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../../inputs/key.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
@@ -18,7 +18,7 @@ export const inputs = commandInputs(
       schema: schema.anyRetention,
       required: true,
     }),
-    dryRun: one('dry-run', { ...flag, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
+    dryRun: one('dry-run', { ...flagInput, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
     maxDelete: one('max-delete', {
       help: 'Delete nothing if more snapshots of the set would be deleted than this number, or this part of them.',
       expected: 'a number, or a percentage from 0% to 100%',
@@ -27,7 +27,7 @@ export const inputs = commandInputs(
       default: '50%',
     }),
     pruning,
-    force: one('force', { ...flag, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.' }),
+    force: one('force', { ...flagInput, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.' }),
     access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
     timeZone: retentionTimeZone,
   },

@@ -1,5 +1,5 @@
 import type { PruneAfterBackup, PruneResult } from './result.ts'
-import type { Amount } from '../../repository/garbage.ts'
+import type { ChunkAmount } from '../../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatSome, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
@@ -55,9 +55,9 @@ export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   ]
 }
 
-const one = ({ objects }: Amount): boolean => objects === 1
+const one = ({ objects }: ChunkAmount): boolean => objects === 1
 
-function about({ objects, bytes }: Amount, what: string): string[] {
+function about({ objects, bytes }: ChunkAmount, what: string): string[] {
   return objects === 0 ? [] : [`${formatCount(objects, 'chunk')} (${formatBytes(bytes)}) ${what}`]
 }
 

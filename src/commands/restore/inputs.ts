@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
-import { flag, timeZone } from '../../inputs/display.ts'
+import { flagInput, timeZone } from '../../inputs/display.ts'
 import { bucket, docker, fileRestore, folders } from '../../inputs/files.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
@@ -71,7 +71,7 @@ export const inputs = commandInputs(
     docker,
     bucket,
     objects,
-    verifyOnly: one('verify-only', { ...flag, help: 'Read and check what would be restored, and touch no database.' }),
+    verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
     timeZone,

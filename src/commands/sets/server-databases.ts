@@ -4,14 +4,14 @@ import { formatSome } from '../../report/format.ts'
 import { nearest } from '../../report/nearest.ts'
 import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
-import type { AccessSettings } from '../../sources/settings.ts'
+import type { SourceAccess } from '../../sources/settings.ts'
 import type { FoundDatabase, LeftOutDatabase, SourceContext } from '../../sources/source-kind.ts'
 import type { Database } from '../../inputs/database-urls.ts'
 import { ONLY_SERVER, VOLUMES } from './set-names.ts'
 
 export type ServerDatabase = FoundDatabase & { server: string }
 
-export interface Databases {
+export interface FoundDatabases {
   chosen: ServerDatabase[]
   leftOut: (LeftOutDatabase & { server: string })[]
   notChosen: number
@@ -51,10 +51,10 @@ export function ofServer(name: string | undefined): string {
 export async function findDatabases(
   servers: readonly Database[],
   choice: DatabaseChoice,
-  settings: AccessSettings & { sizes: boolean; complete: boolean },
+  settings: SourceAccess & { sizes: boolean; complete: boolean },
   context: SourceContext,
-): Promise<Databases> {
-  const found: Databases = { chosen: [], leftOut: [], notChosen: 0 }
+): Promise<FoundDatabases> {
+  const found: FoundDatabases = { chosen: [], leftOut: [], notChosen: 0 }
   for (const { name: server, ...location } of servers) {
     const { databases, leftOut } = await kindAt(location).server!.databases(location, settings, context)
     const chosen = databases.filter(({ name }) => isChosen(choice, server, name))
@@ -67,7 +67,7 @@ export async function findDatabases(
   return found
 }
 
-function tellOf({ chosen, leftOut }: Databases, { include }: DatabaseChoice, { report }: SourceContext): void {
+function tellOf({ chosen, leftOut }: FoundDatabases, { include }: DatabaseChoice, { report }: SourceContext): void {
   for (const { name, server, why, expected } of leftOut) {
     const text = `database ${JSON.stringify(name)}${ofServer(server)} is left out: it ${why}`
     if (expected) report.info(text)

@@ -7,7 +7,7 @@ export const ONLY_SERVER = UNNAMED
 /** Of the sets of volumes; no server may have it. */
 export const VOLUMES = 'volume'
 
-/** What a result says of the server of a database: nothing if it was given without a name. */
+/** The member `server` of a result; none for a server that was given without a name. */
 export function named(server: string): { server?: string } {
   return server === ONLY_SERVER ? {} : { server }
 }

@@ -1,4 +1,4 @@
-import { flag } from '../../inputs/display.ts'
+import { flagInput } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { optionalKey } from '../../inputs/key.ts'
 import { oneSnapshot } from '../../inputs/one-snapshot.ts'
@@ -8,7 +8,7 @@ import { requireStore } from '../../inputs/store.ts'
 export const inputs = commandInputs(
   {
     snapshot: one('snapshot', { ...snapshotInput, default: 'latest', positional: true }),
-    files: one('files', { ...flag, help: 'List the files of volumes too, with their sizes.' }),
+    files: one('files', { ...flagInput, help: 'List the files of volumes too, with their sizes.' }),
     ...oneSnapshot,
     key: optionalKey('Optional: without a key, only what the store claims is shown; what is in the snapshot needs one that can decrypt.'),
   },

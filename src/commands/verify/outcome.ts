@@ -20,7 +20,7 @@ export function outcomeOf(
   sources: readonly CheckedSource[],
   problems: readonly unknown[],
 ): Pick<SnapshotVerified, 'result' | 'unmet' | 'problems' | 'damaged' | 'sources'> {
-  const damage = damageIn([...sources, { problems }])
+  const damage = damagedChunksIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
   const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
@@ -47,7 +47,7 @@ export function outcomeOf(
   }
 }
 
-export function damageIn(found: readonly { problems: readonly unknown[] }[]): Map<string, DamagedChunk> {
+export function damagedChunksIn(found: readonly { problems: readonly unknown[] }[]): Map<string, DamagedChunk> {
   const errors = found.flatMap(({ problems }) => problems).filter((problem) => problem instanceof DamagedChunk)
   return new Map(errors.toReversed().map((error) => [error.key, error]))
 }

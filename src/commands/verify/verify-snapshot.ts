@@ -12,7 +12,7 @@ import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
 import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
-import { type CheckedSource, damagedKeys, damageIn, outcomeOf } from './outcome.ts'
+import { type CheckedSource, damagedChunksIn, damagedKeys, outcomeOf } from './outcome.ts'
 import type { SnapshotVerified } from './result.ts'
 
 export interface Verifying {
@@ -144,7 +144,7 @@ class Verification {
   async #checkChunks(): Promise<void> {
     const { opened } = this.#reader
     const { only, seen, suspects } = this.#how
-    const found = damageIn(this.#sources)
+    const found = damagedChunksIn(this.#sources)
     const needed = new Set(this.#sources.flatMap(({ keys }) => [...keys]))
     const key = (place: number): string => keyAt(this.#snapshot, place)
     const places = [...this.#snapshot.header.chunks.keys()].filter((place) => only === undefined || needed.has(key(place)))

@@ -90,7 +90,7 @@ export function linesAbout(known: readonly KnownHost[], { host, port }: HostAddr
 export function checkHostKey(known: readonly KnownHost[], address: HostAddress, key: Buffer, where: string): void {
   const lines = linesAbout(known, address)
   const type = typeOf(key) ?? 'unknown'
-  const shown = `${type} ${fingerprint(key)}`
+  const shown = `${type} ${sshFingerprint(key)}`
   const name = nameOf(address)
   const same = lines.filter((line) => line.key.equals(key))
   const everywhere = [
@@ -112,7 +112,7 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   if (keys.length > 0) {
     throw new LifeboatError(
       `${name} shows another host key than the one that is known: ${shown}; known: ` +
-        keys.map((line) => `${line.type} ${fingerprint(line.key)}`).join(', '),
+        keys.map((line) => `${line.type} ${sshFingerprint(line.key)}`).join(', '),
       {
         hint:
           'Another machine may be answering in its place. If the server was set up again, get its fingerprint from whoever runs it, and ' +
@@ -133,7 +133,7 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
 }
 
 /** The key as OpenSSH names it to people. */
-export function fingerprint(key: Buffer): string {
+export function sshFingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 

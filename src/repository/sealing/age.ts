@@ -13,7 +13,7 @@ export async function encrypt(plaintext: Uint8Array, recipients: readonly string
 
 /** Decrypts and authenticates; throws when the bytes are not a whole, undamaged age file for this identity. */
 export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buffer> {
-  const { payload, fileKey } = await openHeader(sealed, identity)
+  const { payload, fileKey } = await openAgeHeader(sealed, identity)
   return decryptPayload(payload, fileKey)
 }
 
@@ -47,7 +47,7 @@ export async function newHeader(recipients: readonly string[]): Promise<Header> 
 /**
  * The file key that an identity unwraps, and what follows the header; throws when the bytes do not begin with a header for this identity.
  */
-export async function openHeader(sealed: Uint8Array, identity: string): Promise<{ fileKey: Uint8Array; payload: Uint8Array }> {
+export async function openAgeHeader(sealed: Uint8Array, identity: string): Promise<{ fileKey: Uint8Array; payload: Uint8Array }> {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
   const start = bytes.subarray(0, MAXIMUM_HEADER)
   const last = start.indexOf('\n--- ')

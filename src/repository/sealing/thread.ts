@@ -37,7 +37,7 @@ export interface Done {
   id?: string
 }
 
-export interface Outcome {
+export interface SealingOutcome {
   number: number
   done?: Done
   /** Why it failed. */
@@ -53,7 +53,7 @@ parentPort!.on('message', ({ number, sealing, opening }: Assignment) => {
 })
 
 /** The bytes, which have a buffer of their own, are handed over. */
-function answer(outcome: Outcome): void {
+function answer(outcome: SealingOutcome): void {
   const buffer = outcome.done?.bytes.buffer
   parentPort!.postMessage(outcome, buffer instanceof ArrayBuffer ? [buffer] : [])
 }

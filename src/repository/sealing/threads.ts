@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { newHeader, openHeader } from './age.ts'
-import type { Assignment, Done, Opening, Outcome, Sealing } from './thread.ts'
+import { newHeader, openAgeHeader } from './age.ts'
+import type { Assignment, Done, Opening, Sealing, SealingOutcome } from './thread.ts'
 
 /**
  * Sealing: zstd (RFC 8878), then age (https://age-encryption.org/v1). Threads do all of it but the headers. They start when there is work,
@@ -30,7 +30,7 @@ export async function seal(
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
 ): Promise<{ plaintext: Buffer; id: string }> {
-  const { payload, fileKey } = await openHeader(sealed, identity)
+  const { payload, fileKey } = await openAgeHeader(sealed, identity)
   // A copy to hand over: the store may keep what it gave, and a thread would be sent all of the buffer that it lies in.
   const own = new Uint8Array(payload)
   const done = await idlest(1).do({ opening: { payload: own, fileKey, ...how } }, [own.buffer])
@@ -50,7 +50,7 @@ class Thread {
 
   constructor() {
     this.#worker.unref()
-    this.#worker.on('message', (outcome: Outcome) => this.#take(outcome))
+    this.#worker.on('message', (outcome: SealingOutcome) => this.#take(outcome))
     this.#worker.on('messageerror', (error) => this.#fail(error))
     this.#worker.on('error', (error) => this.#fail(error))
     this.#worker.on('exit', () => this.#fail(new Error('a thread that seals and opens chunks ended')))
@@ -72,7 +72,7 @@ class Thread {
     })
   }
 
-  #take({ number, done, failure }: Outcome): void {
+  #take({ number, done, failure }: SealingOutcome): void {
     const { resolve, reject } = this.#waiting.get(number)!
     this.#waiting.delete(number)
     if (done) resolve(done)

@@ -148,7 +148,7 @@ export class BucketAccess {
   }
 
   /** Begins an object in parts, each of at least 5 MiB except the last. The object exists once it is completed, not before. */
-  async begin(key: string, metadata: Metadata): Promise<Upload> {
+  async begin(key: string, metadata: Metadata): Promise<MultipartUpload> {
     const at = this.#at(key)
     const send = <T>(attempt: (options: { requestTimeout: number }) => Promise<T>): Promise<T> =>
       this.#session.try('put', shown(key), (requestTimeout) => attempt({ requestTimeout }))
@@ -208,7 +208,7 @@ export class BucketAccess {
   }
 }
 
-export interface Upload {
+export interface MultipartUpload {
   /** Numbers begin with 1; parts may come in any order, several at the same time. */
   part(number: number, bytes: Buffer): Promise<void>
   complete(): Promise<void>

@@ -29,7 +29,7 @@ export function etagOf(entry: string): string {
   return inode === '-' ? '' : inode
 }
 
-export function isObject(entry: string): boolean {
+export function isObjectEntry(entry: string): boolean {
   return metaOf(entry).type === 'f'
 }
 

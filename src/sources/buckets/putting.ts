@@ -1,7 +1,7 @@
 import { messageOf } from '../../error.ts'
 import { shownName, type ListedFile } from '../files/file-list.ts'
 import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
-import type { BucketAccess, Upload } from './bucket.ts'
+import type { BucketAccess, MultipartUpload } from './bucket.ts'
 import { keyOfPath } from './keys.ts'
 import { type Metadata, metadataIn } from './metadata.ts'
 import { Transfers } from './transfers.ts'
@@ -25,7 +25,7 @@ interface Moving {
   held: number
   /** Number of parts so far, of an object in several parts. */
   parts: number
-  upload?: Upload
+  upload?: MultipartUpload
 }
 
 /** Puts the needed objects of archives into a bucket, while the archives are read. */
@@ -110,7 +110,7 @@ export class Putting {
     }
   }
 
-  async #part(moving: Moving, upload: Upload): Promise<void> {
+  async #part(moving: Moving, upload: MultipartUpload): Promise<void> {
     const [number, bytes] = [++moving.parts, heldBy(moving)]
     await this.#transfers.begin(bytes.length, () => upload.part(number, bytes))
   }

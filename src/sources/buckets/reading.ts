@@ -4,7 +4,7 @@ import { metaOf, pathOf } from '../files/entry.ts'
 import { memberHead, paddedSize, TAR_END } from '../files/tar-member.ts'
 import type { BucketAccess, ObjectPiece } from './bucket.ts'
 import { ChangedObject, ClosedObject } from './changes.ts'
-import { entryOf, etagOf, isObject, keyOf } from './entries.ts'
+import { entryOf, etagOf, isObjectEntry, keyOf } from './entries.ts'
 import { type Fetch, inOrder } from './in-order.ts'
 import { recordsOf } from './metadata.ts'
 
@@ -84,7 +84,7 @@ export class BucketReading {
   *#fetches(): Generator<Fetch<Fetched>, void, void> {
     for (const entry of this.#entries) {
       const { size } = metaOf(entry)
-      if (!isObject(entry)) yield { size: 0, fetch: async () => ({ entry, start: undefined }) }
+      if (!isObjectEntry(entry)) yield { size: 0, fetch: async () => ({ entry, start: undefined }) }
       else if (size <= PIECE) yield { size, fetch: () => this.#small(entry) }
       else
         for (let start = 0; start < size; start += PIECE)

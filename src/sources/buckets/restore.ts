@@ -3,10 +3,10 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
 import { pathOf } from '../files/entry.ts'
-import { type Candidate, type Patterns, selected } from '../files/selection.ts'
+import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import { BadTar } from '../files/tar-headers.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
-import { entriesOf, isObject, keyOf } from './entries.ts'
+import { entriesOf, isObjectEntry, keyOf } from './entries.ts'
 import { keyOfPath } from './keys.ts'
 import { Putting } from './putting.ts'
 import type { BucketSettings } from './settings.ts'
@@ -83,8 +83,8 @@ function isSame({ size, target: etag }: ListedFile, object: BucketObject | undef
   return object !== undefined && etag !== '' && object.etag === etag && object.size === size
 }
 
-function candidate(entry: string): Candidate {
-  return { path: displayName(pathOf(entry)), directory: !isObject(entry) }
+function candidate(entry: string): ScannedPath {
+  return { path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }
 }
 
 /** Objects of the target that the patterns of backup and restore cover, and that the backup does not have. */
@@ -104,7 +104,7 @@ function extraOf(
     })
   const leftOut = new Set(backup.leftOut)
   const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })
-  return covered.filter((entry) => isObject(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
+  return covered.filter((entry) => isObjectEntry(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
 }
 
 /** Reads only the segments with needed objects. */

@@ -3,7 +3,7 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
-import { entriesOf, entryOf, etagOf, isObject, keyOf } from './entries.ts'
+import { entriesOf, entryOf, etagOf, isObjectEntry, keyOf } from './entries.ts'
 import { BucketReading } from './reading.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
@@ -56,7 +56,7 @@ export class BucketSource implements Source {
       const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
       const certain =
         read.length === segment.entries.length &&
-        read.every((entry, index) => entry === segment.entries[index] && (!isObject(entry) || etagOf(entry) !== ''))
+        read.every((entry, index) => entry === segment.entries[index] && (!isObjectEntry(entry) || etagOf(entry) !== ''))
       archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
     }
     yield archive.list()
@@ -83,7 +83,7 @@ export class BucketSource implements Source {
     const objects: BucketObject[] = []
     for await (const object of bucket.list()) objects.push(object)
     const { patterns } = this.#options
-    return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObject(entry) }), patterns)
+    return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }), patterns)
   }
 
   /** Yields a segment until it was read without changes, or taken from the snapshot before. */

@@ -2,7 +2,7 @@ import type { FileProperty } from './shown-file.ts'
 import type { ListedFile } from './file-list.ts'
 
 /** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */
-export function differences(from: ListedFile, to: ListedFile): FileProperty[] {
+export function differingProperties(from: ListedFile, to: ListedFile): FileProperty[] {
   const properties: [FileProperty, boolean][] = [
     ['kind', from.type !== to.type],
     ['size', from.size !== to.size],
@@ -16,7 +16,7 @@ export function differences(from: ListedFile, to: ListedFile): FileProperty[] {
 }
 
 /** One part of a volume's archive: how many of the listed files are in it, and whether the other snapshot has the same bytes. */
-export interface Part {
+export interface ComparedPart {
   entries: number
   same: boolean
 }
@@ -35,7 +35,7 @@ export interface FileComparison {
 export async function compareFiles(
   from: AsyncIterable<ListedFile>,
   to: AsyncIterable<ListedFile>,
-  parts: readonly Part[],
+  parts: readonly ComparedPart[],
 ): Promise<FileComparison> {
   // The keys are bytes, because paths that are not UTF-8 can look the same.
   const left = new Map<string, ListedFile>()
@@ -50,7 +50,7 @@ export async function compareFiles(
       result.added.push(file)
       continue
     }
-    const what = differences(old, file)
+    const what = differingProperties(old, file)
     if (what.length > 0) result.changed.push({ from: old, to: file, what })
     else if (identical) result.identical++
     else result.alike++
@@ -60,6 +60,6 @@ export async function compareFiles(
 }
 
 /** For each file in turn, whether its part is the same. */
-function* samenessOf(parts: readonly Part[]): Generator<boolean, undefined, void> {
+function* samenessOf(parts: readonly ComparedPart[]): Generator<boolean, undefined, void> {
   for (const { entries, same } of parts) for (let index = 0; index < entries; index++) yield same
 }

@@ -2,7 +2,7 @@ import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/f
 import { factsOf, type SourceRecord } from '../../repository/snapshot.ts'
 import type { FilesDiff } from './shown-file.ts'
 import type { StoredSource } from '../source-kind.ts'
-import { compareFiles, type Part } from './compare.ts'
+import { type ComparedPart, compareFiles } from './compare.ts'
 import { listedFiles, shownFile } from './describe.ts'
 import { volumeFacts } from './facts.ts'
 import { displayName } from './file-list.ts'
@@ -22,7 +22,7 @@ export async function compareVolumes(before: StoredSource, after: StoredSource):
 }
 
 /** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
-function partsOf(before: SourceRecord, after: SourceRecord): Part[] {
+function partsOf(before: SourceRecord, after: SourceRecord): ComparedPart[] {
   const { segments } = factsOf(after, volumeFacts)
   const had = new Set(archivesOf(before))
   return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }))

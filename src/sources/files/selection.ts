@@ -10,7 +10,7 @@ export interface Patterns {
 export const EVERY_FILE: Patterns = { include: [], exclude: [] }
 
 /** A path, in the order of a scan. */
-export interface Candidate {
+export interface ScannedPath {
   /** UTF-8, relative to the volume, without a slash at its end; the volume itself is empty. */
   path: string
   directory: boolean
@@ -20,7 +20,7 @@ export interface Candidate {
 const NAMES = { ignorecase: false }
 
 /** The selected items, in their order, with the folders that contain them. */
-export function selected<T>(items: readonly T[], candidateOf: (item: T) => Candidate, { include, exclude }: Patterns): T[] {
+export function selected<T>(items: readonly T[], candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns): T[] {
   if (include.length === 0 && exclude.length === 0) return [...items]
   const wanted = ignore(NAMES).add([...include])
   const unwanted = ignore(NAMES).add([...exclude])

@@ -6,7 +6,7 @@ import { clientEnvironment } from './connection.ts'
 import type { Entry } from './contents.ts'
 import { change, identifier, type QueryContext, queryJson } from './query.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
-import type { Plan, RestoreOptions } from './restore-plan.ts'
+import type { RestoreOptions, RestorePlan } from './restore-plan.ts'
 
 const MOST_NAMED = 10
 
@@ -131,7 +131,7 @@ function replica(environment: Readonly<Record<string, string>>): Record<string, 
 export async function refreshViews(
   outcome: RestoreOutcome,
   { only, report }: RestoreOptions,
-  { contents, selection }: Plan,
+  { contents, selection }: RestorePlan,
   context: QueryContext,
 ): Promise<RestoreOutcome> {
   if (only !== 'data' || outcome.errors.length > 0) return outcome

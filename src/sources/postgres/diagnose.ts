@@ -1,6 +1,6 @@
 import { marked } from '../../marks.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
-import type { AccessSettings } from '../settings.ts'
+import type { SourceAccess } from '../settings.ts'
 import type { Diagnosed, GivenSource, SourceContext } from '../source-kind.ts'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import { type ClientPrograms, clientPrograms } from './client-programs.ts'
@@ -13,7 +13,7 @@ import { connectionTo, requireDatabaseName } from './sources.ts'
 /** Connects to each database and asks for whatever could keep it from being dumped, or from being dumped whole. */
 export async function diagnoseDatabases(
   given: readonly GivenSource<DatabaseLocation>[],
-  { tunnel, ssh }: AccessSettings,
+  { tunnel, ssh }: SourceAccess,
   context: SourceContext,
 ): Promise<Diagnosed> {
   const databases = given.map(({ name, location }) => ({ name, connection: connectionTo(location, context) }))

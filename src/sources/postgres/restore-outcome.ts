@@ -1,4 +1,4 @@
-import type { LeftOut } from './selection.ts'
+import type { LeftOutObject } from './selection.ts'
 
 /** The members that are only in the result of the restore of a database. */
 export interface RestoredDatabase {
@@ -30,5 +30,5 @@ export interface SelectionReport {
   added: string[]
   /** Dependencies that are left as the target has them. */
   kept: string[]
-  leftOut: LeftOut[]
+  leftOut: LeftOutObject[]
 }

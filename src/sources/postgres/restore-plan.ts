@@ -41,7 +41,7 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
 }
 
 /** The entries to restore, and the programs and arguments for it. */
-export interface Plan {
+export interface RestorePlan {
   archive: ArchiveContext
   /** Arguments that select entries and say how they are restored. */
   parameters: string[]
@@ -58,7 +58,7 @@ export interface Plan {
  * Reads the archive's table of contents: a bad archive or filter is noticed before the target is changed. `target` is asked only if a
  * selection replaces objects.
  */
-export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<Plan> {
+export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<RestorePlan> {
   const archive = await archiveContext(options, serverMajor)
   const parameters = [
     ...(options.only ? [`--${options.only}-only`] : []),
@@ -114,7 +114,7 @@ function present(only: RestoreOptions['only'], objects: TargetObjects | undefine
   return (entry) => objects?.has(entry) ?? false
 }
 
-export function selectionReport({ selection, entries }: Plan, only: RestoreOptions['only']): SelectionReport | undefined {
+export function selectionReport({ selection, entries }: RestorePlan, only: RestoreOptions['only']): SelectionReport | undefined {
   if (!selection) return undefined
   if (only === 'data') return { added: [], kept: [], leftOut: [] }
   const restored = new Set(entries)

@@ -9,7 +9,7 @@ import { restoreEnvironment } from './data-only.ts'
 import { blot, clientError } from './errors.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { hintFor, parseRestoreOutput } from './restore-output.ts'
-import { oneTransaction, type Plan, type RestoreOptions, selectionReport } from './restore-plan.ts'
+import { oneTransaction, type RestoreOptions, type RestorePlan, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
 
 /** Partly restored objects block the next restore. */
@@ -18,7 +18,7 @@ const DROP_FIRST = 'Drop and create that database before you restore again.'
 /**
  * Runs pg_restore for the entries of the plan. Throws `LifeboatError` if it is interrupted; errors of single entries are in the outcome.
  */
-export async function runRestore(options: RestoreOptions, plan: Plan): Promise<RestoreOutcome> {
+export async function runRestore(options: RestoreOptions, plan: RestorePlan): Promise<RestoreOutcome> {
   const folder = await makeStaging(options.temporary)
   try {
     const parameters = [...plan.parameters]
@@ -63,7 +63,7 @@ async function pgRestore(
   parameters: string[],
   input: AsyncIterable<Buffer> | [],
   options: RestoreOptions,
-  plan: Plan,
+  plan: RestorePlan,
 ): Promise<RestoreOutcome> {
   const { target, signal, report } = options
   try {

@@ -5,7 +5,7 @@ import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { change, type QueryContext } from './query.ts'
-import { checkOptions, type Plan, planRestore, type RestoreOptions } from './restore-plan.ts'
+import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { runRestore } from './restore-run.ts'
 import {
@@ -106,7 +106,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
 
 /** Further requirements on the server, checked before anything is changed. */
 async function requireOnServer(
-  { entries }: Plan,
+  { entries }: RestorePlan,
   settings: DatabaseSettings | undefined,
   { noTablespaces, target, roles }: RestoreOptions,
   context: QueryContext,
@@ -125,7 +125,7 @@ async function requireOnServer(
 }
 
 /** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */
-function tellSubscriptions({ entries }: Plan, report: Report): void {
+function tellSubscriptions({ entries }: RestorePlan, report: Report): void {
   for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
     report.warning(
       `subscription "${name}" was restored disabled`,

@@ -15,10 +15,10 @@ export interface Selection {
   added: Entry[]
   /** Dependencies that the target has already: it stays as it is there. */
   kept: Entry[]
-  leftOut: LeftOut[]
+  leftOut: LeftOutObject[]
 }
 
-export interface LeftOut {
+export interface LeftOutObject {
   what: string
   why: string
 }
@@ -176,8 +176,8 @@ class Selecting {
   }
 
   /** Adds the links with both ends, and gives the links that miss one, and views on the selected tables. */
-  #connect(): LeftOut[] {
-    const leftOut: LeftOut[] = []
+  #connect(): LeftOutObject[] {
+    const leftOut: LeftOutObject[] = []
     const there = (entry: Entry): boolean => this.#chosen.has(entry) || this.#present(entry)
     for (const entry of this.#entries) {
       if (this.#chosen.has(entry)) continue

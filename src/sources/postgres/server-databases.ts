@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { AccessSettings } from '../settings.ts'
+import type { SourceAccess } from '../settings.ts'
 import type { LeftOutDatabase, ServerDatabases, SourceContext } from '../source-kind.ts'
 import { anyClient } from './client-download/choose.ts'
 import { clientPrograms } from './client-programs.ts'
@@ -47,7 +47,7 @@ export function namesNoDatabase({ url }: DatabaseLocation): boolean {
 /** Asks a server for its databases, through its database `postgres`, or else `template1`. */
 export async function databasesOfServer(
   location: DatabaseLocation,
-  { tunnel, ssh, sizes }: AccessSettings & { sizes: boolean },
+  { tunnel, ssh, sizes }: SourceAccess & { sizes: boolean },
   context: SourceContext,
 ): Promise<ServerDatabases<DatabaseLocation>> {
   const given = connectionTo(location, context)

@@ -2,7 +2,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { ChildError } from '../../process/child.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
 import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
-import type { Contents, SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
+import type { ArchiveContents, SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
 import { BadSource } from '../source.ts'
 import { type ArchiveContext, listArchive, parseWholeArchive } from './archive.ts'
 import { restoreClient } from './client-download/choose.ts'
@@ -25,7 +25,7 @@ function noArchive({ name }: SourceRecord): BadSource {
   return new BadSource(`the database ${name} has no archive in this snapshot`)
 }
 
-export function contentsOf(source: SourceRecord): Contents {
+export function contentsOf(source: SourceRecord): ArchiveContents {
   const { archive, entries } = archiveOf(source)
   return { entries: entries.length, size: archive.size }
 }

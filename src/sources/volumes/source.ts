@@ -16,7 +16,7 @@ import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { SegmentReading } from './segment-reading.ts'
 import { hardLinksIn, type Segment, segmentsOf } from '../files/segments.ts'
-import { type Candidate, type Patterns, selected } from '../files/selection.ts'
+import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface VolumeSourceOptions extends FileBackupSettings {
@@ -186,7 +186,7 @@ export class VolumeSource implements Source {
   }
 }
 
-function candidateOf(entry: string): Candidate {
+function candidateOf(entry: string): ScannedPath {
   return { path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }
 }
 

@@ -8,9 +8,9 @@ import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { INDEX } from './index-file.ts'
-import { isNameOf, isPartName, LAST_NAME, nameOf, partName } from './names.ts'
+import { artifactName, isNameOf, isPartName, LAST_NAME, partName } from './names.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
-import { LeftOut } from './left-out.ts'
+import { LeftOutArtifacts } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
 
 /** Artifacts with a directory or a parts.json of more than these bytes are looked into one after the other. */
@@ -61,7 +61,7 @@ export interface Held {
 export type Listed = ServiceArtifact & { own?: true }
 
 /** A file of an artifact that anyone may have made. */
-export interface Candidate {
+export interface CandidateFile {
   key: string
   size: number
   read: () => Promise<Buffer>
@@ -72,7 +72,7 @@ export class Catalog {
   readonly #options: CatalogOptions
   readonly #rest: RestApi | undefined
   readonly #run: RunService | undefined
-  readonly #leftOut: LeftOut
+  readonly #leftOut: LeftOutArtifacts
   readonly #archives = new Map<number, Archive>()
   #listed: Promise<Listed[]> | undefined
   /** Ids of workflow runs whose parts are listed. */
@@ -84,7 +84,7 @@ export class Catalog {
     this.#options = options
     this.#rest = rest
     this.#run = run
-    this.#leftOut = new LeftOut(options.report)
+    this.#leftOut = new LeftOutArtifacts(options.report)
   }
 
   async close(): Promise<void> {
@@ -153,7 +153,7 @@ export class Catalog {
     if (set === undefined) return this.#rest.list()
     const found = await this.#partsOf([...this.#runsWithParts])
     for (let number = 1; number <= LAST_NAME; number += NAMES_AT_ONCE) {
-      const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => nameOf(set, number + index))
+      const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => artifactName(set, number + index))
       const group = await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list({ name }))
       found.push(...group.flat())
       if (group.at(-1)!.every(({ foreign }) => foreign)) break
@@ -189,10 +189,10 @@ export class Catalog {
   }
 
   /** The files of an artifact whose names begin with `prefix`, whoever made it. */
-  async files(artifact: Listed, prefix: string): Promise<Candidate[]> {
+  async files(artifact: Listed, prefix: string): Promise<CandidateFile[]> {
     const found = await this.#inspect(artifact, { quiet: false }, async (archive, entries) => {
       const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE)
-      return named.map((entry): Candidate => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
+      return named.map((entry): CandidateFile => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
     })
     return found ?? []
   }

@@ -2,10 +2,10 @@ import { messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { type Authenticator, DamagedObject } from '../store.ts'
-import type { Candidate, Catalog, Held, Listed } from './catalog.ts'
+import type { CandidateFile, Catalog, Held, Listed } from './catalog.ts'
 import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
-import { type Index, type Indexed, LARGEST_INDEX, markOf, parseIndex } from './index-file.ts'
+import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
 import { isPartName } from './names.ts'
 import { sha256Of } from './parts.ts'
 import { holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom } from './known.ts'
@@ -86,7 +86,7 @@ export class Contents {
     // All parts of a backup have the same mark: who needs the object tells in which it is.
     this.#needed ??= neededOf(known)
     const needed = this.#needed.get(key)?.known
-    const mark = markOf(key)
+    const mark = markOfKey(key)
     for (const one of needed ? [needed, ...others.filter((other) => other !== needed)] : others) {
       if (!(mark === undefined ? one.objects.has(key) : one.marks.has(mark))) continue
       const held = await this.open(one)
@@ -100,7 +100,7 @@ export class Contents {
    */
   async locate(key: string): Promise<{ known: Known; size: number } | undefined> {
     const all = await this.known()
-    if (markOf(key) === undefined) {
+    if (markOfKey(key) === undefined) {
       const known = all.find(({ objects }) => objects.has(key))
       return known && { known, size: known.objects.get(key)! }
     }
@@ -284,7 +284,7 @@ export class Contents {
    * uploads artifacts of his own today comes after those that were there before. Those that the index of an artifact which is `authentic`
    * by then knows are left out: they have nothing new.
    */
-  async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<Candidate, void, void> {
+  async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<CandidateFile, void, void> {
     const backups = await this.#catalog.backups()
     // Where no backup has finished yet, a part that was left behind has the key that the next backup must take.
     const listed = backups.length > 0 ? backups : await this.#catalog.firstParts()

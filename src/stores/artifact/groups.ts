@@ -16,7 +16,7 @@ import type { Known } from './known.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { dependents, described, type Holding, oldestNeeded, stayingWithout, unneeded, wholeness } from './holdings.ts'
-import { LAST_NAME, LAST_PART, nameOf, numberIn, partName } from './names.ts'
+import { artifactName, LAST_NAME, LAST_PART, numberIn, partName } from './names.ts'
 import { PartUploads, SHARE } from './part-uploads.ts'
 import { encodeParts, LARGEST_PARTS, PARTS, type Parts, sha256Of } from './parts.ts'
 import { type Published, Publisher, type PublishOptions, type Sent, type Shipment } from './publish.ts'
@@ -187,7 +187,7 @@ export class ArtifactGroups implements Groups {
     const objects = await staging.select(staging.content, { common: !proofsAlone })
     if (!proofsAlone) this.#warnOfShortRetention()
     const publisher = this.#publisher(set, run)
-    const names = { nameOf: (number: number) => nameOf(set, number), first: 1, last: LAST_NAME, what: 'this backup' } as const
+    const names = { nameOf: (number: number) => artifactName(set, number), first: 1, last: LAST_NAME, what: 'this backup' } as const
     const sent = await publisher.upload(this.#shipment(set, objects, needed, names))
     const published = await publisher.confirm(sent, { askExpiry: true })
     contents.add(heldOf(set, sent, published, needed), this.#cards, encoded && ids)

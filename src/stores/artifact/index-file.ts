@@ -59,6 +59,6 @@ export async function parseIndex(bytes: Buffer): Promise<Index> {
 }
 
 /** The mark that the name of a chunk ends with: that of the backup that put it. Undefined for every other object. */
-export function markOf(key: string): string | undefined {
+export function markOfKey(key: string): string | undefined {
   return /^chunks\/[^/]+\/[^/]+-([0-9a-f]{8})$/.exec(key)?.[1]
 }

@@ -1,6 +1,6 @@
 import type { Held, Listed } from './catalog.ts'
 import type { Holding } from './holdings.ts'
-import { type Indexed, markOf } from './index-file.ts'
+import { type Indexed, markOfKey } from './index-file.ts'
 
 /** An artifact, as far as it is known: from the index of a later one, or because it was looked into. */
 export interface Known extends Pick<Indexed, 'set' | 'needs'> {
@@ -27,7 +27,7 @@ export function knownAs(held: Held, cards: ReadonlyMap<string, string> = new Map
   const marks = new Set<string>()
   const objects = new Map<string, number>()
   for (const [key, { size }] of entries) {
-    const mark = markOf(key)
+    const mark = markOfKey(key)
     if (mark === undefined) objects.set(key, size)
     else marks.add(mark)
   }
@@ -35,7 +35,7 @@ export function knownAs(held: Held, cards: ReadonlyMap<string, string> = new Map
     const ofNeed = new Set<string>()
     const others: [string, number][] = []
     for (const [key, size] of need.objects) {
-      const mark = markOf(key)
+      const mark = markOfKey(key)
       if (mark === undefined) others.push([key, size])
       else ofNeed.add(mark)
     }

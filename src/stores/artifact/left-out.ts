@@ -7,7 +7,7 @@ import type { ServiceArtifact } from './github.ts'
 const NAMED = 3
 
 /** Artifacts that count as not there, and what is said of them: one warning for all that were found at a time, and each is named once. */
-export class LeftOut {
+export class LeftOutArtifacts {
   readonly #report: Pick<Report, 'warning'>
   readonly #told = new Set<number>()
   #found: { artifact: ServiceArtifact; error: LifeboatError }[] = []

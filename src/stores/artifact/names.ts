@@ -5,13 +5,13 @@ export const LAST_NAME = 100
 export const LAST_PART = 499
 
 /** The artifact of a set's first backup in a run, or of a further one. */
-export function nameOf(set: string, number: number): string {
+export function artifactName(set: string, number: number): string {
   return `${PREFIX}${set}${number === 1 ? '' : `.${number}`}`
 }
 
 /** The number in such a name. */
 export function numberIn(name: string, set: string): number {
-  return Number(/^\.([1-9]\d*)$/.exec(name.slice(nameOf(set, 1).length))?.[1] ?? 1)
+  return Number(/^\.([1-9]\d*)$/.exec(name.slice(artifactName(set, 1).length))?.[1] ?? 1)
 }
 
 /** A part of a backup, numbered within the run. No name of a set has a plus sign, so a part is never taken for a backup. */
@@ -26,5 +26,5 @@ export function isPartName(name: string): boolean {
 /** Whether an artifact may be of this set, or of any, by its name. */
 export function isNameOf(set: string | undefined, name: string): boolean {
   if (set === undefined) return name.startsWith(PREFIX)
-  return name.startsWith(nameOf(set, 1)) && /^([.+][1-9]\d*)?$/.test(name.slice(nameOf(set, 1).length))
+  return name.startsWith(artifactName(set, 1)) && /^([.+][1-9]\d*)?$/.test(name.slice(artifactName(set, 1).length))
 }

@@ -9,7 +9,7 @@ import { RestApi } from './rest-api.ts'
 import { RunService } from './run-service.ts'
 import { ArtifactGroups } from './groups.ts'
 import { wholeness } from './holdings.ts'
-import { nameOf } from './names.ts'
+import { artifactName } from './names.ts'
 import { type Parts, sha256Of } from './parts.ts'
 import type { PublishOptions } from './publish.ts'
 import { Staging } from './staging.ts'
@@ -42,7 +42,7 @@ export class ArtifactStore implements Store {
     this.#catalog = new Catalog(options, rest, this.#run)
     this.#contents = new Contents(this.#catalog, report)
     this.#staging = new Staging(options.temporary)
-    this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${nameOf(set ?? '*', 1)}`
+    this.name = `artifact:${variables['GITHUB_REPOSITORY'] || 'this run'}/${artifactName(set ?? '*', 1)}`
     const services = { rest, run: this.#run, catalog: this.#catalog, contents: this.#contents, staging: this.#staging }
     this.groups = new ArtifactGroups(this.name, options, services, (one) =>
       one === set ? this : new ArtifactStore({ ...options, set: one }),

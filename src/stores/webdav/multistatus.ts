@@ -16,7 +16,7 @@ export interface Resource {
 }
 
 export const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'] as const
-export const VERSION = ['getetag'] as const
+export const VERSION_PROPERTIES = ['getetag'] as const
 export const QUOTA = ['quota-available-bytes'] as const
 
 export function propfindBody(properties: readonly string[]): string {

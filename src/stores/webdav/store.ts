@@ -6,7 +6,7 @@ import { Attempts } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
 import { checkKey, NotFound, tooLarge, type Store, type StoredObject } from '../store.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from '../walk.ts'
-import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION, WANTED } from './multistatus.ts'
+import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION_PROPERTIES, WANTED } from './multistatus.ts'
 
 export interface WebdavOptions {
   /** How messages name the store; without secrets. */
@@ -192,7 +192,7 @@ export class WebdavStore implements Store {
   async #confirm(key: string, { headers, body }: Answer, silence: number): Promise<void> {
     const read = headers.get('etag')
     if (read === null) return
-    const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION])) ?? []
+    const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION_PROPERTIES])) ?? []
     if (now && (now.etag === undefined || now.etag === read)) return
     // Some servers have two ETags for one version; then nothing has changed lately.
     const rested = Date.parse(headers.get('date') ?? '') - (now?.modified.getTime() ?? 0)

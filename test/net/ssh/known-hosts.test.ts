@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError, InvalidValue } from '../../../src/error.ts'
-import { checkHostKey, fingerprint, linesAbout, parseKnownHosts, readKnownHosts } from '../../../src/net/ssh/known-hosts.ts'
+import { checkHostKey, linesAbout, parseKnownHosts, readKnownHosts, sshFingerprint } from '../../../src/net/ssh/known-hosts.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-known-hosts-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -63,7 +63,7 @@ test('names that ssh-keygen hashed are recognised', () => {
 test('an unknown host is refused, with the fingerprint that ssh-keygen shows and the line to add', () => {
   const error = refusal(`elsewhere.example ${one.line}`, special)!
   const shown = execFileSync('ssh-keygen', ['-l', '-f', path.join(folder, 'one.pub')], { encoding: 'utf8' }).split(' ')[1]!
-  expect(fingerprint(one.blob)).toBe(shown)
+  expect(sshFingerprint(one.blob)).toBe(shown)
   expect(error.message).toContain(`the host key of [nas.example]:2222 is not known: it shows ssh-ed25519 ${shown}`)
   expect(error.hint).toContain(`[nas.example]:2222 ${one.line}`)
   expect(refusal(error.hint!.split('to ssh-known-hosts: ')[1]!, special)).toBeUndefined()

@@ -13,7 +13,7 @@ import { firstDifference } from './first-difference.ts'
 import { textShapes } from './shape.ts'
 
 /** A restored database, and the archive that it was restored from. */
-export interface Restored {
+export interface RestoredCopy {
   connection: Connection
   reading: ArchiveContext
   archive: () => AsyncIterable<Buffer>
@@ -30,7 +30,7 @@ const PLAIN = ['--format=plain', '--no-tablespaces']
 const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
 
 /** Dumps a restored database, and compares it with the archive. A problem for each difference, up to a number. */
-export async function comparison(restored: Restored, before: Digests, wording: boolean): Promise<unknown[]> {
+export async function comparison(restored: RestoredCopy, before: Digests, wording: boolean): Promise<unknown[]> {
   const after = await dumped(restored, PLAIN, digestsOf)
   const found = differences(before, after, wording)
   const problems: unknown[] = []
@@ -42,7 +42,7 @@ export async function comparison(restored: Restored, before: Digests, wording: b
 }
 
 /** `place`: also where an entry begins to differ, for which both archives are read once more. */
-async function told({ header, what, rows }: Difference, restored: Restored, place: boolean): Promise<string> {
+async function told({ header, what, rows }: Difference, restored: RestoredCopy, place: boolean): Promise<string> {
   const name = entryName(header)
   if (what === 'missing') return `${name} is missing after the restore`
   if (what === 'added') return `${name} is not in the backup, and is there after the restore`
@@ -54,7 +54,7 @@ async function told({ header, what, rows }: Difference, restored: Restored, plac
 }
 
 /** The settings, owner, privileges and comment of the database itself, of which the SQL of an archive tells nothing. */
-async function comparedSettings(restored: Restored, settings: DatabaseSettings): Promise<unknown[]> {
+async function comparedSettings(restored: RestoredCopy, settings: DatabaseSettings): Promise<unknown[]> {
   const parameters = ['--format=custom', '--compress=0', '--schema-only', '--exclude-schema=*']
   const { entries } = await dumped(restored, parameters, (archive) => readContents(archive, restored.reading, [], () => false), [])
   const now = settingsIn(entries, restored.database)
@@ -76,7 +76,7 @@ function statementsOf({ options, early, late }: DatabaseSettings): string[] {
 
 /** Runs pg_dump on the restored database, and reads what it writes. */
 async function dumped<T>(
-  { connection, reading: { client, variables, signal }, again }: Restored,
+  { connection, reading: { client, variables, signal }, again }: RestoredCopy,
   parameters: readonly string[],
   read: (output: AsyncIterable<Buffer>) => Promise<T>,
   more: readonly string[] = argumentsAgain(again),

@@ -14,7 +14,7 @@ import type { ScratchSettings } from '../settings.ts'
 import { detachSubscriptions } from '../target.ts'
 import { archiveOf } from '../verify.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
-import { comparison, type Restored, settingsIn } from './comparison.ts'
+import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
 import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
@@ -137,7 +137,7 @@ class Drill {
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
       this.#context.report.info(`${this.#name}: comparing the restored database`)
-      const of: Restored = {
+      const of: RestoredCopy = {
         connection: this.#superuser, reading: this.#reading, archive: archive.archive, again, settings, database: this.#database,
       }
       const problems = await comparison(of, restored.digests, wording)
