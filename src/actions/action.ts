@@ -6,8 +6,8 @@ import { RUN_VARIABLE } from '../process/child.ts'
 import { type Action, inputsOf } from '../commands/all.ts'
 import {
   afterFailure,
+  type CommandOutcome,
   headlineOf,
-  type Outcome,
   outputValues,
   problemsOf,
   redacted,
@@ -100,7 +100,7 @@ function workflowRun(variables: Variables): Environment['run'] {
   }
 }
 
-async function conclude<A extends Action>(outcome: Outcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
+async function conclude<A extends Action>(outcome: CommandOutcome<A>, redaction: Redaction, variables: Variables): Promise<number> {
   core.info(inertText(redaction.apply(textOf(outcome, 'lifeboat'))))
   setOutputs(outputValues(outcome))
   const status = statusOf(outcome)

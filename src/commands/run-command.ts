@@ -9,7 +9,7 @@ import type { Status } from './command.ts'
 type Raw = Readonly<Record<string, string | undefined>>
 
 /** A command that ran to its end, whether or not all is well: `statusOf` says. */
-export interface Outcome<C extends Command = Command> {
+export interface CommandOutcome<C extends Command = Command> {
   command: C
   result: Results[C]
   shown: Pick<TextContext, 'destination' | 'timeZone' | 'format'>
@@ -25,7 +25,7 @@ interface Shown {
 }
 
 /** Checks the raw inputs and runs the command with them. */
-export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Outcome<C>> {
+export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<CommandOutcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
   const { destination, destinations, timeZone = 'UTC', format }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
@@ -34,11 +34,11 @@ export async function runCommand<C extends Command>(command: C, raw: Raw, enviro
   return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }) } }
 }
 
-export function statusOf<C extends Command>({ command, result }: Outcome<C>): Status {
+export function statusOf<C extends Command>({ command, result }: CommandOutcome<C>): Status {
   return definitionOf(command).status?.(result) ?? 0
 }
 
-export function problemsOf<C extends Command>({ command, result }: Outcome<C>): string[] {
+export function problemsOf<C extends Command>({ command, result }: CommandOutcome<C>): string[] {
   return definitionOf(command).problems?.(result) ?? ['failed']
 }
 
@@ -46,7 +46,7 @@ export function problemsOf<C extends Command>({ command, result }: Outcome<C>): 
  * Without known secrets in the texts of other programs, and without keys to stores in any text: stores, databases and volumes may hold
  * some. Texts are spelled for the entry.
  */
-export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Redaction): Outcome<C> {
+export function redacted<C extends Command>(outcome: CommandOutcome<C>, redaction: Redaction): CommandOutcome<C> {
   const { command, result } = outcome
   if (givesSecret(outcome)) return outcome
   const clean = definitionOf(command).redact?.(result, (texts) => texts.map((text) => redaction.apply(text))) ?? result
@@ -54,28 +54,28 @@ export function redacted<C extends Command>(outcome: Outcome<C>, redaction: Reda
 }
 
 /** Whether the result is a secret that the user asked for. */
-export function givesSecret({ command }: Pick<Outcome, 'command'>): boolean {
+export function givesSecret({ command }: Pick<CommandOutcome, 'command'>): boolean {
   return definitionOf(command).givesSecret === true
 }
 
-export function headlineOf<C extends Command>({ command, result }: Outcome<C>): string {
+export function headlineOf<C extends Command>({ command, result }: CommandOutcome<C>): string {
   return definitionOf(command).headline(result)
 }
 
 /** For a person at a terminal or reading a log. */
-export function textOf<C extends Command>({ command, result, shown }: Outcome<C>, program: string): string {
+export function textOf<C extends Command>({ command, result, shown }: CommandOutcome<C>, program: string): string {
   return definitionOf(command).text(result, { program, ...shown })
 }
 
 export function summaryOf<A extends Action>(
-  { command, result, shown }: Outcome<A>,
+  { command, result, shown }: CommandOutcome<A>,
   context: Pick<SummaryContext, 'action' | 'reference' | 'now'>,
 ): string {
   return definitionOf(command).summary?.(result, { ...shown, ...context }) ?? ''
 }
 
 /** The values of an action's outputs. */
-export function outputValues<A extends Action>({ command, result }: Outcome<A>): Record<string, string> {
+export function outputValues<A extends Action>({ command, result }: CommandOutcome<A>): Record<string, string> {
   return Object.fromEntries(Object.entries(definitionOf(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]))
 }
 

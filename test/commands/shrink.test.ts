@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Outcome, outputValues, problemsOf, statusOf } from '../../src/commands/run-command.ts'
+import { type CommandOutcome, outputValues, problemsOf, statusOf } from '../../src/commands/run-command.ts'
 import type { BackupResult } from '../../src/commands/backup/result.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
@@ -29,7 +29,7 @@ const context = { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZo
 const backup = (raw: Record<string, string>, now = new Date()) =>
   dispatched('backup', { destination: `file:${root}/store`, 'encryption-key': identity, set: 'app', ...raw }, now, { variables: process.env, temporary: path.join(folder, 'tmp') })
 const ago = (hours: number): Date => new Date(Date.now() - hours * 3_600_000)
-const outcomeOf = (result: BackupResult): Outcome<'backup'> => ({ command: 'backup', result, shown: { destination: '', timeZone: 'UTC' } })
+const outcomeOf = (result: BackupResult): CommandOutcome<'backup'> => ({ command: 'backup', result, shown: { destination: '', timeZone: 'UTC' } })
 
 function fill(files: number): void {
   rmSync(`${root}/volume`, { recursive: true, force: true })

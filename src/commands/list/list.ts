@@ -168,7 +168,7 @@ const MOST_DRILLS = 16
 /** The figures of the newest drill of each set, if the key can decrypt them. */
 async function withDrills(
   snapshots: readonly ListedSnapshot[],
-  { proofs }: Known,
+  { proofs }: KnownFacts,
   store: Store,
   keys: Keys,
   onDamaged: (error: LifeboatError) => void,
