@@ -36,12 +36,16 @@ test('the files that declare inputs use their dashed names', () => {
   expect(using).toEqual(expect.arrayContaining(['commands/backup/inputs.ts', 'commands/restore/inputs.ts', 'inputs/store.ts']))
 })
 
-/** The types, classes and constants that files export, with the files; those of kinds count once if their files have the same name. */
+/** Files of kinds with the same name are one place. */
+function placeOf(file: string): string {
+  return file.replace(/^(stores|sources)\/[^/]+\//, '$1/*/')
+}
+
+/** The types, classes and constants that files export, with their places. */
 function exportedNames(programs: ReadonlyMap<string, string>): Map<string, string[]> {
   const found = [...programs].flatMap(([file, program]) =>
-    [...program.matchAll(/^export (?:abstract )?(?:interface|type|class|const) ([A-Z]\w*)/gm)].map(([, name]) => ({ name: name!, file })))
-  const places = (all: readonly { file: string }[]): string[] => [...new Set(all.map(({ file }) => file.replace(/^(stores|sources)\/[^/]+\//, '$1/*/')))]
-  return new Map([...Map.groupBy(found, ({ name }) => name)].map(([name, all]) => [name, places(all)]))
+    [...program.matchAll(/^export (?:abstract )?(?:interface|type|class|const) ([A-Z]\w*)/gm)].map(([, name]) => ({ name: name!, place: placeOf(file) })))
+  return new Map([...Map.groupBy(found, ({ name }) => name)].map(([name, all]) => [name, [...new Set(all.map(({ place }) => place))]]))
 }
 
 test('a name means one thing: no two files export the same', () => {
