@@ -11,8 +11,8 @@ export interface Shrunk extends Loss {
 }
 
 /**
- * Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows and bytes of tables are
- * estimates.
+ * Everything that lost more than half since the snapshot before, and sources and tables that are gone. Rows of tables are
+ * estimates, unless they were counted.
  */
 export function shrunken(before: readonly SourceRecord[], now: readonly SourceRecord[]): Shrunk[] {
   return before.flatMap((old) => {

@@ -219,4 +219,6 @@ export interface Loss {
   before: number
   /** Null: it is gone. */
   now: number | null
+  /** Of a table: its rows were counted; otherwise they are estimates. */
+  exact?: true
 }

@@ -11,6 +11,7 @@ const database = (size: number, tables: ReturnType<typeof table>[], entries: str
   source('shop', 'postgres', size, { server: { major: 17, version: '17.5' }, database: 'shop', encoding: 'UTF8', collation: 'C', databaseSize: null, extensions: [], tables, dumpVersion: '17.5', entries, globals: { reason: 'none' } })
 
 const MB = 1_000_000
+const counted = (one: ReturnType<typeof table>, rows: number) => ({ ...one, archived: { rows, bytes: rows * 10 } })
 const found = (before: SourceRecord, now: SourceRecord) => shrunken([before], [now])
 
 test.each<[string, SourceRecord, SourceRecord, object[]]>([
@@ -22,6 +23,9 @@ test.each<[string, SourceRecord, SourceRecord, object[]]>([
   ['a database', database(10 * MB, []), database(MB, []), [{ source: 'shop', kind: 'postgres', measure: 'bytes', before: 10 * MB, now: MB }]],
   ['a tiny database', database(MB / 2, []), database(1000, []), []],
   ['a table that lost rows', database(9 * MB, [table('orders', 50_000, MB)]), database(9 * MB, [table('orders', 20_000, MB)]), [{ table: 'public.orders', measure: 'rows', before: 50_000, now: 20_000 }]],
+  ['a table of which most rows went, though the estimates are still the same', database(9 * MB, [counted(table('orders', 50_000, MB), 8000)]), database(9 * MB, [counted(table('orders', 50_000, MB), 3000)]), [{ table: 'public.orders', measure: 'rows', before: 8000, now: 3000, exact: true }]],
+  ['a table that has its rows, though the estimates went', database(9 * MB, [counted(table('orders', 50_000, MB), 8000)]), database(9 * MB, [counted(table('orders', 10, MB), 8000)]), []],
+  ['a table that is gone, and was counted', database(9 * MB, [counted(table('orders', null, MB), 8000)]), database(9 * MB, []), [{ table: 'public.orders', before: 8000, now: null, exact: true }]],
   ['a tiny table', database(9 * MB, [table('flags', 900, MB)]), database(9 * MB, [table('flags', 0, 0)]), []],
   ['a table that is gone', database(9 * MB, [table('orders', 50_000, MB)]), database(9 * MB, []), [{ table: 'public.orders', measure: 'rows', before: 50_000, now: null }]],
   ['a partition that is gone', database(9 * MB, [table('orders 2026', 50_000, MB)], ['3500; 0 0 TABLE ATTACH public orders 2026 shop']), database(9 * MB, []), []],

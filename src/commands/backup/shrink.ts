@@ -5,11 +5,11 @@ import type { Shrunk } from '../../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine, someLines } from '../../report/format.ts'
 
 /** `the table public.orders of shop has about 0 rows, and had about 50,000 rows in the backup before`. */
-export function shrunkText({ source, kind, table, measure, before, now }: Shrunk): string {
+export function shrunkText({ source, kind, table, measure, before, now, exact }: Shrunk): string {
   const name = oneLine(source)
   const whole = kind === 'set' ? 'the whole backup' : `the ${kindIfKnown(kind)?.noun ?? 'source'} ${name}`
   const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`
-  const about = table === undefined ? '' : 'about '
+  const about = table === undefined || exact ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
   return now === null
     ? `${thing} is missing; it had ${amount(before)} in the backup before`

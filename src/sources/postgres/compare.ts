@@ -1,7 +1,7 @@
 import { formatBytes, formatColumns, oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { rowsText } from './describe.ts'
-import { type PostgresFacts, postgresFacts } from './facts.ts'
+import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
 
 export type DatabaseDifferences = { database?: DatabaseDiff }
 
@@ -14,10 +14,12 @@ export interface DatabaseDiff {
   /** Versions, encoding and extensions that differ, by name; null if there was or is none. */
   settings: (Changed<string | null> & { name: string })[]
   /**
-   * `schema.table`. Rows and bytes are the server's estimates; rows are null if it had none. Tables with the same estimates are left out,
-   * whether or not their content is the same.
+   * `schema.table`. Rows and bytes are those in the archives if both were counted (`exact`), else the server's estimates; rows are null if
+   * it had none. Tables with the same figures are left out, whether or not their content is the same.
    */
-  tables: Record<'added' | 'removed', TableSize[]> & { changed: { name: string; rows: Changed<number | null>; bytes: Changed<number> }[] }
+  tables: Record<'added' | 'removed', TableSize[]> & {
+    changed: { name: string; rows: Changed<number | null>; bytes: Changed<number>; exact: boolean }[]
+  }
   /** Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. */
   entries: { added: string[]; removed: string[] }
 }
@@ -26,6 +28,7 @@ interface TableSize {
   name: string
   rows: number | null
   bytes: number
+  exact: boolean
 }
 
 export function compareDatabases(before: SourceRecord, after: SourceRecord): DatabaseDifferences {
@@ -58,21 +61,29 @@ function settingsOf({ server, dumpVersion, encoding, collation, extensions }: Po
 
 function compareTables(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['tables'] {
   const [before, after] = [tablesOf(from), tablesOf(to)]
-  const changed = [...after.values()].flatMap(({ name, rows, bytes }) => {
+  const changed = [...after].flatMap(([name, table]) => {
     const old = before.get(name)
-    return old && (old.rows !== rows || old.bytes !== bytes)
-      ? [{ name, rows: { from: old.rows, to: rows }, bytes: { from: old.bytes, to: bytes } }]
-      : []
+    if (!old) return []
+    const exact = old.archived !== undefined && table.archived !== undefined
+    const [was, is] = [sizeOf(old, exact), sizeOf(table, exact)]
+    return was.rows === is.rows && was.bytes === is.bytes
+      ? []
+      : [{ name, rows: { from: was.rows, to: is.rows }, bytes: { from: was.bytes, to: is.bytes }, exact }]
   })
   return { added: without(after, before), removed: without(before, after), changed }
 }
 
-function without(tables: ReadonlyMap<string, TableSize>, others: ReadonlyMap<string, TableSize>): TableSize[] {
-  return [...tables.values()].filter(({ name }) => !others.has(name))
+function without(tables: ReadonlyMap<string, Table>, others: ReadonlyMap<string, Table>): TableSize[] {
+  return [...tables].filter(([name]) => !others.has(name)).map(([name, table]) => ({ name, ...sizeOf(table, true) }))
 }
 
-function tablesOf({ tables }: PostgresFacts): Map<string, TableSize> {
-  return new Map(tables.map(({ schema, name, rows, bytes }) => [`${schema}.${name}`, { name: `${schema}.${name}`, rows, bytes }]))
+function tablesOf({ tables }: PostgresFacts): Map<string, Table> {
+  return new Map(tables.map((table) => [`${table.schema}.${table.name}`, table]))
+}
+
+/** By the archive, if it is wanted and was counted. */
+function sizeOf({ rows, bytes, archived }: Table, exact: boolean): Omit<TableSize, 'name'> {
+  return exact && archived ? { ...archived, exact: true } : { rows, bytes, exact: false }
 }
 
 function compareEntries(from: readonly string[], to: readonly string[]): DatabaseDiff['entries'] {
@@ -111,24 +122,24 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     ]),
     ...tables.removed.map((table) => ['-', `table ${oneLine(table.name)}`, sized(table)]),
     ...tables.added.map((table) => ['+', `table ${oneLine(table.name)}`, sized(table)]),
-    ...tables.changed.map(({ name, rows, bytes }) => [
+    ...tables.changed.map(({ name, rows, bytes, exact }) => [
       '~',
       `table ${oneLine(name)}`,
-      `${changedText(rows, rowsText)} rows, ${changedText(bytes, formatBytes)}`,
+      `${changedText(rows, (count) => rowsText({ rows: count, exact }))} rows, ${changedText(bytes, formatBytes)}`,
     ]),
     ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
     ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
   ]
   return [
     rows.length === 0
-      ? '  the same versions and settings, tables, estimates of rows and sizes, and entries of the archive'
+      ? '  the same versions and settings, tables, numbers of rows and sizes, and entries of the archive'
       : formatColumns(rows, '  '),
-    '  Rows of tables were not compared; their numbers and sizes are estimates of the server.',
+    '  Rows of tables were counted, not compared; where a number is "about", it and the size are estimates of the server.',
   ]
 }
 
-function sized({ rows, bytes }: TableSize): string {
-  return `${rowsText(rows)} rows, ${formatBytes(bytes)}`
+function sized({ rows, bytes, exact }: TableSize): string {
+  return `${rowsText({ rows, exact })} rows, ${formatBytes(bytes)}`
 }
 
 function signOf(from: string | null, to: string | null): string {

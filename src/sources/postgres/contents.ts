@@ -79,6 +79,11 @@ export class ContentsReader {
     return passed
   }
 
+  /** Bytes of an integer in the archive, without its sign; known once everything is read. */
+  get integer(): number {
+    return this.#format!.integer
+  }
+
   get #complete(): boolean {
     return this.#format !== undefined && this.#read === this.#count
   }

@@ -1,7 +1,7 @@
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Remarks } from '../source-kind.ts'
-import { type PostgresFacts, postgresFacts } from './facts.ts'
+import { type PostgresFacts, postgresFacts, rowCount, type RowCount } from './facts.ts'
 
 export type DatabaseDetails = {
   /** `entries` counts those of the archive. */
@@ -27,18 +27,19 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
     ['archive', formatCount(entries, 'entry', 'entries')],
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
-  const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned }) => [
-    `${oneLine(schema)}.${oneLine(name)}`, rowsText(rows), sizeText(rows, bytes, partitioned), partitioned ? 'partitioned' : '',
+  const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned, archived }) => [
+    `${oneLine(schema)}.${oneLine(name)}`, rowsText(rowCount({ rows, archived })), archived ? formatBytes(archived.bytes) : '',
+    sizeText(rows, bytes, partitioned), partitioned ? 'partitioned' : '',
   ])
   return [
     formatColumns(facts, '  '),
-    ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS, ESTIMATED', 'ON THE SERVER', ''], ...rows], '    ')] : []),
+    ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS', 'IN THE ARCHIVE', 'ON THE SERVER', ''], ...rows], '    ')] : []),
   ]
 }
 
-/** A table that was never analysed has no estimate. */
-export function rowsText(rows: number | null): string {
-  return rows === null ? 'unknown' : rows.toLocaleString('en-US')
+/** `1,234`, or `about 1,234` for an estimate. A table that was never analysed has none. */
+export function rowsText({ rows, exact }: RowCount): string {
+  return rows === null ? 'unknown' : `${exact ? '' : 'about '}${rows.toLocaleString('en-US')}`
 }
 
 /** The size of a table is an estimate of the same time as its rows, and wrong if there was none. */

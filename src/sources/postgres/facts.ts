@@ -12,6 +12,8 @@ const table = z.strictObject({
   bytes: z.int().min(0),
   partitioned: z.boolean(),
   rowSecurity: z.boolean(),
+  /** Rows in the archive and their bytes, counted while it was made. Absent if the archive has none of this table, or not by COPY. */
+  archived: z.strictObject({ rows: z.int().min(0), bytes: z.int().min(0) }).optional(),
 })
 
 /** Facts of a server and a database that one query reads. */
@@ -58,6 +60,16 @@ export const drillFacts = z.object(
 )
 
 export type Table = z.infer<typeof table>
+
+/** The rows of a table: those in the archive, or else the server's estimate. */
+export interface RowCount {
+  rows: number | null
+  exact: boolean
+}
+
+export function rowCount({ rows, archived }: Pick<Table, 'rows' | 'archived'>): RowCount {
+  return archived ? { rows: archived.rows, exact: true } : { rows, exact: false }
+}
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 

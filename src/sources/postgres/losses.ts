@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { LEAST, lost } from '../loss.ts'
 import type { Amount, Loss, Sized } from '../source-kind.ts'
-import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
+import { type PostgresFacts, postgresFacts, rowCount, type Table } from './facts.ts'
 
-/** A database that lost more than half of its bytes, and tables that did or are gone, by the server's estimates. */
+/** A database that lost more than half of its bytes, and tables that did or are gone: by the archives, or else by the server's estimates. */
 export function databaseLosses(old: SourceRecord, same: SourceRecord): Loss[] {
   const whole = lost('bytes', sourceSize(old), sourceSize(same))
   const [before, now] = [postgresFacts.safeParse(old.facts).data, postgresFacts.safeParse(same.facts).data]
@@ -19,13 +19,18 @@ function tableLosses(before: Table, now: Table | undefined, facts: PostgresFacts
   const table = `${before.schema}.${before.name}`
   if (!now) {
     // Old partitions are dropped on purpose, day by day.
-    const [measure, amount] = before.rows === null ? (['bytes', before.bytes] as const) : (['rows', before.rows] as const)
-    return amount < LEAST[measure] || isPartition(before, facts) ? [] : [{ table, measure, before: amount, now: null }]
+    const { rows, exact } = rowCount(before)
+    const [measure, amount] = rows === null ? (['bytes', before.bytes] as const) : (['rows', rows] as const)
+    return amount < LEAST[measure] || isPartition(before, facts) ? [] : [{ table, measure, before: amount, now: null, ...(exact && EXACT) }]
   }
+  if (before.archived && now.archived)
+    return lost('rows', before.archived.rows, now.archived.rows).map((loss) => ({ table, ...loss, ...EXACT }))
   if (before.rows !== null && now.rows !== null) return lost('rows', before.rows, now.rows).map((loss) => ({ table, ...loss }))
   // A table has no estimates after TRUNCATE, and after a restore until it is analysed. Only in the first case is the archive smaller.
   return shrinkage < before.bytes / 4 ? [] : lost('bytes', before.bytes, now.bytes).map((loss) => ({ table, ...loss }))
 }
+
+const EXACT = { exact: true } as const
 
 function keyOf({ schema, name }: Table): string {
   return JSON.stringify([schema, name])

@@ -11,7 +11,8 @@ import type { QueryContext } from './query.ts'
 import { requireSession } from './pooler.ts'
 import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
-import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
+import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts, type Table } from './facts.ts'
+import { RowCounter } from './row-counter.ts'
 import type { Report, Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
@@ -46,6 +47,7 @@ export class PostgresSource implements Source {
   readonly #running: Promise<unknown>[] = []
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
+  #rows: ReturnType<RowCounter['finish']> = []
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
@@ -113,6 +115,7 @@ export class PostgresSource implements Source {
     return {
       ...server,
       ...this.#content,
+      tables: withArchived(this.#content.tables, this.#rows),
       dumpVersion,
       entries,
       globals: this.#globals,
@@ -131,6 +134,7 @@ export class PostgresSource implements Source {
 
   async *#dump(client: Client, connection: Connection): AsyncGenerator<Buffer> {
     const { variables, dumpArguments, lockTimeout } = this.#options
+    const rows = new RowCounter()
     const listing = startListing({ client, variables, signal: this.#signal })
     const parameters = [
       '--format=custom',
@@ -151,9 +155,11 @@ export class PostgresSource implements Source {
       let wanted = true
       for await (const bytes of child.stdout) {
         if (wanted) wanted = await listing.push(bytes)
+        rows.push(bytes)
         yield bytes
       }
       this.#listing = await listing.finish()
+      this.#rows = rows.finish()
       this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
     } catch (error) {
       throw await this.#route.causeOf(clientError(error, 'dump', connection))
@@ -180,6 +186,14 @@ export class PostgresSource implements Source {
     this.#running.push(promise.then(() => undefined, () => undefined))
     return promise
   }
+}
+
+function withArchived(tables: readonly Table[], counted: ReturnType<RowCounter['finish']>): Table[] {
+  const archived = new Map(counted.map(({ schema, name, rows, bytes }) => [JSON.stringify([schema, name]), { rows, bytes }]))
+  return tables.map((table) => {
+    const own = archived.get(JSON.stringify([table.schema, table.name]))
+    return own ? { ...table, archived: own } : table
+  })
 }
 
 async function* one(bytes: Buffer): AsyncGenerator<Buffer> {

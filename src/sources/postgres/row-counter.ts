@@ -1,0 +1,175 @@
+import { ContentsReader, type Entry } from './contents.ts'
+
+/** The rows of a table in an archive, and their bytes as COPY writes them. */
+export interface Rows {
+  rows: number
+  bytes: number
+}
+
+/** The end of the rows of a table: `\.` and three line ends. */
+const END = 5
+/** pg_dump 14 to 18 write a block for each row. One that gathers rows writes blocks of at least this size, but for the last. */
+const GATHERED = 4096
+const LINE_END = 10
+/** The sign and the integer before a piece. */
+const HEAD = 5
+
+/**
+ * Counts the rows of each table in an uncompressed custom-format archive while it passes (pg_backup_custom.c of PostgreSQL). COPY ends each
+ * row, and nothing else, with a line end, but for the end of the rows. A table of which this is not certain is not counted, and nothing if
+ * the archive has another form: the counts are for people, and no backup fails by them.
+ */
+export class RowCounter {
+  readonly #contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' })
+  #blocks: Blocks | undefined
+  #broken = false
+
+  push(bytes: Buffer): void {
+    if (this.#broken) return
+    try {
+      if (this.#blocks) this.#blocks.push(bytes)
+      else if (!this.#contents.push(bytes)) {
+        this.#blocks = new Blocks(this.#contents.integer)
+        this.#blocks.push(this.#contents.passed())
+      }
+    } catch {
+      this.#broken = true
+    }
+  }
+
+  /** The tables that were counted, by schema and name. */
+  finish(): (Rows & Pick<Entry, 'schema' | 'name'>)[] {
+    if (this.#broken || !this.#blocks?.ended) return []
+    const counts = this.#blocks.counts
+    return this.#contents.finish().flatMap(({ id, schema, name, inserts }) => {
+      const rows = inserts ? undefined : counts.get(id)
+      return rows ? [{ schema, name, ...rows }] : []
+    })
+  }
+}
+
+/** A block of data begins with its type and the id of its entry, those of large objects with an oid each. */
+const TABLE = 1
+const LARGE_OBJECTS = 3
+
+/** The data of an archive: pieces of each table, each with its length before it. A length is a sign and an integer. */
+class Blocks {
+  /** By the ids of entries. */
+  readonly counts = new Map<number, Rows>()
+  readonly #integer: number
+  /** The part of a number that has come. */
+  #partial: number[] = []
+  #state: 'type' | 'entry' | 'object' | 'length' | 'piece' = 'type'
+  #type = 0
+  #entry = 0
+  /** Bytes of the piece, and those that are still to come. */
+  #size = 0
+  #left = 0
+  /** Of the table so far. */
+  #rows = 0
+  #bytes = 0
+  #begun = false
+  /** Whether every piece so far was a single row, so that the line ends of the next need not be counted. */
+  #single = false
+  #certain = true
+
+  constructor(integer: number) {
+    this.#integer = integer
+  }
+
+  /** Whether the archive ends here. */
+  get ended(): boolean {
+    return this.#state === 'type'
+  }
+
+  push(bytes: Buffer): void {
+    let at = 0
+    while (at < bytes.length) {
+      if (this.#state === 'piece') at = this.#piece(bytes, at)
+      else if (this.#state === 'length' && this.#single && this.#partial.length === 0 && this.#integer === 4) at = this.#singles(bytes, at)
+      else this.#byte(bytes[at++]!)
+    }
+  }
+
+  /** Rows that are whole here, one after the other: nearly all of an archive. */
+  #singles(bytes: Buffer, from: number): number {
+    let [at, rows, last] = [from, 0, this.#size]
+    while (at + HEAD <= bytes.length && bytes[at] === 0 && bytes[at + 3] === 0 && bytes[at + 4] === 0) {
+      const size = bytes[at + 1]! | (bytes[at + 2]! << 8)
+      const end = at + HEAD + size
+      if (size === 0 || size >= GATHERED || end > bytes.length || bytes[end - 1] !== LINE_END) break
+      rows++
+      at = end
+      last = size
+    }
+    this.#size = last
+    this.#rows += rows
+    this.#bytes += at - from - rows * HEAD
+    if (at === from) this.#byte(bytes[at++]!)
+    return at
+  }
+
+  #byte(byte: number): void {
+    if (this.#state === 'type') {
+      if (byte !== TABLE && byte !== LARGE_OBJECTS) throw new Error(`a block has the type ${byte}`)
+      this.#type = byte
+      this.#state = 'entry'
+      return
+    }
+    this.#partial.push(byte)
+    if (this.#partial.length <= this.#integer) return
+    const number = this.#partial.slice(1).reduceRight((sum, part) => sum * 256 + part, 0)
+    if (this.#partial[0] !== 0) throw new Error('a number is negative')
+    this.#partial = []
+    this.#number(number)
+  }
+
+  #number(number: number): void {
+    if (this.#state === 'entry') {
+      this.#entry = number
+      this.#state = this.#type === TABLE ? 'length' : 'object'
+      ;[this.#rows, this.#bytes, this.#begun, this.#single, this.#certain] = [0, 0, false, false, true]
+    } else if (this.#state === 'object') {
+      this.#state = number === 0 ? 'type' : 'length'
+    } else if (number > 0) {
+      this.#size = this.#left = number
+      this.#state = 'piece'
+    } else if (this.#type === LARGE_OBJECTS) this.#state = 'object'
+    else this.#end()
+  }
+
+  /** A part of a piece, up to its end or that of the bytes. */
+  #piece(bytes: Buffer, from: number): number {
+    const to = Math.min(bytes.length, from + this.#left)
+    this.#left -= to - from
+    if (this.#type === TABLE) {
+      if (!this.#single || this.#size >= GATHERED) this.#rows += lineEnds(bytes.subarray(from, to))
+      if (this.#left === 0) this.#pieceEnded(bytes[to - 1]!)
+    }
+    if (this.#left === 0) this.#state = 'length'
+    return to
+  }
+
+  #pieceEnded(last: number): void {
+    this.#bytes += this.#size
+    if (!this.#begun) this.#single = this.#rows === 1 && last === LINE_END
+    else if (this.#single && this.#size < GATHERED) {
+      this.#rows++
+      this.#certain &&= last === LINE_END
+    }
+    this.#begun = true
+  }
+
+  /** The end of the rows is a piece of its own if they are, with three line ends that count as one. */
+  #end(): void {
+    const whole = this.#single ? this.#size === END : this.#bytes >= END
+    if (this.#certain && whole) this.counts.set(this.#entry, { rows: this.#rows - (this.#single ? 1 : 3), bytes: this.#bytes - END })
+    this.#state = 'type'
+  }
+}
+
+function lineEnds(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(LINE_END); at >= 0; at = bytes.indexOf(LINE_END, at + 1)) count++
+  return count
+}
