@@ -4,7 +4,7 @@ import { LEAST, lost } from '../loss.ts'
 import type { Amount, Loss, Sized } from '../source-kind.ts'
 import { type PostgresFacts, postgresFacts, rowCount, type Table } from './facts.ts'
 
-/** A database that lost more than half of its bytes, and tables that did or are gone: by the archives, or else by the server's estimates. */
+/** A database that lost more than half of its bytes, and tables that did or are gone, by their rows in the archive or by estimates. */
 export function databaseLosses(old: SourceRecord, same: SourceRecord): Loss[] {
   const whole = lost('bytes', sourceSize(old), sourceSize(same))
   const [before, now] = [postgresFacts.safeParse(old.facts).data, postgresFacts.safeParse(same.facts).data]
