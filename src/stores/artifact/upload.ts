@@ -1,18 +1,11 @@
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
 import type { Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
+import { type Assignment, cleaned, CLIENT, ROLE, type Upload } from './client.ts'
 import { REFUSED } from './run-service.ts'
-
-export interface Upload {
-  name: string
-  /** Folder the files' names in the artifact are relative to, and the files, absolute. */
-  root: string
-  files: string[]
-  retentionDays: number
-}
 
 export interface Uploaded {
   id: number
@@ -40,21 +33,12 @@ const outcome = z.union([
 /**
  * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
  * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
- * holds. The client itself retries what a busy service refuses. Throws a `Transient` for a lost connection, for an upload that stands
- * still, and for a refusal by something in between; GitHub may then have the name, or even the artifact.
+ * holds, and is ended unless the upload went well. The client itself retries what a busy service refuses. Throws a `Transient` for a lost
+ * connection, for an upload that stands still, and for a refusal by something in between; GitHub may then have the name, or even the
+ * artifact.
  */
 export async function uploadArtifact(upload: Upload, { variables, signal, silence }: UploadOptions): Promise<Uploaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
-  // A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
-  const resourceLimits = { maxYoungGenerationSizeMb: 8 }
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: { lifeboatUpload: upload },
-    execArgv: [],
-    env: forClient(variables),
-    stdout: true,
-    stderr: true,
-    resourceLimits,
-  })
   let refusal = ''
   const stall = () =>
     reject(
@@ -65,30 +49,106 @@ export async function uploadArtifact(upload: Upload, { variables, signal, silenc
   const timer = setTimeout(stall, silence)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
-  // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
-  // again.
-  for (const stream of [worker.stdout, worker.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
+  const assignment = { upload, variables: forClient(variables) }
+  const thread = ClientThread.for(assignment)
+  thread.begin(assignment, {
+    // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
+    // again.
+    told(text) {
       const failure = /^Attempt \d+ of \d+ failed with error: (.+)\. Retrying/m.exec(text)?.[1]
       if (failure === undefined) timer.refresh()
       else refusal = `: ${cleaned(failure)}`
-    })
-  }
-  worker.on('message', (message: unknown) => {
-    const result = outcome.safeParse(message)
-    if (!result.success) reject(new LifeboatError('the artifact client gave no size and digest for what it uploaded'))
-    else if ('failure' in result.data) reject(uploadError(upload.name, result.data.failure, result.data.code))
-    else resolve({ ...result.data.uploaded, digest: `sha256:${result.data.uploaded.digest}` })
+    },
+    ended(message) {
+      const result = outcome.safeParse(message)
+      if (!result.success) reject(new LifeboatError('the artifact client gave no size and digest for what it uploaded'))
+      else if ('failure' in result.data) reject(uploadError(upload.name, result.data.failure, result.data.code))
+      else resolve({ ...result.data.uploaded, digest: `sha256:${result.data.uploaded.digest}` })
+    },
+    failed: (failure) => reject(uploadError(upload.name, failure)),
   })
-  worker.on('error', (error) => reject(uploadError(upload.name, messageOf(error))))
-  worker.on('exit', () => reject(new LifeboatError(`the upload of artifact ${upload.name} ended without a result`)))
   try {
-    return await promise
+    const uploaded = await promise
+    thread.rest()
+    return uploaded
+  } catch (error) {
+    await thread.end()
+    throw error
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', interrupt)
-    await worker.terminate()
   }
+}
+
+interface Listener {
+  /** Of each text that the client prints. */
+  told(text: string): void
+  ended(message: unknown): void
+  failed(failure: string): void
+}
+
+/** A thread with GitHub's client, for one upload at a time. Its next one need not load the client again, which takes half a second. */
+class ClientThread {
+  static readonly #resting: ClientThread[] = []
+  readonly #proxies: string
+  readonly #worker: Worker
+  #listener: Listener | undefined
+  #rest: NodeJS.Timeout | undefined
+
+  /** One that rests, or a new one. The client reads which proxy to use only once. */
+  static for({ variables }: Assignment): ClientThread {
+    const index = ClientThread.#resting.findIndex((thread) => thread.#proxies === proxiesOf(variables))
+    return index === -1 ? new ClientThread(variables) : ClientThread.#resting.splice(index, 1)[0]!
+  }
+
+  private constructor(env: Record<string, string>) {
+    this.#proxies = proxiesOf(env)
+    // Its output is not read, which would keep the process alive: it sends what it prints. A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
+    const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+    this.#worker = new Worker(CLIENT, { workerData: ROLE, execArgv: [], env, stdout: true, stderr: true, resourceLimits })
+    this.#worker.on('message', (message: unknown) => {
+      if (typeof message === 'string') this.#listener?.told(message)
+      else this.#listener?.ended(message)
+    })
+    this.#worker.on('error', (error) => this.#lost(messageOf(error)))
+    this.#worker.on('exit', () => this.#lost('the thread of the artifact client ended without a result'))
+  }
+
+  begin(assignment: Assignment, listener: Listener): void {
+    clearTimeout(this.#rest)
+    this.#listener = listener
+    this.#worker.ref()
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    this.#worker.postMessage(assignment)
+  }
+
+  /** Waits for a next upload, for some time, as long as the process lives anyway. */
+  rest(): void {
+    this.#listener = undefined
+    this.#worker.unref()
+    this.#rest = setTimeout(() => this.#lost(), RESTING).unref()
+    ClientThread.#resting.push(this)
+  }
+
+  async end(): Promise<void> {
+    this.#listener = undefined
+    await this.#worker.terminate()
+  }
+
+  #lost(failure = ''): void {
+    const index = ClientThread.#resting.indexOf(this)
+    if (index !== -1) ClientThread.#resting.splice(index, 1)
+    this.#listener?.failed(failure)
+    void this.end()
+  }
+}
+
+/** Milliseconds that a thread waits for its next upload. */
+const RESTING = 10_000
+
+function proxiesOf(variables: Record<string, string>): string {
+  const ofProxies = Object.entries(variables).filter(([name]) => /PROXY$/i.test(name))
+  return JSON.stringify(ofProxies.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const STALLED = marked`Run the backup again. Nothing was added; earlier backups are whole. If uploads are this slow, raise ‹timeout›.`
@@ -122,36 +182,4 @@ function uploadError(name: string, failure: string, code?: string): LifeboatErro
   return lost
     ? new Transient(message, { hint: STALLED })
     : new LifeboatError(message, { hint: 'Run the backup again. Nothing was added; earlier backups are whole.' })
-}
-
-/** Signed URLs are secrets, whatever message they come in. */
-function cleaned(failure: string): string {
-  if (/^\s*<|is not valid JSON$/.test(failure)) return 'something answered with a page for people'
-  return failure.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1')
-}
-
-const asked = z.object({
-  lifeboatUpload: z.object({ name: z.string(), root: z.string(), files: z.array(z.string()), retentionDays: z.number() }),
-})
-
-/** The work of the thread; this module is also its entry. */
-async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<z.infer<typeof outcome>> {
-  try {
-    const { DefaultArtifactClient } = await import('@actions/artifact')
-    const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays })
-    if (id === undefined || size === undefined || digest === undefined) {
-      return { failure: 'the client gave no id, size and digest for what it uploaded' }
-    }
-    return { uploaded: { id, size, digest } }
-  } catch (error) {
-    const status = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined
-    const failure = status === undefined ? messageOf(error) : `blob storage answered with status ${status}: ${cleaned(messageOf(error))}`
-    return { failure, code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined }
-  }
-}
-
-if (!isMainThread) {
-  const request = asked.safeParse(workerData)
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
-  if (request.success) parentPort!.postMessage(await uploadHere(request.data.lifeboatUpload))
 }
