@@ -1,6 +1,7 @@
 // The cost of daily backups into GitHub artifacts, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
 // changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered], or, for the requests of each command,
-// npm run bench:artifacts -- requests [earlier backups] [foreign artifacts].
+// npm run bench:artifacts -- requests [earlier backups] [foreign artifacts], or, for what they cost in storage with `full-every`,
+// npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,9 +22,14 @@ import { ArtifactStore } from '../src/stores/artifact/store.ts'
 import { ChangingRows, type Workload } from '../test/support/changing-rows.ts'
 import { GitHub } from '../test/support/github/emulator.ts'
 import { measureRequests } from './artifact-requests.ts'
+import { measureStorage } from './artifact-storage.ts'
 
 if (process.argv[2] === 'requests') {
   await measureRequests(Number(process.argv[3] ?? 300), Number(process.argv[4] ?? 2000))
+  process.exit()
+}
+if (process.argv[2] === 'storage') {
+  await measureStorage(Number(process.argv[3] ?? 1), Number(process.argv[4] ?? 100), Number(process.argv[5] ?? 90))
   process.exit()
 }
 const days = Number(process.argv[2] ?? 30)

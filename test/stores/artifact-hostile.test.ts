@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import type { GitHub, StoredArtifact } from '../support/github/emulator.ts'
 import { type ArtifactStores, authenticator, withArtifacts } from '../support/github/store.ts'
 import { type Files, manyFiles } from '../support/github/zip.ts'
@@ -115,14 +118,35 @@ test('key files are tried in turns of the oldest and the newest artifact, four o
   expect(found).toEqual([1, 4, 2, 3].flatMap((day) => [0, 1, 2, 3].map((index) => `keys/${day}-${index}`)))
 })
 
+/** Lists a store in a process whose heap has room for a few large directories, not for sixteen; its result, and by how many MiB it grew. */
+async function listWithLittleMemory(): Promise<{ keys: string[]; warnings: string[]; grew: number }> {
+  const program = `
+    import { ArtifactStore } from ${JSON.stringify(path.resolve('src/stores/artifact/store.ts'))}
+    import { authenticatorOf } from ${JSON.stringify(path.resolve('src/repository/authenticator.ts'))}
+    import { keys } from ${JSON.stringify(path.resolve('test/support/engine.ts'))}
+    const { variables, token, temporary } = JSON.parse(process.env.GIVEN)
+    const warnings = []
+    const store = new ArtifactStore({ set: 'shop', token, variables, temporary, timeout: 60_000, retention: { artifact: 90, snapshot: 30, short: 0 },
+      signal: new AbortController().signal, report: { info() {}, warning: (message) => warnings.push(message) }, now: () => new Date() })
+    store.groups.authenticate(authenticatorOf(keys))
+    const before = process.memoryUsage().rss
+    const found = []
+    for await (const { key } of store.list('')) found.push(key)
+    await store.close()
+    console.log(JSON.stringify({ keys: found, warnings, grew: process.resourceUsage().maxRSS / 1024 - before / 1024 ** 2 }))`
+  const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary })
+  const { stdout } = await promisify(execFile)(
+    process.execPath, ['--max-old-space-size=96', '--max-semi-space-size=8', '--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given } },
+  )
+  return JSON.parse(stdout)
+}
+
 test('sixteen artifacts with large directories take little memory, one after the other', async () => {
-  const artifact = await github.plant({ name: 'lifeboat-shop', zip: manyFiles(60_000) })
+  const artifact = await github.plant({ name: 'lifeboat-shop', zip: manyFiles(60_000, 230) })
   for (let index = 0; index < 15; index++) github.artifacts.push({ ...artifact, id: 7000 + index })
-  const before = process.memoryUsage().rss
-  let peak = 0
-  const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20)
-  expect(await keysOf()).toEqual([])
-  clearInterval(timer)
-  expect(peak - before).toBeLessThan(200 * 1024 * 1024)
-  expect(stores.warnings).toEqual([expect.stringMatching(/^16 artifacts count as not there: .*it has no parts.json/)])
+  const { keys, warnings, grew } = await listWithLittleMemory()
+  expect(keys).toEqual([])
+  expect(warnings).toEqual([expect.stringMatching(/^16 artifacts count as not there: .*it has no parts.json/)])
+  // Measured: 89 to 107; when they are not read one after the other, 182 to 190.
+  expect(grew).toBeLessThan(150)
 })

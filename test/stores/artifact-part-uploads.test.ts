@@ -56,22 +56,22 @@ function putting(parts: PartUploads<string>, count: number): { taken: number; al
   return state
 }
 
-test('of 800 bytes that may be staged, a part has 200; no put is taken while there is no room, and one part is uploaded at a time', async () => {
+test('of 1,600 bytes that may be staged, a part has 200; no put is taken while there is no room, and one part is uploaded at a time', async () => {
   const line = new Line()
-  const parts = new PartUploads(staging, 800, line.upload)
+  const parts = new PartUploads(staging, 1600, line.upload)
   const put = putting(parts, 20)
-  await until(() => put.taken === 8)
+  await until(() => put.taken === 16)
   await new Promise((resolve) => setTimeout(resolve, 50))
-  expect([put.taken, line.begun, onDisk().length]).toEqual([8, [[chunk(1), chunk(2)]], 8])
-  for (const [done, taken] of [[1, 10], [2, 12], [3, 14], [4, 16], [5, 18], [6, 20]] as const) {
+  expect([put.taken, line.begun, onDisk().length]).toEqual([16, [[chunk(1), chunk(2)]], 16])
+  for (const [done, taken] of [[1, 18], [2, 20]] as const) {
     line.end()
     await until(() => put.taken === taken && line.begun.length === done + 1)
     expect(line.begun[done]).toEqual([chunk(2 * done + 1), chunk(2 * done + 2)])
-    expect(onDisk().length).toBe(8)
+    expect(onDisk().length).toBe(16)
   }
   await put.all
   const finished = parts.finish()
-  for (let part = 7; part <= 9; part++) {
+  for (let part = 3; part <= 9; part++) {
     line.end()
     await until(() => line.confirmed.length === part)
   }
@@ -79,6 +79,19 @@ test('of 800 bytes that may be staged, a part has 200; no put is taken while the
   // The last two are for the last artifact.
   expect([...staging.objects.keys()]).toEqual([chunk(19), chunk(20)])
   expect(onDisk()).toEqual(['19', '20'])
+})
+
+test('parts become larger with the backup, up to a quarter of the limit, so that it takes few of them', async () => {
+  const begun: number[] = []
+  const parts = new PartUploads(staging, 800, async (keys) => {
+    begun.push(keys.length)
+    return async () => 'a part'
+  })
+  await putting(parts, 60).all
+  await parts.finish()
+  // An eighth of 800 bytes, and a sixteenth of what was put before where that is more: two chunks after 3,200 bytes.
+  expect(begun).toEqual([...Array.from({ length: 31 }, () => 1), ...Array.from({ length: 14 }, () => 2)])
+  expect(onDisk().length).toBe(1)
 })
 
 test('only chunks go into parts, and nothing else waits for room', async () => {

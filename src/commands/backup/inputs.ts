@@ -64,8 +64,9 @@ const artifacts = group(
   {
     'staging-limit': {
       help:
-        'For artifacts: how much disk space a backup may take for what it uploads. Whenever a quarter of it is filled, that is ' +
-        'uploaded as a part, while the backup goes on. There are at most 499 parts, so a backup can add about 120 times this size.',
+        'For artifacts: how much disk space a backup may take for what it uploads. Whenever an eighth of it is filled (a quarter in ' +
+        'large backups), that is uploaded as a part, while the backup goes on. There are at most 499 parts, so a backup can add about ' +
+        '120 times this size.',
       expected: 'a number and a unit (MiB or GiB), from 64MiB to 1024GiB',
       example: '4GiB',
       schema: schema.diskSpace,

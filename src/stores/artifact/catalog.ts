@@ -24,8 +24,11 @@ const CANDIDATES_OF_ONE = 4
  * that a backup takes. A prune leaves no gap in the names of a run.
  */
 const NAMES_AT_ONCE = 3
-/** By these numbers runs are found that left parts behind: the first name that a run tries may be one that it could not complete. */
-const FIRST_PARTS = [1, 2]
+/**
+ * By these numbers runs are found that left parts behind: the first name that a run tries may be one that it could not complete. Where they
+ * are only of use and need not be found, the first alone saves a request.
+ */
+const FIRST_PARTS = { all: [1, 2], most: [1] } as const
 
 export interface CatalogOptions {
   /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
@@ -180,11 +183,12 @@ export class Catalog {
     this.#listed = Promise.resolve([...listed, ...added])
   }
 
-  /** The first parts of each run, by their names. */
-  async firstParts(): Promise<ServiceArtifact[]> {
+  /** The first parts of each run, or of most runs, by their names. */
+  async firstParts(which: keyof typeof FIRST_PARTS): Promise<ServiceArtifact[]> {
     const { set } = this.#options
     if (set === undefined || !this.#rest) return this.parts()
-    const found = await inParallel(FIRST_PARTS, FIRST_PARTS.length, (number) => this.#rest!.list({ name: partName(set, number) }))
+    const numbers = FIRST_PARTS[which]
+    const found = await inParallel(numbers, numbers.length, (number) => this.#rest!.list({ name: partName(set, number) }))
     return found.flat().filter(({ foreign }) => !foreign)
   }
 

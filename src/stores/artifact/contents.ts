@@ -198,10 +198,10 @@ export class Contents {
     return known.filter((one) => one !== undefined)
   }
 
-  /** From now on parts count, too, that runs which were interrupted left behind since then. */
-  async findParts(since: Date): Promise<void> {
+  /** From now on parts count, too, that runs which were interrupted left behind since then: all of them, or those of most runs. */
+  async findParts(since: Date, which: 'all' | 'most'): Promise<void> {
     const known = new Set((await this.known()).map(({ artifact }) => artifact.id))
-    const first = (await this.#catalog.firstParts()).filter(({ created }) => created >= since)
+    const first = (await this.#catalog.firstParts(which)).filter(({ created }) => created >= since)
     await this.#catalog.listParts([...new Set(first.flatMap(({ run }) => run ?? []))].slice(0, MOST_LEFT_RUNS))
     const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id))
     const found = await this.#knownParts(left.slice(0, MOST_LEFT_PARTS))
@@ -287,7 +287,7 @@ export class Contents {
   async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<CandidateFile, void, void> {
     const backups = await this.#catalog.backups()
     // Where no backup has finished yet, a part that was left behind has the key that the next backup must take.
-    const listed = backups.length > 0 ? backups : await this.#catalog.firstParts()
+    const listed = backups.length > 0 ? backups : await this.#catalog.firstParts('all')
     const found = new Map<number, Known | undefined>()
     const unread = new Set<Listed>()
     for (const artifact of inTurn(listed)) {

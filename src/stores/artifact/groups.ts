@@ -17,7 +17,7 @@ import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { dependents, described, type Holding, oldestNeeded, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import { artifactName, LAST_NAME, LAST_PART, numberIn, partName } from './names.ts'
-import { PartUploads, SHARE } from './part-uploads.ts'
+import { LARGEST_SHARE, PartUploads } from './part-uploads.ts'
 import { encodeParts, LARGEST_PARTS, PARTS, type Parts, sha256Of } from './parts.ts'
 import { type Published, Publisher, type PublishOptions, type Sent, type Shipment } from './publish.ts'
 import { fullEveryBy } from './retention.ts'
@@ -56,6 +56,9 @@ export class ArtifactGroups implements Groups {
   readonly #closing = new AbortController()
   /** The number of the last part. */
   #lastPart = 0
+  /** Whether GitHub was asked when the first artifact of this run expires, and its answer. */
+  #asked = false
+  #expires: Date | undefined
   #authenticator: Authenticator | undefined
 
   /** `open`: a store of the same artifacts for a set, which may be the one that these groups belong to. */
@@ -141,7 +144,7 @@ export class ArtifactGroups implements Groups {
   }
 
   findUnfinished(since: Date): Promise<void> {
-    return this.#services.contents.findParts(since)
+    return this.#services.contents.findParts(since, 'most')
   }
 
   describe(key: string, card: string): void {
@@ -189,7 +192,7 @@ export class ArtifactGroups implements Groups {
     const publisher = this.#publisher(set, run)
     const names = { nameOf: (number: number) => artifactName(set, number), first: 1, last: LAST_NAME, what: 'this backup' } as const
     const sent = await publisher.upload(this.#shipment(set, objects, needed, names))
-    const published = await publisher.confirm(sent, { askExpiry: true })
+    const published = await this.#confirm(publisher, sent)
     contents.add(heldOf(set, sent, published, needed), this.#cards, encoded && ids)
     this.#cards.clear()
     await staging.clear()
@@ -208,10 +211,19 @@ export class ArtifactGroups implements Groups {
     const sent = await publisher.upload(this.#shipment(set, objects, [], names))
     this.#lastPart = sent.number
     return async () => {
-      const held = heldOf(set, sent, await publisher.confirm(sent, { askExpiry: first === 1 }), [])
+      const held = heldOf(set, sent, await this.#confirm(publisher, sent), [])
       contents.add(held, new Map(), undefined)
       return held
     }
+  }
+
+  /** The artifacts of a run expire one after the other, and no other run reads any of them if it is of a fork: one request tells both. */
+  async #confirm(publisher: Publisher, sent: Sent): Promise<Published> {
+    const askExpiry = !this.#asked
+    this.#asked = true
+    const published = await publisher.confirm(sent, { askExpiry })
+    this.#expires ??= published.artifact.expires
+    return { ...published, artifact: { ...published.artifact, expires: this.#expires } }
   }
 
   #publisher(set: string, run: RunService): Publisher {
@@ -249,7 +261,7 @@ export class ArtifactGroups implements Groups {
 
   /** Without `actions: write` nothing can be deleted: `permitted` is then false. */
   async release({ kept, grace, builtOn, dryRun }: Release): Promise<Released> {
-    await this.#services.contents.findParts(new Date(0))
+    await this.#services.contents.findParts(new Date(0), 'all')
     const holdings = await this.#services.contents.holdings()
     const known = await this.#services.contents.known()
     const going = withoutGaps(new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn })), known)
@@ -331,7 +343,7 @@ function needOfPart({ artifact, entries }: Held): Parts['needs'][number] {
 }
 
 function tooManyParts(limit: number): LifeboatError {
-  const part = Math.floor(limit / SHARE / 1024 ** 2)
+  const part = Math.floor(limit / LARGEST_SHARE / 1024 ** 2)
   return new LifeboatError(`this backup adds too much for artifacts: more than ${LAST_PART} parts of ${part} MiB`, {
     hint: 'Raise staging-limit, a quarter of which is the size of a part, as far as the disk has room; or use another destination.',
   })

@@ -2,10 +2,13 @@ import { directoryBytes, type Staging } from './staging.ts'
 import { LARGEST_DIRECTORY } from './zip.ts'
 
 /**
- * A part is full at this share of the bytes that may be staged: one is filled, one is uploaded, and two wait. So neither the dump nor the
- * upload waits for the other if they are about as fast, and little is left to upload when the dump has ended.
+ * A part is full at an eighth of the bytes that may be staged: one is filled, one is uploaded, and the others wait. So neither the dump nor
+ * the upload waits for the other if they are about as fast. A sixteenth of what was put before is left to upload when the dump has ended,
+ * or less: parts of large backups may have up to a quarter, since GitHub takes only so many artifacts.
  */
-export const SHARE = 4
+const SHARE = 8
+const OF_ALL = 16
+export const LARGEST_SHARE = 4
 
 /** Objects that become an artifact of their own. */
 interface Part {
@@ -28,6 +31,8 @@ export class PartUploads<T> {
   readonly #limit: number
   readonly #upload: UploadPart<T>
   #filling = emptyPart()
+  /** Bytes of chunks that were put. */
+  #put = 0
   /** Bytes of chunks on disk. */
   #staged = 0
   /** The last upload that was asked for. */
@@ -79,11 +84,13 @@ export class PartUploads<T> {
   /** The part that an object belongs to, which is counted there at once: others are put at the same time. */
   #partFor(key: string, bytes: number): Part {
     const directory = directoryBytes(key)
-    if (this.#filling.bytes + bytes > this.#limit / SHARE || this.#filling.directory + directory > LARGEST_DIRECTORY / 2) this.#close()
+    const full = Math.max(this.#limit / SHARE, Math.min(this.#limit / LARGEST_SHARE, this.#put / OF_ALL))
+    if (this.#filling.bytes + bytes > full || this.#filling.directory + directory > LARGEST_DIRECTORY / 2) this.#close()
     const part = this.#filling
     part.keys.add(key)
     part.bytes += bytes
     part.directory += directory
+    this.#put += bytes
     this.#staged += bytes
     return part
   }

@@ -20,10 +20,10 @@ export async function filesIn(zip: Buffer): Promise<Files> {
   return Object.fromEntries(files)
 }
 
-/** A zip file of so many empty files, with names as long as those of chunks, made at once. */
-export function manyFiles(count: number): Buffer {
-  const names = Array.from({ length: count }, (_, index) => `chunks/aa/${String(index).padStart(73, '0')}`)
-  const size = 46 + 83
+/** A zip file of so many empty files, with names of `length` bytes (default: as long as those of chunks), made at once. */
+export function manyFiles(count: number, length = 83): Buffer {
+  const names = Array.from({ length: count }, (_, index) => `chunks/aa/${String(index).padStart(length - 10, '0')}`)
+  const size = 46 + length
   const local = Buffer.alloc(30)
   const directory = Buffer.alloc(size * count)
   for (const [index, name] of names.entries()) {

@@ -1,0 +1,87 @@
+// What backups cost in artifact storage with the default `full-every`, pruned once a day, against an emulator of GitHub's services: table
+// rows of which 1 % change a day. Run by hand: npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { authenticatorOf } from '../src/repository/authenticator.ts'
+import { loadKnown, SNAPSHOTS_BUILT_ON } from '../src/repository/known.ts'
+import { openOrMakeRepository } from '../src/repository/repository.ts'
+import { retain, type RetentionPolicy } from '../src/repository/retention.ts'
+import { newSnapshotId, snapshotKey } from '../src/repository/snapshot.ts'
+import { GRACE } from '../src/repository/trash.ts'
+import { Writer } from '../src/repository/writer.ts'
+import { artifactRetention } from '../src/stores/artifact/retention.ts'
+import { ArtifactStore } from '../src/stores/artifact/store.ts'
+import { ChangingRows } from '../test/support/changing-rows.ts'
+import { keys } from '../test/support/engine.ts'
+import { GitHub } from '../test/support/github/emulator.ts'
+
+const DAY = 86_400_000
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+
+export async function measureStorage(perDay: number, megabytes: number, days: number): Promise<void> {
+  const policy: RetentionPolicy = perDay > 1 ? { within: 2 * DAY, daily: 30 } : { daily: 30 }
+  const github = await GitHub.start()
+  const temporary = await mkdtemp(path.join(tmpdir(), 'bench-storage-'))
+  const token = github.token('write')
+  const open = (): ArtifactStore => {
+    const store = new ArtifactStore({
+      set: 'bench', token, variables: github.startRun(), temporary, timeout: 60_000, retention: artifactRetention(30, 90),
+      signal: new AbortController().signal, report: { info: () => undefined, warning: console.warn }, now: () => github.now(),
+    })
+    store.groups.authenticate(authenticatorOf(keys))
+    return store
+  }
+  const rows = new ChangingRows(megabytes * 1e6, 'typical')
+  const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean }[] = []
+  const totals = { bytes: 0, chunks: 0, first: 0, most: 0 }
+  const start = Date.now()
+  try {
+    for (let number = 0; number < days * perDay; number++) {
+      github.offset = start + (number * DAY) / perDay - Date.now()
+      if (number > 0) rows.change(0.01 / perDay)
+      const store = open()
+      await openOrMakeRepository(store)
+      const known = await loadKnown(store, keys, 'bench', raise)
+      const id = newSnapshotId(github.now(), randomBytes(4))
+      const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: raise })
+      const record = await writer.stream('bench', 'pg_dump-custom', pieces(rows.bytes), () => undefined)
+      const sources = [{ name: 'bench', kind: 'postgres', streams: [record], facts: {} }]
+      await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })
+      await store.groups.commit(writer.reused())
+      await store.close()
+      const { size } = github.artifacts.at(-1)!
+      totals.bytes += size
+      totals.chunks += writer.added
+      totals.first ||= size
+      made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true })
+      if ((number + 1) % perDay > 0) continue
+      const kept = new Set(retain(made, policy, 'UTC', github.now()).filter(({ keep }) => keep).map(({ snapshot }) => snapshotKey('bench', snapshot.id)))
+      const pruning = open()
+      await pruning.groups.release({ kept, grace: GRACE, builtOn: SNAPSHOTS_BUILT_ON, dryRun: false })
+      await pruning.close()
+      made.splice(0, made.length, ...made.filter((one) => kept.has(snapshotKey('bench', one.id))))
+      const used = github.live().reduce((sum, one) => sum + one.size, 0)
+      totals.most = Math.max(totals.most, used)
+      const day = (number + 1) / perDay
+      if (day % 15 === 0 || day === days) {
+        console.log(
+          `day ${day}: ${github.live().length} artifacts with ${mb(used)}, ${(used / totals.first).toFixed(1)} times the first backup (${mb(totals.first)}); ` +
+            `uploaded so far ${mb(totals.bytes)}, of it ${mb(totals.chunks)} chunks; the most at a time ${mb(totals.most)}`,
+        )
+      }
+    }
+  } finally {
+    await github.stop()
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+function raise(error: Error): never {
+  throw error
+}
+
+async function* pieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536)
+}
