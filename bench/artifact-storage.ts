@@ -34,7 +34,7 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
     return store
   }
   const rows = new ChangingRows(megabytes * 1e6, 'typical')
-  const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean }[] = []
+  const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean; drilled: boolean }[] = []
   const totals = { bytes: 0, chunks: 0, first: 0, most: 0 }
   const start = Date.now()
   try {
@@ -55,7 +55,7 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
       totals.bytes += size
       totals.chunks += writer.added
       totals.first ||= size
-      made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true })
+      made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true, drilled: false })
       if ((number + 1) % perDay > 0) continue
       const kept = new Set(retain(made, policy, 'UTC', github.now()).filter(({ keep }) => keep).map(({ snapshot }) => snapshotKey('bench', snapshot.id)))
       const pruning = open()

@@ -11,7 +11,7 @@ export interface Upload {
 }
 
 /** An upload, and the variables of the environment that the client reads. */
-export interface Assignment {
+export interface UploadCall {
   upload: Upload
   variables: Record<string, string>
 }
@@ -50,7 +50,7 @@ if (!isMainThread && workerData === ROLE) {
       return true
     }
   }
-  port.on('message', ({ upload, variables }: Assignment) => {
+  port.on('message', ({ upload, variables }: UploadCall) => {
     for (const name of Object.keys(process.env)) delete process.env[name]
     Object.assign(process.env, variables)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin

@@ -4,7 +4,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
 import type { Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
-import { type Assignment, cleaned, CLIENT, ROLE, type Upload } from './client.ts'
+import { type UploadCall, cleaned, CLIENT, ROLE, type Upload } from './client.ts'
 import { REFUSED } from './run-service.ts'
 
 export interface Uploaded {
@@ -49,9 +49,9 @@ export async function uploadArtifact(upload: Upload, { variables, signal, silenc
   const timer = setTimeout(stall, silence)
   const interrupt = () => reject(signal.reason)
   signal.addEventListener('abort', interrupt)
-  const assignment = { upload, variables: forClient(variables) }
-  const thread = ClientThread.for(assignment)
-  thread.begin(assignment, {
+  const call = { upload, variables: forClient(variables) }
+  const thread = ClientThread.for(call)
+  thread.begin(call, {
     // It prints a line for every bit of progress, which hold nothing for the user, and commands to the runner; and one when it will try
     // again.
     told(text) {
@@ -96,7 +96,7 @@ class ClientThread {
   #rest: NodeJS.Timeout | undefined
 
   /** One that rests, or a new one. The client reads which proxy to use only once. */
-  static for({ variables }: Assignment): ClientThread {
+  static for({ variables }: UploadCall): ClientThread {
     const index = ClientThread.#resting.findIndex((thread) => thread.#proxies === proxiesOf(variables))
     return index === -1 ? new ClientThread(variables) : ClientThread.#resting.splice(index, 1)[0]!
   }
@@ -114,12 +114,12 @@ class ClientThread {
     this.#worker.on('exit', () => this.#lost('the thread of the artifact client ended without a result'))
   }
 
-  begin(assignment: Assignment, listener: Listener): void {
+  begin(call: UploadCall, listener: Listener): void {
     clearTimeout(this.#rest)
     this.#listener = listener
     this.#worker.ref()
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    this.#worker.postMessage(assignment)
+    this.#worker.postMessage(call)
   }
 
   /** Waits for a next upload, for some time, as long as the process lives anyway. */
