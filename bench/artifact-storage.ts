@@ -1,5 +1,5 @@
-// What backups cost in artifact storage with the default `full-every`, pruned once a day, against an emulator of GitHub's services: table
-// rows of which 1 % change a day. Run by hand: npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
+// The storage that backups take as artifacts with the default `full-every`, pruned once a day, against an emulator of GitHub's services:
+// table rows of which 1 % change a day. Run by hand: npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

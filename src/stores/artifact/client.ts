@@ -16,8 +16,8 @@ export interface UploadCall {
   variables: Record<string, string>
 }
 
-/** What a thread loads, also where all modules are bundled into one, and how it knows that it is such a thread. */
-export const CLIENT = new URL(import.meta.url)
+/** The module that a thread loads, also where all are bundled into one, and the mark by which it knows that it is such a thread. */
+export const UPLOAD_THREAD = new URL(import.meta.url)
 export const ROLE = 'lifeboat: the client for artifacts'
 
 /** Signed URLs are secrets, whatever message they come in. */

@@ -4,7 +4,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
 import type { Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
-import { type UploadCall, cleaned, CLIENT, ROLE, type Upload } from './client.ts'
+import { type UploadCall, cleaned, UPLOAD_THREAD, ROLE, type Upload } from './client.ts'
 import { REFUSED } from './run-service.ts'
 
 export interface Uploaded {
@@ -103,9 +103,10 @@ class ClientThread {
 
   private constructor(env: Record<string, string>) {
     this.#proxies = proxiesOf(env)
-    // Its output is not read, which would keep the process alive: it sends what it prints. A small nursery: what the client reads and sends lies outside of the heap, and is let go only by its collections.
+    // Nothing reads its output, which would keep the process alive: it sends the texts that it prints. It has a small nursery, because the
+    // data that the client reads and sends lies outside of the heap, and is let go only by its collections.
     const resourceLimits = { maxYoungGenerationSizeMb: 8 }
-    this.#worker = new Worker(CLIENT, { workerData: ROLE, execArgv: [], env, stdout: true, stderr: true, resourceLimits })
+    this.#worker = new Worker(UPLOAD_THREAD, { workerData: ROLE, execArgv: [], env, stdout: true, stderr: true, resourceLimits })
     this.#worker.on('message', (message: unknown) => {
       if (typeof message === 'string') this.#listener?.told(message)
       else this.#listener?.ended(message)
