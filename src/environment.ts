@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream'
+
 /** The environment of a command; nothing below `actions` and `cli` reads `process.env` or exits. */
 export interface Environment {
   /** Environment variables: `PATH`, `PG*`, `RUNNER_TOOL_CACHE`. */
@@ -8,6 +10,8 @@ export interface Environment {
   /** A folder for staging, private to this run. Made on first use, removed by the entry in every case. */
   readonly temporary: string
   now(): Date
+  /** Standard output, for commands that write data to it. Absent where something else is printed there. */
+  readonly output?: Writable
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
 }

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inspect } from 'node:util'
-import { givesSecret, redacted, runCommand, statusOf, textOf } from '../commands/run-command.ts'
+import { givesSecret, redacted, runCommand, statusOf, textOf, wroteData } from '../commands/run-command.ts'
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
@@ -85,7 +85,7 @@ async function runNamed(
   redaction.spellAs(atTerminal(programName(), destinationAgain(command, rows, raw)))
 
   const outcome = await withEnvironment(
-    { variables, report, temporaryRoot: tmpdir() },
+    { variables, report, temporaryRoot: tmpdir(), ...(!switches.has('json') && { output: process.stdout }) },
     (environment) => runCommand(command, raw, environment),
   )
   report.end()
@@ -93,7 +93,7 @@ async function runNamed(
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
   else if (givesSecret(clean)) print(process.stdout, textOf(clean, programName()))
-  else print(process.stdout, redaction.apply(textOf(clean, programName())))
+  else print(wroteData(clean) ? process.stderr : process.stdout, redaction.apply(textOf(clean, programName())))
   return statusOf(clean)
 }
 

@@ -8,6 +8,7 @@ import type { CommandDefinition } from './command.ts'
 import { copy } from './copy/command.ts'
 import { diff } from './diff/command.ts'
 import { doctor } from './doctor/command.ts'
+import { extract } from './extract/command.ts'
 import { forget } from './forget/command.ts'
 import { keyAdd, keyList, keyRemove } from './key-files/command.ts'
 import { keyNew, keyWrite } from './keys/command.ts'
@@ -35,6 +36,7 @@ const all = [
   verdict,
   show,
   diff,
+  extract,
   pin,
   unpin,
   tag,

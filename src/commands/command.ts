@@ -26,6 +26,8 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   redact?(result: Result, apply: (texts: string[]) => string[]): Result
   /** The result is a key, which the user asked for: nothing is redacted. For commands of the terminal alone. */
   readonly givesSecret?: true
+  /** Whether data went to standard output: the text goes to standard error then. For commands of the terminal alone. */
+  wroteData?(result: Result): boolean
   /** The achievement in one line. */
   headline(result: Result): string
   /** For a person at a terminal or reading a log; not yet redacted. */

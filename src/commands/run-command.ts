@@ -58,6 +58,11 @@ export function givesSecret({ command }: Pick<CommandOutcome, 'command'>): boole
   return definitionOf(command).givesSecret === true
 }
 
+/** Whether standard output has data that the user asked for, and no room for the text. */
+export function wroteData<C extends Command>({ command, result }: CommandOutcome<C>): boolean {
+  return definitionOf(command).wroteData?.(result) ?? false
+}
+
 export function headlineOf<C extends Command>({ command, result }: CommandOutcome<C>): string {
   return definitionOf(command).headline(result)
 }

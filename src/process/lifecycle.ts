@@ -23,10 +23,10 @@ const INTERRUPTED_STATUS = 130
  * names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
-  given: Pick<Environment, 'variables' | 'report' | 'run'> & { temporaryRoot: string; id?: string },
+  given: Pick<Environment, 'variables' | 'report' | 'run' | 'output'> & { temporaryRoot: string; id?: string },
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
-  const { variables, report, run } = given
+  const { variables, report, run, output } = given
   const temporary = stagingFolder(given.temporaryRoot, given.id ?? newRunId())
   removeAbandoned(given.temporaryRoot, new Date())
   const controller = new AbortController()
@@ -51,7 +51,8 @@ export async function withEnvironment<T>(
   process.on('exit', removeStaging)
   try {
     useProxy(variables)
-    return await Promise.race([work({ variables, signal, report, temporary, run, now: () => new Date() }), broken])
+    const environment = { variables, signal, report, temporary, run, now: () => new Date(), ...(output && { output }) }
+    return await Promise.race([work(environment), broken])
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {

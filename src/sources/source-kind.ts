@@ -62,6 +62,11 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   amount?(facts: unknown): Amount | undefined
   /** The files of a source, if it has a list of them. */
   files?(source: StoredSource): AsyncIterable<ShownFile>
+  /**
+   * Bytes of a source for other programs: all of it in the form that they know, or the part that `path` names. Iterating throws at damage,
+   * and if there is no such part (status 2).
+   */
+  extract?(source: StoredSource, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
   /** Members for the JSON result of `diff`; none if `before` cannot be compared with `after`, which is of this kind. */
   compare(before: StoredSource, after: StoredSource): Promise<C>
   /** The same as lines of text. */

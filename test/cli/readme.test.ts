@@ -113,13 +113,14 @@ test('the installation from a clone gives the program', async () => {
   expect(printed).toMatch(/^AGE-SECRET-KEY-1/m)
 })
 
-test('the commands for roles, with recover.sh and psql', async () => {
-  expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['sh recover.sh', 'psql -h'])
-  const directory = path.join(folder, 'backups')
-  writeFileSync(path.join(directory, 'key.txt'), `${key}\n`)
+test('the commands for roles, with extract and psql', async () => {
+  expect(recovery.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['psql -h'])
+  const directory = path.join(folder, 'roles')
+  mkdirSync(directory)
+  await run('lifeboat extract latest shop globals.sql --output globals.sql', { directory })
   const { hostname, port, username, password } = new URL(server.url('postgres'))
-  const given: Record<string, string> = { ID: snapshots[1]!, SOURCE: 'shop', HOST: hostname, PORT: port, USER: username }
-  const script = recovery.map((line) => line.replaceAll(/\b(?:ID|SOURCE|HOST|PORT|USER)\b/g, (name) => given[name]!)).join(' && ')
+  const given: Record<string, string> = { HOST: hostname, PORT: port, USER: username }
+  const script = recovery.map((line) => line.replaceAll(/\b(?:HOST|PORT|USER)\b/g, (name) => given[name]!)).join(' && ')
   await run(script, { directory, variables: { PGPASSWORD: decodeURIComponent(password) } })
   expect(readFileSync(path.join(directory, 'globals.sql'), 'utf8')).toContain('CREATE ROLE')
 })

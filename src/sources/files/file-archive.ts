@@ -1,6 +1,7 @@
 import type { Location, SourceKind } from '../source-kind.ts'
 import { describeVolume, remarksOnVolume, shownFiles, type VolumeDetails, volumeText } from './describe.ts'
 import { compareVolumes, volumeDiffText, type VolumeDifferences } from './diff.ts'
+import { extractFromVolume } from './extraction.ts'
 import { amountOfFiles, volumeLosses, volumeSizes } from './losses.ts'
 import { localSite } from './site.ts'
 import { verifyVolume, volumeParts } from './verify.ts'
@@ -26,6 +27,7 @@ export const fileArchive: FileArchive = {
   remarks: remarksOnVolume,
   amount: amountOfFiles,
   files: shownFiles,
+  extract: extractFromVolume,
   compare: compareVolumes,
   compareText: volumeDiffText,
   losses: volumeLosses,

@@ -5,6 +5,7 @@ import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
+import { extractFromDatabase } from './extraction.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
 import { databasesOfServer, namesNoDatabase } from './server-databases.ts'
 import { databaseSources } from './sources.ts'
@@ -31,6 +32,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   contents: contentsOf,
   verify: verifyDatabase,
   drill: (source, { scratch }, context) => drillDatabase(source, scratch, context),
+  extract: extractFromDatabase,
   describe: describeDatabase,
   describeText: databaseText,
   remarks: remarksOnDatabase,

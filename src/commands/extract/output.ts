@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { access, open, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { Writable } from 'node:stream'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
+
+export interface Output {
+  write(bytes: Buffer): Promise<void>
+  /** To be called when everything was written. */
+  finish(): Promise<void>
+  /** Safe after `finish`; before it, a file is removed. */
+  close(): Promise<void>
+}
+
+/** A file that does not exist yet, or standard output (`-`). */
+export function openOutput(given: string, { output, signal }: Environment): Promise<Output> | Output {
+  if (given !== '-') return openFile(given)
+  const hint = marked`Give a file as ‹output›.`
+  if (!output) throw new LifeboatError('standard output takes the result, not data', { hint, status: 2 })
+  if ('isTTY' in output && output.isTTY === true) throw new LifeboatError('standard output is a terminal', {
+    hint: marked`Redirect it into a file or a program, or give a file as ‹output›.`, status: 2 })
+  return streamOutput(output, signal)
+}
+
+function streamOutput(stream: Writable, signal: AbortSignal): Output {
+  let failure: unknown
+  const onError = (error: unknown): void => void (failure = error)
+  stream.on('error', onError)
+  const requireOpen = (): void => {
+    signal.throwIfAborted()
+    if (failure !== undefined || stream.destroyed)
+      throw new LifeboatError(`standard output was closed before everything was written: ${messageOf(failure)}`, { cause: failure })
+  }
+  return {
+    async write(bytes) {
+      requireOpen()
+      // A copy: the stream may keep what it cannot pass on, and `bytes` are valid until the next are asked for.
+      if (!stream.write(Buffer.from(bytes))) await once(stream, 'drain', { signal }).catch(onError)
+      requireOpen()
+    },
+    async finish() {
+      await new Promise<void>((resolve) => void stream.write('', () => resolve()))
+      requireOpen()
+    },
+    async close() {
+      stream.off('error', onError)
+    },
+  }
+}
+
+async function openFile(file: string): Promise<Output> {
+  const there = await access(file).then(() => true, () => false)
+  if (there) throw new LifeboatError(`${file} exists already`, { hint: marked`Remove it, or give another file as ‹output›.`, status: 2 })
+  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(4).toString('hex')}`)
+  const unwritable = (cause: unknown): never => {
+    throw new LifeboatError(`${file} cannot be written: ${messageOf(cause)}`, { cause, hint: marked`Give another file as ‹output›.` })
+  }
+  const handle = await open(partial, 'wx', 0o600).catch(unwritable)
+  let done = false
+  return {
+    async write(bytes) {
+      await handle.writeFile(bytes).catch(unwritable)
+    },
+    async finish() {
+      await handle.sync().catch(unwritable)
+      await rename(partial, file).catch(unwritable)
+      done = true
+    },
+    async close() {
+      await handle.close()
+      if (!done) await rm(partial, { force: true })
+    },
+  }
+}
