@@ -37,7 +37,7 @@ export interface Issue {
   url: string
 }
 
-/** The issues and workflows of a repository, over GitHub's REST API. */
+/** The issues, workflows and attestations of a repository, over GitHub's REST API. */
 export class GitHubRepository {
   readonly #access: RepositoryAccess
   readonly #base: string
@@ -54,8 +54,8 @@ export class GitHubRepository {
     return this.#retried(async (limit) => {
       const found = await this.#findIssue(marker, limit)
       const { number, html_url } = found
-        ? parsed(await this.#call('PATCH', `/issues/${found.number}`, limit, { body: text }), issueSchema)
-        : parsed(await this.#call('POST', '/issues', limit, { title, body: text }), issueSchema)
+        ? parsed(await this.#call('PATCH', `/issues/${found.number}`, limit, { content: { body: text } }), issueSchema)
+        : parsed(await this.#call('POST', '/issues', limit, { content: { title, body: text } }), issueSchema)
       return { number, url: html_url, opened: !found }
     })
   }
@@ -66,9 +66,7 @@ export class GitHubRepository {
       const found = await this.#findIssue(marker, limit)
       if (!found) return undefined
       await this.#call('PATCH', `/issues/${found.number}`, limit, {
-        body: `${marker}\n${body}`,
-        state: 'closed',
-        state_reason: 'completed',
+        content: { body: `${marker}\n${body}`, state: 'closed', state_reason: 'completed' },
       })
       return { number: found.number, url: found.html_url }
     })
@@ -88,6 +86,12 @@ export class GitHubRepository {
     })
   }
 
+  /** Adds a Sigstore bundle to the attestations of the repository. Needs `attestations: write`. */
+  async addAttestation(bundle: object): Promise<void> {
+    const hint = 'Give the job `permissions: attestations: write`. Private repositories need GitHub Enterprise Cloud for attestations.'
+    await this.#retried((limit) => this.#call('POST', '/attestations', limit, { content: { bundle }, hint }))
+  }
+
   async #findIssue(marker: string, limit: number): Promise<z.infer<typeof issueSchema> | undefined> {
     for (let page = 1; page <= MOST_PAGES; page++) {
       const issues = parsed(await this.#call('GET', `/issues?state=open&per_page=${PER_PAGE}&page=${page}`, limit), z.array(issueSchema))
@@ -101,7 +105,10 @@ export class GitHubRepository {
     return retry(attempt, { signal: this.#access.signal, budget: this.#access.timeout })
   }
 
-  async #call(method: string, path: string, limit: number, content?: object): Promise<Answer> {
+  /** `hint`: for a token that may not do it. */
+  async #call(
+    method: string, path: string, limit: number, { content, hint = PERMISSION }: { content?: object; hint?: string } = {},
+  ): Promise<Answer> {
     const { token, signal, repository } = this.#access
     const headers = {
       accept: 'application/vnd.github+json',
@@ -125,7 +132,7 @@ export class GitHubRepository {
     }
     if ([401, 403, 404].includes(status)) {
       throw new LifeboatError(`the token may not ${method === 'GET' ? 'read' : 'write'} ${url.pathname} on GitHub (status ${status})`, {
-        hint: PERMISSION,
+        hint,
       })
     }
     throw new LifeboatError(`${url.host} answered with status ${status} to ${method} ${url.pathname}`)

@@ -61,6 +61,8 @@ const detailsSchema = z.strictObject({
     /** The machine: `linux x64, 4 CPUs, 16.8 GB of memory`. */
     machine: z.string(),
   }).optional(),
+  /** The Sigstore bundle by which the job attested the result. */
+  attestation: z.record(z.string(), z.unknown()).optional(),
 })
 
 export type Proof = z.infer<typeof proofSchema>
@@ -131,10 +133,10 @@ function keyOfProof(
 
 /** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
-  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run, drill } = verification
+  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run, drill, attestation } = verification
   const details: ProofDetails = {
     problems: problems.slice(0, MOST_PROBLEMS).map((problem) => unmarked(problem).slice(0, MOST_CHARACTERS)), versions, run,
-    ...(drill && { drill }),
+    ...(drill && { drill }), ...(attestation && { attestation }),
   }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({

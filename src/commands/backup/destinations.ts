@@ -25,7 +25,7 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 /** The inputs of a backup that its destinations need. */
 type Wanted = Pick<
   BackupInputs,
-  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' |
+  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' | 'attest' |
   'scratch'
 >
 
@@ -182,13 +182,13 @@ export class Destinations {
     how: Verifying,
     context: SourceContext,
   ): Promise<BackupResult['verified']> {
-    const { verify, set, scratch } = this.#inputs
+    const { verify, set, scratch, attest, access } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill: { scratch } })
-    await keepProofs([found], store, keys, this.#environment)
+    await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
     const { result, unmet, problems } = found
     if (result === 'verified') return verify
     if (keys.identity === undefined && result === 'could not verify') {

@@ -13,6 +13,7 @@ import { part, PLAN_TAG, TAGS_OF_PART } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
+import { attest } from '../../inputs/attest.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { LEVELS } from '../../repository/levels.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
@@ -171,6 +172,7 @@ export const inputs = commandInputs(
       schema: schema.oneOf('none', ...LEVELS),
       default: 'list',
     }),
+    attest,
     checkReused: one('check-reused', {
       help:
         'How much of the reused data of the newest backup is read back, chosen at random: a part of its bytes, at least 8 ' +

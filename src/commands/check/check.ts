@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { dependedOn } from '../artifacts.ts'
-import type { AccessInputs } from '../../inputs/store.ts'
+import { repositoryOf } from '../github.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
 import { isOfOtherKey, noneOfKeyText, unmetConditions } from './conditions.ts'
 import type { CheckInputs } from './inputs.ts'
@@ -91,17 +91,6 @@ function requireKeyOf(sets: readonly Freshness[]): void {
     `set ${first!.set}: ${noneOfKeyText(first!)}${more}`,
     { hint: 'Give the key that these backups are made with. Whether they are fresh could not be determined with this one.' },
   )
-}
-
-function repositoryOf({ token, timeout }: AccessInputs, { variables, signal }: Environment): GitHubRepository | undefined {
-  const { GITHUB_REPOSITORY: repository, GITHUB_API_URL: api } = variables
-  return token && repository && /^[\w.-]+\/[\w.-]+$/.test(repository) ? new GitHubRepository({
-    repository,
-    api,
-    token,
-    signal,
-    timeout,
-  }) : undefined
 }
 
 /**

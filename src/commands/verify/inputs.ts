@@ -1,3 +1,4 @@
+import { attest } from '../../inputs/attest.ts'
 import { clientInstall } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
@@ -28,6 +29,7 @@ export const inputs = commandInputs(
       default: 'list',
     }),
     scratch,
+    attest,
     clientInstall,
     access: access(),
     timeZone,

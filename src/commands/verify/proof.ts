@@ -2,18 +2,22 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import type { AccessInputs } from '../../inputs/store.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
+import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
 
 /**
  * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of
- * a workflow) is a warning, and no failure: what was found out is true all the same.
+ * a workflow) is a warning, and no failure: what was found out is true all the same. `attesting`: each is attested, with the token in it.
  */
-export async function keepProofs(found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment): Promise<boolean> {
+export async function keepProofs(
+  found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment, attesting?: AccessInputs,
+): Promise<boolean> {
   const { report, signal, run } = environment
   const [first] = found
   if (!first) return true
@@ -22,14 +26,12 @@ export async function keepProofs(found: readonly SnapshotVerified[], store: Stor
     for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
       const drill = drilled(sources)
       const result = unmet ? 'conditions not met' : outcome
-      await proveSnapshot(
-        own,
-        keys,
-        {
-          snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
-          run: run?.url ?? null, ...(drill && { drill }),
-        },
-      )
+      const verification = {
+        snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
+        run: run?.url ?? null, ...(drill && { drill }),
+      } as const
+      const bundle = attesting && (await attestation(verification, store, keys, attesting, environment))
+      await proveSnapshot(own, keys, { ...verification, ...(bundle && { attestation: bundle }) })
     }
     await own.groups?.commit([])
     return true

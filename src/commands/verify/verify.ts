@@ -25,6 +25,7 @@ import { verifySnapshot } from './verify-snapshot.ts'
 export async function verify(inputs: VerifyInputs, environment: Environment): Promise<VerifyResult> {
   const started = performance.now()
   const { snapshot: choice, level } = inputs
+  const attesting = inputs.attest ? inputs.access : undefined
   const set = choice === 'all' ? inputs.set : setFor(inputs.set, choice)
   return withStore({ ...inputs, set }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
@@ -36,7 +37,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     if (choice !== 'all') {
       const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
-      const kept = await keepProofs([found], store, snapshot.keys, environment)
+      const kept = await keepProofs([found], store, snapshot.keys, environment, attesting)
       return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) }
     }
     const found: SnapshotVerified[] = []
@@ -48,7 +49,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     if (found.length === 0) {
       throw await noSnapshotIn(store, inputs.set)
     }
-    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment)
+    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment, attesting)
     return {
       ...together(found),
       seconds: secondsSince(started),

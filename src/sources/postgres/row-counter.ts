@@ -1,7 +1,7 @@
 import { ContentsReader, type Entry } from './contents.ts'
 
 /** The rows of a table in an archive, and their bytes as COPY writes them. */
-export interface Rows {
+export interface CountedRows {
   rows: number
   bytes: number
 }
@@ -38,7 +38,7 @@ export class RowCounter {
   }
 
   /** The tables that were counted, by schema and name. */
-  finish(): (Rows & Pick<Entry, 'schema' | 'name'>)[] {
+  finish(): (CountedRows & Pick<Entry, 'schema' | 'name'>)[] {
     if (this.#broken || !this.#blocks?.ended) return []
     const counts = this.#blocks.counts
     return this.#contents.finish().flatMap(({ id, schema, name, inserts }) => {
@@ -55,7 +55,7 @@ const LARGE_OBJECTS = 3
 /** The data of an archive: pieces of each table, each with its length before it. A length is a sign and an integer. */
 class Blocks {
   /** By the ids of entries. */
-  readonly counts = new Map<number, Rows>()
+  readonly counts = new Map<number, CountedRows>()
   readonly #integer: number
   /** The part of a number that has come. */
   #partial: number[] = []
