@@ -160,7 +160,7 @@ describe('inputs that are good', () => {
       recipients: [],
       tags: [],
       description: '',
-      verify: 'list',
+      attest: false, verify: 'list',
       checkReused: undefined,
       artifacts: { stagingLimit: 2 * 1024 ** 3, fullEvery: undefined },
       onShrink: 'warn',

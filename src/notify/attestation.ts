@@ -2,7 +2,7 @@ import type { Variables } from '../environment.ts'
 import { LifeboatError, messageOf } from '../error.ts'
 import type { GitHubRepository } from './github-issues.ts'
 
-/** What is attested: of an object with this digest, a predicate of this type (in-toto Statement v1). */
+/** A predicate of this type about the object with this digest (in-toto Statement v1). */
 export interface Statement {
   subject: { name: string; digest: { sha256: string } }
   predicateType: string

@@ -133,7 +133,8 @@ function keyOfProof(
 
 /** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
-  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [], problems, versions, run, drill, attestation } = verification
+  const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [] } = verification
+  const { problems, versions, run, drill, attestation } = verification
   const details: ProofDetails = {
     problems: problems.slice(0, MOST_PROBLEMS).map((problem) => unmarked(problem).slice(0, MOST_CHARACTERS)), versions, run,
     ...(drill && { drill }), ...(attestation && { attestation }),
