@@ -17,7 +17,8 @@ export interface Measurement {
 /** Runs a program with an empty standard input and its output thrown away. An exit status other than 0 throws with what it said. */
 export async function measure(command: readonly string[], environment: NodeJS.ProcessEnv, folder: string): Promise<Measurement> {
   const figures = path.join(folder, 'time')
-  const child = spawn('/usr/bin/time', ['-f', '%e %U %S %M', '-o', figures, ...command], { env: environment, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('/usr/bin/time', ['-f', '%e %U %S %M', '-o', figures, ...command], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.on('data', (bytes: Buffer) => said.push(bytes))
   const said: Buffer[] = []
   child.stderr.on('data', (bytes: Buffer) => said.push(bytes))
   let peakTree = 0

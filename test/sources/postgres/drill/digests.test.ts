@@ -3,6 +3,7 @@ import path from 'node:path'
 import * as fc from 'fast-check'
 import { clientEnvironment, parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
 import { differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
+import { LineSet } from '../../../../src/sources/postgres/drill/line-set.ts'
 import { firstDifference } from '../../../../src/sources/postgres/drill/first-difference.ts'
 import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
 
@@ -80,6 +81,36 @@ test('with another major, only names, rows and other data count', async () => {
   expect(differences(was, reworded, false)).toEqual([])
   const lost = await digestsOf(pieces(Buffer.from(text.replace(/\n50\t.*\n/, '\n'))))
   expect(differences(was, lost, false)).toMatchObject([{ what: 'changed', rows: [50, 49] }])
+})
+
+test('the order of rows does not matter, but each of them does', async () => {
+  const text = before.toString()
+  const was = await digestsOf(pieces(before))
+  const swapped = text.replace(/\n(10\t.*)\n(11\t.*)\n/, '\n$2\n$1\n')
+  expect(swapped).not.toBe(text)
+  expect(differences(was, await digestsOf(pieces(Buffer.from(swapped))), true)).toEqual([])
+  for (const other of [swapped.replace('\n10\tnote 10', '\n10\tnote 11'), swapped.replace('\n10\tnote 10', '\n10\tnote 01'),
+    swapped.replace(/\n10\tnote 10(.*)\n/, '\n10\tnote 11$1\n').replace('\n11\tnote 11', '\n11\tnote 10')]) {
+    expect(other).not.toBe(swapped)
+    expect(differences(was, await digestsOf(pieces(Buffer.from(other))), true)).toMatchObject([{ what: 'changed' }])
+  }
+})
+
+function digest(parts: Buffer[]): string {
+  const lines = new LineSet()
+  for (const part of parts) lines.update(part)
+  return lines.digest()
+}
+
+const sorted = (lines: Buffer[]): string => lines.map((line) => line.toString('hex')).toSorted().join()
+
+test('the digest of lines is that of each line, in any order and in any pieces', () => {
+  const line = fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 10)))
+  fc.assert(fc.property(fc.array(line, { maxLength: 20 }), fc.array(line, { maxLength: 20 }), fc.nat(200), (lines, others, cut) => {
+    const [joined, reversed, different] = [lines, lines.toReversed(), others].map((some) => Buffer.concat(some.flatMap((one) => [one, Buffer.from('\n')])))
+    expect(digest([joined!.subarray(0, cut), joined!.subarray(cut)])).toBe(digest([reversed!]))
+    expect(digest([different!]) === digest([joined!])).toBe(sorted(lines) === sorted(others))
+  }))
 })
 
 test('the order of entries does not matter', async () => {

@@ -1,0 +1,49 @@
+import { randomInt } from 'node:crypto'
+
+const NEWLINE = 10
+/** Random in each run, so that no data can be made to look equal. */
+const [FIRST, SECOND] = [randomInt(2 ** 32) | 0, randomInt(2 ** 32) | 0]
+
+/**
+ * A digest of lines that does not depend on their order: sums of two hashes of each line (FNV-1a, and multiplication and shifts, each ended
+ * with the mixing of MurmurHash3), and their bytes. A restored table may have its rows in another order: the server puts a small row
+ * into the rest of an earlier page.
+ */
+export class LineSet {
+  #first = FIRST
+  #second = SECOND
+  #sums: [number, number] = [0, 0]
+  #bytes = 0
+
+  /** Any piece of the lines. */
+  update(piece: Buffer): void {
+    let [first, second, [one, other]] = [this.#first, this.#second, this.#sums]
+    for (let at = 0; at < piece.length; at++) {
+      const byte = piece[at]!
+      if (byte === NEWLINE) {
+        one = (one + mixed(first)) | 0
+        other = (other + mixed(second)) | 0
+        first = FIRST
+        second = SECOND
+      } else {
+        first = Math.imul(first ^ byte, 0x01000193)
+        second = Math.imul((second + byte) | 0, 0x9e3779b1)
+        second ^= second >>> 15
+      }
+    }
+    this.#first = first
+    this.#second = second
+    this.#sums = [one, other]
+    this.#bytes += piece.length
+  }
+
+  digest(): string {
+    return [...this.#sums.map((sum) => (sum >>> 0).toString(36)), this.#bytes.toString(36)].join('.')
+  }
+}
+
+function mixed(hash: number): number {
+  let value = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
+  return value ^ (value >>> 16)
+}
