@@ -6,8 +6,8 @@ import { END, SqlCutter } from './sql-cutter.ts'
 /** Digests of the entries of an archive, by the comments before them: one text for each, as there may be hundreds of thousands. */
 export interface Digests {
   /**
-   * Digest and number of rows of each entry with that comment, and of a table the digest of its rows in any order: `7Hd…:15:1x.z2.5`. Several
-   * have spaces between them, in their order.
+   * Digest and number of rows of each entry with that comment, and of a table the digest of its rows in any order: `7Hd…:15:1x.z2.5`.
+   * Several have spaces between them, in their order.
    */
   readonly entries: ReadonlyMap<string, string>
   readonly count: number
