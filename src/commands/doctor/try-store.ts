@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { LifeboatError, messageOf } from '../../error.ts'
+import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import type { Finding } from '../../report/finding.ts'
-import { isThere, type Store, type StoredObject } from '../../stores/store.ts'
+import { badFinding, type Finding } from '../../report/finding.ts'
+import { isThere, type Store } from '../../stores/store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
 const FOLDER = 'doctor'
@@ -15,94 +15,73 @@ const TOLERATED_SKEW_MS = 60_000
  * is thrown.
  */
 export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Finding[]> {
-  const checks: Finding[] = []
-  const key = `${FOLDER}/${randomBytes(8).toString('hex')}`
-  const note = (check: string, state: Finding['state'], says: string, fix?: string) => checks.push({
-    about: store.name,
-    check,
-    state,
-    says,
-    ...(fix !== undefined && { fix }),
-  })
-  /** Whether the next step makes sense. */
-  const step = async (check: string, attempt: () => Promise<string>): Promise<boolean> => {
-    signal.throwIfAborted()
-    try {
-      note(check, 'good', await attempt())
-      return true
-    } catch (error) {
-      signal.throwIfAborted()
-      note(check, 'bad', messageOf(error), error instanceof LifeboatError ? error.hint : undefined)
-      return false
-    }
-  }
+  const trial = new Trial(store.name, signal)
+  if (!(await trial.step('list', () => countSnapshots(store)))) return trial.findings
+  if (store.groups) await trial.step('put', async () => 'not tried: what is put becomes an artifact of this run only with a backup')
+  else await tryObject(store, `${FOLDER}/${randomBytes(8).toString('hex')}`, now, trial)
+  return trial.findings
+}
 
-  let snapshots = 0
-  if (!(await step('list', async () => `snapshots: ${(snapshots = await count(store.list('snapshots/')))}`))) return checks
-  if (snapshots === 0) Object.assign(checks[0]!, await aboutNone(store))
-  if (store.groups) {
-    note('put', 'good', 'not tried: what is put becomes an artifact of this run only with a backup')
-    return checks
-  }
+/** Puts, reads, replaces and deletes one object. */
+async function tryObject(store: Store, key: string, now: () => Date, trial: Trial): Promise<void> {
+  const [first, second] = [randomBytes(100_000), randomBytes(50_000)]
   try {
-    const [first, second] = [randomBytes(100_000), randomBytes(50_000)]
-    if (!(await step('put', async () => timed(() => store.put(key, first), (time) => `100 kB in ${time}`)))) return checks
-    await step('get', () => same(store, key, first))
-    const found = await one(store, key)
-    if (found) note('find', 'good', 'listed as soon as it was put')
-    else note(
-      'find',
-      'warning',
-      'what was put is not listed at once',
-      'Leave some minutes between backups of one set; nothing is lost by it.',
-    )
-    await step('overwrite', async () => {
+    if (!(await trial.step('put', async () => `100 kB in ${milliseconds(await timeOf(() => store.put(key, first)))}`))) return
+    await trial.step('get', () => same(store, key, first))
+    await trial.step('find', () => find(store, key))
+    await trial.step('overwrite', async () => {
       await store.put(key, second)
       return same(store, key, second)
     })
-    await step('latency', async () => `${await median(LATENCY_SAMPLES, () => store.head(key))} for a request`)
-    const skew = (await store.head(key)).modified.getTime() - now().getTime()
-    if (Math.abs(skew) <= TOLERATED_SKEW_MS) note('clock', 'good', 'agrees with that of this machine')
-    else note(
-      'clock',
-      'warning',
-      `is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} that of this machine`,
-      'Set the clock of the machine that is wrong (NTP): ages and the order of backups depend on it.',
-    )
-  } catch (error) {
-    signal.throwIfAborted()
-    note('head', 'bad', messageOf(error), error instanceof LifeboatError ? error.hint : undefined)
+    await trial.step('latency', async () => `${milliseconds(await median(LATENCY_SAMPLES, () => store.head(key)))} for a request`)
+    await trial.step('clock', () => compareClocks(store, key, now))
   } finally {
-    await step('delete', async () => {
-      await store.delete(key)
-      if (await isThere(store, key)) {
-        throw new LifeboatError(
-          `${key} is still there after it was deleted`,
-          { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' },
-        )
-      }
-      return 'deleted immediately'
-    })
+    await trial.step('delete', () => deleteForGood(store, key))
   }
-  return checks
 }
 
-/** For a store without a snapshot that can be read. */
-async function aboutNone(store: Store): Promise<Pick<Finding, 'fix'> & Partial<Finding>> {
+/** The result of a step: a text if all is good. */
+type Told = string | Pick<Finding, 'state' | 'says' | 'fix'>
+
+class Trial {
+  readonly findings: Finding[] = []
+  readonly #name: string
+  readonly #signal: AbortSignal
+
+  constructor(name: string, signal: AbortSignal) {
+    this.#name = name
+    this.#signal = signal
+  }
+
+  /** Whether it could be done, so that the next step makes sense. */
+  async step(check: string, attempt: () => Promise<Told>): Promise<boolean> {
+    this.#signal.throwIfAborted()
+    try {
+      const told = await attempt()
+      this.findings.push({ about: this.#name, check, ...(typeof told === 'string' ? { state: 'good', says: told } : told) })
+      return true
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      this.findings.push(badFinding(this.#name, check, error))
+      return false
+    }
+  }
+}
+
+async function countSnapshots(store: Store): Promise<Told> {
+  let snapshots = 0
+  for await (const _ of store.list('snapshots/')) snapshots++
+  const says = `snapshots: ${snapshots}`
+  if (snapshots > 0) return says
   if (!store.groups || !(await store.groups.exist())) {
-    return { fix: marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.` }
+    const fix = marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹destination› and ‹set›.`
+    return { state: 'good', says, fix }
   }
   return {
     state: 'warning',
     says: 'there are artifacts of this set, but no snapshot can be read',
     fix: 'Run backup: it stores everything again. The warnings above say what is wrong with these artifacts.',
   }
-}
-
-async function count(objects: AsyncIterable<StoredObject>): Promise<number> {
-  let counted = 0
-  for await (const _ of objects) counted++
-  return counted
 }
 
 async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
@@ -116,25 +95,44 @@ async function same(store: Store, key: string, bytes: Buffer): Promise<string> {
   return 'read back unchanged'
 }
 
-async function one(store: Store, key: string): Promise<StoredObject | undefined> {
-  for await (const object of store.list(`${FOLDER}/`)) if (object.key === key) return object
-  return undefined
+async function find(store: Store, key: string): Promise<Told> {
+  for await (const object of store.list(`${FOLDER}/`)) if (object.key === key) return 'listed as soon as it was put'
+  return {
+    state: 'warning',
+    says: 'what was put is not listed at once',
+    fix: 'Leave some minutes between backups of one set; nothing is lost by it.',
+  }
 }
 
-async function timed(work: () => Promise<unknown>, say: (time: string) => string): Promise<string> {
+async function compareClocks(store: Store, key: string, now: () => Date): Promise<Told> {
+  const skew = (await store.head(key)).modified.getTime() - now().getTime()
+  if (Math.abs(skew) <= TOLERATED_SKEW_MS) return 'agrees with that of this machine'
+  return {
+    state: 'warning',
+    says: `is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} that of this machine`,
+    fix: 'Set the clock of the machine that is wrong (NTP): ages and the order of backups depend on it.',
+  }
+}
+
+async function deleteForGood(store: Store, key: string): Promise<string> {
+  await store.delete(key)
+  if (!(await isThere(store, key))) return 'deleted immediately'
+  throw new LifeboatError(
+    `${key} is still there after it was deleted`,
+    { hint: 'The store keeps what it is told to delete (object lock, versions?): a prune will free nothing.' },
+  )
+}
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await work()
-  return say(milliseconds(performance.now() - started))
+  return performance.now() - started
 }
 
-async function median(samples: number, work: () => Promise<unknown>): Promise<string> {
+async function median(samples: number, work: () => Promise<unknown>): Promise<number> {
   const times: number[] = []
-  for (let sample = 0; sample < samples; sample++) {
-    const started = performance.now()
-    await work()
-    times.push(performance.now() - started)
-  }
-  return milliseconds(times.toSorted((a, b) => a - b)[Math.floor(samples / 2)]!)
+  for (let sample = 0; sample < samples; sample++) times.push(await timeOf(work))
+  return times.toSorted((a, b) => a - b)[Math.floor(samples / 2)]!
 }
 
 function milliseconds(time: number): string {
