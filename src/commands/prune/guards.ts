@@ -1,4 +1,4 @@
-import type { Environment } from '../../environment.ts'
+import type { Report } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText } from '../../inputs/retention.ts'
@@ -22,17 +22,8 @@ export interface PruneOptions extends Pruning {
   stored?: string
 }
 
-/** Throws where snapshots are missing that must be there: a prune that does not see them would delete their chunks. */
-export async function refuseWithoutSnapshots(
-  store: Store,
-  references: References,
-  options: PruneOptions,
-  { report }: Environment,
-): Promise<void> {
-  const { force, dryRun } = options
-  // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
-  if (store.groups || force) return
-  const problem = await whyIncomplete(store, references, options)
+/** Throws the problem, if there is one; a dry run warns of it. */
+export function refuse(problem: LifeboatError | undefined, { dryRun }: PruneOptions, report: Report): void {
   if (problem && !dryRun) throw problem
   if (problem) report.warning(`this would be refused: ${problem.message}`, problem.hint)
 }
@@ -59,8 +50,8 @@ export function commandOf(store: Store, { set, policy, grace, minimumPart }: Pru
   })
 }
 
-/** Signs that a listing of all snapshots does not show them all. */
-async function whyIncomplete(
+/** Signs that a listing of all snapshots does not show them all: a prune that does not see some would delete their chunks. */
+export async function whyIncomplete(
   store: Store,
   { snapshots, unreadable, missing }: References,
   options: PruneOptions,

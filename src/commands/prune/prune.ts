@@ -1,23 +1,21 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
+import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { Pruning } from '../../inputs/pruning.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { carryDamage } from '../../repository/carry-damage.ts'
-import { idOf, noSuchSet, setOf } from '../../repository/catalog.ts'
-import { collectGarbage } from '../../repository/garbage.ts'
+import { noSuchSet, setOf } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
 import type { Level } from '../../repository/levels.ts'
-import { readReferences } from '../../repository/references.ts'
+import { readReferences, type References } from '../../repository/references.ts'
 import type { RetentionPolicy } from '../../repository/retention.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../elapsed.ts'
 import { withStore } from '../with-store.ts'
 import { decide } from './decide.ts'
-import { commandOf, type PruneOptions, reasonAgainst, refuseOtherKey, refuseWithoutSnapshots } from './guards.ts'
+import { deleteUnneeded, releaseArtifacts } from './free.ts'
+import { commandOf, type PruneOptions, reasonAgainst, refuse, refuseOtherKey, whyIncomplete } from './guards.ts'
 import type { PruneInputs } from './inputs.ts'
 import type { PruneAfterBackup, PruneResult } from './result.ts'
 
@@ -75,72 +73,39 @@ export async function pruneAfterBackup(
 
 async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environment: Environment): Promise<PruneResult> {
   const started = performance.now()
-  const { set, dryRun, grace } = options
+  const { set, dryRun } = options
   const { report, signal } = environment
   const reading = { signal, parallel: PARALLEL, now: () => environment.now(), onDamaged: warningOf(report) }
   // Before anything is written: the disk may be full.
   if (!dryRun) await store.sweep?.()
   const references = await readReferences(store, keys, reading)
-  await refuseWithoutSnapshots(store, references, options, environment)
-  // Forced, a prune also frees what snapshots needed that are all gone.
-  if (!options.force && ![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) {
-    throw await noSuchSet(store, set)
-  }
-  if (!options.force) refuseOtherKey(references, set)
+  await requireSnapshots(store, references, options, report)
   const decisions = await decide(store, keys, references, options, environment)
-  const going = decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.key)
-  const refusal = reasonAgainst(decisions, store, options)
-  if (refusal && !dryRun) throw refusal
-  if (refusal) report.warning(`this would be refused: ${refusal.message}`, refusal.hint)
-
-  const result: PruneResult = {
+  refuse(reasonAgainst(decisions, store, options), options, report)
+  const keysWhere = (stays: boolean): string[] => decisions.filter(({ keep }) => keep === stays).map(({ snapshot }) => snapshot.key)
+  const [kept, going] = [keysWhere(true), keysWhere(false)]
+  const freed = store.groups
+    ? { artifacts: await releaseArtifacts(store.groups, kept, options, report) }
+    : { chunks: await deleteUnneeded(store, keys, references, going, { ...options, ...reading }, report) }
+  return {
     set, dryRun,
-    kept: decisions.length - going.length,
+    kept: kept.length,
     deleted: going.length,
     snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
-    seconds: 0,
+    ...freed,
+    seconds: secondsSince(started),
   }
-  const beforeGoing = async (gone: readonly string[]): Promise<void> => {
-    const staying = references.snapshots.filter(({ authentic, key }) => authentic && !going.includes(key))
-    for (const [one, keysOfSet] of Map.groupBy(gone, setOf)) {
-      const others = staying.filter((snapshot) => snapshot.set === one).map(({ key }) => key)
-      await carryDamage(store, keys, one, { going: keysOfSet.map(idOf), staying: others }, reading.now)
-    }
-  }
-  if (store.groups) {
-    const kept = new Set(decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.key))
-    result.artifacts = await store.groups.release({ kept, grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
-    if (!result.artifacts.permitted) {
-      report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
-    }
-  } else {
-    result.chunks = await refusing(
-      () => collectGarbage(store, keys, references, new Set(going), { ...reading, grace, dryRun, beforeGoing, force: options.force }),
-      store,
-      signal,
-    )
-    for (const obstacle of result.chunks.obstacles) {
-      report.warning(
-        `no chunks are deleted as long as it is not known what a snapshot needs: ${obstacle}`,
-        'Put the object back from a copy of the store, use the version of Lifeboat that wrote it, or delete it: ' +
-        marked`‹lifeboat forget ID›. ` +
-          marked`If a snapshot that is not in the store is not needed any more, prune once with ‹force: true›.`,
-      )
-    }
-  }
-  return { ...result, seconds: secondsSince(started) }
 }
 
-/** A store may allow for puts and not for deletes: object lock, a missing permission. */
-async function refusing<T>(work: () => Promise<T>, store: Store, signal: AbortSignal): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    signal.throwIfAborted()
-    if (!(cause instanceof LifeboatError)) throw cause
-    throw new LifeboatError(
-      `pruning ${store.name} did not come to its end: ${messageOf(cause)}`,
-      { cause, hint: `${cause.hint ?? ''} Every snapshot that is there is whole; run it again when that is fixed.`.trim() },
-    )
-  }
+/** Throws if snapshots seem to be missing, and if the set has no snapshot of this key. */
+async function requireSnapshots(
+  store: Store, references: References, options: PruneOptions, report: Environment['report'],
+): Promise<void> {
+  const { set, force } = options
+  // Forced, a prune also frees what snapshots needed that are all gone.
+  if (force) return
+  // Artifacts are deleted by what is known to be in them; their snapshots and proofs expire apart.
+  if (!store.groups) refuse(await whyIncomplete(store, references, options), options, report)
+  if (![...references.snapshots, ...references.unreadable].some(({ key }) => setOf(key) === set)) throw await noSuchSet(store, set)
+  refuseOtherKey(references, set)
 }
