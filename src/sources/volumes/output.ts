@@ -20,6 +20,10 @@ export async function output(site: Site, program: string, parameters: readonly s
   }
 }
 
+export async function isRoot(site: Site, signal: AbortSignal): Promise<boolean> {
+  return (await output(site, 'id', ['-u'], signal)).trim() === '0'
+}
+
 /** Throws unless the site has GNU tar. */
 export async function requireTar(site: Site, signal: AbortSignal): Promise<void> {
   const hint = 'Volumes are read and written with GNU tar and GNU find (packages tar and findutils).'
