@@ -108,13 +108,7 @@ export class BucketAccess {
         return { bytes, size, metadata: metadataOf(key, answer) }
       })
     } catch (error) {
-      if (error instanceof NotFound) throw new ChangedObject('it is gone', { cause: error })
-      const code = error instanceof LifeboatError && error.cause instanceof Error ? error.cause.name : ''
-      // An object that has become shorter has no such range.
-      if (code === 'PreconditionFailed' || code === 'InvalidRange') throw new ChangedObject('it has changed', { cause: error })
-      if (code === 'AccessDenied' || code === 'InvalidObjectState')
-        throw new ClosedObject(code === 'AccessDenied' ? 'access is denied' : 'its storage class cannot be read at once', { cause: error })
-      throw error
+      throw readError(error)
     }
   }
 
@@ -214,6 +208,17 @@ export interface MultipartUpload {
   complete(): Promise<void>
   /** Discards the uploaded parts. */
   abort(): Promise<void>
+}
+
+/** The error of a read, as that of its object if it is of it alone. */
+function readError(cause: unknown): unknown {
+  if (cause instanceof NotFound) return new ChangedObject('it is gone', { cause })
+  const code = cause instanceof LifeboatError && cause.cause instanceof Error ? cause.cause.name : ''
+  // An object that has become shorter has no such range.
+  if (code === 'PreconditionFailed' || code === 'InvalidRange') return new ChangedObject('it has changed', { cause })
+  if (code === 'AccessDenied') return new ClosedObject('access is denied', { cause })
+  if (code === 'InvalidObjectState') return new ClosedObject('its storage class cannot be read at once', { cause })
+  return cause
 }
 
 /** Sends no request yet. */

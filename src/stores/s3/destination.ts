@@ -35,39 +35,49 @@ export function parseS3(text: string): S3Destination {
   if (port !== undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}$/.test(bucket)) {
     throw new InvalidValue('s3:// is followed by the name of a bucket; the host of a service goes into endpoint=')
   }
-  const prefix = path.replace(/^\/+|\/+$/g, '')
-  if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) {
-    throw new InvalidValue('the path has an empty part, . or ..')
-  }
-  const pathStyle = parameters['path-style']
-  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') {
-    throw new InvalidValue('path-style is neither true nor false')
-  }
-  const encryption = ENCRYPTIONS.find((one) => one === parameters['sse'])
-  if (parameters['sse'] !== undefined && encryption === undefined) throw new InvalidValue(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
-  if (parameters['sse-kms-key-id'] !== undefined && (encryption ?? 'AES256') === 'AES256') {
-    throw new InvalidValue('sse-kms-key-id needs sse=aws:kms')
-  }
+  const prefix = prefixIn(path)
   return {
     kind: 's3',
     text: `s3://${bucket}${prefix && `/${encodeURI(prefix)}`}${shownParameters(parameters, SHOWN)}`,
     bucket,
     prefix: prefix && `${prefix}/`,
     region: parameters['region'],
+    pathStyle: pathStyleIn(parameters),
+    ...encryptionIn(parameters),
     endpoint: checkedEndpoint(parameters['endpoint']),
-    pathStyle: pathStyle === 'true',
     storageClass: parameters['storage-class'],
-    encryption,
-    kmsKey: parameters['sse-kms-key-id'],
     credentials: credentialsIn(parameters),
   }
+}
+
+type Parameters = ReturnType<typeof readUrl>['parameters']
+
+/** Without slashes at its ends. */
+function prefixIn(path: string): string {
+  const prefix = path.replace(/^\/+|\/+$/g, '')
+  if (prefix.split('/').some((part) => part === '.' || part === '..' || (part === '' && prefix !== ''))) {
+    throw new InvalidValue('the path has an empty part, . or ..')
+  }
+  return prefix
+}
+
+function pathStyleIn({ 'path-style': given = 'false' }: Parameters): boolean {
+  if (given !== 'true' && given !== 'false') throw new InvalidValue('path-style is neither true nor false')
+  return given === 'true'
+}
+
+function encryptionIn({ sse, 'sse-kms-key-id': kmsKey }: Parameters): Pick<S3Destination, 'encryption' | 'kmsKey'> {
+  const encryption = ENCRYPTIONS.find((one) => one === sse)
+  if (sse !== undefined && encryption === undefined) throw new InvalidValue(`sse is not one of ${ENCRYPTIONS.join(', ')}`)
+  if (kmsKey !== undefined && (encryption ?? 'AES256') === 'AES256') throw new InvalidValue('sse-kms-key-id needs sse=aws:kms')
+  return { encryption, kmsKey }
 }
 
 export function s3Secrets(text: string): string[] {
   return secretsOfUrl(text, SHOWN)
 }
 
-function credentialsIn(parameters: Readonly<Record<string, string | undefined>>): S3Destination['credentials'] {
+function credentialsIn(parameters: Parameters): S3Destination['credentials'] {
   const { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey, 'session-token': sessionToken } = parameters
   if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey, sessionToken }
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined

@@ -41,20 +41,16 @@ const properties = z.looseObject({
   getetag: text.optional(),
   'quota-available-bytes': text.optional(),
 })
+const response = z.looseObject({
+  href: text,
+  status: text.optional(),
+  propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]),
+})
+type Response = z.infer<typeof response>
 const answer = z.object({
   multistatus: z.union([
     z.literal('').transform(() => ({ response: [] })),
-    z.looseObject({
-      response: z
-        .array(
-          z.looseObject({
-            href: text,
-            status: text.optional(),
-            propstat: z.array(z.looseObject({ status: text.optional(), prop: z.union([z.literal(''), properties]) })).default([]),
-          }),
-        )
-        .default([]),
-    }),
+    z.looseObject({ response: z.array(response).default([]) }),
   ]),
 })
 
@@ -65,42 +61,47 @@ const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>
  * or tells of trouble.
  */
 export function readMultistatus(body: Buffer, self: URL): Resource[] {
-  const xml = body.toString('utf8')
+  return responsesIn(body.toString('utf8'), self.host).flatMap((response) => resourceIn(response, self) ?? [])
+}
+
+function responsesIn(xml: string, host: string): Response[] {
   // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
-  if (/multistatus/.test(xml) && !END.test(xml)) throw new Transient(`${self.host} broke off in the middle of a list`)
+  if (/multistatus/.test(xml) && !END.test(xml)) throw new Transient(`${host} broke off in the middle of a list`)
   let parsed
   try {
     parsed = answer.safeParse(parser.parse(xml))
   } catch (cause) {
-    throw new LifeboatError(`${self.host} answered with XML that cannot be read`, { cause })
+    throw new LifeboatError(`${host} answered with XML that cannot be read`, { cause })
   }
-  if (!parsed.success) {
-    throw new LifeboatError(`${self.host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
-  }
-  return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
-    const path = pathOf(href, self)
-    if (path === undefined) return []
-    // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
-    if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
-      throw new Transient(`${self.host} has trouble with a part of a list`)
-    }
-    if (status !== undefined && !isGood(status)) return []
-    const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []))
-    if (good.length === 0 && propstat.length > 0) return []
-    const found: Partial<z.infer<typeof properties>> = good.reduce((all, prop) => ({ ...all, ...prop }), {})
-    const { resourcetype } = found
-    return {
-      name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
-      collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
-      size: Number(found.getcontentlength ?? 0),
-      modified: new Date(found.getlastmodified ?? 0),
-      etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
-      available: numberOr(found['quota-available-bytes']),
-    }
-  })
+  if (parsed.success) return parsed.data.multistatus.response
+  throw new LifeboatError(`${host} answered with XML that is no list of a folder: ${z.prettifyError(parsed.error)}`)
 }
 
-const isGood = (status: string): boolean => / 2\d\d\b/.test(status)
+/** Undefined for a resource that is not there. */
+function resourceIn({ href, status, propstat }: Response, self: URL): Resource | undefined {
+  const path = pathOf(href, self)
+  if (path === undefined) return undefined
+  // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
+  if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
+    throw new Transient(`${self.host} has trouble with a part of a list`)
+  }
+  if (!isGood(status)) return undefined
+  const good = propstat.flatMap(({ status, prop }) => (prop !== '' && isGood(status) ? [prop] : []))
+  if (good.length === 0 && propstat.length > 0) return undefined
+  const found: Partial<z.infer<typeof properties>> = good.reduce((all, prop) => ({ ...all, ...prop }), {})
+  const { resourcetype } = found
+  return {
+    name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
+    collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
+    size: Number(found.getcontentlength ?? 0),
+    modified: new Date(found.getlastmodified ?? 0),
+    etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
+    available: numberOr(found['quota-available-bytes']),
+  }
+}
+
+/** A status that is not given is good. */
+const isGood = (status?: string): boolean => status === undefined || / 2\d\d\b/.test(status)
 const isTrouble = (status = ''): boolean => / 5\d\d\b/.test(status)
 
 /** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
