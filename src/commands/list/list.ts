@@ -3,68 +3,39 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { momentOf } from '../../inputs/moment.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { isAhead, readSnapshot, setOf, snapshotKeys } from '../../repository/catalog.ts'
-import { type Card, readCards } from '../../repository/card.ts'
+import { setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { tagsOf } from '../../repository/labels.ts'
 import { type DrillFigures, drillFigures, isDrilled } from '../../repository/drills.ts'
-import { isCarried, type Verdict } from '../../repository/proofs.ts'
+import type { Verdict } from '../../repository/proofs.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
-import { idTime, openDescription, type Snapshot, snapshotKey, sourceSize } from '../../repository/snapshot.ts'
-import { decodeVisible, survey, type Surveyed } from '../../repository/survey.ts'
-import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
-import { remarksOf } from '../../sources/remarks.ts'
-import { NotFound, type Store } from '../../stores/store.ts'
+import { idTime } from '../../repository/snapshot.ts'
+import type { Store } from '../../stores/store.ts'
 import { dependedOn } from '../artifacts.ts'
 import { withStore } from '../with-store.ts'
-import { expiries, type KnownFacts, standing, sumsOf, visiblePart, whatIsKnown } from './facts.ts'
+import { type KnownFacts, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
+import { listedSnapshots } from './listed-snapshots.ts'
+import { restorableOf } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
 /** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
 export async function list(inputs: ListInputs, environment: Environment): Promise<ListResult> {
   const { set, retention, filters } = inputs
+  const { report } = environment
   const now = environment.now()
   const [since, until] = [filters.since, filters.until].map((moment) => moment && momentOf(moment, now))
-  // Ids count whole seconds.
-  const wanted = (id: string): boolean => (!since || id.slice(0, 16) >= idTime(
-    new Date(Math.ceil(since.getTime() / 1000) * 1000),
-  )) && (!until || id.slice(0, 16) <= idTime(until))
+  const wanted = idsBetween(since, until)
   return withStore(inputs, environment, async (store, keys) => {
-    if (filters.source !== undefined && keys?.identity === undefined) {
-      throw new LifeboatError(
-        'which sources a snapshot has is known only with a key that can decrypt',
-        { hint: marked`Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.`, status: 2 },
-      )
-    }
-    const { signal, report } = environment
-    const expires = await expiries(store)
+    if (filters.source !== undefined && keys?.identity === undefined) throw hiddenSources()
     const known = await whatIsKnown(store, keys, { set, wanted, since }, report)
-    const cards = await cardsIn(store, keys, set, known)
     // A policy counts from the newest on, so with one all are read.
     const counts = retention ? () => true : wanted
-    const read = await survey(
-      store,
-      keys,
-      { set, wanted: (id, key) => counts(id) && !cards.has(key), signal, onDamaged: warningOf(report) },
-      async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, known),
-    )
-    const described = [...cards.values()]
-      .filter(({ header }) => counts(header.id))
-      .map((card) => listed(withDescription(card, true, expires), undefined, known))
-    const snapshots = [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
+    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment)
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
-    const conditions = [
-      ({ id }: ListedSnapshot) => wanted(id),
-      ({ tags }: ListedSnapshot) => filters.tag === undefined || tags.includes(filters.tag),
-      ({ sources }: ListedSnapshot) => filters.source === undefined || sources?.some(({ name }) => name === filters.source) === true,
-    ]
-    const chosen = decided.filter((snapshot) => conditions.every((holds) => holds(snapshot)))
+    const chosen = decided.filter((one) => wanted(one.id) && passes(one, filters))
     const shown = keys ? await withDrills(chosen, known, store, keys, warningOf(report)) : chosen
-    const sets = shown.length > 0 ? [] : [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
     return {
-      ...(shown.length === 0 && sets.length === 0 && { empty: true }),
-      ...(set !== undefined && sets.length > 0 && !sets.includes(set) && { missing: { set, sets } }),
+      ...(shown.length === 0 && (await whyEmpty(store, set))),
       ...(keys && shown.length > 0 && shown.every(({ authentic }) => !authentic) && { otherKey: true }),
       store: store.name,
       listed: now.toISOString(),
@@ -75,91 +46,28 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
   })
 }
 
-/** The cards of snapshots, which need not be read then; none if objects are damaged, so that all have to be read. */
-async function cardsIn(
-  store: Store,
-  keys: Keys | undefined,
-  set: string | undefined,
-  { damaged }: KnownFacts,
-): Promise<ReadonlyMap<string, Card>> {
-  if (damaged.size > 0) return new Map()
-  return new Map([...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set))
+/** Ids count whole seconds. */
+function idsBetween(since: Date | undefined, until: Date | undefined): (id: string) => boolean {
+  const first = since ? idTime(new Date(Math.ceil(since.getTime() / 1000) * 1000)) : ''
+  const last = until && idTime(until)
+  return (id) => id.slice(0, 16) >= first && (last === undefined || id.slice(0, 16) <= last)
 }
 
-/** As many of the newest are looked at, whether all they need is in the store. */
-const LOOKED_AT = 5
-
-/**
- * The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock
- * that is wrong.
- */
-async function restorableOf(
-  snapshots: readonly ListedSnapshot[],
-  store: Store,
-  keys: Keys | undefined,
-  now: Date,
-): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
-  const own = snapshots
-    .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
-    .toSorted((a, b) => b.time.localeCompare(a.time))
-  const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
-  return { ...(good !== undefined && { restorable: good }), unsound }
+function passes({ tags, sources }: ListedSnapshot, { tag, source }: ListInputs['filters']): boolean {
+  return (tag === undefined || tags.includes(tag)) && (source === undefined || sources?.some(({ name }) => name === source) === true)
 }
 
-/** The id of a snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */
-async function lookAt(
-  { id, set, damage }: ListedSnapshot,
-  store: Store,
-  keys: Keys | undefined,
-): Promise<{ good: string } | Unsound | undefined> {
-  if (damage !== undefined) return { snapshot: id, why: damage }
-  const key = snapshotKey(set, id)
-  try {
-    const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))
-    const why = await whyNotWhole(store, snapshot, new Set())
-    return why === undefined ? { good: id } : { snapshot: id, why }
-  } catch (error) {
-    if (error instanceof NotFound) return undefined
-    throw error
-  }
+function hiddenSources(): LifeboatError {
+  return new LifeboatError(
+    'which sources a snapshot has is known only with a key that can decrypt',
+    { hint: marked`Give the age identity or the passphrase as ‹encryption-key›, or leave out ‹source›.`, status: 2 },
+  )
 }
 
-/** A snapshot without what other objects tell of it. */
-type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
-
-async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
-  const description = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
-  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires)
-}
-
-function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>): Described {
-  const { description } = card
-  return {
-    ...visiblePart(card, expires),
-    authentic,
-    ...(description && {
-      description: description.description,
-      run: description.run?.url ?? null,
-      sources: description.sources.map((source) => ({
-        name: source.name,
-        kind: source.kind,
-        size: sourceSize(source),
-        ...remarksOf(source),
-      })),
-    }),
-  }
-}
-
-function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: KnownFacts): ListedSnapshot {
-  const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
-  const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].map(([proof]) => proof!)
-  return {
-    ...described,
-    tags: tagsOf(described, own),
-    pinned: own?.pinned ?? false,
-    ...standing(snapshot, found, damaged),
-    proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
-  }
+async function whyEmpty(store: Store, set: string | undefined): Promise<Pick<ListResult, 'empty' | 'missing'>> {
+  const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
+  if (sets.length === 0) return { empty: true }
+  return set === undefined || sets.includes(set) ? {} : { missing: { set, sets } }
 }
 
 /** As many sets are told about the figures of their last drill, each of which takes a request. */

@@ -1,0 +1,83 @@
+import type { Environment } from '../../environment.ts'
+import { warningOf } from '../../report/warnings.ts'
+import { type Card, readCards } from '../../repository/card.ts'
+import type { Keys } from '../../repository/keys.ts'
+import { tagsOf } from '../../repository/labels.ts'
+import { isCarried } from '../../repository/proofs.ts'
+import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
+import { survey, type Surveyed } from '../../repository/survey.ts'
+import { remarksOf } from '../../sources/remarks.ts'
+import type { Store } from '../../stores/store.ts'
+import { expiries, type KnownFacts, standing, sumsOf, visiblePart } from './facts.ts'
+import type { ListedSnapshot } from './result.ts'
+
+/** The snapshots whose ids are wanted, newest first. */
+export async function listedSnapshots(
+  store: Store,
+  keys: Keys | undefined,
+  { set, wanted }: { set: string | undefined; wanted: (id: string) => boolean },
+  known: KnownFacts,
+  { signal, report }: Environment,
+): Promise<ListedSnapshot[]> {
+  const expires = await expiries(store)
+  const cards = await cardsIn(store, keys, set, known)
+  const read = await survey(
+    store,
+    keys,
+    { set, wanted: (id, key) => wanted(id) && !cards.has(key), signal, onDamaged: warningOf(report) },
+    async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, known),
+  )
+  const described = [...cards.values()]
+    .filter(({ header }) => wanted(header.id))
+    .map((card) => listed(withDescription(card, true, expires), undefined, known))
+  return [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
+}
+
+/** The cards of snapshots, which need not be read then; none if objects are damaged, so that all have to be read. */
+async function cardsIn(
+  store: Store,
+  keys: Keys | undefined,
+  set: string | undefined,
+  { damaged }: KnownFacts,
+): Promise<ReadonlyMap<string, Card>> {
+  if (damaged.size > 0) return new Map()
+  return new Map([...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set))
+}
+
+/** A snapshot without what other objects tell of it. */
+type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
+
+async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
+  const description = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
+  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires)
+}
+
+function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>): Described {
+  const { description } = card
+  return {
+    ...visiblePart(card, expires),
+    authentic,
+    ...(description && {
+      description: description.description,
+      run: description.run?.url ?? null,
+      sources: description.sources.map((source) => ({
+        name: source.name,
+        kind: source.kind,
+        size: sourceSize(source),
+        ...remarksOf(source),
+      })),
+    }),
+  }
+}
+
+function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: KnownFacts): ListedSnapshot {
+  const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
+  const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].map(([proof]) => proof!)
+  return {
+    ...described,
+    tags: tagsOf(described, own),
+    pinned: own?.pinned ?? false,
+    ...standing(snapshot, found, damaged),
+    proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
+  }
+}
