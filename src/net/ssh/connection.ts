@@ -34,38 +34,60 @@ export interface SshOptions {
  * and `close` what became of it. Throws a `Transient` for what may go well the next time.
  */
 export async function connectSsh(target: SshTarget, access: SshAccess, { variables, signal, limit }: SshOptions): Promise<Client> {
-  const { user, host, port } = target
-  const { known, where } = await knownHostsOf(access, variables)
+  const hosts = await knownHostsOf(access, variables)
   const methods = authentication(access, variables)
   const privateKey = await usableKey(access)
   // Loaded when it is needed: most destinations do without.
   const { default: ssh2 } = await import('ssh2')
-  const { Client: SshClient } = ssh2
-
   signal.throwIfAborted()
-  const client = new SshClient()
-  let refused: unknown
+  const client = new ssh2.Client()
+  const verifier = new HostVerifier(hosts, target)
+  // How most servers of today ask for a password.
+  client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) =>
+    answer(prompts.map(() => access.password ?? '')),
+  )
   const config: ConnectConfig = {
-    host,
-    port,
-    username: user,
+    host: target.host,
+    port: target.port,
+    username: target.user,
     readyTimeout: limit,
     authHandler: methods,
     tryKeyboard: methods.includes('keyboard-interactive'),
-    hostVerifier: (key: Buffer) => {
-      try {
-        checkHostKey(known, target, key, where)
-        return true
-      } catch (error) {
-        refused = error
-        return false
-      }
-    },
-    algorithms: { serverHostKey: hostKeyAlgorithms(linesAbout(known, target)), compress: ['none'] },
+    hostVerifier: (key: Buffer) => verifier.accepts(key),
+    algorithms: { serverHostKey: hostKeyAlgorithms(linesAbout(hosts.known, target)), compress: ['none'] },
     ...(privateKey !== undefined && { privateKey, passphrase: access.passphrase }),
     ...(access.password !== undefined && { password: access.password }),
     ...(methods.includes('agent') && { agent: variables['SSH_AUTH_SOCK'] }),
   }
+  await signIn(client, config, signal, (error) => verifier.refusal ?? connectionError(target, error, methods))
+  client.setNoDelay(true)
+  return client
+}
+
+/** Compares the key that a server shows with those that are known, and keeps the reason why it is refused. */
+class HostVerifier {
+  readonly #hosts: KnownHosts
+  readonly #target: SshTarget
+  refusal: unknown
+
+  constructor(hosts: KnownHosts, target: SshTarget) {
+    this.#hosts = hosts
+    this.#target = target
+  }
+
+  accepts(key: Buffer): boolean {
+    try {
+      checkHostKey(this.#hosts.known, this.#target, key, this.#hosts.where)
+      return true
+    } catch (error) {
+      this.refusal = error
+      return false
+    }
+  }
+}
+
+/** Connects, and resolves when the sign-in is done. Otherwise destroys the client, and rejects with the reason. */
+function signIn(client: Client, config: ConnectConfig, signal: AbortSignal, reasonOf: (error: Error) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     let settled = false
     const settle = (): boolean => {
@@ -81,25 +103,23 @@ export async function connectSsh(target: SshTarget, access: SshAccess, { variabl
     }
     const abort = (): void => fail(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
-    client.on('error', (error) => fail(refused ?? connectionError(target, error, methods)))
-    client.on('close', () => fail(new Transient(`${host}:${port} closed the connection before the sign-in was done`)))
+    client.on('error', (error) => fail(reasonOf(error)))
+    client.on('close', () => fail(new Transient(`${config.host}:${config.port} closed the connection before the sign-in was done`)))
     client.on('ready', () => {
-      client.setNoDelay(true)
-      if (settle()) resolve(client)
+      if (settle()) resolve()
     })
-    // How most servers of today ask for a password.
-    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) =>
-      answer(prompts.map(() => access.password ?? '')),
-    )
     client.connect(config)
   })
 }
 
-/** The host keys that are given, or those of `~/.ssh/known_hosts`, and how messages name the place they come from. */
-export async function knownHostsOf(
-  { knownHosts }: SshAccess,
-  variables: SshOptions['variables'],
-): Promise<{ known: readonly KnownHost[]; where: string }> {
+interface KnownHosts {
+  known: readonly KnownHost[]
+  /** How messages name the place they come from. */
+  where: string
+}
+
+/** The host keys that are given, or those of `~/.ssh/known_hosts`. */
+export async function knownHostsOf({ knownHosts }: SshAccess, variables: SshOptions['variables']): Promise<KnownHosts> {
   if (knownHosts !== undefined) return { known: knownHosts, where: 'ssh-known-hosts' }
   const where = marked`~/.ssh/known_hosts (or ‹ssh-known-hosts›)`
   if (!variables['HOME']) return { known: [], where }

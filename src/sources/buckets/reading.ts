@@ -14,8 +14,8 @@ const AHEAD = { most: 16, bytes: 24 * 1024 * 1024 }
 
 interface Fetched {
   entry: string
-  /** Where in the object the piece begins; undefined for a folder. */
-  start: number | undefined
+  /** Where in the object the piece begins. */
+  start: number
   piece?: ObjectPiece
   missing?: ChangedObject | ClosedObject
 }
@@ -42,25 +42,28 @@ export class BucketReading {
   async *bytes(): AsyncGenerator<Buffer, void, void> {
     this.begun = true
     for await (const { entry, start, piece, missing } of inOrder(this.#fetches(), AHEAD)) {
-      if (missing instanceof ClosedObject && (start === 0 || this.#isOut(entry))) {
-        if (start === 0) this.unreadable.push({ entry, reason: missing.cause instanceof LifeboatError ? missing.cause : undefined })
-      } else if (missing && start === 0 && metaOf(entry).size <= PIECE) this.changed.push(entry)
-      else if (missing) {
-        this.broken = entry
-        throw new ReadAgain(`${keyOf(entry)} in ${this.#bucket.name} changed while it was read`)
-      } else {
-        if (start === undefined || start === 0) yield this.#head(entry, piece)
-        if (piece) yield piece.bytes
-        const { size } = metaOf(entry)
-        const left = paddedSize(size) - size
-        if (piece && left > 0 && start! + piece.bytes.length >= size) yield Buffer.alloc(left)
+      if (missing) this.#leaveOut(entry, start, missing)
+      else {
+        if (start === 0) yield this.#head(entry, piece)
+        if (piece) yield* padded(piece.bytes, start + piece.bytes.length, metaOf(entry).size)
       }
     }
     yield TAR_END
   }
 
-  #isOut(entry: string): boolean {
-    return this.unreadable.at(-1)?.entry === entry
+  /** Throws if a part of the object is in the archive already, or may be. */
+  #leaveOut(entry: string, start: number, missing: ChangedObject | ClosedObject): void {
+    const isFirst = start === 0
+    if (missing instanceof ClosedObject && (isFirst || this.unreadable.at(-1)?.entry === entry)) {
+      if (isFirst) this.unreadable.push({ entry, reason: missing.cause instanceof LifeboatError ? missing.cause : undefined })
+      return
+    }
+    if (isFirst && metaOf(entry).size <= PIECE) {
+      this.changed.push(entry)
+      return
+    }
+    this.broken = entry
+    throw new ReadAgain(`${keyOf(entry)} in ${this.#bucket.name} changed while it was read`)
   }
 
   #head(entry: string, piece: ObjectPiece | undefined): Buffer {
@@ -84,7 +87,7 @@ export class BucketReading {
   *#fetches(): Generator<Fetch<Fetched>, void, void> {
     for (const entry of this.#entries) {
       const { size } = metaOf(entry)
-      if (!isObjectEntry(entry)) yield { size: 0, fetch: async () => ({ entry, start: undefined }) }
+      if (!isObjectEntry(entry)) yield { size: 0, fetch: async () => ({ entry, start: 0 }) }
       else if (size <= PIECE) yield { size, fetch: () => this.#small(entry) }
       else
         for (let start = 0; start < size; start += PIECE)
@@ -121,4 +124,11 @@ export class BucketReading {
       throw error
     }
   }
+}
+
+/** A piece that ends at `end` of an object, filled up to a whole block if it is the last. */
+function* padded(bytes: Buffer, end: number, size: number): Generator<Buffer, void, void> {
+  yield bytes
+  const left = paddedSize(size) - size
+  if (left > 0 && end >= size) yield Buffer.alloc(left)
 }
