@@ -53,3 +53,17 @@ export function readGroups<Slices extends object>({ groups }: CommandInputs<Slic
 function groupsOf(groups: object): [name: string, group: Group<unknown>][] {
   return Object.entries(groups)
 }
+
+/** Of the slices of a command, those of these groups. */
+export function slicesIn<Groups extends object, Slices extends { readonly [Name in keyof Groups]: unknown }>(
+  groups: Groups, slices: Slices,
+): Pick<Slices, keyof Groups> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names are those of the groups
+  return Object.fromEntries(Object.entries(slices).filter(([name]) => Object.hasOwn(groups, name))) as Pick<Slices, keyof Groups>
+}
+
+/** The slices of groups whose inputs are not given. None may be required. */
+export function defaultsOf<Slices extends object>(groups: CommandInputs<Slices>['groups']): Slices {
+  const values = rowsOf({ groups }).map(([name, { schema, default: text }]) => [name, text === undefined ? undefined : schema.parse(text)])
+  return readGroups({ groups }, Object.fromEntries(values))
+}

@@ -1,9 +1,5 @@
 import type { SshAccess, SshTarget } from '../net/ssh/connection.ts'
 import type { Destination } from '../stores/kind.ts'
-import type { BucketSettings } from './buckets/settings.ts'
-import type { FileBackupSettings, FileRestoreSettings } from './files/settings.ts'
-import type { DumpSettings, ObjectSettings, ScratchSettings } from './postgres/settings.ts'
-import type { DockerSettings, FolderSettings } from './volumes/settings.ts'
 
 /** How sources and targets are reached. */
 export interface SourceAccess {
@@ -14,13 +10,13 @@ export interface SourceAccess {
   readonly timeout: number
 }
 
-/** The inputs of a backup that sources take: those of all kinds, and a group for each folder of kinds, which declares it. */
+/**
+ * The inputs of a backup that sources take: those of all kinds. Folders of kinds add their own groups of options, each in its settings.ts;
+ * every kind gets all of them, because some refuse an option of others.
+ */
 export interface BackupSettings extends SourceAccess {
   /** The stores of the backup, which no source may contain. */
   readonly destinations: readonly Destination[]
-  readonly dump: DumpSettings
-  readonly files: FileBackupSettings
-  readonly docker: DockerSettings
 }
 
 /** The same of a restore. */
@@ -28,16 +24,10 @@ export interface RestoreSettings extends SourceAccess {
   /** The store that is restored from, which no target may overlap. */
   readonly destination: Destination
   readonly mode: RestoreMode
-  readonly objects: ObjectSettings
-  readonly files: FileRestoreSettings
-  readonly folders: FolderSettings
-  readonly docker: DockerSettings
-  readonly bucket: BucketSettings
 }
 
 export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite'
 
-/** The inputs of a drill that sources take: a group for each folder of kinds, which declares it. */
-export interface DrillSettings {
-  readonly scratch: ScratchSettings
-}
+/** The same of a drill. */
+// oxlint-disable-next-line typescript/no-empty-object-type -- kinds add to it
+export interface DrillSettings {}

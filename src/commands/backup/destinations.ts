@@ -2,6 +2,8 @@ import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { slicesIn } from '../../inputs/group.ts'
+import { drillOptions } from '../../inputs/kind-options.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -26,7 +28,7 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 type Wanted = Pick<
   BackupInputs,
   'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' | 'attest' |
-  'scratch'
+  keyof typeof drillOptions
 >
 
 /** A destination while a backup runs. */
@@ -182,12 +184,13 @@ export class Destinations {
     how: Verifying,
     context: SourceContext,
   ): Promise<BackupResult['verified']> {
-    const { verify, set, scratch, attest, access } = this.#inputs
+    const { verify, set, attest, access } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return 'none'
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
-    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill: { scratch } })
+    const drill = slicesIn(drillOptions, this.#inputs)
+    const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill })
     await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
     const { result, unmet, problems } = found
     if (result === 'verified') return verify

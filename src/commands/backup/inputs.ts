@@ -4,11 +4,10 @@ import { choiceOf, databaseChoiceInput } from '../../inputs/chosen-databases.ts'
 import { requirePatternsOf, volumes } from '../../inputs/chosen-volumes.ts'
 import { clientInstall, databaseInput, databases, databasesExpected, requireDatabase } from '../../inputs/database.ts'
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
-import { docker, fileBackup } from '../../inputs/files.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { backupOptions, drillOptions } from '../../inputs/kind-options.ts'
 import { missingInput } from '../../inputs/parse.ts'
-import { dump, scratch } from '../../inputs/postgres.ts'
 import { part, PLAN_TAG, TAGS_OF_PART } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -121,8 +120,7 @@ export const inputs = commandInputs(
       schema: part,
     }),
     volumes,
-    files: fileBackup,
-    docker,
+    ...backupOptions,
     hooks,
     key: requiredKey(),
     destinations: one('destination', {
@@ -203,8 +201,7 @@ export const inputs = commandInputs(
     }),
     artifacts,
     pruning,
-    dump,
-    scratch,
+    ...drillOptions,
     sealing,
     clientInstall,
     access: access(),

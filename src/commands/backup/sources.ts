@@ -1,4 +1,6 @@
 import { volumesIn } from '../../inputs/chosen-volumes.ts'
+import { slicesIn } from '../../inputs/group.ts'
+import { backupOptions } from '../../inputs/kind-options.ts'
 import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { BackupSettings } from '../../sources/settings.ts'
@@ -20,6 +22,7 @@ function databasesIn({ databases }: BackupInputs): GivenSource[] {
   return databases.list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
 }
 
-function settingsOf({ databases, access, destinations, dump, files, docker }: BackupInputs): BackupSettings {
-  return { tunnel: databases.tunnel, ssh: access.ssh, timeout: access.timeout, destinations, dump, files, docker }
+function settingsOf(inputs: BackupInputs): BackupSettings {
+  const { databases, access, destinations } = inputs
+  return { tunnel: databases.tunnel, ssh: access.ssh, timeout: access.timeout, destinations, ...slicesIn(backupOptions, inputs) }
 }

@@ -2,7 +2,7 @@ import { databaseChoiceInput, EVERY_DATABASE } from '../../inputs/chosen-databas
 import { requirePatternsOf, volumes } from '../../inputs/chosen-volumes.ts'
 import { clientInstall, requireDatabase, serverInput, servers } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
-import { docker } from '../../inputs/files.ts'
+import { docker } from '../../inputs/kind-options.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import * as schema from '../../inputs/schemas.ts'

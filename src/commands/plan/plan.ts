@@ -9,6 +9,8 @@ import type { BackupSettings } from '../../sources/settings.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import { volumesIn } from '../../inputs/chosen-volumes.ts'
+import { defaultsOf } from '../../inputs/group.ts'
+import { backupOptions } from '../../inputs/kind-options.ts'
 import { divide } from './divide.ts'
 import type { PlanInputs } from './inputs.ts'
 import { requirePassable } from './outputs.ts'
@@ -45,9 +47,9 @@ export async function plan(inputs: PlanInputs, environment: Environment): Promis
 /** The volumes with the bytes of their files that are selected. */
 async function measured(inputs: PlanInputs, context: SourceContext): Promise<PlannedItem[]> {
   const { volumes, docker, access } = inputs
+  const defaults = defaultsOf(backupOptions)
   const settings: BackupSettings = {
-    ...access, docker, tunnel: undefined, destinations: [], files: { onUnreadable: 'warn', rescan: false },
-    dump: { arguments: '', lockTimeout: 0, allowPooler: false },
+    ...access, tunnel: undefined, destinations: [], ...defaults, files: { ...defaults.files, onUnreadable: 'warn' }, docker,
   }
   const items: PlannedItem[] = []
   for (const [kind, given] of groupedByKind(volumesIn(volumes))) {

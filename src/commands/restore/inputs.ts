@@ -2,11 +2,10 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
 import { flagInput, timeZone } from '../../inputs/display.ts'
-import { bucket, docker, fileRestore, folders } from '../../inputs/files.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { restoreOptions } from '../../inputs/kind-options.ts'
 import { missingInput } from '../../inputs/parse.ts'
-import { objects } from '../../inputs/postgres.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, snapshotInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -66,11 +65,7 @@ export const inputs = commandInputs(
       },
       (values) => ({ name: values.volume, target: values.target }),
     ),
-    files: fileRestore,
-    folders,
-    docker,
-    bucket,
-    objects,
+    ...restoreOptions,
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),

@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { slicesIn } from '../../inputs/group.ts'
+import { restoreOptions } from '../../inputs/kind-options.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
@@ -58,11 +60,11 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 
 /** Undefined if none is given: then the source is only read. */
 function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const { server, volume, destination, access, mode, objects, files, folders, docker, bucket } = inputs
+  const { server, volume, destination, access, mode } = inputs
   const location = noun === 'volume' ? volume.target : server.database
   if (location === undefined) return undefined
   const settings: RestoreSettings = {
-    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, objects, files, folders, docker, bucket,
+    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs),
   }
   return kindAt(location).target(location, settings, context)
 }

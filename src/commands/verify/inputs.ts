@@ -3,7 +3,7 @@ import { clientInstall } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
-import { scratch } from '../../inputs/postgres.ts'
+import { drillOptions } from '../../inputs/kind-options.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -28,7 +28,7 @@ export const inputs = commandInputs(
       schema: schema.oneOf(...LEVELS),
       default: 'list',
     }),
-    scratch,
+    ...drillOptions,
     attest,
     clientInstall,
     access: access(),

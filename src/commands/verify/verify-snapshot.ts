@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { LifeboatError } from '../../error.ts'
 import type { Progress } from '../../environment.ts'
+import { defaultsOf } from '../../inputs/group.ts'
+import { drillOptions } from '../../inputs/kind-options.ts'
 import type { Level } from '../../repository/levels.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
@@ -44,7 +46,7 @@ export async function verifySnapshot(
   return { snapshot: id, set, time, level, chunks: chunks.length, ...found, seconds: secondsSince(started) }
 }
 
-const NO_SETTINGS: DrillSettings = { scratch: { server: undefined, image: undefined, assertions: [] } }
+const NO_SETTINGS: DrillSettings = defaultsOf(drillOptions)
 
 async function drilled(kind: SourceKind, stored: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified> {
   if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled yet. Verify them at level read.`)

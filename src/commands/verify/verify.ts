@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { slicesIn } from '../../inputs/group.ts'
+import { drillOptions } from '../../inputs/kind-options.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
@@ -30,7 +32,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
   return withStore({ ...inputs, set }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
     const context = { ...environment, clientInstall: inputs.clientInstall }
-    const drill = { scratch: inputs.scratch }
+    const drill = slicesIn(drillOptions, inputs)
     const verifyOne = async (snapshot: AuthenticSnapshot, proofs: SetProofs): Promise<SnapshotVerified> =>
       verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)), drill })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))

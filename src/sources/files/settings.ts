@@ -1,3 +1,12 @@
+declare module '../settings.ts' {
+  interface BackupSettings {
+    readonly files: FileBackupSettings
+  }
+  interface RestoreSettings {
+    readonly files: FileRestoreSettings
+  }
+}
+
 /** The settings of a backup of files or objects. */
 export interface FileBackupSettings {
   /** Whether files that cannot be read are an error, or left out with a warning. */

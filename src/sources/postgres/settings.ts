@@ -1,3 +1,15 @@
+declare module '../settings.ts' {
+  interface BackupSettings {
+    readonly dump: DumpSettings
+  }
+  interface RestoreSettings {
+    readonly objects: ObjectSettings
+  }
+  interface DrillSettings {
+    readonly scratch: ScratchSettings
+  }
+}
+
 /** The settings of pg_dump. */
 export interface DumpSettings {
   readonly arguments: string

@@ -1,3 +1,13 @@
+declare module '../settings.ts' {
+  interface BackupSettings {
+    readonly docker: DockerSettings
+  }
+  interface RestoreSettings {
+    readonly docker: DockerSettings
+    readonly folders: FolderSettings
+  }
+}
+
 /** The settings of a restore into a folder. */
 export interface FolderSettings {
   /** Owners of restored files: the users with the same numbers, with the same names, or the one who restores. */

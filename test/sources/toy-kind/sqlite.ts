@@ -20,7 +20,8 @@ export const sqlite: SourceKind<SqliteLocation> = {
 
   parse: (text) => (text.startsWith('sqlite:') ? { kind: 'sqlite', path: text.slice('sqlite:'.length) } : null),
   secrets: () => [],
-  sources: (given, _, context) => given.map(({ name, location }) => new SqliteSource(name, location.path, context)),
+  sources: (given, { sqlite: { without } = { without: [] } }, context) =>
+    given.map(({ name, location }) => new SqliteSource(name, location.path, without, context)),
   target: ({ path }, { mode }, context) => ({
     require: (source) => void factsOf(source, facts),
     async restore({ source, read }) {
@@ -50,6 +51,17 @@ export const sqlite: SourceKind<SqliteLocation> = {
   sizes: ({ streams }) => streams.map(({ size }) => ({ bytes: size })),
 }
 
+declare module '../../../src/sources/settings.ts' {
+  interface BackupSettings {
+    readonly sqlite?: SqliteSettings
+  }
+}
+
+export interface SqliteSettings {
+  /** Tables that are left out. */
+  readonly without: readonly string[]
+}
+
 export interface SqliteLocation extends Location {
   kind: 'sqlite'
   path: string
@@ -63,13 +75,15 @@ class SqliteSource implements Source {
   readonly kind = 'sqlite'
   readonly name: string
   readonly #path: string
+  readonly #without: readonly string[]
   readonly #context: SourceContext
   #copy = ''
   #tables: z.infer<typeof rowsByTable> = {}
 
-  constructor(name: string, path: string, context: SourceContext) {
+  constructor(name: string, path: string, without: readonly string[], context: SourceContext) {
     this.name = name
     this.#path = path
+    this.#without = without
     this.#context = context
   }
 
@@ -78,6 +92,9 @@ class SqliteSource implements Source {
     const database = new DatabaseSync(this.#path, { readOnly: true })
     await backup(database, this.#copy)
     database.close()
+    const copy = new DatabaseSync(this.#copy)
+    for (const table of this.#without) copy.exec(`DROP TABLE "${table}"`)
+    copy.close()
     this.#tables = tablesOf(this.#copy)
   }
 

@@ -7,10 +7,20 @@ import { sourceKinds } from '../../../src/sources/all.ts'
 import type { Progress, Report } from '../../../src/environment.ts'
 import { identity } from '../../support/engine.ts'
 import { quiet } from '../../support/quiet.ts'
-import { sqlite } from './sqlite.ts'
+import { sqlite, type SqliteSettings } from './sqlite.ts'
 
 // A line in the list of kinds. Everything that reads the list is imported after it.
 jest.unstable_mockModule('../../../src/sources/all.ts', () => ({ sourceKinds: [...sourceKinds, sqlite] }))
+// The group of its options, and its line in the list of them.
+const { backupOptions } = await import('../../../src/inputs/kind-options.ts')
+const { group } = await import('../../../src/inputs/group.ts')
+const { names } = await import('../../../src/inputs/schemas.ts')
+Object.assign(backupOptions, {
+  sqlite: group(
+    { 'sqlite-without': { help: 'Leaves out these tables.', expected: 'names of tables', example: 'sessions', schema: names, default: '', list: true } },
+    (values): SqliteSettings => ({ without: values['sqlite-without'] }),
+  ),
+})
 const { dispatched, refusal } = await import('../../support/dispatched.ts')
 const { inputsOf } = await import('../../../src/commands/all.ts')
 
@@ -70,6 +80,13 @@ test('a kind in a folder of its own, and a line in the list, is backed up, verif
   expect(database.prepare('SELECT count(*) AS rows FROM orders').get()).toMatchObject({ rows: 2 })
   database.close()
   expect(await refusal(run('restore', { volume: 'shop', target: `sqlite:${target}` }))).toContain(`${target} is there already`)
+})
+
+test('an option of the kind is an input of the command, and reaches the kind without another file', async () => {
+  expect(inputsOf('backup').map(([name]) => name)).toContain('sqlite-without')
+  await run('backup', { volumes: `shop=sqlite:${file}`, 'sqlite-without': 'people' })
+  expect((await run('show')).result.sources).toMatchObject([{ tables: { orders: 2 } }])
+  expect((await run('show')).result.sources).not.toMatchObject([{ tables: { people: expect.anything() } }])
 })
 
 test('of several sources one is restored, and the others are named', async () => {

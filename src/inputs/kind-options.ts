@@ -1,0 +1,175 @@
+import type { BucketSettings } from '../sources/buckets/settings.ts'
+import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
+import type { DumpSettings, ObjectSettings } from '../sources/postgres/settings.ts'
+import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
+import type { DockerSettings, FolderSettings } from '../sources/volumes/settings.ts'
+import { flagInput, jobs } from './display.ts'
+import { type Group, group } from './group.ts'
+import { scratch } from './postgres.ts'
+import * as schema from './schemas.ts'
+
+export const dump: Group<DumpSettings> = group(
+  {
+    'pg-dump-args': {
+      help:
+        'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
+        'that leave something out mark the snapshot as partial.',
+      expected: 'arguments as on a command line',
+      example: '--exclude-table-data=public.sessions',
+      schema: schema.text,
+      default: '',
+    },
+    'lock-timeout': {
+      help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
+      expected: 'a number and a unit (s, m or h), from 1s to 24h',
+      example: '5m',
+      schema: schema.duration,
+      default: '5m',
+    },
+    'allow-pooler': {
+      ...flagInput,
+      help:
+        'Back up through a pooler in transaction mode. Only for a pooler that resets its sessions after each transaction: ' +
+        'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
+    },
+  },
+  (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
+)
+
+/** The part of a database that is restored, and how. */
+export const objects: Group<ObjectSettings> = group(
+  {
+    schemas: {
+      help:
+        'Restore only these schemas with everything in them and what that depends on, separated by commas or line ends, or ' +
+        'as a JSON array.',
+      expected: 'names of schemas, separated by commas or line ends, or a JSON array of them',
+      example: 'public, billing',
+      schema: schema.names,
+      default: '',
+      list: true,
+    },
+    tables: {
+      help:
+        'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a ' +
+        'schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
+      expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
+      example: 'users, billing.orders',
+      schema: schema.tableNames,
+      default: '',
+      list: true,
+    },
+    only: {
+      help: 'Restore only the definitions (schema) or only the rows (data).',
+      expected: 'schema or data',
+      example: 'schema',
+      schema: schema.oneOf('schema', 'data'),
+    },
+    'no-owner': { ...flagInput, help: 'Leave out owners: everything belongs to the user who restores.' },
+    'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
+    'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
+    'disable-triggers': {
+      ...flagInput,
+      help:
+        'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
+        'Needs a superuser.',
+    },
+    'database-settings': {
+      help:
+        'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +
+        'Default: true with mode create if everything is restored, else false.',
+      expected: 'true or false',
+      example: 'true',
+      schema: schema.flag,
+      flag: true,
+    },
+    jobs: { ...jobs, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
+  },
+  ({ schemas, tables, only, jobs, ...values }) => ({
+    schemas,
+    tables,
+    only,
+    noOwner: values['no-owner'],
+    noPrivileges: values['no-privileges'],
+    noTablespaces: values['no-tablespaces'],
+    disableTriggers: values['disable-triggers'],
+    databaseSettings: values['database-settings'],
+    jobs,
+  }),
+)
+
+/** Of a backup of volumes, whichever their kind. */
+export const fileBackup: Group<FileBackupSettings> = group(
+  {
+    'on-unreadable': {
+      help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
+      expected: 'fail or warn',
+      example: 'warn',
+      schema: schema.oneOf('fail', 'warn'),
+      default: 'fail',
+    },
+    rescan: { ...flagInput, help: 'Read every file of the volumes, also those that look unchanged since the backup before.' },
+  },
+  (values) => ({ onUnreadable: values['on-unreadable'], rescan: values.rescan }),
+)
+
+/** Of a restore of a volume, whichever its kind. */
+export const fileRestore: Group<FileRestoreSettings> = group(
+  {
+    paths: {
+      help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',
+      expected: 'patterns as in .gitignore, one per line',
+      example: '/2026/*.jpg',
+      schema: schema.lines,
+      default: '',
+      list: true,
+    },
+  },
+  (values) => values,
+)
+
+export const folders: Group<FolderSettings> = group(
+  {
+    owners: {
+      help:
+        'The owners of the restored files of a volume: number, the users with the same numbers; name, the users with the ' +
+        'same names; none, the user who restores. The first two need root.',
+      expected: 'number, name or none',
+      example: 'none',
+      schema: schema.oneOf('number', 'name', 'none'),
+      default: 'number',
+    },
+  },
+  (values) => values,
+)
+
+export const docker: Group<DockerSettings> = group(
+  {
+    'docker-image': {
+      help: 'The image of the helper container that reads and writes Docker volumes. It must have GNU tar and GNU find.',
+      expected: 'the name of an image',
+      example: 'registry.example.com/debian:bookworm-slim',
+      schema: schema.image,
+      default: HELPER_IMAGE,
+    },
+  },
+  (values) => ({ image: values['docker-image'] }),
+)
+
+export const bucket: Group<BucketSettings> = group(
+  {
+    rewrite: { ...flagInput, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
+    'delete-extra': {
+      ...flagInput,
+      help:
+        'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
+        'mode overwrite.',
+    },
+  },
+  (values) => ({ rewrite: values.rewrite, deleteExtra: values['delete-extra'] }),
+)
+
+/** The options of kinds of sources: a group for each, in the commands that have it. The kinds get all of them (sources/settings.ts). */
+export const backupOptions = { files: fileBackup, docker, dump }
+export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects }
+export const drillOptions = { scratch }
