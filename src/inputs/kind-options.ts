@@ -5,7 +5,7 @@ import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings } from '../sources/volumes/settings.ts'
 import { flagInput, jobs } from './display.ts'
 import { type Group, group } from './group.ts'
-import { scratch } from './postgres.ts'
+import { scratch } from './scratch.ts'
 import * as schema from './schemas.ts'
 
 export const dump: Group<DumpSettings> = group(
