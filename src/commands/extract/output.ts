@@ -7,7 +7,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 
-export interface Output {
+export interface OpenOutput {
   write(bytes: Buffer): Promise<void>
   /** To be called when everything was written. */
   finish(): Promise<void>
@@ -16,7 +16,7 @@ export interface Output {
 }
 
 /** A file that does not exist yet, or standard output (`-`). */
-export function openOutput(given: string, { output, signal }: Environment): Promise<Output> | Output {
+export function openOutput(given: string, { output, signal }: Environment): Promise<OpenOutput> | OpenOutput {
   if (given !== '-') return openFile(given)
   const hint = marked`Give a file as ‹output›.`
   if (!output) throw new LifeboatError('standard output takes the result, not data', { hint, status: 2 })
@@ -25,7 +25,7 @@ export function openOutput(given: string, { output, signal }: Environment): Prom
   return streamOutput(output, signal)
 }
 
-function streamOutput(stream: Writable, signal: AbortSignal): Output {
+function streamOutput(stream: Writable, signal: AbortSignal): OpenOutput {
   let failure: unknown
   const onError = (error: unknown): void => void (failure = error)
   stream.on('error', onError)
@@ -51,7 +51,7 @@ function streamOutput(stream: Writable, signal: AbortSignal): Output {
   }
 }
 
-async function openFile(file: string): Promise<Output> {
+async function openFile(file: string): Promise<OpenOutput> {
   const there = await access(file).then(() => true, () => false)
   if (there) throw new LifeboatError(`${file} exists already`, { hint: marked`Remove it, or give another file as ‹output›.`, status: 2 })
   const partial = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(4).toString('hex')}`)
