@@ -1,6 +1,7 @@
-// A backup that is larger than the disk, into GitHub artifacts: 5 GB that do not compress through a file system of 3 GiB (a tmpfs, so that
-// it needs root), beside the dump alone and the upload alone. The source and the line to the emulated services have a rate each.
-// Run by hand: npm run bench:parts -- [gigabytes] [MB/s of the source] [MB/s of the line]
+// A backup that is larger than the disk, into GitHub artifacts: 5 GB that do not compress through a file system of 3 GiB, half as much
+// again as may be staged (a tmpfs, so that it needs root), beside the dump alone and the upload alone. The source and the line to the
+// emulated services have a rate each.
+// Run by hand: npm run bench:parts -- [gigabytes] [MB/s of the source] [MB/s of the line] [GiB staged]
 import { execFileSync } from 'node:child_process'
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
@@ -24,12 +25,12 @@ import { MemoryStore } from '../test/support/memory-store.ts'
 const bytes = Number(process.argv[2] ?? 5) * 1e9
 const sourceRate = Number(process.argv[3] ?? 15) * 1e6
 const lineRate = Number(process.argv[4] ?? 15) * 1e6
-const LIMIT = 2 * 1024 ** 3
+const LIMIT = Number(process.argv[5] ?? 2) * 1024 ** 3
 const folder = mkdtempSync(path.join(tmpdir(), 'bench-parts-'))
 const wide = path.join(folder, 'wide')
 const narrow = path.join(folder, 'narrow')
 for (const one of [wide, narrow]) mkdirSync(one)
-execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3g', 'bench-parts', narrow])
+execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${Math.ceil(LIMIT * 1.5)}`, 'bench-parts', narrow])
 
 const load = (): string => os.loadavg().map((one) => one.toFixed(1)).join(', ')
 const throwing = (error: Error) => {
@@ -106,7 +107,7 @@ try {
   clearInterval(watch)
   const used = (before - least) * statfsSync(narrow).bsize
   const requests = github.calls.slice(calls).filter(({ path }) => path.startsWith('/repos/')).length
-  console.log(`both through 3 GiB: ${seconds.toFixed(1)} s (dump ended after ${dumped.toFixed(1)} s), ${github.live().length} artifacts, ${requests} requests of the REST API, at most ${(used / 1e9).toFixed(2)} GB on disk, load ${load()}`)
+  console.log(`both through ${(LIMIT * 1.5) / 1024 ** 3} GiB: ${seconds.toFixed(1)} s (dump ended after ${dumped.toFixed(1)} s), ${github.live().length} artifacts, ${requests} requests of the REST API, at most ${(used / 1e9).toFixed(2)} GB on disk, load ${load()}`)
   console.log(`ratio to the slower of the two: ${(seconds / Math.max(alone.seconds, upload)).toFixed(3)}`)
   await store.close()
   github.uploadRate = Infinity

@@ -272,6 +272,14 @@ describe('inputs that are good', () => {
     expect(parseInputs('restore', { ...restore, snapshot: text }, {}).snapshot).toEqual(choice)
   })
 
+  test.each([
+    ['64MiB', '1d', 64 * 1024 ** 2, 86_400_000],
+    ['1024GiB', '10y', 1024 ** 4, 3650 * 86_400_000],
+    ['2 GiB', 'never', 2 * 1024 ** 3, Infinity],
+  ])('staging-limit %s and full-every %s are understood', (limit, every, stagingLimit, fullEvery) => {
+    expect(parseInputs('backup', { ...backup, 'staging-limit': limit, 'full-every': every }, {}).artifacts).toEqual({ stagingLimit, fullEvery })
+  })
+
   test('lists take commas and line ends, each word once', () => {
     const { tags } = parseInputs('backup', { ...backup, tags: 'nightly, release=1.4\nnightly' }, {})
     expect(tags).toEqual(['nightly', 'release=1.4'])
@@ -322,6 +330,8 @@ describe('inputs that are refused', () => {
     ['jobs: "0x4" is not a whole number from 1 to 64', 'backup', { jobs: '0x4' }],
     ['lock-timeout: "5 minutes" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '5 minutes' }],
     ['lock-timeout: "0s" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '0s' }],
+    ...['63MiB', '1025GiB', '2GB', '2', '0GiB', '-1GiB', '1.5GiB'].map((value): [string, Command, Record<string, string>] => [`staging-limit: "${value}" is not a size from 64MiB to 1024GiB`, 'backup', { 'staging-limit': value }]),
+    ...['23h', '0d', '11y', '7', 'Never', '1.5d'].map((value): [string, Command, Record<string, string>] => [`full-every: "${value}" is neither a duration from 1d to 10y nor never`, 'backup', { 'full-every': value }]),
     ['timezone: "Berlin" is not a time zone', 'backup', { timezone: 'Berlin' }],
     ['recipients: "bob@example.com" is not an age recipient', 'backup', { recipients: 'bob@example.com' }],
     ['description: 1001 characters are too many', 'backup', { description: 'x'.repeat(1001) }],

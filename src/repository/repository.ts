@@ -15,8 +15,8 @@ export async function openRepository(store: Store, given = marked`‹destination
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: store.groups
-      ? marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: artifacts that ` +
-        'expired or were deleted are lost.'
+      ? marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: ‹lifeboat list› ` +
+        'without a set shows all sets; artifacts that expired or were deleted are lost.'
       : `Check ${given}: is it spelled right, and the disk mounted? The first backup makes the store.`,
   })
 }

@@ -3,14 +3,16 @@ import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../../inputs/key.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
-import { set } from '../../inputs/snapshot.ts'
+import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 
 export const inputs = commandInputs(
   {
     destination,
     key: requiredKey(`${encryptionKey.help} A write key is enough: nothing is decrypted.`),
-    set,
+    set: one('set', {
+      ...setInput, help: 'The set to prune. Snapshots of other sets stay: each set is pruned by a command of its own.', default: 'default',
+    }),
     retention: one('retention', {
       ...retentionInput,
       help: 'Which snapshots of the set to keep.',

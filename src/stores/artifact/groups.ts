@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import {
   type Authenticator,
   type Candidates,
@@ -345,7 +346,7 @@ function needOfPart({ artifact, entries }: Held): Parts['needs'][number] {
 function tooManyParts(limit: number): LifeboatError {
   const part = Math.floor(limit / LARGEST_SHARE / 1024 ** 2)
   return new LifeboatError(`this backup adds too much for artifacts: more than ${LAST_PART} parts of ${part} MiB`, {
-    hint: 'Raise staging-limit, a quarter of which is the size of a part, as far as the disk has room; or use another destination.',
+    hint: marked`Raise ‹staging-limit›, a quarter of which is the size of a part, as far as the disk has room; or use another destination.`,
   })
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { INDEX } from './index-file.ts'
 import { objectKey, PARTS, sha256Of } from './parts.ts'
 import { LARGEST_DIRECTORY } from './zip.ts'
@@ -84,8 +85,8 @@ export class Staging {
       throw new LifeboatError(`cannot stage ${key} in ${this.#folder}: ${messageOf(cause)}`, {
         cause,
         hint:
-          'A backup stages there what it adds before it uploads it. Free some space, lower staging-limit, or set RUNNER_TEMP to a larger ' +
-          'disk.',
+          marked`A backup stages there what it adds before it uploads it. Free some space, lower ‹staging-limit›, or set RUNNER_TEMP to ` +
+          'a larger disk.',
       })
     }
     return staged

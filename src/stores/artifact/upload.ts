@@ -33,7 +33,7 @@ const outcome = z.union([
 /**
  * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
  * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
- * holds, and is ended unless the upload went well. The client itself retries what a busy service refuses. Throws a `Transient` for a lost
+ * holds, and is ended unless the upload went well or the name was taken. The client itself retries what a busy service refuses. Throws a `Transient` for a lost
  * connection, for an upload that stands still, and for a refusal by something in between; GitHub may then have the name, or even the
  * artifact.
  */
@@ -72,7 +72,8 @@ export async function uploadArtifact(upload: Upload, { variables, signal, silenc
     thread.rest()
     return uploaded
   } catch (error) {
-    await thread.end()
+    if (error instanceof NameTaken) thread.rest()
+    else await thread.end()
     throw error
   } finally {
     clearTimeout(timer)
