@@ -33,9 +33,9 @@ const outcome = z.union([
 /**
  * Uploads files as one artifact with GitHub's own client. The client runs in a thread of its own: it can neither be stopped nor told how
  * long to wait, throws out of callbacks, prints, and reads its configuration from the process; a thread can be ended with everything it
- * holds, and is ended unless the upload went well or the name was taken. The client itself retries what a busy service refuses. Throws a `Transient` for a lost
- * connection, for an upload that stands still, and for a refusal by something in between; GitHub may then have the name, or even the
- * artifact.
+ * holds, and is ended unless the upload went well or the name was taken. The client itself retries what a busy service refuses. Throws a
+ * `Transient` for a lost connection, for an upload that stands still, and for a refusal by something in between; GitHub may then have the
+ * name, or even the artifact.
  */
 export async function uploadArtifact(upload: Upload, { variables, signal, silence }: UploadOptions): Promise<Uploaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
