@@ -2,7 +2,7 @@ import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
 import type { DumpSettings, ObjectSettings } from '../sources/postgres/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
-import type { DockerSettings, FolderSettings } from '../sources/volumes/settings.ts'
+import type { DockerSettings, FolderSettings, RestoredFilesSettings } from '../sources/volumes/settings.ts'
 import { flagInput, jobs } from './display.ts'
 import { type Group, group } from './group.ts'
 import { scratch } from './scratch.ts'
@@ -143,6 +143,21 @@ export const folders: Group<FolderSettings> = group(
   (values) => values,
 )
 
+/** Of a drill: what must hold in a restored volume. */
+export const restored: Group<RestoredFilesSettings> = group(
+  {
+    'assert-command': {
+      help:
+        'With level drill: a command for sh that must succeed in the folder of each restored volume. Of the environment it gets PATH, ' +
+        'and the name of the volume in LIFEBOAT_SOURCE.',
+      expected: 'a command',
+      example: 'test -s index.html',
+      schema: schema.text,
+    },
+  },
+  (values) => ({ command: values['assert-command'] }),
+)
+
 export const docker: Group<DockerSettings> = group(
   {
     'docker-image': {
@@ -172,4 +187,4 @@ export const bucket: Group<BucketSettings> = group(
 /** The options of kinds of sources: a group for each, in the commands that have it. The kinds get all of them (sources/settings.ts). */
 export const backupOptions = { files: fileBackup, docker, dump }
 export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects }
-export const drillOptions = { scratch }
+export const drillOptions = { scratch, restored }

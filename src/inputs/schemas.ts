@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
-import type { Assertion, TableName } from '../sources/postgres/settings.ts'
+import { parseAssertions, type TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'
@@ -40,13 +40,7 @@ export const flag = parsing((text) => {
 })
 
 /** Lines of `name: query`. */
-export const assertions = parsing((text): Assertion[] =>
-  text.split('\n').map((line) => line.trim()).filter((line) => line !== '').map((line) => {
-    const [, name, query] = /^([^:]+?)\s*:\s+(.+?);?$/.exec(line) ?? []
-    if (name === undefined || query === undefined) throw new InvalidValue(`${quote(line)} is not a name, a colon and a query`)
-    return { name, query }
-  }),
-)
+export const assertions = parsing(parseAssertions)
 
 export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType<W, string> {
   return parsing((text) => {

@@ -35,6 +35,15 @@ export const scratch: Group<ScratchSettings> = group(
       default: '',
       list: true,
     },
+    'assert-sql-file': {
+      help: 'With level drill: a file with more lines as in assert-sql. Lines that begin with -- are comments.',
+      expected: 'the path of a file',
+      example: '.github/drill.sql',
+      schema: schema.text,
+    },
   },
-  (values) => ({ server: values['scratch-url'], image: values['scratch-image'], assertions: values['assert-sql'] }),
+  (values) => ({
+    server: values['scratch-url'], image: values['scratch-image'],
+    assertions: values['assert-sql'], assertionsFile: values['assert-sql-file'],
+  }),
 )

@@ -1,3 +1,5 @@
+import { InvalidValue } from '../../error.ts'
+
 declare module '../settings.ts' {
   interface BackupSettings {
     readonly dump: DumpSettings
@@ -46,10 +48,21 @@ export interface ScratchSettings {
   /** An image with the programs of a server. Default: the programs of this machine, or fetched ones, or the official image. */
   readonly image: string | undefined
   readonly assertions: readonly Assertion[]
+  /** A file with more of them. */
+  readonly assertionsFile: string | undefined
 }
 
 /** A query of the user that must give true. */
 export interface Assertion {
   readonly name: string
   readonly query: string
+}
+
+/** Reads lines of `name: query`. Throws InvalidValue. */
+export function parseAssertions(text: string): Assertion[] {
+  return text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('--')).map((line) => {
+    const [, name, query] = /^([^:]+?)\s*:\s+(.+?);?$/.exec(line) ?? []
+    if (name === undefined || query === undefined) throw new InvalidValue(`${JSON.stringify(line)} is not a name, a colon and a query`)
+    return { name, query }
+  })
 }

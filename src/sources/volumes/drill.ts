@@ -11,8 +11,10 @@ import { TAR_END } from '../files/tar-member.ts'
 import { verifyVolume, volumeParts } from '../files/verify.ts'
 import type { SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
 import { BadSource } from '../source.ts'
+import { checkCommand } from './assertion.ts'
 import { restoreVolume } from './restore.ts'
 import { scan } from './scan.ts'
+import type { RestoredFilesSettings } from './settings.ts'
 
 const MOST_NAMED = 10
 
@@ -20,7 +22,11 @@ const MOST_NAMED = 10
  * Restores a volume into a folder of the run, and compares it with its list: path, type, size, mode, owner, time and link of every entry;
  * and its content with the archive, which is read once more. Owners only as root, who alone can restore them.
  */
-export async function drillVolume({ source, read }: StoredSource, context: SourceContext): Promise<SourceVerified> {
+export async function drillVolume(
+  { source, read }: StoredSource,
+  { command }: RestoredFilesSettings,
+  context: SourceContext,
+): Promise<SourceVerified> {
   const { variables, signal, report, temporary } = context
   const { facts, list, archives } = volumeParts(source)
   const asRoot = process.getuid?.() === 0
@@ -44,9 +50,13 @@ export async function drillVolume({ source, read }: StoredSource, context: Sourc
     await verifyVolume({ source, read, level: 'read', site, signal })
     const problems = [...(await comparedList(read(list), site, asRoot, signal))]
     problems.push(...(await comparedContent(segments, site, asRoot, signal)))
-    const seconds = { download: 0, restore: (until - began) / 1000, compare: (performance.now() - until) / 1000, checks: 0 }
-    const drill = { entries: facts.entries, rows: 0, bytes: facts.bytes, wording: true, assertions: 0, seconds }
-    return { entries: facts.entries, problems: limited(problems), drill }
+    const compared = performance.now()
+    const unmet = command === undefined ? [] : await checkCommand({ command, folder, source: source.name, variables, signal })
+    const seconds = {
+      download: 0, restore: (until - began) / 1000, compare: (compared - until) / 1000, checks: (performance.now() - compared) / 1000,
+    }
+    const drill = { entries: facts.entries, rows: 0, bytes: facts.bytes, wording: true, assertions: command === undefined ? 0 : 1, seconds }
+    return { entries: facts.entries, problems: [...limited(problems), ...unmet], drill }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -3,7 +3,7 @@ import { InvalidValue } from '../../error.ts'
 import { addressSecrets, parseSshPlace, type SshPlace } from '../../net/ssh/address.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { localSite } from '../files/site.ts'
-import type { BackupSettings } from '../settings.ts'
+import type { BackupSettings, DrillSettings } from '../settings.ts'
 import type { GivenSource, Location, SourceContext, SourceKind, StoredSource } from '../source-kind.ts'
 import { reachDirectory } from './directory.ts'
 import { reachDocker } from './docker.ts'
@@ -18,7 +18,7 @@ import { volumeTarget } from './volume-target.ts'
 /** Volumes of every kind here are restored into a folder. */
 const folderArchive = {
   ...fileArchive,
-  drill: (source: StoredSource, _: unknown, context: SourceContext) => drillVolume(source, context),
+  drill: (source: StoredSource, { restored }: DrillSettings, context: SourceContext) => drillVolume(source, restored, context),
 }
 
 interface DirectoryLocation extends Location {

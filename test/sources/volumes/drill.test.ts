@@ -32,6 +32,18 @@ test('a volume is restored and found equal, and nothing of it stays', async () =
   expect(existsSync(path.join(folder, 'staging')) ? readdirSync(path.join(folder, 'staging')) : []).toEqual([])
 })
 
+test('a command of the user looks at the restored volume, without the secrets of the job', async () => {
+  const volumes = new Volumes(folder, { GITHUB_TOKEN: 'secret1' })
+  const check = (command: string) => volumes.verify({ level: 'drill', 'assert-command': command })
+  expect(await check('test "$(cat deep/er/page.html)" = hello && test "$LIFEBOAT_SOURCE" = files && ! env | grep secret1')).toMatchObject({
+    result: 'verified', sources: [{ drill: { assertions: 1 } }],
+  })
+  expect(await check('echo no index >&2; exit 9')).toMatchObject({
+    result: 'failed', unmet: true, problems: ['assert-command: it ended with exit status 9 on the restored files: no index'],
+  })
+  expect((await check('no-such-program')).result).toBe('could not verify')
+})
+
 test.each([
   ['a mode', 'chmod 600 deep/er/page.html', /^(?:deep\/er\/page\.html|again) has another mode after the restore/],
   ['a time', 'touch deep/er/page.html', /has another time after the restore/],

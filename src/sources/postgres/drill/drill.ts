@@ -10,9 +10,10 @@ import { type Connection, onDatabase } from '../connection.ts'
 import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { drillFacts } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
-import type { ScratchSettings } from '../settings.ts'
+import type { Assertion, ScratchSettings } from '../settings.ts'
 import { detachSubscriptions } from '../target.ts'
 import { archiveOf } from '../verify.ts'
+import { allAssertions } from './assertions.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
 import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
@@ -42,6 +43,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   if (facts.arguments === undefined && facts.omitted !== undefined)
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
       hint: 'Drill a newer snapshot.' })
+  const assertions = await allAssertions(settings)
   const roles = await rolesOf(stored, stream)
   const { clients, provide } = await clientPrograms(context)
   const { client } = await restoreClient(clients, dumpMajor, dumpMajor, provide)
@@ -65,7 +67,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     const owners = roles ?? rolesOfArchive(head.entries)
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
     const found = await drill.run({ archive, size: stream.size }, head, owners, {
-      again: facts.arguments ?? [], encoding: facts.encoding, wording, settings,
+      again: facts.arguments ?? [], encoding: facts.encoding, wording, assertions,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
   } finally {
@@ -90,7 +92,7 @@ interface Choices {
   encoding: string
   /** Whether definitions are compared word for word. */
   wording: boolean
-  settings: ScratchSettings
+  assertions: readonly Assertion[]
 }
 
 /** One database in a scratch server, under a name that no other has. */
@@ -120,7 +122,7 @@ class Drill {
     archive: { archive: () => AsyncIterable<Buffer>; size: number },
     head: Head,
     owners: readonly string[],
-    { again, encoding, wording, settings: { assertions } }: Choices,
+    { again, encoding, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
     const loader = `lifeboat_loader_${this.#id}`

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../../../src/commands/all.ts'
@@ -97,6 +97,17 @@ test('conditions of the user are asked in the restored database', async () => {
   expect((await run('list', { set: 'shop' })).result).toMatchObject({ restorable: result.snapshot, unsound: [] })
   expect((await drill('shop', { 'assert-sql': 'none: SELECT nothing FROM nowhere' })).result).toMatchObject({
     result: 'could not verify', problems: [expect.stringContaining('assert-sql: none could not be asked: ')],
+  })
+})
+
+test('conditions can be in a file', async () => {
+  const file = path.join(folder, 'conditions')
+  writeFileSync(file, '-- a comment\nthere are orders: SELECT count(*) > 0 FROM orders;\n\nnothing is wrong: false\n')
+  expect((await drill('shop', { 'assert-sql': 'two: 2 = 1 + 1', 'assert-sql-file': file })).result).toMatchObject({
+    result: 'failed', unmet: true, problems: ['assert-sql: nothing is wrong is not true in the restored database'], sources: [{ drill: { assertions: 3 } }],
+  })
+  expect((await drill('shop', { 'assert-sql-file': `${folder}/none` })).result).toMatchObject({
+    result: 'could not verify', problems: [expect.stringMatching(/^the file of assert-sql-file cannot be read: ENOENT/)],
   })
 })
 

@@ -1,0 +1,38 @@
+import type { Variables } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import { startChild } from '../../process/child.ts'
+import { UnmetCondition } from '../source.ts'
+
+/** Bytes of the end of what the command says that are shown. */
+const MOST_SAID = 300
+/** The shell's statuses of a command that is not there or cannot be run. */
+const NOT_RUN = [126, 127]
+
+interface Assertion {
+  command: string
+  /** Of the restored volume. */
+  folder: string
+  source: string
+  variables: Variables
+  signal: AbortSignal
+}
+
+/** Runs a command of the user in a restored volume, without the inputs and secrets of the job. Gives the problem if it does not succeed. */
+export async function checkCommand({ command, folder, source, variables, signal }: Assertion): Promise<unknown[]> {
+  const environment = { PATH: variables.PATH ?? '', LC_ALL: 'C.UTF-8', LIFEBOAT_SOURCE: source }
+  const child = startChild('/bin/sh', ['-c', command], { environment, folder, signal, stderrLimit: 4096 })
+  child.end()
+  const said: Buffer[] = []
+  try {
+    for await (const piece of child.stdout) said.splice(0, said.length, Buffer.from(piece.subarray(-MOST_SAID)))
+    return []
+  } catch (cause) {
+    signal.throwIfAborted()
+    const { status, stderr } = await child.exit
+    const text = (stderr.trim() || Buffer.concat(said).toString().trim()).slice(-MOST_SAID)
+    const why = text === '' ? '' : `: ${text}`
+    if (status === null || NOT_RUN.includes(status))
+      return [new LifeboatError(`assert-command: it could not be run on ${source}${why}`, { cause })]
+    return [new UnmetCondition(`assert-command: it ended with exit status ${status} on the restored ${source}${why}`)]
+  }
+}
