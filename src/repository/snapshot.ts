@@ -123,6 +123,8 @@ export const manifest = z.strictObject({
   run: z.strictObject({ repository: z.string(), workflow: z.string(), id: z.string(), attempt: z.string(), url: z.string() }).nullable(),
   /** The version of the program that made the snapshot. */
   lifeboat: z.string(),
+  /** Of a backup that read its sources again: the marks of chunks that it put in earlier readings. */
+  marks: z.array(z.string().regex(/^[0-9a-f]{8}$/)).optional(),
 })
 
 export type SnapshotHeader = z.infer<typeof snapshotHeader>

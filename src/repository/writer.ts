@@ -174,7 +174,12 @@ export class Writer {
     const complete = { ...header, key: keys.fingerprint, size, added: this.added, recipients: this.#recipients(), chunks: this.#entries }
     const object = await encodeSnapshot(
       complete,
-      { ...content, anchors: this.#chunks.map((chunk) => chunk.anchors), spent: this.#chunks.map((chunk) => chunk.spent) },
+      {
+        ...content,
+        ...this.#earlierMarks(),
+        anchors: this.#chunks.map((chunk) => chunk.anchors),
+        spent: this.#chunks.map((chunk) => chunk.spent),
+      },
       keys,
     )
     this.#check()
@@ -188,6 +193,13 @@ export class Writer {
       await groups.commit(reused)
     })
     return { stored: storedBytes(this.#entries), chunks: this.#entries.length, size }
+  }
+
+  /** The marks of chunks that earlier readings of this run put and that are listed. */
+  #earlierMarks(): Pick<Manifest, 'marks'> {
+    const listed = new Set(this.#entries.map((entry) => entry[4]))
+    const marks = [...this.#ownMarks].filter((mark) => mark !== this.#options.mark && listed.has(mark))
+    return marks.length > 0 ? { marks } : {}
   }
 
   /** The extra recipients of each mark whose objects are sealed to some: those that this run put, and those that it reuses. */

@@ -121,6 +121,7 @@ describe('a base that is found damaged while a difference is made from it', () =
     expect(result).toMatchObject({ verified: 'read', checked: { damaged: 1 } })
     const listed = await listedBy(result.snapshot)
     expect([base, ...dependants].filter((key) => listed.includes(key))).toEqual([])
+    expect((await dispatched('show', { ...given(), snapshot: result.snapshot }, now())).result.newChunks).toBe(result.newChunks)
     expect(await verified(result.snapshot)).toBe('verified')
     const { result: next } = await backup({ ...raw, volumes: volumes() })
     expect([next.newChunks, await verified(next.snapshot)]).toEqual([0, 'verified'])

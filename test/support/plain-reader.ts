@@ -100,7 +100,7 @@ export class PlainReader {
   streams(snapshot: string): PlainStream[] {
     const { chunks, manifest, size } = this.header(snapshot)
     const json = JSON.parse(zstdDecompressSync(this.#age(Buffer.from(manifest, 'base64')), { maxOutputLength: 2 ** 29 }).toString('utf8'))
-    members(json, 'sources anchors spent description run lifeboat')
+    members(json, `sources anchors spent description run lifeboat${'marks' in json ? ' marks' : ''}`)
     demand(json.anchors.length === chunks.length && json.spent.length === chunks.length, 'anchors or spent do not match the chunks')
     const opened = new Map<number, Buffer>()
     const open = (index: number): Buffer => {

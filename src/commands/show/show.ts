@@ -8,7 +8,7 @@ import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { Reader } from '../../repository/reader.ts'
 import { isCarried, type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
-import { type AuthenticSnapshot, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, markOf, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
@@ -51,10 +51,11 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
   })
 }
 
-function countsOf({ header: { id, chunks } }: Snapshot): Pick<ShowResult, 'newChunks' | 'deltaChunks'> {
-  const own = id.slice(-8)
+/** `marks`: of earlier readings of the same backup, which only a key that can decrypt tells. */
+function countsOf({ header: { id, chunks } }: Snapshot, marks: readonly string[] = []): Pick<ShowResult, 'newChunks' | 'deltaChunks'> {
+  const own = new Set([markOf(id), ...marks])
   return {
-    newChunks: chunks.filter(([, , , , mark]) => mark === own).length,
+    newChunks: chunks.filter(([, , , , mark]) => own.has(mark)).length,
     deltaChunks: chunks.filter(([, , , base]) => base !== null).length,
   }
 }
@@ -94,14 +95,14 @@ async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined
 async function openedPart(
   snapshot: AuthenticSnapshot,
   store: Store | undefined,
-): Promise<Pick<ShowResult, 'description' | 'run' | 'lifeboat' | 'sources'>> {
-  const { description, run, lifeboat, sources } = await openManifest(snapshot)
+): Promise<Pick<ShowResult, 'newChunks' | 'deltaChunks' | 'description' | 'run' | 'lifeboat' | 'sources'>> {
+  const { description, run, lifeboat, sources, marks } = await openManifest(snapshot)
   const shown: ShownSource[] = []
   for (const source of sources) {
     const files = store ? await filesOf(source, snapshot, store) : []
     shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) })
   }
-  return { description, run, lifeboat, sources: shown }
+  return { ...countsOf(snapshot, marks), description, run, lifeboat, sources: shown }
 }
 
 async function filesOf(source: SourceRecord, { header, keys }: AuthenticSnapshot, store: Store): Promise<ShownFile[]> {
