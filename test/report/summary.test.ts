@@ -179,6 +179,12 @@ test('a destination that lacks the backup, and losses, stand above the figures',
   for (const text of ['**Not in `s3://gone`**', 'Less than half of what the backup before had']) expect(summary.slice(0, figures)).toContain(text)
 })
 
+test('a backup that was drilled says how long a recovery takes, and what was equal', () => {
+  const drill = { entries: 154, rows: 2_651_188, bytes: 1e6, seconds: { download: 52, restore: 200, compare: 60, checks: 3 }, machine: 'linux x64' }
+  const summary = backupSummary({ ...backup, verified: 'drill', destinations: [{ ...backup.destinations[0]!, verified: 'drill', drill }] }, context)
+  expect(summary).toContain('Restored from the store, and compared with what was backed up: 4 min 12 s, 2,651,188 rows equal.')
+})
+
 test('a failure says what happened, why, and what to do', () => {
   const summary = failureSummary('backup', { message: 'cannot connect', causes: ['refused'], hint: 'Is it running?', status: 1 })
   expect(summary).toBe('### ❌ Lifeboat: backup failed\n\n**cannot connect**\n\n- because: refused\n\nWhat to do: Is it running&#63;\n')

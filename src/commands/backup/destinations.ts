@@ -16,7 +16,7 @@ import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { dependedOn } from '../artifacts.ts'
-import { keepProofs } from '../verify/proof.ts'
+import { drilled, keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
@@ -159,13 +159,14 @@ export class Destinations {
     const { name, store } = one
     try {
       if (one.failure !== undefined) return { name, verified: 'none', problem: messageOf(one.failure) }
-      const verified = await this.#readBack(one, id, keys, how, context)
+      const back = await this.#readBack(one, id, keys, how, context)
+      const { verified } = back
       const pruning = prune && Object.keys(this.#inputs.retention).length > 0
       // A prune tells of it as well.
       if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
-      if (!pruning) return { name, verified }
-      if (held !== undefined) return { name, verified, prune: { skipped: held } }
-      return { name, verified, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
+      if (!pruning) return { name, ...back }
+      if (held !== undefined) return { name, ...back, prune: { skipped: held } }
+      return { name, ...back, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment
       if (signal.aborted) {
@@ -183,24 +184,25 @@ export class Destinations {
     keys: Keys,
     how: Verifying,
     context: SourceContext,
-  ): Promise<BackupResult['verified']> {
+  ): Promise<Pick<DestinationResult, 'verified' | 'drill'>> {
     const { verify, set, attest, access } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
-    if (verify === 'none' && !how.suspects?.size) return 'none'
+    if (verify === 'none' && !how.suspects?.size) return { verified: 'none' }
     const key = snapshotKey(set, id)
     const snapshot = await readAuthentic(store, key, keys)
     const drill = slicesIn(drillOptions, this.#inputs)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill })
     await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
     const { result, unmet, problems } = found
-    if (result === 'verified') return verify
+    const figures = drilled(found.sources)
+    if (result === 'verified') return { verified: verify, ...(figures && { drill: figures }) }
     if (keys.identity === undefined && result === 'could not verify') {
       this.#environment.report.warning(
         `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read ` +
           'it back',
         'Run verify with the identity somewhere else, for instance in a weekly job.',
       )
-      return 'none'
+      return { verified: 'none' }
     }
     if (unmet) {
       throw new LifeboatError(`snapshot ${id} was stored, and what was restored from it is equal, but: ${problems.join('; ')}`, {

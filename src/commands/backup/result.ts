@@ -1,3 +1,4 @@
+import type { DrillFigures } from '../../repository/drills.ts'
 import type { Level } from '../../repository/levels.ts'
 import type { OtherKeySnapshots } from '../../repository/known.ts'
 import type { Statistics } from '../../repository/statistics.ts'
@@ -60,6 +61,8 @@ export interface DestinationResult {
   /** `file:/mnt/backups`. */
   name: string
   verified: Level | 'none'
+  /** The figures of the drill, if that was its verification. */
+  drill?: DrillFigures
   /** Why it is not to be counted on there. */
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */

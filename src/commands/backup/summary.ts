@@ -10,7 +10,7 @@ import { dependedOnPart } from '../artifacts.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
-import { checkedText, forRecipientsText } from './report.ts'
+import { checkedText, forRecipientsText, provenBy } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import type { BackupResult } from './result.ts'
 import { otherKeyText } from './other-key.ts'
@@ -32,7 +32,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     `### ${signOf(result, missing !== '')} Lifeboat: ${formatSources(sources)} ` +
       `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
-      `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result.verified)}`,
+      `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result)}`,
     ...otherKeyPart(result),
     ...missingFrom(result.destinations),
     ...notResumedProblem(result).map((problem) => `❌ ${escape(problem)}`),
@@ -128,12 +128,13 @@ function sourceRow(name: string, { size, added, seconds }: { size: number; added
   ]
 }
 
-function verifiedSentence(level: BackupResult['verified']): string {
+function verifiedSentence(result: BackupResult): string {
+  const { verified: level } = result
   if (level === 'none') return 'Nothing was read back.'
   return {
     list: 'Read back: every chunk is in the store and the archive is readable.',
     read: 'Read back: every byte, compared with what was backed up.',
-    drill: 'Restored from the store, and compared with what was backed up.',
+    drill: `Restored from the store, and compared with what was backed up${provenBy(result)}.`,
   }[level]
 }
 

@@ -53,7 +53,7 @@ function machine(): string {
 }
 
 /** Undefined unless every source was drilled to the end. */
-function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
+export function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
   const drills = sources.flatMap(({ drill }) => (drill ? [drill] : []))
   if (drills.length === 0 || drills.length < sources.length) return undefined
   const sum = (count: (drill: Drilled) => number): number => drills.reduce((total, drill) => total + count(drill), 0)
