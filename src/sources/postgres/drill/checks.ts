@@ -35,7 +35,10 @@ export async function checkIndexes(context: QueryContext): Promise<void> {
     await withoutTransaction([...begin, ...check, 'ROLLBACK'], { ...context, timeLimit: Infinity })
   } catch (cause) {
     context.signal?.throwIfAborted()
-    throw new BadSource(`after the restore an index is not sound (amcheck): ${messageOf(cause).split('\n')[0]!}`, { cause })
+    // amcheck names the index; every other error says nothing about it.
+    const [, found] = /^ERROR: +(.*\bindex ".*)$/m.exec(messageOf(cause)) ?? []
+    if (found === undefined) throw new LifeboatError(`amcheck could not check the indexes: ${messageOf(cause)}`, { cause })
+    throw new BadSource(`after the restore an index is not sound (amcheck): ${found}`, { cause })
   }
 }
 
