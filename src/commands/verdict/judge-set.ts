@@ -69,7 +69,7 @@ async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, los
 
 function unverified(wanted: Level, verdict: Verdict | undefined): string {
   return verdict?.result === 'conditions not met' && isAtLeast(verdict.level, wanted)
-    ? 'it is whole, but conditions that were given do not hold in the restored database'
+    ? 'it is whole, but conditions that were given do not hold in what was restored'
     : `it was to be verified at level ${wanted}, and was not`
 }
 
