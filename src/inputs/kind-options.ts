@@ -99,7 +99,7 @@ export const objects: Group<ObjectSettings> = group(
 )
 
 /** Of a backup of volumes, whichever their kind. */
-export const fileBackup: Group<FileBackupSettings> = group(
+const fileBackup: Group<FileBackupSettings> = group(
   {
     'on-unreadable': {
       help: 'The reaction to files of a volume that cannot be read: fail, or warn and leave them out.',
@@ -114,7 +114,7 @@ export const fileBackup: Group<FileBackupSettings> = group(
 )
 
 /** Of a restore of a volume, whichever its kind. */
-export const fileRestore: Group<FileRestoreSettings> = group(
+const fileRestore: Group<FileRestoreSettings> = group(
   {
     paths: {
       help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',

@@ -20,7 +20,7 @@ export function parse<Slices extends object>(command: string, inputs: CommandInp
 }
 
 /** Checks the raw inputs one by one; those that nobody gave, and that have no default, are undefined. */
-export function parseRows(
+function parseRows(
   command: string,
   rows: readonly [name: string, input: Input][],
   raw: Raw,

@@ -30,7 +30,7 @@ export type EncryptionKey =
   | { kind: 'passphrase'; passphrase: string }
   | { kind: 'write'; recipient: string; writeSecret: Buffer }
 
-export const MINIMUM_PASSPHRASE = 16
+const MINIMUM_PASSPHRASE = 16
 const KEY_FORMS = 'an age identity (AGE-SECRET-KEY-1…), a passphrase of at least 16 characters, or a write key (lifeboat-write:…)'
 
 /** Tells the three forms of `encryption-key` apart. Comment lines, as age-keygen writes them, are ignored. */

@@ -157,7 +157,7 @@ export async function proveSnapshot(store: Store, keys: Keys, verification: Veri
 }
 
 /** A proof that is truncated, edited, moved, or of a newer form. */
-export class DamagedProof extends LifeboatError {
+class DamagedProof extends LifeboatError {
   constructor(message: string, cause: unknown) {
     super(message, { cause, hint: 'The snapshot itself is not affected. Verify it again.' })
     this.name = 'DamagedProof'

@@ -7,8 +7,8 @@ import { DamagedChunk, Reader } from './reader.ts'
 import { type ChunkEntry, chunkKey } from './snapshot.ts'
 
 /** Defaults: the part of the reusable bytes that a backup reads back, and the least number of chunks. */
-export const SAMPLED_SHARE = 0.02
-export const LEAST_CHUNKS = 8
+const SAMPLED_SHARE = 0.02
+const LEAST_CHUNKS = 8
 /** The most bytes that are read, unless a share is given. */
 export const MOST_BYTES = 64 * 1024 * 1024
 /** Chunks read at the same time: a backup runs beside it, in the same memory and over the same connection. */

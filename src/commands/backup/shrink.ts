@@ -5,7 +5,7 @@ import type { Shrunk } from '../../sources/shrink.ts'
 import { formatBytes, formatCount, oneLine, someLines } from '../../report/format.ts'
 
 /** `the table public.orders of shop has about 0 rows, and had about 50,000 rows in the backup before`. */
-export function shrunkText({ source, kind, table, measure, before, now, exact }: Shrunk): string {
+function shrunkText({ source, kind, table, measure, before, now, exact }: Shrunk): string {
   const name = oneLine(source)
   const whole = kind === 'set' ? 'the whole backup' : `the ${kindIfKnown(kind)?.noun ?? 'source'} ${name}`
   const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`

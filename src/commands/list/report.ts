@@ -92,7 +92,7 @@ function partialText(sources: ListedSnapshot['sources'] = []): string {
 }
 
 /** `read, 3 days ago`; what failed stands out. */
-export function proofText(snapshot: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string {
+function proofText(snapshot: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string {
   return proofsOf(snapshot, now).join(', ')
 }
 

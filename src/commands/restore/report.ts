@@ -100,7 +100,7 @@ function together(errors: readonly string[]): string[] {
 }
 
 /** Whether a restore with errors left nothing of the backup in the target. */
-export function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
+function nothingLeft({ left }: Pick<RestoreResult, 'left'>): boolean {
   return left === 'unchanged' || left === 'dropped'
 }
 

@@ -8,7 +8,7 @@ export function statsHeadline({ total, store }: StatsResult): string {
 }
 
 /** `20 snapshots of 25.0 GB take 310 MB`: a few figures for a summary. */
-export function statisticsSentence({ snapshots, size, stored }: Statistics): string {
+function statisticsSentence({ snapshots, size, stored }: Statistics): string {
   return `${formatCount(snapshots, 'snapshot')} of ${formatBytes(size)} ${snapshots === 1 ? 'takes' : 'take'} ${formatBytes(stored)}`
 }
 

@@ -2,7 +2,7 @@ import type { FileProperty } from './shown-file.ts'
 import type { ListedFile } from './file-list.ts'
 
 /** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */
-export function differingProperties(from: ListedFile, to: ListedFile): FileProperty[] {
+function differingProperties(from: ListedFile, to: ListedFile): FileProperty[] {
   const properties: [FileProperty, boolean][] = [
     ['kind', from.type !== to.type],
     ['size', from.size !== to.size],

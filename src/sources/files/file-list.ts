@@ -49,7 +49,7 @@ export class Lines {
 }
 
 /** A list of files with a line that Lifeboat does not write. */
-export class BadFileList extends BadSource {}
+class BadFileList extends BadSource {}
 
 /** Reads the lines of a list. Throws BadFileList at a malformed one. `source`: its name, for that. */
 export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>, source?: string): AsyncGenerator<ListedFile, void, void> {

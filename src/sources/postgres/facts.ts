@@ -17,7 +17,7 @@ const table = z.strictObject({
 })
 
 /** Facts of a server and a database that one query reads. */
-export const serverFacts = z.strictObject({
+const serverFacts = z.strictObject({
   server: z.strictObject({ major: z.int().min(1), version: z.string() }),
   database: z.string(),
   encoding: z.string(),

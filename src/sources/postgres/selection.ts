@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import { type Entry, isSetting, ofDatabase } from './contents.ts'
+import { type Entry, isSetting } from './contents.ts'
 import type { TableName } from './settings.ts'
 
 export interface Filters {
@@ -266,21 +266,6 @@ function linkText(entry: Entry): string {
 /** `table app.orders`. */
 export function nameOf({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | 'name'>): string {
   return `${kind.toLowerCase()} ${schema === '' ? '' : `${schema}.`}${name}`
-}
-
-/** Whether an entry is an object of its own, not a part of a table; only such objects are named in messages. */
-export function isObject(entry: Entry): boolean {
-  const { kind } = entry
-  return (
-    !ofDatabase(entry) &&
-    !isSetting(entry) &&
-    !OF_ANYTHING.has(kind) &&
-    !NAMED_AFTER_TABLE.has(kind) &&
-    !NAMED_AS_TABLE.has(kind) &&
-    !LINKS.has(kind) &&
-    kind !== 'INDEX' &&
-    kind !== 'STATISTICS'
-  )
 }
 
 function nothing(what: string): LifeboatError {

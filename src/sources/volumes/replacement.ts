@@ -86,8 +86,7 @@ export interface Work {
 
 /**
  * Replaces the content of the volume's folder by what `extract` extracts. If that fails, it throws and nothing has changed. Other users who
- * may
- * write in that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
+ * may write in that folder can make it fail, but not lead anything out of the folder (replacement-scripts.ts).
  */
 export async function replaceContent<T>(
   site: Site,

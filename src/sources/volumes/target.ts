@@ -16,10 +16,9 @@ cd -P -- "$1"
 ." ] || refuse "a symbolic link has replaced a part of the path to $1"
 `
 
-// Every folder on the way to a target, one after the other, made if it is missing. Root follows a symbolic link only if no other user
-// can change
-// it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no link was
-// followed.
+// Every folder on the way to a target, one after the other, made if it is missing. Root follows a symbolic link only if no other user can
+// change it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no
+// link was followed.
 const WALK = String.raw`
 ${REFUSE}
 if [ "$(id -u)" != 0 ]; then

@@ -20,7 +20,7 @@ import { type Operation, operationText } from '../operation.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject, tooLarge } from '../store.ts'
 
 /** A store in a container of Azure Blob Storage. Each object is one put of a block blob, so that it is there as a whole or not. */
-export class AzblobStore implements Store {
+class AzblobStore implements Store {
   readonly name: string
   readonly #prefix: string
   readonly #container: ContainerClient

@@ -189,7 +189,7 @@ export class SftpSession {
 export const NO_SUCH_FILE = 2
 export const PERMISSION_DENIED = 3
 export const FAILURE = 4
-export const UNSUPPORTED = 8
+const UNSUPPORTED = 8
 
 /**
  * The status code of an SFTP server's answer (draft-ietf-secsh-filexfer-02, section 7); undefined for any other error. rclone has FAILURE

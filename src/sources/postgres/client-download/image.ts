@@ -51,8 +51,7 @@ export async function pullImage(image: string, { variables, signal }: Surroundin
 
 /**
  * Settings and the password are passed by the names of their variables only; files and socket folders that settings name are mounted under
- * the
- * same path.
+ * the same path.
  */
 const script = (program: string, image: string, readable: string, engine: [string, string][]) => `#!/bin/sh
 ${engine.map(([name, value]) => `export ${name}=${quoted(value)}`).join('\n')}

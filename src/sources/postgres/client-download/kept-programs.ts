@@ -3,11 +3,9 @@ import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promise
 import path from 'node:path'
 import type { Variables } from '../../../environment.ts'
 
-// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>,
-// complete once <arch>.complete is beside it. The functions of the toolkit are not used: `cacheDir` first removes the folder and then
-// copies
-// file by file, so another job on the machine would lose the programs that it runs; and `find` prints workflow commands on stdout, which at
-// a terminal is for the result.
+// The runner's tool cache, in the layout of @actions/tool-cache: <tool>/<version>/<arch>, complete once <arch>.complete is beside it. The
+// functions of the toolkit are not used: `cacheDir` first removes the folder and then copies file by file, so another job on the machine
+// would lose the programs that it runs; and `find` prints workflow commands on stdout, which at a terminal is for the result.
 
 /** A folder of programs in the tool cache. */
 export interface KeptPrograms {

@@ -5,8 +5,7 @@ import { LifeboatError } from '../../../error.ts'
 import { addSource, type Apt, runApt, sourceFiles } from './apt.ts'
 
 // A small mirror is kept across runs: the packages, and from their archives the signed release file and the index that lists them. apt
-// reads a kept
-// mirror like any archive, with the keys of this machine, so that someone who can write to the cache can forge nothing.
+// reads a kept mirror like any archive, with the keys of this machine, so that someone who can write to the cache can forge nothing.
 
 /** Names that mean exactly one folder; archives with other ones (flat ones, `stable/updates`) are not mirrored. */
 const plain = /^[A-Za-z0-9][\w.+-]*$/

@@ -91,7 +91,7 @@ export function differences(before: Digests, after: Digests, wording: boolean): 
 }
 
 /** Rows, large objects and the states of sequences. */
-export function isData(header: string): boolean {
+function isData(header: string): boolean {
   return header.startsWith('-- Data for ') || header.includes('; Type: SEQUENCE SET; ')
 }
 
