@@ -61,7 +61,7 @@ export function spelled(text: string, spelling: Spelling): string {
   }))
 }
 
-/** The text with its marks as they were written: what is stored is read by other processes. */
+/** The text with its marks as they were written: other processes read stored texts. */
 export function unmarked(text: string): string {
   return text.replaceAll(NEXT, '; ').replaceAll(VALUE, ': ').replaceAll(NONCE, '')
 }

@@ -370,7 +370,7 @@ describe('inputs that are refused', () => {
     ['volumes: the location is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix; write a folder of the working directory with ./ before its name', 'backup', { volumes: 'a=out2' }],
     ['backup has no input "database"', 'backup', { database: 'shop' }],
     ['volumes: "webdav:" is neither a path that begins with / or ./, nor docker: and the name of a volume, nor ssh://user@host/path, nor s3://bucket/prefix', 'backup', { volumes: 'a=webdav://h/x' }],
-    ['volumes: what follows docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
+    ['volumes: the text after docker: is not the name of a Docker volume', 'backup', { volumes: 'a=docker:a/b' }],
     ['volumes: two volumes are named "a"', 'backup', { volumes: 'a=/x\na=/y' }],
     ['volumes: there is no user@ before the host', 'backup', { volumes: 'a=ssh://host/x' }],
     [marked`volumes: there is a password in it; give it as ‹ssh-password›`, 'backup', { volumes: 'a=ssh://me:hunter22@host/x' }],

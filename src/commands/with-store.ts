@@ -22,7 +22,7 @@ export function setFor(set: string, ...choices: SnapshotChoice[]): string | unde
   return choices.some(({ kind }) => kind === 'id') ? undefined : set
 }
 
-/** How commands look for a snapshot: what is passed over is a warning. */
+/** How commands look for a snapshot: each that is passed over is a warning. */
 export function lookingAs(environment: Environment): Looking {
   return { now: environment.now(), onPassedOver: warningOf(environment.report) }
 }

@@ -24,7 +24,7 @@ export function readUrl(text: string, known: readonly string[]): DestinationUrl 
   if (name !== undefined) throw new InvalidValue(`${kind}: is not followed by //; did you mean ${kind}://${name}?`)
   if (!parts) {
     throw new InvalidValue(
-      `what follows ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F ` +
+      `the text after ${/^[a-z0-9]*/.exec(text)![0]}: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F ` +
         'for /, %3F for ?)',
     )
   }

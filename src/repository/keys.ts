@@ -111,7 +111,7 @@ export function checkRecipient(recipient: string): string {
   } catch {
     // Without the cause, which quotes the value: a value that does not begin like a recipient may be a secret in the wrong place.
     throw wrongKey(
-      `${recipient.startsWith('age1') ? recipient : 'what is given'} is not an age recipient`,
+      `${recipient.startsWith('age1') ? recipient : 'the value'} is not an age recipient`,
       marked`A recipient is the line starting with age1 that age-keygen or ‹lifeboat key new› prints.`,
     )
   }

@@ -141,7 +141,7 @@ export interface StoredObject {
 
 const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
 
-/** Whether something listed can be an object of ours: what no key can name was put there by someone else. */
+/** Whether something listed can be an object of ours: names that no key can have were put there by someone else. */
 export function isKey(text: string): boolean {
   return KEY.test(text) && !text.split('/').some((part) => part === '.' || part === '..')
 }

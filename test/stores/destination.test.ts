@@ -67,7 +67,7 @@ test('a folder on a server is read with its user and password, and shown without
 test('a folder may say whether a disk has to be mounted', () => {
   expect(parseDestination('file:/mnt/a?b?mounted=false')).toEqual({ kind: 'file', text: 'file:/mnt/a?b?mounted=false', path: '/mnt/a?b', mounted: false })
   for (const text of ['file:/backup?mounted=yes', 'file:/backup?mounted', 'file:/backup?mount=true', 'file:/b?mounted=true&mounted=maybe'])
-    expect(() => parseDestination(text)).toThrow('what follows the path is neither ?mounted=true nor ?mounted=false')
+    expect(() => parseDestination(text)).toThrow('the text after the path is neither ?mounted=true nor ?mounted=false')
 })
 
 test('a relative folder is shown with its whole path', () => {
@@ -107,7 +107,7 @@ test.each([
   ['the value is in quotation marks. Remove the quotation marks', "'s3://backups'"],
   ['s3:// is followed by no name', 's3:///path'],
   ['s3: is not followed by //; did you mean s3://bucket?', 's3:bucket'],
-  ['what follows s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket?x=y'],
+  ['the text after s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket?x=y'],
   ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],
   ['"access_key_id" is not a parameter of it; did you mean access-key-id?', 's3://backups?access_key_id=x'],
   ['it has an unknown parameter; supported: region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],

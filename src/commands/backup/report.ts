@@ -93,7 +93,7 @@ const MOST_COMMANDS = 20
 
 /** Of the check of what earlier backups stored. */
 export function checkedText(checked: BackupResult['checked']): string[] {
-  if (!checked) return ['what is reused of earlier backups is there with its size; a write key cannot read it back']
+  if (!checked) return ['the reused data of earlier backups is there with its size; a write key cannot read it back']
   const { chunks, bytes, damaged } = checked
   if (chunks + damaged === 0) return []
   const found = damaged === 0

@@ -33,7 +33,7 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
       hint: marked`Check ‹databases›, and that the URL is that of the right server.`,
     })
   }
-  // A source that cannot be one, as a volume in the store, ends the run before any work; what goes wrong later, only its own set.
+  // A source that cannot be one, as a volume in the store, ends the run before any work; a later failure ends only its own set.
   for (const task of tasks) sourcesOf(task.inputs, { ...environment, clientInstall: inputs.clientInstall })
   const quiet = await whileQuiet(inputs.hooks, environment, async () => {
     const outcomes: SetOutcome[] = []

@@ -17,7 +17,7 @@ const TOLERATED_SKEW_MS = 60_000
 export async function tryStore(store: Store, now: () => Date, signal: AbortSignal): Promise<Finding[]> {
   const trial = new Trial(store.name, signal)
   if (!(await trial.step('list', () => countSnapshots(store)))) return trial.findings
-  if (store.groups) await trial.step('put', async () => 'not tried: what is put becomes an artifact of this run only with a backup')
+  if (store.groups) await trial.step('put', async () => 'not tried: objects become an artifact of this run only with a backup')
   else await tryObject(store, `${FOLDER}/${randomBytes(8).toString('hex')}`, now, trial)
   return trial.findings
 }
@@ -99,7 +99,7 @@ async function find(store: Store, key: string): Promise<Told> {
   for await (const object of store.list(`${FOLDER}/`)) if (object.key === key) return 'listed as soon as it was put'
   return {
     state: 'warning',
-    says: 'what was put is not listed at once',
+    says: 'a new object is not listed at once',
     fix: 'Leave some minutes between backups of one set; nothing is lost by it.',
   }
 }

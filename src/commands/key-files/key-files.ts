@@ -11,7 +11,7 @@ import { withStore } from '../with-store.ts'
 import type { KeyAddInputs, KeyListInputs, KeyRemoveInputs } from './inputs.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from './result.ts'
 
-/** Lets another passphrase open the store, beside those that do. Only small files are written: what is in the store stays as it is. */
+/** Lets another passphrase open the store, beside those that do. Only small files are written: the objects stay as they are. */
 export async function keyAdd(inputs: KeyAddInputs, environment: Environment): Promise<KeyAddResult> {
   const passphrase = passphraseOf(inputs.passphrase, 'new-passphrase')
   return within(inputs, environment, async (store) => {

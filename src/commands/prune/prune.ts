@@ -42,7 +42,7 @@ export interface PolicyOfBackup {
 
 /**
  * The same after the backup `id`, unless there is a reason not to; that, or what went wrong, is in the result, and reported. The backup is
- * good either way: what is not deleted today is deleted another day.
+ * good either way: a later prune deletes the rest.
  */
 export async function pruneAfterBackup(
   store: Store,

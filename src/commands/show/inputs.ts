@@ -10,7 +10,9 @@ export const inputs = commandInputs(
     snapshot: one('snapshot', { ...snapshotInput, default: 'latest', positional: true }),
     files: one('files', { ...flagInput, help: 'List the files of volumes too, with their sizes.' }),
     ...oneSnapshot,
-    key: optionalKey('Optional: without a key, only what the store claims is shown; what is in the snapshot needs one that can decrypt.'),
+    key: optionalKey(
+      'Optional: without a key, only the claims of the store are shown; the content of a snapshot needs a key that can decrypt.',
+    ),
   },
   requireStore,
 )

@@ -36,7 +36,7 @@ export interface SnapshotVerified {
   /** Plaintext bytes read and checked. */
   bytes: number
   seconds: number
-  /** Each for itself: what is damaged may be needed by some of them alone. */
+  /** Each for itself: some of them alone may need a damaged object. */
   sources: SourceOutcome[]
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: Record<string, string>

@@ -102,7 +102,7 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   ]
   if (everywhere.some((line) => line.marker === 'revoked' && line.key.equals(key))) {
     throw new LifeboatError(`${name} shows a host key that ${where} marks as revoked: ${shown}`, {
-      hint: 'Do not connect to it: who has the revoked key may be another machine. Ask whoever runs the server.',
+      hint: 'Do not connect to it: another machine may have the revoked key. Ask whoever runs the server.',
     })
   }
   if (same.some(({ marker }) => marker === undefined)) return

@@ -68,7 +68,7 @@ export const docker: SourceKind<DockerLocation> = {
     if (!text.startsWith('docker:')) return null
     const volume = text.slice('docker:'.length)
     if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(volume))
-      throw new InvalidValue('what follows docker: is not the name of a Docker volume')
+      throw new InvalidValue('the text after docker: is not the name of a Docker volume')
     return { kind: 'docker', volume }
   },
   secrets: () => [],

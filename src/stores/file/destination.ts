@@ -23,7 +23,7 @@ export function parseFile(text: string): FileDestination {
   }
   const [, given = path, mounted] = /^(.+)\?mounted=(true|false)$/s.exec(path) ?? []
   if (/\?(?:mounted|[A-Za-z][\w-]*=[^/?]*)$/.test(given)) {
-    throw new InvalidValue('what follows the path is neither ?mounted=true nor ?mounted=false, which are the parameters of file:')
+    throw new InvalidValue('the text after the path is neither ?mounted=true nor ?mounted=false, which are the parameters of file:')
   }
   const folder = isAbsolute(given) ? given : resolve(given)
   return {

@@ -244,6 +244,6 @@ function cannotStart({ remote, text }: RcloneDestination, failure: Error | undef
 
 function hasEnded(text: string, stderr: string): LifeboatError {
   return new LifeboatError(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, {
-    hint: 'Run it again; what is stored is whole.',
+    hint: 'Run it again; the stored data is whole.',
   })
 }
