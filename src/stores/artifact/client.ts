@@ -29,6 +29,8 @@ export function cleaned(failure: string): string {
 async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<object> {
   try {
     const { DefaultArtifactClient } = await import('@actions/artifact')
+    // Progress: on a busy machine, loading takes seconds.
+    process.stdout.write('loaded')
     const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays })
     if (id === undefined || size === undefined || digest === undefined) {
       return { failure: 'the client gave no id, size and digest for what it uploaded' }
