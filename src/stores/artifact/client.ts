@@ -29,7 +29,6 @@ export function cleaned(failure: string): string {
 async function uploadHere({ name, root, files, retentionDays }: Upload): Promise<object> {
   try {
     const { DefaultArtifactClient } = await import('@actions/artifact')
-    // Progress: on a busy machine, loading takes seconds.
     process.stdout.write('loaded')
     const { id, size, digest } = await new DefaultArtifactClient().uploadArtifact(name, files, root, { compressionLevel: 0, retentionDays })
     if (id === undefined || size === undefined || digest === undefined) {
@@ -52,6 +51,8 @@ if (!isMainThread && workerData === ROLE) {
       return true
     }
   }
+  // Progress: on a busy machine, starting and loading take seconds each.
+  process.stdout.write('started')
   port.on('message', ({ upload, variables }: UploadCall) => {
     for (const name of Object.keys(process.env)) delete process.env[name]
     Object.assign(process.env, variables)
