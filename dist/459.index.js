@@ -384,7 +384,7 @@ function cannotStart({ remote, text }, failure, said, late) {
 }
 function hasEnded(text, stderr) {
     return new compiled_error/* LifeboatError */.H3(`rclone, which serves ${text}, has ended: ${failureIn(stderr) || 'it did not say why'}`, {
-        hint: 'Run it again; what is stored is whole.',
+        hint: 'Run it again; the stored data is whole.',
     });
 }
 
@@ -430,7 +430,7 @@ var errors = __webpack_require__(77232);
 
 
 const WANTED = ['resourcetype', 'getcontentlength', 'getlastmodified'];
-const VERSION = ['getetag'];
+const VERSION_PROPERTIES = ['getetag'];
 const QUOTA = ['quota-available-bytes'];
 function propfindBody(properties) {
     const elements = properties.map((name) => `<${name}/>`).join('');
@@ -452,17 +452,15 @@ const properties = schemas/* looseObject */._H3({
     getetag: multistatus_text.optional(),
     'quota-available-bytes': multistatus_text.optional(),
 });
+const response = schemas/* looseObject */._H3({
+    href: multistatus_text,
+    status: multistatus_text.optional(),
+    propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]),
+});
 const answer = schemas/* object */.Ikc({
     multistatus: schemas/* union */.KCZ([
         schemas/* literal */.euz('').transform(() => ({ response: [] })),
-        schemas/* looseObject */._H3({
-            response: schemas/* array */.YOg(schemas/* looseObject */._H3({
-                href: multistatus_text,
-                status: multistatus_text.optional(),
-                propstat: schemas/* array */.YOg(schemas/* looseObject */._H3({ status: multistatus_text.optional(), prop: schemas/* union */.KCZ([schemas/* literal */.euz(''), properties]) })).default([]),
-            }))
-                .default([]),
-        }),
+        schemas/* looseObject */._H3({ response: schemas/* array */.YOg(response).default([]) }),
     ]),
 });
 const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>]*\/>\s*$/;
@@ -471,46 +469,50 @@ const END = /<\/(?:[\w.-]+:)?multistatus\s*>\s*$|<(?:[\w.-]+:)?multistatus\b[^<>
  * or tells of trouble.
  */
 function readMultistatus(body, self) {
-    const xml = body.toString('utf8');
+    return responsesIn(body.toString('utf8'), self.host).flatMap((response) => resourceIn(response, self) ?? []);
+}
+function responsesIn(xml, host) {
     // rclone's server, when its remote fails in the middle, closes the list and writes the error after it.
     if (/multistatus/.test(xml) && !END.test(xml))
-        throw new retry/* Transient */.Rc(`${self.host} broke off in the middle of a list`);
+        throw new retry/* Transient */.Rc(`${host} broke off in the middle of a list`);
     let parsed;
     try {
         parsed = answer.safeParse(parser.parse(xml));
     }
     catch (cause) {
-        throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that cannot be read`, { cause });
+        throw new compiled_error/* LifeboatError */.H3(`${host} answered with XML that cannot be read`, { cause });
     }
-    if (!parsed.success) {
-        throw new compiled_error/* LifeboatError */.H3(`${self.host} answered with XML that is no list of a folder: ${errors/* prettifyError */.S1(parsed.error)}`);
-    }
-    return parsed.data.multistatus.response.flatMap(({ href, status, propstat }) => {
-        const path = pathOf(href, self);
-        if (path === undefined)
-            return [];
-        // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
-        if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
-            throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
-        }
-        if (status !== undefined && !isGood(status))
-            return [];
-        const good = propstat.flatMap(({ status, prop }) => (prop !== '' && (status === undefined || isGood(status)) ? [prop] : []));
-        if (good.length === 0 && propstat.length > 0)
-            return [];
-        const found = good.reduce((all, prop) => ({ ...all, ...prop }), {});
-        const { resourcetype } = found;
-        return {
-            name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
-            collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
-            size: Number(found.getcontentlength ?? 0),
-            modified: new Date(found.getlastmodified ?? 0),
-            etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
-            available: numberOr(found['quota-available-bytes']),
-        };
-    });
+    if (parsed.success)
+        return parsed.data.multistatus.response;
+    throw new compiled_error/* LifeboatError */.H3(`${host} answered with XML that is no list of a folder: ${errors/* prettifyError */.S1(parsed.error)}`);
 }
-const isGood = (status) => / 2\d\d\b/.test(status);
+/** Undefined for a resource that is not there. */
+function resourceIn({ href, status, propstat }, self) {
+    const path = pathOf(href, self);
+    if (path === undefined)
+        return undefined;
+    // A resource that the server cannot describe just now exists all the same: left out, it would seem to be gone.
+    if (isTrouble(status) || propstat.some(({ status, prop }) => isTrouble(status) && prop !== '' && 'resourcetype' in prop)) {
+        throw new retry/* Transient */.Rc(`${self.host} has trouble with a part of a list`);
+    }
+    if (!isGood(status))
+        return undefined;
+    const good = propstat.flatMap(({ status, prop }) => (prop !== '' && isGood(status) ? [prop] : []));
+    if (good.length === 0 && propstat.length > 0)
+        return undefined;
+    const found = good.reduce((all, prop) => ({ ...all, ...prop }), {});
+    const { resourcetype } = found;
+    return {
+        name: path === pathOf(self.href, self) ? '' : path.slice(path.lastIndexOf('/') + 1),
+        collection: typeof resourcetype === 'object' && resourcetype !== null && 'collection' in resourcetype,
+        size: Number(found.getcontentlength ?? 0),
+        modified: new Date(found.getlastmodified ?? 0),
+        etag: found.getetag?.replaceAll('&quot;', '"').replaceAll('&#34;', '"'),
+        available: numberOr(found['quota-available-bytes']),
+    };
+}
+/** A status that is not given is good. */
+const isGood = (status) => status === undefined || / 2\d\d\b/.test(status);
 const isTrouble = (status = '') => / 5\d\d\b/.test(status);
 /** Decoded and without a slash at its end, so that every way of writing it is one; undefined for what cannot be decoded. */
 function pathOf(href, self) {
@@ -697,7 +699,7 @@ class WebdavStore {
         const read = headers.get('etag');
         if (read === null)
             return;
-        const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION])) ?? [];
+        const [now] = (await this.#propfind(this.#url(key), '0', silence, [...WANTED, ...VERSION_PROPERTIES])) ?? [];
         if (now && (now.etag === undefined || now.etag === read))
             return;
         // Some servers have two ETags for one version; then nothing has changed lately.

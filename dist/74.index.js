@@ -122,7 +122,6 @@ __webpack_require__.r(__webpack_exports__);
 
 // EXPORTS
 __webpack_require__.d(__webpack_exports__, {
-  AzblobStore: () => (/* binding */ AzblobStore),
   openAzblob: () => (/* binding */ openAzblob)
 });
 
@@ -141,7 +140,7 @@ var http = __webpack_require__(30196);
 // EXTERNAL MODULE: ./compiled/net/retry.js
 var retry = __webpack_require__(66748);
 // EXTERNAL MODULE: ./compiled/stores/workflow-identity.js
-var workflow_identity = __webpack_require__(84244);
+var workflow_identity = __webpack_require__(61863);
 ;// CONCATENATED MODULE: ./compiled/stores/azblob/identity.js
 
 
@@ -522,7 +521,7 @@ function operationText(operation, key, store) {
 
 /***/ }),
 
-/***/ 84244:
+/***/ 61863:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {

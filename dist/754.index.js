@@ -421,7 +421,7 @@ var errors = __webpack_require__(16601);
 // EXTERNAL MODULE: ./compiled/error.js
 var error = __webpack_require__(98276);
 // EXTERNAL MODULE: ./compiled/stores/workflow-identity.js
-var workflow_identity = __webpack_require__(84244);
+var workflow_identity = __webpack_require__(61863);
 ;// CONCATENATED MODULE: ./compiled/stores/s3/identity.js
 
 
@@ -555,7 +555,7 @@ function openSession(destination, options) {
 
 /***/ }),
 
-/***/ 84244:
+/***/ 61863:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {

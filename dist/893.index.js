@@ -88,15 +88,7 @@ class BucketAccess {
             });
         }
         catch (error) {
-            if (error instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .NotFound */ .Mk)
-                throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it is gone', { cause: error });
-            const code = error instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 && error.cause instanceof Error ? error.cause.name : '';
-            // An object that has become shorter has no such range.
-            if (code === 'PreconditionFailed' || code === 'InvalidRange')
-                throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it has changed', { cause: error });
-            if (code === 'AccessDenied' || code === 'InvalidObjectState')
-                throw new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ClosedObject */ .G(code === 'AccessDenied' ? 'access is denied' : 'its storage class cannot be read at once', { cause: error });
-            throw error;
+            throw readError(error);
         }
     }
     /** The current version of an object; undefined if there is none. */
@@ -167,6 +159,20 @@ class BucketAccess {
             SSEKMSKeyId,
         };
     }
+}
+/** The error of a read, as that of its object if it is of it alone. */
+function readError(cause) {
+    if (cause instanceof _stores_store_js__WEBPACK_IMPORTED_MODULE_4__/* .NotFound */ .Mk)
+        return new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it is gone', { cause });
+    const code = cause instanceof _error_js__WEBPACK_IMPORTED_MODULE_1__/* .LifeboatError */ .H3 && cause.cause instanceof Error ? cause.cause.name : '';
+    // An object that has become shorter has no such range.
+    if (code === 'PreconditionFailed' || code === 'InvalidRange')
+        return new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ChangedObject */ .U('it has changed', { cause });
+    if (code === 'AccessDenied')
+        return new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ClosedObject */ .G('access is denied', { cause });
+    if (code === 'InvalidObjectState')
+        return new _changes_js__WEBPACK_IMPORTED_MODULE_7__/* .ClosedObject */ .G('its storage class cannot be read at once', { cause });
+    return cause;
 }
 /** Sends no request yet. */
 function openBucket(destination, environment) {

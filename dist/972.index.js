@@ -5790,7 +5790,7 @@ const {
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __webpack_require__(6383);
+} = __webpack_require__(28764);
 
 const MODULE_VER = (__webpack_require__(17897)/* .version */ .rE);
 
@@ -15298,7 +15298,7 @@ const {
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __webpack_require__(6383);
+} = __webpack_require__(28764);
 
 let MESSAGE_HANDLERS;
 
@@ -19139,7 +19139,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6383:
+/***/ 28764:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
