@@ -13,7 +13,7 @@ import { clientDirectory, serverDirectory, startServer } from '../test/support/p
 import { measure } from './measure.ts'
 import { median, ratios } from './statistics.ts'
 
-/** Of the issue that drills stand for: times a restore, and one dump. */
+/** The target: a drill takes at most so many times as long as pg_restore of its archive, and one pg_dump of it. */
 const MOST = 1.35
 
 const [megabytes = 1000, rounds = 3] = process.argv.slice(2, 4).map(Number)

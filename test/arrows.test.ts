@@ -29,6 +29,7 @@ const kinds: readonly { folder: string; shared: readonly string[] }[] = [
 
 /** Imports from one kind to another, each with its reason. */
 const between: Readonly<Record<string, string>> = {
+  'sources/buckets/kind.ts -> sources/volumes/drill.ts': 'a drill restores objects into a folder, as it does the files of a volume',
   'stores/rclone/store.ts -> stores/webdav/store.ts': '`rclone serve webdav` is how an rclone remote is reached',
 }
 

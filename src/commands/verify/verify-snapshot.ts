@@ -49,7 +49,7 @@ export async function verifySnapshot(
 const NO_SETTINGS: DrillSettings = defaultsOf(drillOptions)
 
 async function drilled(kind: SourceKind, stored: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified> {
-  if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled yet. Verify them at level read.`)
+  if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled. Verify them at level read.`)
   try {
     return await kind.drill(stored, settings, context)
   } catch (error) {

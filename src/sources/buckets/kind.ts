@@ -10,6 +10,7 @@ import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
 import type { Location, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
+import { drillVolume } from '../volumes/drill.ts'
 import type { BucketAccess } from './bucket.ts'
 import { type BucketRestore, restoreBucket } from './restore.ts'
 import { BucketSource } from './source.ts'
@@ -38,6 +39,8 @@ export const bucket: SourceKind<BucketLocation> = {
       const { signal, report } = context
       return new BucketSource({ name, patterns, ...settings.files, where: destination.text, open, signal, report })
     }),
+  // Into a folder, which takes everything of a bucket but the metadata of its objects.
+  drill: (source, { restored }, context) => drillVolume(source, restored, context),
   target({ destination }, settings, context) {
     const mode = bucketMode(settings)
     refuseOwnStore(`the target ${destination.text}`, destination, [settings.destination])

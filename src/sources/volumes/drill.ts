@@ -70,7 +70,7 @@ function limited(problems: readonly string[]): BadSource[] {
 
 async function comparedList(list: AsyncIterable<Buffer>, site: Site, owners: boolean, signal: AbortSignal): Promise<string[]> {
   const { entries } = await scan(site, signal)
-  const { added, removed, changed } = await compareFiles(decodeFiles(list), restoredFiles(entries), [])
+  const { added, removed, changed } = await compareFiles(withoutETags(decodeFiles(list)), restoredFiles(entries), [])
   return [
     ...removed.map((file) => `${nameOf(file)} is missing after the restore`),
     ...added.map((file) => `${nameOf(file)} is not in the backup, and is there after the restore`),
@@ -79,6 +79,11 @@ async function comparedList(list: AsyncIterable<Buffer>, site: Site, owners: boo
       return properties.length === 0 ? [] : [`${nameOf(to)} has another ${properties.join(', another ')} after the restore`]
     }),
   ]
+}
+
+/** Of a bucket's objects: a folder has none. */
+async function* withoutETags(files: AsyncIterable<ListedFile>): AsyncGenerator<ListedFile, void, void> {
+  for await (const file of files) yield file.type === 'f' ? { ...file, target: '' } : file
 }
 
 function nameOf({ path }: ListedFile): string {

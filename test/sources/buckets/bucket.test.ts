@@ -103,6 +103,8 @@ describe('a bucket of Ceph', () => {
     const found = execFileSync('find', ['.', '-type', 'f'], { cwd: out, encoding: 'utf8' }).split('\n').filter((line) => /up$|\/a\/|lead$/.test(line)).toSorted()
     expect(found).toEqual(['./=../up', './=/lead', './a/=-', './a/=/=-', './a/=/b', './a/b'])
     expect(readFileSync(path.join(out, 'a/=/=-'), 'utf8')).toBe('content of a/')
+
+    expect(await volumes.verify({ level: 'drill' })).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { entries: expect.any(Number), assertions: 0 } }] })
   })
 
   test('unchanged objects cost only the listing; a changed one costs its segment', async () => {
