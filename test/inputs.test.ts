@@ -394,6 +394,9 @@ describe('inputs that are refused', () => {
     ['database-url is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
     ['level: "all" is not one of list, read, drill', 'verify', { level: 'all' }],
     ['assert-sql: "orders" is not a name, a colon and a query', 'verify', { 'assert-sql': 'orders' }],
+    ['assert-sql and assert-command: conditions are asked only in a drill, and level is read', 'verify', { level: 'read', 'assert-sql': 'x: SELECT true', 'assert-command': 'true' }],
+    ['assert-sql-file: conditions are asked only in a drill, and verify is list', 'backup', { 'assert-sql-file': 'x.sql' }],
+    ['attest: there is no verification to attest, as verify is none', 'backup', { attest: 'true', verify: 'none' }],
   ])('%s', (message, command, wrong) => {
     const given = Object.fromEntries(Object.entries(command === 'backup' ? backup : restore).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
     const error = refusal(command, { ...given, ...wrong })

@@ -1,10 +1,12 @@
+import { LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
 import type { DumpSettings, ObjectSettings } from '../sources/postgres/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings, RestoredFilesSettings } from '../sources/volumes/settings.ts'
 import { flagInput, jobs } from './display.ts'
-import { type Group, group } from './group.ts'
+import { type Group, group, type SlicesOf } from './group.ts'
 import { scratch } from './scratch.ts'
 import * as schema from './schemas.ts'
 
@@ -188,3 +190,21 @@ export const bucket: Group<BucketSettings> = group(
 export const backupOptions = { files: fileBackup, docker, dump }
 export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects }
 export const drillOptions = { scratch, restored }
+
+/** Throws (status 2) for conditions at another level: nobody would ask whether they hold. `input`: the one that sets the level. */
+export function requireDrill(
+  input: 'level' | 'verify',
+  level: string,
+  { scratch, restored }: SlicesOf<{ groups: typeof drillOptions }>,
+): void {
+  if (level === 'drill') return
+  const given = [
+    ...(scratch.assertions.length > 0 ? ['assert-sql'] : []),
+    ...(scratch.assertionsFile === undefined ? [] : ['assert-sql-file']),
+    ...(restored.command === undefined ? [] : ['assert-command']),
+  ]
+  if (given.length === 0) return
+  throw new LifeboatError(`${given.join(' and ')}: conditions are asked only in a drill, and ${input} is ${level}`, {
+    hint: `${input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹verify: drill›`}, or leave the conditions out.`, status: 2,
+  })
+}

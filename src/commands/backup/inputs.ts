@@ -6,7 +6,7 @@ import { clientInstall, databaseInput, databases, databasesExpected, requireData
 import { jobs, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
-import { backupOptions, drillOptions } from '../../inputs/kind-options.ts'
+import { backupOptions, drillOptions, requireDrill } from '../../inputs/kind-options.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { part, PLAN_TAG, TAGS_OF_PART } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
@@ -215,6 +215,10 @@ export const inputs = commandInputs(
     if (hasOwnSets(slices)) requireOwnSets(slices)
     else requireSources([...databases.list, ...volumes.list])
     requirePatternsOf(volumes)
+    requireDrill('verify', slices.verify, slices)
+    if (slices.attest && slices.verify === 'none') {
+      throw wrong('attest: there is no verification to attest, as verify is none', marked`Set ‹verify: read›, or leave out ‹attest›.`)
+    }
     requireDatabase(databases.tunnel, databases.list.length > 0)
     for (const destination of destinations) requireStore({ destination, access }, variables)
   },

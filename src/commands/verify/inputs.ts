@@ -3,7 +3,7 @@ import { clientInstall } from '../../inputs/database.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
-import { drillOptions } from '../../inputs/kind-options.ts'
+import { drillOptions, requireDrill } from '../../inputs/kind-options.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -34,7 +34,10 @@ export const inputs = commandInputs(
     access: access(),
     timeZone,
   },
-  requireStore,
+  (slices, variables) => {
+    requireDrill('level', slices.level, slices)
+    requireStore(slices, variables)
+  },
 )
 
 export type VerifyInputs = SlicesOf<typeof inputs>
