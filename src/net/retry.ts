@@ -37,14 +37,14 @@ export interface RetryOptions {
   random?: () => number
   /** Default: that of the machine. */
   clock?: Clock | undefined
-  /** Waits until an attempt may begin, for time that does not count; what it gives is told whether the attempt ended with a `Transient`. */
+  /** Waits, outside of the budget, until an attempt may begin. Its result is called with whether the attempt ended with a `Transient`. */
   turn?: (() => Promise<(transient: boolean) => void>) | undefined
 }
 
 /**
  * Calls `attempt` until it ends with anything but a `Transient`, and throws the last one when attempts or time run out. `attempt` is told
- * how many milliseconds it may take: a third of the budget, so that what stalls is tried again, and never more than is left of it (`left`);
- * none is begun that would have less than half of that third.
+ * how many milliseconds it may take: a third of the budget, so that a stalled attempt is repeated, and never more than is left of it
+ * (`left`). No attempt begins that would have less than half of that third.
  */
 export async function retry<T>(attempt: (limit: number, left: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, clock = MACHINE, turn } = options

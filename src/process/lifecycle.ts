@@ -13,14 +13,17 @@ const patienceMs = 6000
 
 /** The message of the error that a signal ends a run with. */
 export const INTERRUPTED = 'interrupted'
+const NOT_ENDED =
+  `the run was stopped without waiting for operations that did not end within ${patienceMs / 1000} s; ` +
+  'temporary files of them may be left in the store, and later backups remove them'
 /** The status that a shell shows for a program that SIGINT ended; for SIGTERM the same. */
 const INTERRUPTED_STATUS = 130
 
 /**
- * Runs `work` with an environment of its own: what it asks for goes through the proxies that `variables` name, SIGINT and SIGTERM abort its
+ * Runs `work` with an environment of its own: its requests go through the proxies that `variables` name, SIGINT and SIGTERM abort its
  * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs
- * which were killed goes first. Rejects with `interrupted` when work stopped because of a signal, or did not stop within 6 s of it. `id`
- * names the run where someone else must know it.
+ * which were killed goes first. Rejects with `interrupted` when work stopped because of a signal, or, after a warning, did not stop within
+ * 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
   given: Pick<Environment, 'variables' | 'report' | 'run' | 'output'> & { temporaryRoot: string; id?: string },
@@ -37,7 +40,10 @@ export async function withEnvironment<T>(
   const interrupt = (name: NodeJS.Signals): void => {
     if (signal.aborted && name === 'SIGINT') exit(INTERRUPTED_STATUS)
     controller.abort(new LifeboatError(INTERRUPTED, { status: INTERRUPTED_STATUS }))
-    patience ??= setTimeout(() => breakOff(signal.reason), patienceMs)
+    patience ??= setTimeout(() => {
+      report.warning(NOT_ENDED)
+      breakOff(signal.reason)
+    }, patienceMs)
   }
   const fatal = (error: unknown): void => {
     breakOff(error)

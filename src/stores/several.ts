@@ -7,8 +7,8 @@ export interface Failed {
 }
 
 /**
- * The stores that a backup writes to, as one: what is put goes to all of them, and what is there is what all of them have. A store that
- * fails drops out, once and for all, and is handed to `onFailed`; so a store that is still `live` has everything that was put.
+ * The stores that a backup writes to, as one: every object is put into all of them, and only objects that all of them have are listed. A
+ * store that fails is not used again and is handed to `onFailed`; so a store that is still `live` has everything that was put.
  * An error of the last one is thrown.
  */
 export class SeveralStores implements Store {

@@ -44,9 +44,12 @@ async function interruptIn(call: string, count: number, signal: Signal, command:
   return sandbox.run(command, given, { under, variables: { UV_THREADPOOL_SIZE: '1' } })
 }
 
+/** The warning of a run that did not wait any longer: a slow disk on a busy machine is enough. */
+const NOT_ENDED = /^warning: the run was stopped without waiting for operations .*\n/m
+
 function expectInterrupted({ status, out, err }: Ending, saidBefore = ''): void {
   // A run before it may have been interrupted as well.
-  const said = err.replace(/^\d+ chunks? \(.*\) of an interrupted backup were checked and used\n/, '')
+  const said = err.replace(/^\d+ chunks? \(.*\) of an interrupted backup were checked and used\n/, '').replace(NOT_ENDED, '')
   expect([status, out, said]).toEqual([130, '', `${saidBefore}error: interrupted\n`])
 }
 
@@ -102,14 +105,15 @@ test.each([
     const ending = await interruptIn(call, count, signal, 'backup', { verify: 'read' })
     if (ending.status === 0) break
     const [added] = snapshots()
-    if (added === undefined) expectInterrupted(ending)
-    else {
+    const ended = !NOT_ENDED.test(ending.err)
+    const id = added && path.basename(added, '.json.zst')
+    const stored = `warning: snapshot ${id} was stored in file:${sandbox.store} before the interruption, and is whole; only its verification was not finished\n`
+    expectInterrupted(ending, id && ended ? stored : '')
+    if (id) {
       afterCommit++
-      const id = path.basename(added, '.json.zst')
-      expectInterrupted(ending, `warning: snapshot ${id} was stored in file:${sandbox.store} before the interruption, and is whole; only its verification was not finished\n`)
       expect(await sandbox.verify({ level: 'read' })).toMatchObject({ snapshot: id, result: 'verified' })
     }
-    expect(readdirSync(path.join(sandbox.store, '.incoming'))).toEqual([])
+    if (ended) expect(readdirSync(path.join(sandbox.store, '.incoming'))).toEqual([])
   }
   expect(afterCommit).toBeGreaterThan(0)
   await sandbox.expectHealthy()
