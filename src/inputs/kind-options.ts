@@ -191,18 +191,21 @@ export const backupOptions = { files: fileBackup, docker, dump }
 export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects }
 export const drillOptions = { scratch, restored }
 
-/** Throws (status 2) for conditions at another level: nobody would ask whether they hold. `input`: the one that sets the level. */
-export function requireDrill(
-  input: 'level' | 'verify',
-  level: string,
-  { scratch, restored }: SlicesOf<{ groups: typeof drillOptions }>,
-): void {
-  if (level === 'drill') return
-  const given = [
-    ...(scratch.assertions.length > 0 ? ['assert-sql'] : []),
-    ...(scratch.assertionsFile === undefined ? [] : ['assert-sql-file']),
-    ...(restored.command === undefined ? [] : ['assert-command']),
+type Drill = SlicesOf<{ groups: typeof drillOptions }>
+
+/** The inputs of the conditions that are given, each with the sources that they are about. */
+export function conditionsOf({ scratch, restored }: Drill): { input: string; about: 'database' | 'volume' }[] {
+  return [
+    ...(scratch.assertions.length > 0 ? [{ input: 'assert-sql', about: 'database' } as const] : []),
+    ...(scratch.assertionsFile === undefined ? [] : [{ input: 'assert-sql-file', about: 'database' } as const]),
+    ...(restored.command === undefined ? [] : [{ input: 'assert-command', about: 'volume' } as const]),
   ]
+}
+
+/** Throws (status 2) for conditions at another level: nobody would ask whether they hold. `input`: the one that sets the level. */
+export function requireDrill(input: 'level' | 'verify', level: string, drill: Drill): void {
+  if (level === 'drill') return
+  const given = conditionsOf(drill).map(({ input: name }) => name)
   if (given.length === 0) return
   throw new LifeboatError(`${given.join(' and ')}: conditions are asked only in a drill, and ${input} is ${level}`, {
     hint: `${input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹verify: drill›`}, or leave the conditions out.`, status: 2,

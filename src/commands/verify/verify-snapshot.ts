@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks'
 import { LifeboatError } from '../../error.ts'
 import type { Progress } from '../../environment.ts'
 import { defaultsOf } from '../../inputs/group.ts'
-import { drillOptions } from '../../inputs/kind-options.ts'
+import { conditionsOf, drillOptions } from '../../inputs/kind-options.ts'
 import type { Level } from '../../repository/levels.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
-import { kindOf } from '../../sources/known-kinds.ts'
+import { kindIfKnown, kindOf } from '../../sources/known-kinds.ts'
 import { BadSource } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '../../sources/source-kind.ts'
@@ -91,6 +91,7 @@ class Verification {
 
   async run(): Promise<Omit<SnapshotVerified, 'snapshot' | 'set' | 'time' | 'level' | 'chunks' | 'seconds'>> {
     await this.#collecting([this.#problems], () => this.#checkSources())
+    if (this.#level === 'drill') this.#findUnasked()
     // If the chunks cannot be looked for, no source is known to be whole.
     await this.#collecting([this.#problems, ...this.#sources.map(({ problems }) => problems)], () => this.#checkChunks())
     const good = [...keysAt(this.#snapshot, [...this.#reader.opened])].filter((key) => this.#how.suspects.has(key))
@@ -132,6 +133,14 @@ class Verification {
     if (drill) checked.drill = drill
     checked.problems.push(...problems)
     Object.assign(this.#versions, versions)
+  }
+
+  /** A condition that nothing could be asked of does not hold: the source that it is about is not in the snapshot. */
+  #findUnasked(): void {
+    for (const { input, about } of conditionsOf(this.#how.drill)) {
+      if (this.#sources.some(({ source }) => kindIfKnown(source.kind)?.noun === about)) continue
+      this.#problems.push(new LifeboatError(`${input}: the snapshot has no ${about} of which this could be asked`))
+    }
   }
 
   /** A stream is read up to its first damaged chunk. The others must be known as well, so that the next backup stores all of them again. */

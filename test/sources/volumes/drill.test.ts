@@ -44,6 +44,12 @@ test('a command of the user looks at the restored volume, without the secrets of
   expect((await check('no-such-program')).result).toBe('could not verify')
 })
 
+test('a condition about databases is not met by a snapshot without one', async () => {
+  expect(await new Volumes(folder).verify({ level: 'drill', 'assert-sql': 'orders exist: SELECT true FROM orders' })).toMatchObject({
+    result: 'could not verify', problems: ['assert-sql: the snapshot has no database of which this could be asked'],
+  })
+})
+
 test.each([
   ['a mode', 'chmod 600 deep/er/page.html', /^(?:deep\/er\/page\.html|again) has another mode after the restore/],
   ['a time', 'touch deep/er/page.html', /has another time after the restore/],
