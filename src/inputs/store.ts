@@ -1,5 +1,6 @@
 import type { Variables } from '../environment.ts'
 import type { SshAccess } from '../net/ssh/connection.ts'
+import type { StoreCredentials } from '../stores/access.ts'
 import { type Destination, destinationExpected, destinationPatterns, destinationSecrets, requireAccess } from '../stores/destination.ts'
 import { type Group, group, one } from './group.ts'
 import type { Input, Rows, Values } from './input.ts'
@@ -18,11 +19,8 @@ export const destinationInput = {
 export const destination = one('destination', destinationInput)
 
 /** How stores and SSH servers are reached, whichever they are. */
-export interface AccessInputs {
-  /** Of GitHub. */
-  token: string | undefined
+export interface AccessInputs extends StoreCredentials {
   ssh: SshAccess
-  webdavToken: string | undefined
   /** Milliseconds that one operation on the store may take with all its attempts. */
   timeout: number
 }

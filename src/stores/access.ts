@@ -1,16 +1,18 @@
 import type { SshAccess } from '../net/ssh/connection.ts'
 
+/** Credentials that are not in the destination. Folders of kinds add their own, each in its kind.ts. */
+export interface StoreCredentials {
+  /** A token of GitHub. */
+  token?: string | undefined
+  ssh?: SshAccess | undefined
+}
+
 /** How a store is reached and used, apart from its destination. Each kind takes what it needs of it. */
-export interface StoreAccess {
+export interface StoreAccess extends StoreCredentials {
   /** The set that is read or written; undefined reads every set. */
   set: string | undefined
   /** Milliseconds that one operation on the store may take with all its attempts. */
   timeout: number
-  /** A token of GitHub. */
-  token?: string | undefined
-  ssh?: SshAccess | undefined
-  /** A bearer token for WebDAV. */
-  webdavToken?: string | undefined
   /** Days that new snapshots are to be kept; undefined for no limit. */
   keptDays?: number | undefined
   /** Bytes on disk that objects may take which wait to be uploaded. */

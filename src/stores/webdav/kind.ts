@@ -2,6 +2,13 @@ import { secretsOfUrl } from '../../net/url.ts'
 import type { StoreKind } from '../kind.ts'
 import { parseWebdav, type WebdavDestination } from './destination.ts'
 
+declare module '../access.ts' {
+  interface StoreCredentials {
+    /** A bearer token for WebDAV. */
+    webdavToken?: string | undefined
+  }
+}
+
 export const webdavKind: StoreKind<WebdavDestination> = {
   names: ['webdav', 'webdavs'],
   help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH' },
