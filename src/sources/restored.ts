@@ -14,4 +14,6 @@ export interface Restored extends Partial<RestoredDatabase>, Partial<RestoredBuc
   restored: number
   /** Every error that a program which restores printed. */
   errors: string[]
+  /** Of a restore that skips damage: everything selected that is not restored because its bytes are lost, or depends on that. */
+  missing?: string[]
 }

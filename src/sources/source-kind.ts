@@ -1,6 +1,7 @@
 import type { Environment, Variables } from '../environment.ts'
 import type { Finding } from '../report/finding.ts'
 import type { ReadLevel } from '../repository/levels.ts'
+import type { Hole } from '../repository/holes.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
@@ -144,8 +145,18 @@ export interface RestoreTarget {
   require(source: SourceRecord): void
   /** Writes a source into the target. Throws if nothing could be restored, or the restore was interrupted. */
   restore(stored: SourceToRestore): Promise<Restored>
+  /**
+   * The same for a source of which chunks are lost: restores what is whole, and gives everything else in `missing`. Absent: nothing is
+   * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there.
+   */
+  salvage?(damaged: DamagedSource): Promise<Restored>
   /** Safe to call at any time and more than once. */
   close(): Promise<void>
+}
+
+export interface DamagedSource extends SourceToRestore {
+  /** The parts of a stream that are lost, in order. `read` gives zeros for them, and checks every other byte. */
+  readonly holes: (stream: StreamRecord) => readonly Hole[]
 }
 
 export interface SourceToRestore extends StoredSource {

@@ -10,47 +10,111 @@ import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
+import { keyAt } from '../verify/chunks.ts'
+import type { SnapshotVerified } from '../verify/result.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
+/** A source to restore, and where from. */
+export interface Chosen {
+  snapshot: AuthenticSnapshot
+  /** The name of the source. */
+  source: string
+  store: Store
+}
+
 /**
- * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming the newest snapshot
- * to restore instead, unless that went well: nothing is restored from what could not be read back. Damage to other sources is a warning.
+ * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming what is whole of the
+ * snapshot and the newest snapshots that have the rest, unless that went well: nothing is restored from what could not be read back.
+ * Damage to other sources is a warning.
  */
-export async function requireWhole(
-  snapshot: AuthenticSnapshot,
-  source: string,
-  level: ReadLevel,
-  store: Store,
-  context: SourceContext,
-): Promise<void> {
-  const { id, set, time } = snapshot.header
+export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<void> {
+  const { snapshot, source } = chosen
+  const { id } = snapshot.header
   const { report } = context
-  const proofs = await SetProofs.list(store, snapshot.keys, set, warningOf(report))
-  const suspects = await proofs.damagedSince(new Date(time))
-  const { result, problems, damaged, good } = await verifySnapshot(snapshot, level, store, context, { only: source, suspects })
-  const elsewhere = async (): Promise<string> => {
-    const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
-    const found = await newestGood(store, snapshot.keys, others, {
-      proofs, verified: false, wanted: (sources) => sources.includes(source), damaged: new Set(damaged),
-    })
-    return found.good
-      ? marked`Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
-      : marked`No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
-  }
+  const { proofs, suspects, verified } = await looked(chosen, level, context)
+  const { result, problems, damaged, good } = verified
+  const known = new Set([...suspects, ...damaged].filter((key) => !good.includes(key)))
   if (result !== 'verified') {
+    const hints = result === 'failed'
+      ? [...(await whereWhole(chosen, known, proofs, context)), ...(damaged.length > 0 ? [SKIP] : [])]
+      : [await elsewhere(chosen, source, known, proofs)]
     throw new LifeboatError(
       `snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ` +
         problems.join('; '),
-      { hint: await elsewhere(), status: result === 'failed' ? 1 : 3 },
+      { hint: hints.join(' '), status: result === 'failed' ? 1 : 3 },
     )
   }
-  const rest = damageIn(snapshot, new Set([...suspects].filter((key) => !good.includes(key))))
+  const rest = damageIn(snapshot, known)
   const verdict = rest === undefined ? await proofs.verdict(id) : undefined
-  if (rest !== undefined) report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere())
+  if (rest !== undefined)
+    report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere(chosen, source, known, proofs))
   else if (verdict?.result === 'failed') report.warning(
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
-    await elsewhere(),
+    await elsewhere(chosen, source, known, proofs),
   )
+}
+
+const SKIP = marked`To restore what is whole of it, and have the rest listed, set ‹skip-damaged: true›.`
+
+/**
+ * Places of chunks of a source that are damaged or missing: every chunk of it is read. `elsewhere` says which other snapshot has all of
+ * it. Throws if that cannot be said, or if the snapshot contradicts itself.
+ */
+export async function lostChunks(chosen: Chosen, context: SourceContext): Promise<{ lost: Set<number>; elsewhere: string }> {
+  const { snapshot, source } = chosen
+  const { proofs, verified: { result, problems, damaged } } = await looked(chosen, 'read', context)
+  if (result === 'verified') return { lost: new Set(), elsewhere: '' }
+  if (result === 'could not verify' || damaged.length === 0) {
+    throw new LifeboatError(`nothing was restored of ${source} in snapshot ${snapshot.header.id}: ${problems.join('; ')}`, {
+      hint: await elsewhere(chosen, source, new Set(damaged), proofs), status: result === 'failed' ? 1 : 3,
+    })
+  }
+  const known = new Set(damaged)
+  const { chunks } = snapshot.header
+  const isLost = (place: number): boolean => {
+    const base = chunks[place]![3]
+    return known.has(keyAt(snapshot, place)) || (base !== null && known.has(keyAt(snapshot, base)))
+  }
+  return { lost: new Set([...chunks.keys()].filter(isLost)), elsewhere: await elsewhere(chosen, source, known, proofs) }
+}
+
+interface Looked {
+  proofs: SetProofs
+  /** Keys of chunks that earlier verifications found damaged. */
+  suspects: ReadonlySet<string>
+  verified: SnapshotVerified
+}
+
+async function looked({ snapshot, source, store }: Chosen, level: ReadLevel, context: SourceContext): Promise<Looked> {
+  const { set, time } = snapshot.header
+  const proofs = await SetProofs.list(store, snapshot.keys, set, warningOf(context.report))
+  const suspects = await proofs.damagedSince(new Date(time))
+  return { proofs, suspects, verified: await verifySnapshot(snapshot, level, store, context, { only: source, suspects }) }
+}
+
+/** For a damaged snapshot: its sources that are whole, and for each of the others the newest snapshot that has it whole. */
+async function whereWhole(chosen: Chosen, known: ReadonlySet<string>, proofs: SetProofs, context: SourceContext): Promise<string[]> {
+  const { snapshot, store } = chosen
+  const { sources } = await verifySnapshot(snapshot, 'list', store, context, { suspects: known })
+  const whole = sources.filter(({ result }) => result === 'verified').map(({ name }) => name)
+  const rest = sources.filter(({ result }) => result !== 'verified').map(({ name }) => name)
+  return [
+    ...(whole.length > 0 ? [`Of snapshot ${snapshot.header.id}, ${whole.join(', ')} ${whole.length === 1 ? 'is' : 'are'} whole.`] : []),
+    ...(await Promise.all(rest.slice(0, MOST_NAMED).map((name) => elsewhere(chosen, name, known, proofs)))),
+  ]
+}
+
+const MOST_NAMED = 10
+
+async function elsewhere({ snapshot, store }: Chosen, source: string, damaged: ReadonlySet<string>, proofs: SetProofs): Promise<string> {
+  const { id, set } = snapshot.header
+  const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
+  const found = await newestGood(store, snapshot.keys, others, {
+    proofs, verified: false, wanted: (sources) => sources.includes(source), damaged,
+  })
+  return found.good
+    ? marked`Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
+    : marked`No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
 }
 
 /** Of a source that is restored, for the result; with a warning where the backup lacks something. */

@@ -1,6 +1,6 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { inputs, type RestoreInputs } from './inputs.ts'
-import { restoredName, restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
+import { isComplete, restoredName, restoreHeadline as headline, restoreSummary as summary, restoreText as text } from './report.ts'
 import { restore as run } from './restore.ts'
 import type { RestoreResult } from './result.ts'
 
@@ -9,9 +9,11 @@ export const restore = {
   purpose: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
   inputs,
   run,
-  status: ({ errors }) => (errors.length > 0 ? 1 : 0),
-  problems: (result) =>
-    result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
+  status: (result) => (isComplete(result) ? 0 : 1),
+  problems: (result) => [
+    ...(result.missing ?? []).map((what) => `${restoredName(result)} was restored in part, without ${what}, which is damaged in the backup`),
+    ...result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
+  ],
   redact: (result, apply) => ({
     ...result,
     errors: apply(result.errors),
@@ -21,7 +23,7 @@ export const restore = {
   text,
   summary,
   outputs: {
-    outcome: { help: 'done or failed.', value: ({ errors }) => (errors.length > 0 ? 'failed' : 'done') },
+    outcome: { help: 'done or failed.', value: (result) => (isComplete(result) ? 'done' : 'failed') },
     'snapshot-id': { help: 'The id of the snapshot that was restored.', value: ({ snapshot }) => snapshot },
     restored: { help: 'How many archive entries were restored.', value: ({ restored }) => `${restored}` },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },

@@ -66,13 +66,24 @@ export const inputs = commandInputs(
       (values) => ({ name: values.volume, target: values.target }),
     ),
     ...restoreOptions,
+    skipDamaged: one('skip-damaged', {
+      ...flagInput,
+      help:
+        'Restore what is whole of a damaged backup, read every byte for that, and list all that is missing; the restore then fails all ' +
+        'the same (exit status 1). Into an empty or new target, or over the files of a volume.',
+    }),
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
     timeZone,
   },
   (slices, variables) => {
-    const { server, volume, verifyOnly } = slices
+    const { server, volume, verifyOnly, skipDamaged } = slices
+    if (verifyOnly && skipDamaged) {
+      throw new LifeboatError('skip-damaged restores what is whole, and with verify-only nothing is restored', {
+        hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
+      })
+    }
     requireSelectionFor(slices)
     if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
       throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)

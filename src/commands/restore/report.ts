@@ -22,7 +22,12 @@ export function restoreHeadline(result: RestoreResult): string {
   const name = restoredName(result)
   return mode === 'verify-only'
     ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched`
-    : `${name} of snapshot ${snapshot} restored into ${target}`
+    : `${name} of snapshot ${snapshot} restored ${(result.missing ?? []).length > 0 ? 'in part ' : ''}into ${target}`
+}
+
+/** Whether everything that was asked for is restored. */
+export function isComplete({ errors, missing = [] }: Pick<RestoreResult, 'errors' | 'missing'>): boolean {
+  return errors.length === 0 && missing.length === 0
 }
 
 export function restoreText(result: RestoreResult, context: TextContext): string {
@@ -46,8 +51,8 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${errors.length === 0 ? 'Restored' : nothingLeft(result) ? 'NOT restored' : 'Restored with errors'}: ${restoredName(result)} ` +
-      `into ${result.target} (mode ${result.mode})`
+    : `${isComplete(result) ? 'Restored' : nothingLeft(result) ? 'NOT restored' : errors.length > 0 ? 'Restored with errors' : 'Restored IN PART'}: ` +
+      `${restoredName(result)} into ${result.target} (mode ${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
@@ -68,9 +73,11 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
   const headline =
     mode === 'verify-only'
       ? `${sign} Lifeboat: ${database} checked, every byte; ${untouched(result)} was touched`
-      : errors.length === 0
+      : isComplete(result)
         ? `${sign} Lifeboat: ${database} restored`
-        : `❌ Lifeboat: ${database} ${failed} ${formatCount(errors.length, 'error')}`
+        : errors.length === 0
+          ? `❌ Lifeboat: ${database} restored in part, ${formatCount(result.missing!.length, 'thing')} missing`
+          : `❌ Lifeboat: ${database} ${failed} ${formatCount(errors.length, 'error')}`
   const entries = result.entries.toLocaleString('en-US')
   const counts = bucketCounts(result)
   return withinLimit([
@@ -127,7 +134,7 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
 export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [] } = result
+  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
@@ -136,6 +143,11 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(passedOver.length > 0 ? [
       `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`,
     ] : []),
+    ...(missing.length > 0 ? [[
+      `MISSING: damaged in the backup, and not restored (${missing.length.toLocaleString('en-US')}):`,
+      ...someLines(missing.map(oneLine), MOST).map((line) => `- ${line}`),
+      ...(elsewhere === undefined ? [] : [elsewhere]),
+    ].join('\n')] : []),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),

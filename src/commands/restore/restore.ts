@@ -5,16 +5,17 @@ import { marked } from '../../marks.ts'
 import { slicesIn } from '../../inputs/group.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
+import { holesOf, readAround } from '../../repository/holes.ts'
 import { Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
+import type { Restored } from '../../sources/restored.ts'
 import type { RestoreSettings } from '../../sources/settings.ts'
-import type { RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
-import type { Store } from '../../stores/store.ts'
+import type { DamagedSource, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
-import { backupRemarks, requireWhole } from './before-restore.ts'
+import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 
@@ -45,7 +46,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const manifest = await openManifest(snapshot)
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
-      const restored = await restoreOne(noun, source, snapshot, target, store, context)
+      const restored = await restoreOne(noun, source, { snapshot, store }, target, inputs.skipDamaged, context)
       return {
         ...restored,
         ...(others.length > 0 && { others: namesByNoun(others) }),
@@ -73,19 +74,34 @@ function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): Re
 async function restoreOne(
   noun: Noun,
   source: SourceRecord,
-  snapshot: AuthenticSnapshot,
+  { snapshot, store }: Omit<Chosen, 'source'>,
   target: RestoreTarget | undefined,
-  store: Store,
+  skipDamaged: boolean,
   context: SourceContext,
 ): Promise<Omit<RestoreResult, 'seconds'>> {
   const { entries, size } = kindOf(source).contents(source)
   target?.require(source)
-  const { id, set, time } = snapshot.header
+  const { id, set, time, chunks } = snapshot.header
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
-  await requireWhole(snapshot, source.name, target ? 'list' : 'read', store, context)
+  const chosen: Chosen = { snapshot, source: source.name, store }
+  const reader = new Reader(store, snapshot.keys, chunks)
+  if (target && skipDamaged) {
+    const { lost, elsewhere } = await lostChunks(chosen, context)
+    const restored = await salvaged(target, { source, snapshot: id, read: (stream) => readAround(stream, chunks, lost, reader),
+      holes: (stream) => holesOf(stream, chunks, lost) }, lost.size > 0)
+    return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+  }
+  await requireWhole(chosen, target ? 'list' : 'read', context)
   if (!target) return { ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }
-  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
   return { ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) }
+}
+
+async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {
+  if (!damaged) return target.restore(stored)
+  const { name } = stored.source
+  if (target.salvage) return target.salvage(stored)
+  throw new LifeboatError(`${name} is damaged, and a target of this kind takes only what is whole`, {
+    hint: marked`Restore a bucket into a folder with ‹skip-damaged: true›, or from another snapshot.`, status: 2 })
 }
 
 function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id: string): SourceRecord {

@@ -17,5 +17,7 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   backup?: Remarks
   /** Why newer snapshots that were wanted are not the one restored: damaged, of another key, or dated in the future. */
   passedOver?: string[]
+  /** With `missing`: the snapshot that has all of the source. */
+  elsewhere?: string
   seconds: number
 }

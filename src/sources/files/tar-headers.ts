@@ -16,8 +16,8 @@ export interface TarEntry {
   target: string
 }
 
-/** Called with a member, the bytes of its headers, and the records of its extended header. */
-type OnEntry = (entry: TarEntry, head: Buffer, attributes: ReadonlyMap<string, string>) => void
+/** Called with a member, the bytes of its headers, the records of its extended header, and the bytes of its content with their padding. */
+type OnEntry = (entry: TarEntry, head: Buffer, attributes: ReadonlyMap<string, string>, content: number) => void
 
 const BLOCK = 512
 /** Bytes of one extended header. Linux allows attributes of 64 KiB; the map of a sparse file can be larger. */
@@ -132,7 +132,7 @@ export class TarHeaders {
     this.#rest = type === 'file' ? padded(stored) : 0
     this.entries++
     const size = type === 'file' ? wholeNumber(attributes.get('GNU.sparse.size') ?? String(stored)) : 0
-    this.#onEntry({ name, type, size, target: targetIn(block, type, attributes) }, head, attributes)
+    this.#onEntry({ name, type, size, target: targetIn(block, type, attributes) }, head, attributes, this.#rest)
   }
 }
 

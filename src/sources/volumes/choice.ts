@@ -53,7 +53,7 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
 }
 
 /** Of the list of a volume, the files that match, and the folders that contain them. */
-function matching(files: readonly ListedFile[], patterns: readonly string[]): ListedFile[] {
+export function matching(files: readonly ListedFile[], patterns: readonly string[]): ListedFile[] {
   const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   return selected(sorted, ({ file }) => scanned(file), { include: patterns, exclude: [] }).map(({ file }) => file)
 }

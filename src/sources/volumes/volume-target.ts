@@ -1,11 +1,14 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
+import { formatCount } from '../../report/format.ts'
+import { lostText, salvageVolume } from '../files/salvage.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
-import type { RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import { type ArchivedVolume, matching } from './choice.ts'
 import { restoreVolume, type VolumeMode } from './restore.ts'
 
 interface Reached {
@@ -13,12 +16,15 @@ interface Reached {
   release?: () => Promise<void>
 }
 
+type VolumeSettings = RestoreSettings & { mode: VolumeMode }
+
 /** A folder to restore into, which is made if there is none. */
 export function volumeTarget(settings: RestoreSettings, context: SourceContext, reach: () => Promise<Reached>): RestoreTarget {
   const mode = volumeMode(settings)
   return {
     require: requireFiles,
     restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context),
+    salvage: (damaged) => salvageInto(reach, damaged, { ...settings, mode }, context),
     close: async () => undefined,
   }
 }
@@ -26,27 +32,50 @@ export function volumeTarget(settings: RestoreSettings, context: SourceContext, 
 async function restoreInto(
   reach: () => Promise<Reached>,
   { source, read }: SourceToRestore,
-  { mode, files, folders }: RestoreSettings & { mode: VolumeMode },
-  { signal, report }: SourceContext,
+  settings: VolumeSettings,
+  context: SourceContext,
 ): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
+  const segments = archives.map((archive, index) => ({
+    entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
+  }))
+  return extractInto(reach, { name: source.name, links: facts.links !== 0, list: () => read(list), segments }, settings, context)
+}
+
+/** Restores what is whole. A damaged volume never replaces content that is there. */
+async function salvageInto(
+  reach: () => Promise<Reached>, damaged: DamagedSource, settings: VolumeSettings, context: SourceContext,
+): Promise<Restored> {
+  const { name } = damaged.source
+  if (settings.mode === 'clean') {
+    throw new LifeboatError(`${name} is damaged, and with mode clean would replace what is there`, {
+      hint: marked`Restore into an empty folder, or with ‹mode: overwrite›.`, status: 2 })
+  }
+  const salvaged = await salvageVolume(damaged)
+  if (!salvaged) {
+    throw new LifeboatError(`the list of the files of ${name} is damaged, so that the names of what is missing are not known`, {
+      hint: marked`Restore ${name} from another snapshot. ‹lifeboat list› shows them.` })
+  }
+  const { paths } = settings.files
+  const missing = (paths.length === 0 ? salvaged.lost : matching(salvaged.lost, paths)).map(lostText)
+  const { facts } = volumeParts(damaged.source)
+  if (salvaged.remade.length > 0) {
+    context.report.warning(
+      `${formatCount(salvaged.remade.length, 'folder or link', 'folders and links')} of ${name} ` +
+        'had to be made again from the list of files: extended attributes and ACLs of them are not known',
+    )
+  }
+  const volume = { name, links: facts.links !== 0, list: salvaged.list, segments: salvaged.segments }
+  return { ...(await extractInto(reach, volume, settings, context)), missing }
+}
+
+async function extractInto(
+  reach: () => Promise<Reached>, volume: ArchivedVolume, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
+): Promise<Restored> {
   const { site, release } = await reach()
   try {
     const { entries, size, errors } = await restoreVolume({
-      name: source.name,
-      site,
-      list: () => read(list),
-      segments: archives.map((archive, index) => ({
-        entries: facts.segments[index]!.entries,
-        size: archive.size,
-        bytes: () => read(archive),
-      })),
-      links: facts.links !== 0,
-      patterns: files.paths,
-      mode,
-      owners: folders.owners,
-      signal,
-      report,
+      ...volume, site, patterns: files.paths, mode, owners: folders.owners, signal, report,
     })
     if (errors.length > 0) {
       const hint = 'Owners and attributes of others need root: with owners none, the files belong to the user who restores.'

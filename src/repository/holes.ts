@@ -1,0 +1,31 @@
+import type { Reader } from './reader.ts'
+import type { ChunkEntry, StreamRecord } from './snapshot.ts'
+
+/** A part of a stream whose chunks are lost: bytes from `start` up to `end`. */
+export interface Hole {
+  start: number
+  end: number
+}
+
+/** The holes of a stream, in order. `lost`: places of chunks in the list of their snapshot. */
+export function holesOf({ chunks: places }: StreamRecord, chunks: readonly ChunkEntry[], lost: ReadonlySet<number>): Hole[] {
+  const holes: Hole[] = []
+  let at = 0
+  for (const place of places) {
+    const start = at
+    at += chunks[place]![1]
+    if (!lost.has(place)) continue
+    const last = holes.at(-1)
+    if (last?.end === start) last.end = at
+    else holes.push({ start, end: at })
+  }
+  return holes
+}
+
+/** The bytes of a stream, with zeros for its holes. Every chunk is checked; the SHA-256 of the stream only if it has no hole. */
+export async function* readAround(
+  stream: StreamRecord, chunks: readonly ChunkEntry[], lost: ReadonlySet<number>, reader: Reader,
+): AsyncGenerator<Buffer, void, void> {
+  if (!stream.chunks.some((place) => lost.has(place))) yield* reader.stream(stream)
+  else for (const place of stream.chunks) yield lost.has(place) ? Buffer.alloc(chunks[place]![1]) : await reader.chunk(place)
+}

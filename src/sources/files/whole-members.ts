@@ -1,0 +1,182 @@
+import type { Hole } from '../../repository/holes.ts'
+import type { ListedFile } from './file-list.ts'
+import { paddedSize } from './tar-member.ts'
+import { BadTar, TarHeaders } from './tar-headers.ts'
+
+/** Where a member is in its archive: its headers, and its content with the padding. */
+export interface Extent {
+  start: number
+  end: number
+}
+
+interface Candidate extends Extent {
+  /** The place of the member in the list. */
+  place: number
+  /** Whether its time is the listed one as well. */
+  timed: boolean
+}
+
+const BLOCK = 512
+/** Each may keep an extended header, of 16 MiB at most; what content of a file looks like is up to its owner. */
+const MOST_ATTEMPTS = 4
+
+/**
+ * The members of an archive that none of the holes touches, for each in the list of its members; undefined for the others. A member is
+ * accepted if the chain of members from the beginning of the archive, or back from its end, leads to it. Between two holes that hide
+ * headers, it is accepted if it is as listed, overlaps no other, and those before and after it have room: content of a file can look like
+ * a member.
+ */
+export async function wholeMembers(
+  bytes: AsyncIterable<Buffer>, size: number, holes: readonly Hole[], listed: readonly ListedFile[],
+): Promise<(Extent | undefined)[]> {
+  const candidates = await findCandidates(bytes, holes, listed)
+  const found = placed(candidates, listed, size - 2 * BLOCK)
+  return listed.map((_, place) => {
+    const extent = found.get(place)
+    return extent && !touches(extent, holes) ? { start: extent.start, end: extent.end } : undefined
+  })
+}
+
+function touches({ start, end }: Extent, holes: readonly Hole[]): boolean {
+  return holes.some((hole) => hole.start < end && hole.end > start)
+}
+
+/** Everything that looks like the headers of a listed member. */
+async function findCandidates(bytes: AsyncIterable<Buffer>, holes: readonly Hole[], listed: readonly ListedFile[]): Promise<Candidate[]> {
+  const places = new Map(listed.map((file, place) => [nameOf(file), place]))
+  const candidates: Candidate[] = []
+  let attempts: Attempt[] = []
+  for await (const { block, start } of blocksOf(bytes)) {
+    const inHole = touches({ start, end: start + BLOCK }, holes)
+    if (inHole || (attempts.length === 0 && !isHeader(block))) {
+      if (inHole) attempts = []
+      continue
+    }
+    if (isHeader(block)) attempts = [...attempts.slice(1 - MOST_ATTEMPTS), new Attempt(start)]
+    attempts = attempts.filter((attempt) => attempt.take(block))
+    for (const { found } of attempts) {
+      const place = found && places.get(found.name)
+      if (found && place !== undefined && found.isListed(listed[place]!))
+        candidates.push({ place, start: found.start, end: start + BLOCK + found.content, timed: found.isTimed(listed[place]!) })
+    }
+    attempts = attempts.filter(({ found }) => found === undefined)
+  }
+  return candidates
+}
+
+function isHeader(block: Buffer): boolean {
+  return block.toString('latin1', 257, 262) === 'ustar'
+}
+
+async function* blocksOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<{ block: Buffer; start: number }, void, void> {
+  let rest: Buffer = Buffer.alloc(0)
+  let start = 0
+  for await (const piece of bytes) {
+    const all = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    let at = 0
+    for (; at + BLOCK <= all.length; at += BLOCK, start += BLOCK) yield { block: all.subarray(at, at + BLOCK), start }
+    rest = Buffer.from(all.subarray(at))
+  }
+}
+
+/** The member whose headers begin at a block, if there is one. */
+class Attempt {
+  found: FoundMember | undefined
+  readonly #headers: TarHeaders
+
+  constructor(start: number) {
+    this.#headers = new TarHeaders(({ name, type, size, target }, head, attributes, content) => {
+      const time = attributes.get('mtime') ?? String(Number.parseInt(head.toString('latin1', head.length - 376, head.length - 364), 8))
+      this.found = {
+        name, start, content,
+        isListed: (file) => TYPES[file.type] === type && file.size === size && (type === 'directory' || target === targetOf(file)),
+        isTimed: (file) => withoutZeros(time) === withoutZeros(file.mtime),
+      }
+    })
+  }
+
+  /** False once it is clear that there is none. */
+  take(block: Buffer): boolean {
+    try {
+      this.#headers.push(block)
+      return true
+    } catch (error) {
+      if (error instanceof BadTar) return false
+      throw error
+    }
+  }
+}
+
+interface FoundMember {
+  name: string
+  start: number
+  content: number
+  isListed: (file: ListedFile) => boolean
+  isTimed: (file: ListedFile) => boolean
+}
+
+const TYPES: Readonly<Record<string, string>> = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' }
+
+/** The name of a listed member in the archive. */
+export function nameOf({ path, type }: ListedFile): string {
+  return `./${path}${type === 'd' && path !== '' ? '/' : ''}`
+}
+
+function targetOf({ type, target }: ListedFile): string {
+  return type === 'h' ? `./${target}` : target
+}
+
+function withoutZeros(time: string): string {
+  return time.includes('.') ? time.replace(/\.?0+$/, '') : time
+}
+
+/** Chooses among the candidates: one for each place at most. `until`: the end of the last member. */
+function placed(candidates: readonly Candidate[], listed: readonly ListedFile[], until: number): Map<number, Candidate> {
+  const byPlace = Map.groupBy(candidates, ({ place }) => place)
+  const at = (place: number): Candidate[] => byPlace.get(place) ?? []
+  const chosen = new Map<number, Candidate>()
+  let [first, start] = [0, 0]
+  for (let next = at(0).find((one) => one.start === 0); next; next = at(first).find((one) => one.start === start)) {
+    chosen.set(first++, next)
+    start = next.end
+  }
+  let [last, end] = [listed.length - 1, until]
+  for (let before = lastAt(at, last, end); last >= first && before; before = lastAt(at, last, end)) {
+    chosen.set(last--, before)
+    end = before.start
+  }
+  for (const one of between(candidates, listed, { first, last, start, end })) chosen.set(one.place, one)
+  return chosen
+}
+
+/** The candidate that ends there. Of several, which differ in their first header, the one that begins where the one before ends. */
+function lastAt(at: (place: number) => Candidate[], place: number, end: number): Candidate | undefined {
+  const those = at(place).filter((one) => one.end === end)
+  if (those.length < 2) return those[0]
+  const next = those.filter((one) => at(place - 1).some((before) => before.end === one.start))
+  return next.length === 1 ? next[0] : undefined
+}
+
+function between(
+  candidates: readonly Candidate[], listed: readonly ListedFile[], gap: { first: number; last: number } & Extent,
+): Candidate[] {
+  const room = [0]
+  for (const { size } of listed) room.push(room.at(-1)! + BLOCK + paddedSize(size))
+  const inOrder = candidates
+    .filter(({ place, timed, start, end }) =>
+      timed && place >= gap.first && place <= gap.last &&
+      start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
+    .toSorted((a, b) => a.start - b.start)
+  const wrong = new Set<Candidate>()
+  const byPlace = Map.groupBy(inOrder, ({ place }) => place)
+  for (const those of byPlace.values()) if (those.length > 1) for (const one of those) wrong.add(one)
+  let widest: Candidate | undefined
+  for (const one of inOrder) {
+    if (widest && (one.start < widest.end || one.place <= widest.place)) {
+      wrong.add(one)
+      wrong.add(widest)
+    }
+    if (!widest || one.end > widest.end) widest = one
+  }
+  return inOrder.filter((one) => !wrong.has(one))
+}

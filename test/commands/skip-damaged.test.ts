@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Reader } from '../../src/repository/reader.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
+import { findSnapshot } from '../../src/repository/catalog.ts'
+import { type AuthenticSnapshot, chunkKey, openManifest, type StreamRecord } from '../../src/repository/snapshot.ts'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
+import { noise } from '../support/bytes.ts'
+import { refusal } from '../support/dispatched.ts'
+import { identity } from '../support/engine.ts'
+import { contentsOf, Volumes } from '../support/volume.ts'
+
+let folder: string
+let root: string
+let snapshot: AuthenticSnapshot
+let archive: StreamRecord
+/** The bytes of the archive, and the members in it as `tar --list` knows them. */
+let members: { name: string; start: number; end: number }[]
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-damaged-'))
+  root = path.join(folder, 'root')
+  for (let number = 0; number < 150; number++) {
+    const place = path.join(root, `d${number % 7}`, `e${number % 3}`)
+    mkdirSync(place, { recursive: true })
+    writeFileSync(path.join(place, `file ${number} ü`), noise(`file ${number}`, number % 10 === 0 ? 300_000 : 20_000))
+  }
+  writeFileSync(path.join(root, 'empty'), '')
+  symlinkSync('d1/e1', path.join(root, 'd2/symbolic'))
+  linkSync(path.join(root, 'd0/e0/file 0 ü'), path.join(root, 'hard link'))
+  // Older copies of everything, in a tar: content that looks like members of the archive.
+  execFileSync('tar', ['--create', '--format=posix', '--file=d3/nested.tar', './d4', './d5'], { cwd: root })
+  const volumes = new Volumes(folder)
+  await volumes.backup({ volumes: `data=${root}` })
+  const store = new FileStore(volumes.store)
+  snapshot = await findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'default', { kind: 'latest' })
+  const [source] = (await openManifest(snapshot)).sources
+  archive = source!.streams.find(({ format }) => format === 'tar')!
+  const pieces: Buffer[] = []
+  for await (const piece of new Reader(store, snapshot.keys, snapshot.header.chunks).stream(archive)) pieces.push(piece)
+  members = membersOf(Buffer.concat(pieces))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** As tar itself says where they are, with their headers. */
+function membersOf(tar: Buffer): typeof members {
+  const listed = execFileSync('tar', ['--list', '--block-number', '--ignore-zeros', '--quoting-style=literal', '--file=-'], { input: tar, maxBuffer: 1e9 }).toString()
+  const found = [...listed.matchAll(/^block (\d+): (?!\*\*)(.*)$/gm)].map(([, block, name]) => ({ name: name!, start: Number(block) * 512 }))
+  return found.map((member, index) => ({ ...member, end: found[index + 1]?.start ?? tar.length - 1024 }))
+}
+
+/** A copy of the store without these of the archive's chunks; restored with skip-damaged. */
+async function restored(lost: readonly number[], more: Record<string, string> = {}): Promise<{ result: RestoreResult; target: string; warnings: string[] }> {
+  const copy = mkdtempSync(path.join(folder, 'copy-'))
+  const volumes = new Volumes(copy)
+  cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
+  for (const place of lost) {
+    const [id, , , , mark] = snapshot.header.chunks[archive.chunks[place]!]!
+    rmSync(path.join(volumes.store, chunkKey(id, mark)), { force: true })
+  }
+  const target = path.join(copy, 'target')
+  return { result: await volumes.restore({ target, 'skip-damaged': 'true', ...more }), target, warnings: volumes.warnings }
+}
+
+/** The slow twin: the files that a hole touches. */
+function touched(lost: readonly number[]): string[] {
+  const lostIds = new Set(lost.map((place) => archive.chunks[place]!))
+  let at = 0
+  const holes = archive.chunks.flatMap((index) => {
+    const start = at
+    at += snapshot.header.chunks[index]![1]
+    return lostIds.has(index) ? [{ start, end: at }] : []
+  })
+  return members.filter(({ start, end }) => holes.some((hole) => hole.start < end && hole.end > start)).map(({ name }) => name.slice(2))
+}
+
+function expectRest(result: RestoreResult, target: string, expected: readonly string[]): void {
+  const files = expected.filter((name) => name !== '' && !name.endsWith('/') && !['empty', 'd2/symbolic', 'hard link'].includes(name))
+  if (expected.includes('d0/e0/file 0 ü')) files.push('hard link')
+  expect((result.missing ?? []).map((text) => /^(?:file|link) (.*?) (?:\(|to the file )/.exec(text)![1]!).toSorted()).toEqual(files.toSorted())
+  expect(result.errors).toEqual([])
+  for (const name of files) expect(existsSync(path.join(target, name))).toBe(false)
+  const without = (lines: string[]): string[] => lines.filter((line) => !files.some((name) => line.includes(`./${Buffer.from(name).toString('latin1')}`))).map((line) => line.replace(/^(\S+ \S+ f) .*$/, '$1'))
+  const whole = (lines: string[]): string[] => without(lines).filter((line) => !/hard link|file 0 /.test(line))
+  expect(whole(contentsOf(target))).toEqual(whole(contentsOf(root)))
+}
+
+test('of a volume with one lost chunk, whichever it is, everything that the chunk does not touch comes back, and the rest is listed', async () => {
+  expect(archive.chunks.length).toBeGreaterThan(8)
+  for (const place of archive.chunks.keys()) {
+    const { result, target } = await restored([place])
+    expectRest(result, target, touched([place]))
+    rmSync(path.dirname(target), { recursive: true })
+  }
+})
+
+test('with several lost chunks, nothing is restored that is not as it was, and nearly everything between them comes back', async () => {
+  const all = [...archive.chunks.keys()]
+  for (const lost of [[1, 4], [0, 2, 5], all.filter((place) => place % 2 === 0), all]) {
+    const { result, target } = await restored(lost)
+    const lostNames = (result.missing ?? []).map((text) => /^(?:file|link) (.*?) (?:\(|to the file )/.exec(text)![1]!)
+    for (const name of touched(lost).filter((one) => one.startsWith('d') && one.endsWith(' ü'))) expect(lostNames).toContain(name)
+    const there = execFileSync('find', ['.', '-type', 'f', '-printf', '%P\\n'], { cwd: target, encoding: 'utf8' }).split('\n').filter((name) => name !== '')
+    for (const name of there) expect(readFileSync(path.join(target, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
+    expect(there.filter((name) => lostNames.includes(name))).toEqual([])
+    expect(there.length + lostNames.length).toBe(153)
+    rmSync(path.dirname(target), { recursive: true })
+  }
+})
+
+test('it says what is missing and where else it is, with status 1; paths that are whole are complete', async () => {
+  const place = [...archive.chunks.keys()].find((one) => touched([one]).some((name) => name.endsWith(' ü')))!
+  const [lostFile] = touched([place]).filter((name) => name.endsWith(' ü'))
+  const { result } = await restored([place])
+  expect(result.missing!.some((text) => text.startsWith(`file ${lostFile} (`))).toBe(true)
+  expect(result.elsewhere).toContain('No other snapshot of set default is whole and has data')
+  const whole = members.find(({ name }) => name.endsWith(' ü') && !touched([place]).includes(name.slice(2)))!.name.slice(1)
+  const part = await restored([place], { paths: whole })
+  expect(part.result).toMatchObject({ missing: [], errors: [] })
+  expect(readdirSync(part.target)).toHaveLength(1)
+})
+
+test('a damaged volume never replaces content, and a backup that is whole is restored as ever', async () => {
+  const target = path.join(folder, 'mine')
+  mkdirSync(target, { recursive: true })
+  writeFileSync(path.join(target, 'mine'), 'mine')
+  expect(await refusal(restored([0], { target, mode: 'clean' }))).toContain('data is damaged, and with mode clean would replace what is there')
+  expect(await refusal(restored([0], { target }))).toContain('is not empty')
+  expect(readdirSync(target)).toEqual(['mine'])
+  const { result, target: whole } = await restored([])
+  expect(result).not.toHaveProperty('missing')
+  expect(contentsOf(whole)).toEqual(contentsOf(root))
+})
+
+test('without it, nothing is restored, and the error says what is whole and how to get the rest', async () => {
+  const copy = mkdtempSync(path.join(folder, 'copy-'))
+  const volumes = new Volumes(copy)
+  const other = path.join(copy, 'other')
+  mkdirSync(other)
+  writeFileSync(path.join(other, 'file'), noise('other', 5000))
+  const both = (): Promise<unknown> => volumes.backup({ volumes: `data=${root}\nother=${other}` })
+  await both()
+  writeFileSync(path.join(other, 'file'), noise('changed', 5000))
+  await both()
+  const store = new FileStore(volumes.store)
+  const keys = await openKeys(identity, { store, create: false, onDamaged: () => undefined })
+  const newest = await findSnapshot(store, keys, 'default', { kind: 'latest' })
+  const { sources } = await openManifest(newest)
+  const [id, , , , mark] = newest.header.chunks[sources[1]!.streams[0]!.chunks[0]!]!
+  rmSync(path.join(volumes.store, chunkKey(id, mark)))
+  const target = path.join(copy, 'target')
+  const said = await refusal(volumes.restore({ target, volume: 'other' }))
+  expect(said).toMatch(/does not verify, so nothing was restored/)
+  expect(said).toMatch(new RegExp(`Of snapshot ${newest.header.id}, data is whole\\.`))
+  expect(said).toMatch(/Snapshot \S+ is the newest other one that is whole and has other: give it as --snapshot/)
+  expect(said).toContain('--skip-damaged')
+  expect(existsSync(target)).toBe(false)
+})
