@@ -201,6 +201,7 @@ describe('inputs that are good', () => {
         schemas: [], tables: [], only: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
         databaseSettings: undefined, jobs: 1,
       },
+      skipDamaged: false,
       verifyOnly: false,
       clientInstall: 'auto',
       access: ACCESS,

@@ -1,7 +1,7 @@
 import type { Environment, Variables } from '../environment.ts'
 import type { Finding } from '../report/finding.ts'
 import type { ReadLevel } from '../repository/levels.ts'
-import type { Hole } from '../repository/holes.ts'
+import type { Extent } from '../repository/holes.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
@@ -156,7 +156,7 @@ export interface RestoreTarget {
 
 export interface DamagedSource extends SourceToRestore {
   /** The parts of a stream that are lost, in order. `read` gives zeros for them, and checks every other byte. */
-  readonly holes: (stream: StreamRecord) => readonly Hole[]
+  readonly holes: (stream: StreamRecord) => readonly Extent[]
 }
 
 export interface SourceToRestore extends StoredSource {

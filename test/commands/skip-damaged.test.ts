@@ -89,7 +89,7 @@ function expectRest(result: RestoreResult, target: string, expected: readonly st
 }
 
 test('of a volume with one lost chunk, whichever it is, everything that the chunk does not touch comes back, and the rest is listed', async () => {
-  expect(archive.chunks.length).toBeGreaterThan(8)
+  expect(archive.chunks.length).toBeGreaterThan(5)
   for (const place of archive.chunks.keys()) {
     const { result, target } = await restored([place])
     expectRest(result, target, touched([place]))

@@ -1,10 +1,11 @@
+import { cutParts, type Extent, type Part } from '../../repository/holes.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import { formatBytes } from '../../report/format.ts'
 import type { DamagedSource } from '../source-kind.ts'
 import { decodeFiles, encodeFile, type ListedFile, shownName } from './file-list.ts'
 import { memberHead } from './tar-member.ts'
 import { volumeParts } from './verify.ts'
-import { type Extent, nameOf, wholeMembers } from './whole-members.ts'
+import { nameOf, wholeMembers } from './whole-members.ts'
 
 /** What is whole of a damaged volume: a list and archives as of a volume that has nothing else. */
 export interface Salvaged {
@@ -15,8 +16,6 @@ export interface Salvaged {
   /** Members made again from the list of files, which has all but their extended attributes and ACLs. */
   remade: ListedFile[]
 }
-
-type Part = Extent | { made: Buffer }
 
 /**
  * Finds what is whole of a volume. Folders, links, pipes and empty files whose headers are lost are made again from the list. Undefined if
@@ -81,22 +80,6 @@ function madeAgain(file: ListedFile): Buffer {
 }
 
 const MEMBER_TYPES: Readonly<Record<string, string>> = { f: '0', h: '1', l: '2', d: '5', p: '6' }
-
-/** The parts of an archive one after the other; each piece is a buffer of its own. */
-async function* cutParts(bytes: AsyncIterable<Buffer>, parts: readonly Part[]): AsyncGenerator<Buffer, void, void> {
-  let [offset, next] = [0, 0]
-  for await (const piece of bytes) {
-    const end = offset + piece.length
-    const cut: Buffer[] = []
-    for (let part = parts[next]; part && ('made' in part || part.start < end); part = parts[next]) {
-      cut.push('made' in part ? part.made : piece.subarray(Math.max(0, part.start - offset), Math.min(part.end, end) - offset))
-      if (!('made' in part) && part.end > end) break
-      next++
-    }
-    offset = end
-    if (cut.length > 0) yield Buffer.concat(cut)
-  }
-}
 
 /** A member that is lost, as people read it: `file a/b.jpg (12.0 kB)`. */
 export function lostText({ type, path, size, target }: ListedFile): string {

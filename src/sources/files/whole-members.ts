@@ -1,14 +1,9 @@
-import type { Hole } from '../../repository/holes.ts'
+import type { Extent } from '../../repository/holes.ts'
 import type { ListedFile } from './file-list.ts'
 import { paddedSize } from './tar-member.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 
 /** Where a member is in its archive: its headers, and its content with the padding. */
-export interface Extent {
-  start: number
-  end: number
-}
-
 interface Candidate extends Extent {
   /** The place of the member in the list. */
   place: number
@@ -27,7 +22,7 @@ const MOST_ATTEMPTS = 4
  * a member.
  */
 export async function wholeMembers(
-  bytes: AsyncIterable<Buffer>, size: number, holes: readonly Hole[], listed: readonly ListedFile[],
+  bytes: AsyncIterable<Buffer>, size: number, holes: readonly Extent[], listed: readonly ListedFile[],
 ): Promise<(Extent | undefined)[]> {
   const candidates = await findCandidates(bytes, holes, listed)
   const found = placed(candidates, listed, size - 2 * BLOCK)
@@ -37,12 +32,12 @@ export async function wholeMembers(
   })
 }
 
-function touches({ start, end }: Extent, holes: readonly Hole[]): boolean {
+function touches({ start, end }: Extent, holes: readonly Extent[]): boolean {
   return holes.some((hole) => hole.start < end && hole.end > start)
 }
 
 /** Everything that looks like the headers of a listed member. */
-async function findCandidates(bytes: AsyncIterable<Buffer>, holes: readonly Hole[], listed: readonly ListedFile[]): Promise<Candidate[]> {
+async function findCandidates(bytes: AsyncIterable<Buffer>, holes: readonly Extent[], listed: readonly ListedFile[]): Promise<Candidate[]> {
   const places = new Map(listed.map((file, place) => [nameOf(file), place]))
   const candidates: Candidate[] = []
   let attempts: Attempt[] = []

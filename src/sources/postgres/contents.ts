@@ -84,6 +84,11 @@ export class ContentsReader {
     return this.#format!.integer
   }
 
+  /** Bytes after the table of contents, of those that were pushed; known once everything is read. */
+  get after(): Buffer {
+    return this.#rest
+  }
+
   get #complete(): boolean {
     return this.#format !== undefined && this.#read === this.#count
   }

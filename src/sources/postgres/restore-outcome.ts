@@ -21,6 +21,8 @@ export interface RestoreOutcome extends RestoredDatabase {
   restored: number
   /** Every error pg_restore printed; the restore has failed unless there is none. */
   errors: string[]
+  /** Of a salvage: everything that is left out because data is lost. */
+  missing?: string[]
   hint?: string
 }
 

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts'
 import type { Entry } from './contents.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
+import { withoutLost } from './lost-data.ts'
 import { nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
@@ -28,6 +29,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
    */
   mode: 'empty' | 'create' | 'clean'
   only?: 'schema' | 'data'
+  /** Ids of entries whose data is lost: they are left out, with everything that needs their rows. */
+  lost?: ReadonlySet<number>
   /** How to create the roles of the backup, for hints. */
   roles: string
   /** The archive is staged here for several jobs. */
@@ -52,6 +55,8 @@ export interface RestorePlan {
   /** The number of entries that it will restore. */
   count: number
   selection?: Selection
+  /** Set if data is lost: what is left out for that. */
+  missing?: string[]
 }
 
 /**
@@ -68,13 +73,14 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   ]
   const { schemas, tables, mode, only } = options
   const filtered = schemas.length + tables.length > 0
+  const { lost } = options
   const {
     entries: contents,
     restorable,
     unknown,
-  } = await readContents(options.archive(), archive, parameters, (entry) => filtered || matters(entry, options))
+  } = await readContents(options.archive(), archive, parameters, (entry) => filtered || lost !== undefined || matters(entry, options))
   if (unknown) {
-    if (filtered || mode !== 'empty' || only === 'data') throw unknown
+    if (filtered || lost || mode !== 'empty' || only === 'data') throw unknown
     options.report.warning(
       unknown.message,
       'Everything is restored by pg_restore; tablespaces and the settings of the database were not checked before.',
@@ -86,6 +92,10 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
       marked`The database was empty when it was backed up. Check ‹snapshot›, and the URL that the backup was made with.`,
     )
   }
+  if (!filtered && lost) {
+    const { rest, missing } = withoutLost(contents.filter(restorable.has), lost)
+    return { archive, parameters, contents, entries: rest, count: rest.length, missing }
+  }
   if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -95,6 +105,10 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   if (entries.length === 0)
     throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
   if (objects) await requireReplaceable(entries, objects, options.target.where)
+  if (lost) {
+    const { rest, missing } = withoutLost(entries, lost)
+    return { archive, parameters, contents, entries: rest, count: rest.length, selection, missing }
+  }
   return { archive, parameters, contents, entries, count: entries.length, selection }
 }
 

@@ -22,10 +22,11 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
   const folder = await makeStaging(options.temporary)
   try {
     const parameters = [...plan.parameters]
-    if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything' }
+    const missing = plan.missing && { missing: plan.missing }
+    if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything', ...missing }
     if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
-    if (plan.selection) parameters.push(await useList(folder, plan.entries))
+    if (plan.selection || plan.missing) parameters.push(await useList(folder, plan.entries))
     const clean = (bytes: AsyncGenerator<Buffer>) =>
       options.mode === 'clean' ? withoutDrops(bytes, droppedWithTable(plan.contents)) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
@@ -35,7 +36,7 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
       return pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan)
     }
     const report = selectionReport(plan, options.only)
-    return { ...(await restored()), ...(report && { selection: report }) }
+    return { ...(await restored()), ...(report && { selection: report }), ...missing }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -2,7 +2,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
-import type { RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
 import type { DatabaseLocation } from './location.ts'
@@ -11,6 +11,7 @@ import type { RestoreOutcome } from './restore-outcome.ts'
 import { rolesHint } from './restore-output.ts'
 import type { RestoreOptions } from './restore-plan.ts'
 import { type Route, routeTo } from './route.ts'
+import { salvageArchive, type SalvagedArchive } from './salvage.ts'
 import { connectionTo, requireDatabaseName } from './sources.ts'
 import { archiveOf } from './verify.ts'
 
@@ -27,16 +28,37 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   return {
     require: archiveOf,
     restore: (stored) => restoreInto(target, route, stored, { ...settings, mode }, context),
+    salvage: (damaged) => salvageInto(target, route, damaged, { ...settings, mode }, context),
     close: () => route.close(),
   }
 }
 
+type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode'>
+
+/** Restores everything but rows that are lost. A damaged database never replaces data that is there. */
+async function salvageInto(
+  target: Connection, route: Route, damaged: DamagedSource, settings: DatabaseSettings, context: SourceContext,
+): Promise<Restored> {
+  const { source, read, holes } = damaged
+  if (settings.mode === 'clean') {
+    throw new LifeboatError(`${source.name} is damaged, and with mode clean would replace what is there`, {
+      hint: marked`Restore into a new database with ‹mode: create›.`, status: 2 })
+  }
+  const { archive } = archiveOf(source)
+  const gone = source.streams.filter((stream) => stream !== archive && holes(stream).length > 0).map(({ name }) => `the stream ${name}`)
+  const rest = holes(archive).length > 0 ? await salvageArchive(source.name, () => read(archive), holes(archive)) : undefined
+  const restored = await restoreInto(target, route, damaged, settings, context, rest)
+  return { ...restored, missing: [...(restored.missing ?? []), ...gone] }
+}
+
+/** `salvaged`: what is whole of the archive, in its place. */
 async function restoreInto(
   target: Connection,
   route: Route,
   { source, read, snapshot }: SourceToRestore,
-  settings: RestoreSettings & Pick<RestoreOptions, 'mode'>,
+  settings: DatabaseSettings,
   context: SourceContext,
+  salvaged?: SalvagedArchive,
 ): Promise<Restored> {
   const { variables, signal, report, temporary } = context
   const { mode, objects } = settings
@@ -44,7 +66,8 @@ async function restoreInto(
   const { only, ...rest } = objects
   const outcome = await restoreBy(route, {
     name: source.name,
-    archive: () => read(archive),
+    archive: salvaged?.bytes ?? (() => read(archive)),
+    ...(salvaged && { lost: salvaged.lost }),
     size: archive.size,
     dumpMajor,
     target: await route.to(target),

@@ -1,0 +1,46 @@
+import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
+import { cutParts, type Extent } from '../../repository/holes.ts'
+import { ContentsReader, type Entry } from './contents.ts'
+import { DataBlocks } from './data-blocks.ts'
+
+/** An archive without the data that is lost. */
+export interface SalvagedArchive {
+  bytes: () => AsyncIterable<Buffer>
+  /** Ids of the entries whose data is lost. */
+  lost: Set<number>
+}
+
+/** Finds the data that is whole in an archive with holes. Throws if its table of contents is damaged. */
+export async function salvageArchive(
+  name: string, bytes: () => AsyncIterable<Buffer>, holes: readonly Extent[],
+): Promise<SalvagedArchive> {
+  const contents = new ContentsReader()
+  let blocks: DataBlocks | undefined
+  let withData: Entry[] = []
+  let [passed, head] = [0, 0]
+  for await (const piece of bytes()) {
+    passed += piece.length
+    if (blocks) blocks.push(piece)
+    else if (holes.some(({ start }) => start < passed)) throw noContents(name)
+    else if (!contents.push(piece)) {
+      const { after } = contents
+      head = passed - after.length
+      // A hole that begins in this piece would have been noticed: the first data is after the contents.
+      withData = contents.finish().filter(({ kind }) => kind === 'TABLE DATA' || kind === 'BLOBS')
+      blocks = new DataBlocks(withData, { start: head, integer: contents.integer, holes })
+      blocks.push(after)
+    }
+  }
+  if (!blocks) throw noContents(name)
+  const whole = blocks.finish()
+  const kept = new Set(whole.map(({ id }) => id))
+  const parts: Extent[] = [{ start: 0, end: head }, ...whole]
+  return { bytes: () => cutParts(bytes(), parts), lost: new Set(withData.map(({ id }) => id).filter((id) => !kept.has(id))) }
+}
+
+function noContents(name: string): LifeboatError {
+  return new LifeboatError(`the archive of ${name} is damaged in its table of contents: nothing of it can be restored`, {
+    hint: marked`Restore ${name} from another snapshot. ‹lifeboat list› shows them.`,
+  })
+}

@@ -1,0 +1,94 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import { findSnapshot } from '../../src/repository/catalog.ts'
+import { openKeys } from '../../src/repository/open-keys.ts'
+import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
+import { clientDirectory } from '../support/client-programs.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
+import { identity } from '../support/engine.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+
+let server: Server
+let folder: string
+let snapshot: AuthenticSnapshot
+let source: SourceRecord
+const TABLES = Array.from({ length: 12 }, (_, n) => `t${String(n).padStart(2, '0')}`)
+const checksums = (database: string, tables: readonly string[]): Promise<string[]> =>
+  Promise.all(tables.map((table) => server.sql(`SELECT count(*) || ' ' || coalesce(sum(hashtext(t::text)), 0) FROM ${table} t`, database)))
+
+beforeAll(async () => {
+  server = await startServer(17)
+  await server.createDatabase('shop')
+  for (const table of TABLES)
+    await server.sql(`CREATE TABLE ${table} AS SELECT g AS id, md5('${table}' || g) || md5(g || '${table}') AS text FROM generate_series(1, 9000) g; ALTER TABLE ${table} ADD PRIMARY KEY (id)`, 'shop')
+  await server.sql(`
+    ALTER TABLE t03 ADD CONSTRAINT to_next FOREIGN KEY (id) REFERENCES t04 (id);
+    CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM t03, t04 WHERE t03.id = t04.id;
+    CREATE MATERIALIZED VIEW other AS SELECT count(*) FROM t11`, 'shop')
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-damaged-database-'))
+  await run('backup', folder, { 'database-url': server.url('shop') })
+  const store = new FileStore(path.join(folder, 'store'))
+  snapshot = await findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'default', { kind: 'latest' })
+  source = (await openManifest(snapshot)).sources[0]!
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+
+const run = <C extends 'backup' | 'restore'>(command: C, at: string, raw: Record<string, string>) =>
+  dispatched(command, { destination: `file:${at}/store`, 'encryption-key': identity, ...raw }, new Date(), {
+    variables: { PATH: `${clientDirectory(17)}:${process.env['PATH']}` }, temporary: path.join(at, 'tmp') })
+
+/** Without one chunk of the archive, restored into the new database `rescued`. */
+async function rescued(place: number, more: Record<string, string> = {}): Promise<{ result: RestoreResult; text: string }> {
+  const copy = mkdtempSync(path.join(folder, 'copy-'))
+  cpSync(path.join(folder, 'store'), path.join(copy, 'store'), { recursive: true })
+  const [id, , , , mark] = snapshot.header.chunks[source.streams[0]!.chunks[place]!]!
+  rmSync(path.join(copy, 'store', chunkKey(id, mark)))
+  await server.sql('DROP DATABASE IF EXISTS rescued')
+  try {
+    return await run('restore', copy, { 'database-url': server.url('rescued'), mode: 'create', 'skip-damaged': 'true', ...more })
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+}
+
+test('of a database with a lost chunk, every table whose rows are whole is restored, and the others are listed and empty', async () => {
+  const places = [...source.streams[0]!.chunks.keys()]
+  expect(places.length).toBeGreaterThan(4)
+  const original = await checksums('shop', TABLES)
+  const lostOnce = new Set<string>()
+  for (const place of places.slice(1)) {
+    const { result, text } = await rescued(place)
+    const lost = TABLES.filter((table) => result.missing!.includes(`rows of the table public.${table}`))
+    expect(lost.length).toBeGreaterThan(0)
+    expect(lost.length).toBeLessThan(6)
+    for (const table of lost) lostOnce.add(table)
+    expect(await checksums('rescued', TABLES)).toEqual(TABLES.map((table, at) => (lost.includes(table) ? '0 0' : original[at])))
+    const linked = lost.includes('t03') || lost.includes('t04')
+    expect(result.missing!.includes('foreign key public.t03 to_next, which needs these rows')).toBe(linked)
+    expect(result.missing!.includes('rows of the materialized view public.summary, which reads these rows')).toBe(linked)
+    expect(await server.sql(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_next'`, 'rescued')).toBe(linked ? '0' : '1')
+    expect(result.errors).toEqual([])
+    expect(text).toContain('Restored IN PART: shop into')
+    expect(text).toContain('MISSING: damaged in the backup, and not restored')
+  }
+  expect(lostOnce.size).toBeGreaterThan(8)
+})
+
+test('rows that are whole can be selected, and a selection without damage is complete', async () => {
+  const last = source.streams[0]!.chunks.length - 1
+  const { result } = await rescued(last, { tables: 't01' })
+  expect(result).toMatchObject({ missing: [], errors: [] })
+  expect(await checksums('rescued', ['t01'])).toEqual(await checksums('shop', ['t01']))
+})
+
+test('a damaged table of contents, and mode clean, are refused', async () => {
+  expect(await refusal(rescued(0))).toContain('the archive of shop is damaged in its table of contents: nothing of it can be restored')
+  expect(await refusal(rescued(1, { mode: 'clean', 'database-url': server.url('shop') }))).toContain('shop is damaged, and with mode clean would replace what is there')
+  expect(await checksums('shop', ['t00'])).not.toEqual(['0 0'])
+})
