@@ -11,7 +11,7 @@ export const restore = {
   run,
   status: (result) => (isComplete(result) ? 0 : 1),
   problems: (result) => [
-    ...(result.missing ?? []).map((what) => `${restoredName(result)} was restored in part, without ${what}, which is damaged in the backup`),
+    ...(result.missing ?? []).map((what) => `${restoredName(result)} was restored in part: ${what} is damaged in the backup, and missing`),
     ...result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
   ],
   redact: (result, apply) => ({

@@ -51,8 +51,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${isComplete(result) ? 'Restored' : nothingLeft(result) ? 'NOT restored' : errors.length > 0 ? 'Restored with errors' : 'Restored IN PART'}: ` +
-      `${restoredName(result)} into ${result.target} (mode ${result.mode})`
+    : `${outcomeOf(result)}: ${restoredName(result)} into ${result.target} (mode ${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
@@ -63,6 +62,12 @@ export function restoreText(result: RestoreResult, context: TextContext): string
       ...together(errors).map((error) => `  ${error}`)
     ] : []),
   ].join('\n')
+}
+
+function outcomeOf(result: RestoreResult): string {
+  if (isComplete(result)) return 'Restored'
+  if (nothingLeft(result)) return 'NOT restored'
+  return result.errors.length > 0 ? 'Restored with errors' : 'Restored IN PART'
 }
 
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {

@@ -7,7 +7,7 @@ import { memberHead } from './tar-member.ts'
 import { volumeParts } from './verify.ts'
 import { nameOf, wholeMembers } from './whole-members.ts'
 
-/** What is whole of a damaged volume: a list and archives as of a volume that has nothing else. */
+/** A damaged volume, without its damaged parts: a list and archives as of a volume that has nothing else. */
 export interface Salvaged {
   list: () => AsyncIterable<Buffer>
   segments: { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]

@@ -140,7 +140,7 @@ export class DataBlocks {
     this.#step = { kind: 'type' }
   }
 
-  /** What was taken for blocks is no longer certain: they were followed by something else. */
+  /** Blocks since the last hole are no longer certain: something else follows them. */
   #searchAgain(): void {
     if (!this.#first) this.#chain = []
     this.#lose()

@@ -8,7 +8,8 @@ import { nameOf } from './selection.ts'
 export function withoutLost(entries: readonly Entry[], lost: ReadonlySet<number>): { rest: Entry[]; missing: string[] } {
   const gone = entries.filter(({ id }) => lost.has(id))
   const tables = new Set(gone.map(({ schema, name }) => `${schema}\0${name}`))
-  const empty = new Set(entries.filter(({ kind, schema, name }) => kind === 'TABLE' && tables.has(`${schema}\0${name}`)).map(({ id }) => id))
+  const isEmpty = ({ kind, schema, name }: Entry): boolean => kind === 'TABLE' && tables.has(`${schema}\0${name}`)
+  const empty = new Set(entries.filter(isEmpty).map(({ id }) => id))
   const readers = dependentsOf(entries, empty)
   const rest: Entry[] = []
   const missing: string[] = []
