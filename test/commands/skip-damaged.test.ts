@@ -46,10 +46,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** As tar itself says where they are, with their headers. */
-function membersOf(tar: Buffer): typeof members {
+function membersOf(tar: Buffer): { name: string; start: number; end: number }[] {
   const listed = execFileSync('tar', ['--list', '--block-number', '--ignore-zeros', '--quoting-style=literal', '--file=-'], { input: tar, maxBuffer: 1e9 }).toString()
   const found = [...listed.matchAll(/^block (\d+): (?!\*\*)(.*)$/gm)].map(([, block, name]) => ({ name: name!, start: Number(block) * 512 }))
-  return found.map((member, index) => ({ ...member, end: found[index + 1]?.start ?? tar.length - 1024 }))
+  // tar gives the block of a member's own header; an extended one takes two blocks here.
+  const members = found.map(({ name, start }) => ({ name, start: start > 0 && tar[start - 1024 + 156] === 0x78 ? start - 1024 : start }))
+  return members.map((member, index) => ({ ...member, end: members[index + 1]?.start ?? tar.length - 1024 }))
 }
 
 /** A copy of the store without these of the archive's chunks; restored with skip-damaged. */

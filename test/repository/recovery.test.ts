@@ -381,6 +381,41 @@ test('a volume comes back with the commands of RECOVERY.md, hard links across se
   expect(contentsOf(path.join(volumes.store, 'uploads'))).toEqual(contentsOf(root))
 })
 
+test('of a damaged volume, everything that the damage does not touch comes back, the rest is named, and the status is 1', async () => {
+  const folder = fresh('damaged')
+  const root = path.join(folder, 'root')
+  for (let number = 0; number < 120; number++) {
+    const place = path.join(root, `d ${number % 5}`)
+    mkdirSync(place, { recursive: true })
+    writeFileSync(path.join(place, `file ${number} ü -> x`), noise(`${number}`, number % 4 === 0 ? 300_000 : 9_000))
+  }
+  symlinkSync('d 1', path.join(root, 'd 2/symbolic'))
+  // Copies of everything in a tar: content that looks like members of the archive.
+  execFileSync('tar', ['--create', '--format=posix', '--file=nested.tar', './d 3', './d 4'], { cwd: root })
+  const volumes = new Volumes(folder)
+  const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
+  const key = identityFile(identity)
+  const { chunks } = new PlainReader(volumes.store, key).header(`default/${snapshot}`)
+  const files = execFileSync('find', ['.', '-type', 'f', '-printf', '%p\n'], { cwd: root, encoding: 'utf8' }).trim().split('\n').toSorted()
+  const large = chunks.filter(([, size]) => size > 100_000).map(([id, , , , mark]) => path.join(volumes.store, 'chunks', id.slice(0, 2), `${id}-${mark}`))
+  expect(large.length).toBeGreaterThan(3)
+  for (const lost of [[large[0]!], [large.at(-1)!], [large[1]!, large[3]!]]) {
+    for (const file of lost) renameSync(file, `${file}.away`)
+    const target = fresh('target')
+    const { status, stderr } = recover(volumes.store, ['volume', snapshot, 'uploads', '-i', key, '-o', target])
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/uploads is restored in \S+ but for \d+ damaged files, links or folders, named above/)])
+    const there = execFileSync('find', ['.', '-type', 'f', '-printf', '%p\n'], { cwd: target, encoding: 'utf8' }).trim().split('\n')
+    const missing = [...stderr.matchAll(/^recover\.sh: MISSING: (.*[^/])$/gm)].map(([, name]) => name!).filter((name) => !name.includes('symbolic'))
+    expect([...there, ...missing].toSorted()).toEqual(files)
+    expect(there.length).toBeGreaterThan(files.length / 3)
+    for (const name of there) expect(readFileSync(path.join(target, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
+    for (const file of lost) renameSync(`${file}.away`, file)
+  }
+  const target = fresh('target')
+  expect(recover(volumes.store, ['volume', snapshot, 'uploads', '-i', key, '-o', target])).toMatchObject({ status: 0, stderr: expect.stringContaining('uploads is whole in') })
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+})
+
 describe('a PostgreSQL database', () => {
   let server: Server
   beforeAll(async () => {

@@ -12,12 +12,14 @@ usage() {
 usage: recover.sh list                                             the snapshots; needs no key
        recover.sh streams SNAPSHOT [-i IDENTITY]                   what a snapshot holds
        recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]  writes one stream and checks it
+       recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER   extracts a volume; skips what is damaged
        recover.sh identity -o FILE                                 the identity behind a passphrase
 
   SNAPSHOT      an id as list prints it, such as 20261120T020000Z-5f3a9c1e
   STREAM        a name as streams prints it, such as app/app.dump
   -i IDENTITY   file with the AGE-SECRET-KEY-… line; without it, the passphrase is asked for
   -o FILE       a file that does not exist yet; without it, standard output
+  -o FOLDER     a folder that does not exist yet; everything that is damaged is listed, and the exit status is 1
   --store DIR   the folder with lifeboat.json; without it, the folder of this script
   --unauthenticated
                 for the key of an extra recipient, which cannot check who wrote the snapshot
@@ -312,23 +314,36 @@ open_chunk() {
     fail "chunk $1 is damaged: $(shown "$file") holds the bytes of another chunk"
 }
 
+# The same for a chunk with its base, of which the last is kept: $1 to $4 as above, $5 to $8 those of the base.
+open_with_base() {
+  if [ "$5" = none ]; then
+    open_chunk "$1" "$2" "$3" "$4" ''
+    return
+  fi
+  if [ "$5" != "$(cat "$tmp/base-id" 2>/dev/null)" ]; then
+    rm -f -- "$tmp/base-id"
+    open_chunk "$5" "$6" "$7" "$8" ''
+    mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
+    printf %s "$5" >"$tmp/base-id" || exit 1
+  fi
+  open_chunk "$1" "$2" "$3" "$4" "$tmp/base"
+}
+
 # Writes the chunks that $tmp/plan lists, in order; $tmp/complete, with their bytes, says that it came to the end.
+# With $skip, a damaged chunk is replaced by zeros, and $tmp/holes gets the place of its first byte and of that after it.
 # set -e has no effect in a pipeline whose status is tested, so each failure exits.
 write_chunks() {
-  base=
   done=0
   while read -r id mark raw stored base_id base_mark base_raw base_stored; do
-    if [ "$base_id" != none ]; then
-      if [ "$base_id" != "$base" ]; then
-        open_chunk "$base_id" "$base_mark" "$base_raw" "$base_stored" ''
-        mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
-        base=$base_id
-      fi
-      open_chunk "$id" "$mark" "$raw" "$stored" "$tmp/base"
+    if [ "$skip" = no ]; then
+      open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"
+      cat "$tmp/chunk" || exit 1
+    elif (open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"); then
+      cat "$tmp/chunk" || exit 1
     else
-      open_chunk "$id" "$mark" "$raw" "$stored" ''
+      head -c "$raw" /dev/zero || exit 1
+      printf '%s %s\n' "$done" "$((done + raw))" >>"$tmp/holes" || exit 1
     fi
-    cat "$tmp/chunk" || exit 1
     done=$((done + raw))
     if [ -t 2 ]; then printf '\r%s of %s bytes ' "$done" "$expected_size" >&2; fi
   done <"$tmp/plan"
@@ -336,7 +351,8 @@ write_chunks() {
   printf '%s' "$done" >"$tmp/complete"
 }
 
-extract_stream() {
+# Reads how the stream $stream is put together into $tmp/plan, and sets its size and SHA-256.
+plan_stream() {
   jq --arg name "$stream" '
     [.sources[] | .name as $source | .streams[] | select(.name == $name or $source + "/" + .name == $name)]' "$tmp/manifest" >"$tmp/stream"
   case $(jq length "$tmp/stream") in
@@ -349,7 +365,10 @@ extract_stream() {
   jq -r --slurpfile header "$tmp/header" '
     $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, 0, null, "none"] else $all[.[3]] end) as $base
     | "\(.[0]) \(.[4]) \(.[1]) \(.[2]) \($base[0]) \($base[4]) \($base[1]) \($base[2])"' "$tmp/stream" >"$tmp/plan"
+}
 
+extract_stream() {
+  plan_stream
   if [ -n "$out" ]; then
     [ ! -e "$out" ] || fail "$out exists already"
     partial=$(mktemp "$out.partial.XXXXXX") || fail "cannot write beside $out"
@@ -379,12 +398,166 @@ extract_stream() {
   printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup\n' "$expected_size" "$expected_sha256" >&2
 }
 
+# --- volumes
+
+# The runs of members of an archive that are whole, as lines "run FIRST NEXT": the header blocks of the first and of the member after the
+# run; and lines "lost PATH" for the others. Files: the holes, the members as the list of the volume has them, and as tar finds them. A
+# member is whole if it is as listed and no hole touches it; the first after a hole is not, as its extended header may be damaged.
+# shellcheck disable=SC2016 # the dollars are awk's
+cut_archive='
+  function text(type, path, target) {
+    if (type == "d") return path == "" ? "./" : "./" path "/"
+    if (type == "l") return "./" path " -> " target
+    if (type == "h") return "./" path " link to ./" target
+    return "./" path
+  }
+  function fraction(time) { return time ~ /[.]/ ? substr(time, index(time, ".") + 1) : "" }
+  function stripped(digits) { sub(/0+$/, "", digits); return digits }
+  function touched(from, to,   hole) {
+    for (hole = 1; hole <= holes; hole++) if (begins[hole] < to && ends[hole] > from) return 1
+    return 0
+  }
+  FILENAME == ARGV[1] { holes++; split($0, pair, " "); begins[holes] = pair[1] + 0; ends[holes] = pair[2] + 0; next }
+  FILENAME == ARGV[2] {
+    split($0, field, "\t")
+    listed++
+    name = text(field[1], field[7], field[8])
+    names[listed] = name
+    if (index(name, "\\") == 0) place[name] = listed
+    size[listed] = field[1] == "f" ? field[5] : ""
+    times[listed] = stripped(fraction(field[6]))
+    next
+  }
+  /^block [0-9]+: [-dlhp]/ {
+    count++
+    start[count] = substr($2, 1, length($2) - 1) * 512
+    rest = $0
+    for (i = 1; i <= 7; i++) sub(/^ *[^ ]+ /, "", rest)
+    found[count] = rest
+    bytes[count] = $5
+    kind[count] = substr($3, 1, 1)
+    time[count] = stripped(fraction($7))
+    seen[rest]++
+  }
+  END {
+    start[count + 1] = total
+    last = 0
+    for (i = 1; i <= count + 1; i++) {
+      p = place[found[i]]
+      good = i <= count && p > last && seen[found[i]] == 1 && (size[p] == "" || size[p] == bytes[i]) && times[p] == time[i] &&
+        !touched(start[i], start[i + 1]) && !touched(i == 1 ? 0 : start[i - 1], start[i])
+      if (good) {
+        last = p
+        whole[p] = 1
+        if (run == "") run = start[i]
+      } else if (run != "") {
+        printf "run %.0f %.0f\n", run / 512, start[i] / 512
+        run = ""
+      }
+    }
+    for (p = 1; p <= listed; p++) if (!whole[p]) print "lost " names[p]
+  }'
+
+# Sets $head to the block of $part at which the headers of a member begin: $1 is its own header, which an extended one may precede.
+find_head() {
+  head=$1
+  before=1
+  while [ "$before" -le 130 ] && [ "$((head - 1 - before))" -ge 0 ]; do
+    hex=$(dd if="$part" bs=512 skip="$((head - 1 - before))" count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
+    if [ "$(printf %s "$hex" | cut -c 313-314,515-524)" = 787573746172 ]; then
+      digits=$(printf %s "$hex" | cut -c 249-270 | sed 's/3\(.\)/\1/g')
+      case $digits in '' | *[!0-7]*) ;; *)
+        if [ "$(((0$digits + 511) / 512))" -eq "$before" ]; then
+          head=$((head - 1 - before))
+          return
+        fi
+        ;;
+      esac
+    fi
+    before=$((before + 1))
+  done
+}
+
+# Writes the stream $stream with zeros for damaged chunks into $part; $tmp/holes has their places. Returns non-zero if it is not whole.
+read_part() {
+  rm -f -- "$tmp/holes" "$tmp/complete" "$part"
+  plan_stream
+  write_chunks >"$part" || fail "stream $stream could not be written to $part"
+  [ -f "$tmp/complete" ] || fail "stream $stream was NOT restored"
+  [ ! -f "$tmp/holes" ] || return 1
+  digest=$(sha256 <"$part")
+  [ "$digest" = "$expected_sha256" ] || fail "stream $stream was NOT restored: its SHA-256 is $digest, the manifest says $expected_sha256"
+}
+
+# Writes the archives of the volume one after the other, without what is damaged; $tmp/lost gets a line for each member that is.
+# $tmp/all says that it came to the end.
+write_archives() {
+  first=1
+  while IFS=$(printf '\t') read -r entries stream; do
+    [ "$entries" -gt 0 ] || continue
+    lines=$tmp/listed
+    sed -n "$first,$((first + entries - 1))p" "$tmp/files" >"$lines" || exit 1
+    first=$((first + entries))
+    if read_part; then
+      cat "$part" || exit 1
+      continue
+    fi
+    TZ=UTC tar --list --verbose --block-number --full-time --numeric-owner --ignore-zeros --quoting-style=literal \
+      --warning=no-unknown-keyword --file="$part" >"$tmp/found" 2>/dev/null || :
+    awk -v total="$(($(wc -c <"$part")))" "$cut_archive" "$tmp/holes" "$lines" "$tmp/found" >"$tmp/cuts" || exit 1
+    sed -n 's/^lost //p' "$tmp/cuts" >>"$tmp/lost"
+    while read -r what from next; do
+      [ "$what" = run ] || continue
+      find_head "$from"
+      begin=$head
+      find_head "$next"
+      tail -c "+$((begin * 512 + 1))" "$part" | head -c "$(((head - begin) * 512))" || exit 1
+    done <"$tmp/cuts"
+  done <"$tmp/archives"
+  : >"$tmp/all"
+}
+
+restore_volume() {
+  need tar awk sed
+  [ ! -e "$out" ] || fail "$out exists already"
+  volume=$stream
+  jq --arg name "$volume" '[.sources[] | select(.name == $name and any(.streams[]; .format == "tar-list"))]' "$tmp/manifest" >"$tmp/volume"
+  [ "$(jq length "$tmp/volume")" = 1 ] || fail "snapshot $snapshot has no volume of that name: recover.sh streams $snapshot prints them" 2
+  jq -e '.[0] | [.streams[] | select(.format == "tar")] as $archives
+    | (.facts.segments | length) == ($archives | length) and all(.facts.segments[]; .entries | type == "number")' "$tmp/volume" >/dev/null ||
+    fail "the facts of $volume are not as lifeboat/1 has them"
+  jq -r '.[0] | .name as $name | .facts.segments as $segments | [.streams[] | select(.format == "tar") | .name] | to_entries[]
+    | "\($segments[.key].entries)\t\($name)/\(.value)"' "$tmp/volume" >"$tmp/archives"
+  skip=yes
+  stream=$(jq -r '.[0] | .name + "/" + (.streams[] | select(.format == "tar-list") | .name)' "$tmp/volume")
+  partial=$(mktemp "$out.part.XXXXXX") || fail "cannot write beside $out"
+  part=$partial
+  read_part || fail "the list of the files of $volume is damaged: extract its archives one by one, or try another snapshot"
+  mv -f -- "$part" "$tmp/files"
+  mkdir -- "$out"
+  : >"$tmp/lost"
+  extracted=yes
+  write_archives | tar --extract --preserve-permissions --ignore-zeros --numeric-owner --delay-directory-restore --xattrs \
+    --xattrs-include='*' --acls --warning=no-timestamp --warning=no-unknown-keyword --directory="$out" --file=- || extracted=no
+  rm -f -- "$part"
+  partial=
+  [ -f "$tmp/all" ] || fail "$volume was NOT restored: only a part of it is in $out"
+  if [ -s "$tmp/lost" ]; then
+    tr -c '[:print:]\n\200-\377' '?' <"$tmp/lost" | while IFS= read -r name; do printf 'recover.sh: MISSING: %s\n' "$name" >&2; done
+    fail "$volume is restored in $out but for $(($(wc -l <"$tmp/lost"))) damaged files, links or folders, named above. \
+Other snapshots may have them"
+  fi
+  [ "$extracted" = yes ] || fail "tar reported errors: $volume in $out is not all as it was"
+  printf 'recover.sh: %s is whole in %s\n' "$volume" "$(printf '%s' "$out" | tr -c 'A-Za-z0-9._/-' '?')" >&2
+}
+
 # --- the command line
 
 store=
 identity=
 out=
 unauthenticated=no
+skip=no
 command=
 snapshot=
 stream=
@@ -423,6 +596,12 @@ case $command in
     open_store
     open_snapshot
     extract_stream
+    ;;
+  volume)
+    if [ -z "$stream" ] || [ -z "$out" ]; then fail 'usage: recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER' 2; fi
+    open_store
+    open_snapshot
+    restore_volume
     ;;
   identity)
     [ -n "$out" ] || fail 'usage: recover.sh identity -o FILE; the identity is never printed on the terminal' 2
