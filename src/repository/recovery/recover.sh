@@ -524,7 +524,8 @@ restore_volume() {
   jq --arg name "$volume" '[.sources[] | select(.name == $name and any(.streams[]; .format == "tar-list"))]' "$tmp/manifest" >"$tmp/volume"
   [ "$(jq length "$tmp/volume")" = 1 ] || fail "snapshot $snapshot has no volume of that name: recover.sh streams $snapshot prints them" 2
   jq -e '.[0] | [.streams[] | select(.format == "tar")] as $archives
-    | (.facts.segments | length) == ($archives | length) and all(.facts.segments[]; .entries | type == "number")' "$tmp/volume" >/dev/null ||
+    | (.facts.segments | length) == ($archives | length)
+    and all(.facts.segments[]; .entries | type == "number" and . == floor and . >= 0)' "$tmp/volume" >/dev/null ||
     fail "the facts of $volume are not as lifeboat/1 has them"
   jq -r '.[0] | .name as $name | .facts.segments as $segments | [.streams[] | select(.format == "tar") | .name] | to_entries[]
     | "\($segments[.key].entries)\t\($name)/\(.value)"' "$tmp/volume" >"$tmp/archives"
