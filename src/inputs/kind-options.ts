@@ -2,7 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
-import type { DumpSettings, ObjectSettings } from '../sources/postgres/settings.ts'
+import type { DumpSettings, ObjectSettings, SwapSettings } from '../sources/postgres/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings, RestoredFilesSettings } from '../sources/volumes/settings.ts'
 import { flagInput, jobs } from './display.ts'
@@ -100,6 +100,46 @@ export const objects: Group<ObjectSettings> = group(
   }),
 )
 
+/** Of a restore that exchanges databases. */
+export const swap: Group<SwapSettings> = group(
+  {
+    'keep-settings': {
+      help:
+        'With mode swap, whose settings the new database gets: owner, privileges, comment, locale, tablespace and ALTER DATABASE … SET ' +
+        'as the backup has them (archive), or as the database that is there now (target).',
+      expected: 'archive or target',
+      example: 'target',
+      schema: schema.oneOf('archive', 'target'),
+      default: 'archive',
+    },
+    'lock-timeout': {
+      help: 'With mode swap and undo: how long to wait until nobody else is connected to the target. Then nothing is changed.',
+      expected: 'a number and a unit (s, m or h), from 1s to 24h',
+      example: '5m',
+      schema: schema.duration,
+      default: '1m',
+    },
+    'terminate-connections': {
+      ...flagInput,
+      help: 'With mode swap and undo: end the sessions of others in the moment of the exchange in place of waiting for them.',
+    },
+    'keep-old': {
+      help:
+        'With mode swap and undo: how long the database from before is kept at least. forget-old drops it after that. Default: 7d, and ' +
+        'for forget-old as it was said when the database was put aside.',
+      expected: 'a number and a unit (h, d, w or y), from 0d to 10y',
+      example: '2d',
+      schema: schema.keepTime,
+    },
+  },
+  (values) => ({
+    keepSettings: values['keep-settings'],
+    lockTimeout: values['lock-timeout'],
+    terminate: values['terminate-connections'],
+    keepOld: values['keep-old'],
+  }),
+)
+
 /** Of a backup of volumes, whichever their kind. */
 const fileBackup: Group<FileBackupSettings> = group(
   {
@@ -188,7 +228,7 @@ export const bucket: Group<BucketSettings> = group(
 
 /** The options of kinds of sources: a group for each, in the commands that have it. The kinds get all of them (sources/settings.ts). */
 export const backupOptions = { files: fileBackup, docker, dump }
-export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects }
+export const restoreOptions = { files: fileRestore, folders, docker, bucket, objects, swap }
 export const drillOptions = { scratch, restored }
 
 type Drill = SlicesOf<{ groups: typeof drillOptions }>

@@ -76,6 +76,13 @@ export const grace = parsing((text) => {
   return value
 })
 
+/** Milliseconds, from nothing to ten years. */
+export const keepTime = parsing((text) => {
+  const value = parseDuration(text, 'hdwy')
+  if (value === undefined || value > 10 * 365 * 86_400_000) throw new InvalidValue(`${quote(text)} is not a duration from 0d to 10y`)
+  return value
+})
+
 /** Milliseconds, from an hour to ten years. */
 export const age = parsing((text) => {
   const value = parseDuration(text, 'hdwy')

@@ -1,5 +1,5 @@
 import type { RestoredBucket } from './buckets/restore.ts'
-import type { RestoredDatabase } from './postgres/restore-outcome.ts'
+import type { RestoredDatabase, Swapped } from './postgres/restore-outcome.ts'
 import type { RestoreMode } from './settings.ts'
 
 /** The result of a restore, with the members that some kinds add. */
@@ -16,4 +16,23 @@ export interface Restored extends Partial<RestoredDatabase>, Partial<RestoredBuc
   errors: string[]
   /** Of a restore that skips damage: everything selected that is not restored because its bytes are lost, or depends on that. */
   missing?: string[]
+}
+
+export type { Swapped }
+
+/** A target got back what it had before the last exchange. */
+export interface Undone {
+  target: string
+  /** The name under which it was kept, and when it had been put aside, ISO 8601. */
+  back: string
+  since: string
+  swapped: Swapped
+}
+
+/** Databases that were kept for a target: their time was over, or not yet, or they could not be dropped. */
+export interface Forgotten {
+  target: string
+  dropped: string[]
+  kept: { name: string; until: string }[]
+  errors: string[]
 }

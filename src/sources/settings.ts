@@ -26,7 +26,7 @@ export interface RestoreSettings extends SourceAccess {
   readonly mode: RestoreMode
 }
 
-export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite'
+export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite' | 'swap'
 
 /** The same of a drill. */
 // oxlint-disable-next-line typescript/no-empty-object-type -- kinds add to it

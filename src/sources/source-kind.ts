@@ -5,7 +5,7 @@ import type { Extent } from '../repository/holes.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
-import type { Restored } from './restored.ts'
+import type { Forgotten, Restored, Undone } from './restored.ts'
 import type { BackupSettings, DrillSettings, RestoreSettings, SourceAccess } from './settings.ts'
 import type { Source } from './source.ts'
 
@@ -150,6 +150,10 @@ export interface RestoreTarget {
    * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there.
    */
   salvage?(damaged: DamagedSource): Promise<Restored>
+  /** Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. */
+  undo?(): Promise<Undone>
+  /** Drops the content that was kept, as far as its time is over. */
+  forgetOld?(): Promise<Forgotten>
   /** Safe to call at any time and more than once. */
   close(): Promise<void>
 }

@@ -27,13 +27,17 @@ export const inPieces = (bytes: Buffer, ending: () => unknown = () => undefined)
 
 /** Restores with the default of every option that is not given. `told` gets what the restore reports. */
 export function restoreInto(server: Server, database: string, bytes: Buffer, temporary: string, told: string[], more: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> {
+  return restoreArchive(restoreOptions(server, database, bytes, temporary, told, more))
+}
+
+export function restoreOptions(server: Server, database: string, bytes: Buffer, temporary: string, told: string[], more: Partial<RestoreOptions> = {}): RestoreOptions {
   const tell = (message: string) => void told.push(message)
-  return restoreArchive({
+  return {
     name: 'app', archive: inPieces(bytes), size: bytes.length, dumpMajor: server.major, target: parseDatabaseUrl(server.url(database), variables), mode: 'empty',
     schemas: [], tables: [], roles: 'Create the roles first.',
     noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, temporary, clients,
-    signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined }, variables, ...more,
-  })
+    signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined, redacted: (text) => text }, variables, ...more,
+  }
 }
 
 /** A database with several tenants: roles, partitions, policies, and all else that can belong to a table. */

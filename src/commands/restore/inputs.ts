@@ -3,7 +3,7 @@ import { marked } from '../../marks.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
 import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
-import { requiredKey } from '../../inputs/key.ts'
+import { encryptionKey, optionalKey } from '../../inputs/key.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -31,7 +31,7 @@ export const inputs = commandInputs(
       { 'database-url': databaseUrl, 'ssh-tunnel': tunnelInput },
       (values) => ({ database: values['database-url'], tunnel: values['ssh-tunnel'] }),
     ),
-    key: requiredKey(),
+    key: optionalKey(encryptionKey.help),
     destination,
     set,
     snapshot: one('snapshot', { ...snapshotInput, default: 'latest' }),
@@ -43,12 +43,14 @@ export const inputs = commandInputs(
     }),
     mode: one('mode', {
       help:
-        'empty: only into a database without objects, or an empty folder. create: make the database. clean: in a database, drop and ' +
-        'make again every object that is in the backup, in one transaction; objects that only the target has stay. A folder gets the ' +
-        'content of the backup alone, after that has been extracted. overwrite: extract over the files of a volume; other files stay.',
-      expected: 'empty, create, clean or overwrite',
-      example: 'create',
-      schema: schema.oneOf('empty', 'create', 'clean', 'overwrite'),
+        'swap: restore into a new database, check it, and exchange it for the one that is there, which is kept under another name: the ' +
+        'way to replace a database. empty: only into a database without objects, or an empty folder. create: make the database. clean: ' +
+        'in a database, drop and make again every object that is in the backup, in one transaction; objects that only the target has ' +
+        'stay. A folder gets the content of the backup alone, after that has been extracted. overwrite: extract over the files of a ' +
+        'volume; other files stay.',
+      expected: 'swap, empty, create, clean or overwrite',
+      example: 'swap',
+      schema: schema.oneOf('empty', 'create', 'clean', 'overwrite', 'swap'),
       default: 'empty',
     }),
     volume: group(
@@ -72,13 +74,30 @@ export const inputs = commandInputs(
         'Restore what is whole of a damaged backup, read every byte for that, and list all that is missing; the restore then fails all ' +
         'the same (exit status 1). Into an empty or new target, or over the files of a volume.',
     }),
+    afterSwap: group(
+      {
+        undo: {
+          ...flagInput,
+          help:
+            'Take the last restore with mode swap back: the database of database-url is exchanged for the one from before. Nothing is ' +
+            'read from the store.',
+        },
+        'forget-old': {
+          ...flagInput,
+          help: 'Drop the databases that restores with mode swap have put aside for database-url, as far as the time of keep-old is over.',
+        },
+      },
+      (values) => (values.undo ? 'undo' : values['forget-old'] ? 'forget-old' : undefined),
+    ),
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
     timeZone,
   },
   (slices, variables) => {
-    const { server, volume, verifyOnly, skipDamaged } = slices
+    const { server, volume, verifyOnly, skipDamaged, afterSwap } = slices
+    if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
+    if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey)
     if (verifyOnly && skipDamaged) {
       throw new LifeboatError('skip-damaged restores what is whole, and with verify-only nothing is restored', {
         hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
@@ -92,6 +111,14 @@ export const inputs = commandInputs(
     requireStore(slices, variables)
   },
 )
+
+/** Throws (status 2) unless a database is named, and nothing else that would be restored. */
+function requireAfterSwap(input: 'undo' | 'forget-old', { server, volume, verifyOnly }: Omit<RestoreInputs, 'afterSwap'>): void {
+  if (server.database === undefined) throw missingInput('database-url', databaseUrl)
+  if (volume.name === undefined && volume.target === undefined && !verifyOnly) return
+  throw new LifeboatError(`${input} is for a database that was restored with mode swap, and restores nothing`, {
+    hint: marked`Leave out ‹volume›, ‹target› and ‹verify-only›.`, status: 2 })
+}
 
 /** Throws (status 2) for a selection that does not apply to what is restored: everything would be restored instead. */
 function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files'>): void {

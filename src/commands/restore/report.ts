@@ -16,6 +16,7 @@ import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../.
 import { remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
 import type { RestoreResult } from './result.ts'
+import { pauseText } from './swapped.ts'
 
 export function restoreHeadline(result: RestoreResult): string {
   const { mode, target, snapshot } = result
@@ -55,7 +56,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   return [
     headline,
     formatColumns(facts, '  '),
-    ...restoreNotes(result, MARKED).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...restoreNotes(result, context.timeZone, MARKED).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
@@ -100,7 +101,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       3,
     ),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
-    ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
+    ...restoreNotes(result, context.timeZone).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
     ...(errors.length > 0 ? [`${restorer(result) ?? 'The program'} said:`, fenced('text', together(errors).join('\n'))] : []),
   ])
 }
@@ -127,24 +128,31 @@ interface NextInputs {
   settings: string
   database: string
   volume: string
+  undo: string
+  forget: string
 }
 
 const MARKED: NextInputs = { settings: marked`‹database-settings: true›`, database:
-  marked`‹database›`, volume: marked`‹volume› and ‹target›` }
-const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target' }
+  marked`‹database›`, volume: marked`‹volume› and ‹target›`, undo: marked`‹undo: true›`, forget: marked`‹forget-old: true›` }
+const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target',
+  undo: 'undo: true', forget: 'forget-old: true' }
 const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
 
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
-export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
+export function restoreNotes(result: RestoreResult, timeZone: string, inputs: NextInputs = IN_SUMMARY): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
+    ...(result.swapped ? [
+      `${pauseText(result.swapped)} The database from before is kept as ${oneLine(result.swapped.kept)}, at least until ` +
+        `${formatTime(result.swapped.until, timeZone)}. To go back to it: ${inputs.undo}. To drop it after that time: ${inputs.forget}.`,
+    ] : []),
     ...(passedOver.length > 0 ? [
       `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`,
     ] : []),

@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { encryptionKey } from '../../inputs/key.ts'
+import { missingInput } from '../../inputs/parse.ts'
 import { slicesIn } from '../../inputs/group.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
@@ -22,7 +24,7 @@ import type { RestoreResult } from './result.ts'
 /** Anyone who can write to a store can add snapshots that are passed over. */
 const MOST_NAMED = 20
 
-type Noun = SourceKind['noun']
+export type Noun = SourceKind['noun']
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws if nothing could be restored, or the restore was interrupted;
@@ -31,11 +33,12 @@ type Noun = SourceKind['noun']
 export async function restore(inputs: RestoreInputs, environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const { volume, verifyOnly } = inputs
+  const { volume, verifyOnly, key } = inputs
+  if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
   const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
   try {
-    return await withStore({ ...inputs, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
+    return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const passedOver: string[] = []
       const looking = lookingAs(environment)
       const onPassedOver: typeof looking.onPassedOver = (error) => {
@@ -60,7 +63,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 }
 
 /** Undefined if none is given: then the source is only read. */
-function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
+export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
   const { server, volume, destination, access, mode } = inputs
   const location = noun === 'volume' ? volume.target : server.database
   if (location === undefined) return undefined

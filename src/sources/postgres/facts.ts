@@ -52,6 +52,9 @@ export const postgresFacts = z.strictObject({
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
 
+/** The facts that a check of restored rows needs. */
+export const tableFacts = z.object(postgresFacts.pick({ tables: true }).shape)
+
 /** The facts that a drill needs. */
 export const drillFacts = z.object(
   postgresFacts.pick({

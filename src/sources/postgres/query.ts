@@ -44,6 +44,11 @@ export async function change(statements: string | readonly string[], context: Qu
   await psql(transaction('BEGIN', statements, context), context)
 }
 
+/** The same, with what they print, and then what statements print that are run when the transaction has been committed. */
+export async function changing(statements: readonly string[], after: readonly string[], context: QueryContext): Promise<Buffer> {
+  return psql([...transaction('BEGIN', statements, context), ...after], context)
+}
+
 /**
  * Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`.
  */

@@ -13,6 +13,18 @@ export interface RestoredDatabase {
   databaseSettings?: 'applied' | 'left as they are'
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
+  /** Of a restore that exchanged databases. */
+  swapped?: Swapped
+}
+
+/** The end of an exchange of two databases. */
+export interface Swapped {
+  /** The name of the database that was there before. */
+  kept: string
+  /** Until then it is not dropped, ISO 8601. */
+  until: string
+  /** Milliseconds for which nobody could connect; absent if they are not known. */
+  pause?: number
 }
 
 export interface RestoreOutcome extends RestoredDatabase {

@@ -25,9 +25,10 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
   target: Connection
   /**
    * `empty`: refuses a database that has user objects; every error is collected while the rest is restored. `create`: makes the database,
-   * and drops it again if anything fails. `clean`: replaces the objects that the archive has, in one transaction.
+   * and drops it again if anything fails. `clean`: replaces the objects that the archive has, in one transaction. `swap`: restores all
+   * into a new database, which then gets the name of the target.
    */
-  mode: 'empty' | 'create' | 'clean'
+  mode: 'empty' | 'create' | 'clean' | 'swap'
   only?: 'schema' | 'data'
   /** Ids of entries whose data is lost: they are left out, with everything that needs their rows. */
   lost?: ReadonlySet<number>
@@ -160,7 +161,13 @@ export function oneTransaction({ mode, only }: RestoreOptions): boolean {
 
 /** Throws if options contradict each other. */
 export function checkOptions(options: RestoreOptions): void {
-  const { mode, only, jobs, disableTriggers } = options
+  const { mode, only, jobs, disableTriggers, schemas, tables } = options
+  if (mode === 'swap' && (schemas.length + tables.length > 0 || only !== undefined || options.databaseSettings === false)) {
+    throw new LifeboatError('mode swap exchanges whole databases: a part of the backup would be all that is left in the target', {
+      hint: marked`Leave out ‹schemas›, ‹tables›, ‹only› and ‹database-settings: false›, or restore the part with another ‹mode›.`,
+      status: 2,
+    })
+  }
   if (disableTriggers && only !== 'data') {
     throw new LifeboatError('disable-triggers is for only: data', {
       hint: 'Elsewhere triggers and foreign keys are made after the rows are loaded: leave it out.',

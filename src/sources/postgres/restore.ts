@@ -105,7 +105,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
 }
 
 /** Further requirements on the server, checked before anything is changed. */
-async function requireOnServer(
+export async function requireOnServer(
   { entries }: RestorePlan,
   settings: DatabaseSettings | undefined,
   { noTablespaces, target, roles }: RestoreOptions,
@@ -125,7 +125,7 @@ async function requireOnServer(
 }
 
 /** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */
-function tellSubscriptions({ entries }: RestorePlan, report: Report): void {
+export function tellSubscriptions({ entries }: RestorePlan, report: Report): void {
   for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
     report.warning(
       `subscription "${name}" was restored disabled`,
@@ -134,7 +134,7 @@ function tellSubscriptions({ entries }: RestorePlan, report: Report): void {
   }
 }
 
-async function dropAgain(database: string, maintenance: QueryContext, why: string): Promise<void> {
+export async function dropAgain(database: string, maintenance: QueryContext, why: string): Promise<void> {
   try {
     await detachSubscriptions(database, maintenance)
     await dropDatabase(database, maintenance)

@@ -6,6 +6,7 @@ declare module '../settings.ts' {
   }
   interface RestoreSettings {
     readonly objects: ObjectSettings
+    readonly swap: SwapSettings
   }
   interface DrillSettings {
     readonly scratch: ScratchSettings
@@ -36,6 +37,17 @@ export interface ObjectSettings {
   readonly databaseSettings: boolean | undefined
   /** Connections that restore at the same time. Above 1 the archive is staged in a temporary file. */
   readonly jobs: number
+}
+
+/** Of a restore that exchanges databases. Times are milliseconds. */
+export interface SwapSettings {
+  /** Whose settings, owner, privileges, locale and tablespace the new database gets. */
+  readonly keepSettings: 'archive' | 'target'
+  /** How long to wait until nobody else uses the target, unless the sessions of others are ended. */
+  readonly lockTimeout: number
+  readonly terminate: boolean
+  /** How long the database from before is kept at least. Default: a week; for one that was kept before: as it was said then. */
+  readonly keepOld: number | undefined
 }
 
 /** A table as users name it: `orders`, `app.orders`, or schema and name separately, for names with dots. */

@@ -1,10 +1,12 @@
 import { LifeboatError, messageOf } from '../../error.ts'
+import { factsOf } from '../../repository/snapshot.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
+import { tableFacts } from './facts.ts'
 import type { DatabaseLocation } from './location.ts'
 import { restoreArchive } from './restore.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
@@ -13,22 +15,38 @@ import type { RestoreOptions } from './restore-plan.ts'
 import { type Route, routeTo } from './route.ts'
 import { salvageArchive, type SalvagedArchive } from './salvage.ts'
 import { connectionTo, requireDatabaseName } from './sources.ts'
+import { type AfterSwapOptions, forgetOld, undoSwap } from './swap/after-swap.ts'
+import { archivedRows } from './swap/rows.ts'
+import { restoreBySwap } from './swap/swap.ts'
 import { archiveOf } from './verify.ts'
 
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
   if (settings.mode === 'overwrite')
     throw new LifeboatError('mode overwrite is for volumes', {
-      hint: marked`A database is restored with ‹mode: empty›, ‹mode: create› or ‹mode: clean›.`, status: 2 })
+      hint: marked`A database is restored with ‹mode: swap›, ‹mode: empty›, ‹mode: create› or ‹mode: clean›.`, status: 2 })
   const { mode } = settings
   const target = connectionTo(location, context)
   requireDatabaseName(target)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
+  const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>): Promise<T> => {
+    const { variables, signal, report } = context
+    try {
+      return await work({
+        target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report,
+        now: () => context.now(),
+      })
+    } catch (error) {
+      throw await route.causeOf(error)
+    }
+  }
   return {
     require: archiveOf,
     restore: (stored) => restoreInto(target, route, stored, { ...settings, mode }, context),
     salvage: (damaged) => salvageInto(target, route, damaged, { ...settings, mode }, context),
+    undo: () => after(undoSwap),
+    forgetOld: () => after(forgetOld),
     close: () => route.close(),
   }
 }
@@ -40,8 +58,8 @@ async function salvageInto(
   target: Connection, route: Route, damaged: DamagedSource, settings: DatabaseSettings, context: SourceContext,
 ): Promise<Restored> {
   const { source, read, holes } = damaged
-  if (settings.mode === 'clean') {
-    throw new LifeboatError(`${source.name} is damaged, and with mode clean would replace what is there`, {
+  if (settings.mode === 'clean' || settings.mode === 'swap') {
+    throw new LifeboatError(`${source.name} is damaged, and with mode ${settings.mode} would replace what is there`, {
       hint: marked`Restore into a new database with ‹mode: create›.`, status: 2 })
   }
   const { archive } = archiveOf(source)
@@ -64,7 +82,7 @@ async function restoreInto(
   const { mode, objects } = settings
   const { archive, dumpMajor } = archiveOf(source)
   const { only, ...rest } = objects
-  const outcome = await restoreBy(route, {
+  const options: RestoreOptions = {
     name: source.name,
     archive: salvaged?.bytes ?? (() => read(archive)),
     ...(salvaged && { lost: salvaged.lost }),
@@ -77,17 +95,20 @@ async function restoreInto(
     roles: rolesHint(target, snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
-  })
+  }
+  const swap = { ...settings.swap, rows: archivedRows(factsOf(source, tableFacts).tables), now: () => context.now() }
+  const outcome = await restoreBy(route, () =>
+    mode === 'swap' ? restoreBySwap(options, swap) : restoreArchive(options))
   const { hint, ...restored } = outcome
   if (outcome.errors.length > 0) report.warning(LEFT[outcome.left](target.where), hint)
   return { target: target.where, mode, size: archive.size, ...restored }
 }
 
 /** If the route is the cause of a failure, the error says so, also if pg_restore only has errors to show for it. */
-async function restoreBy(route: Route, options: RestoreOptions): Promise<RestoreOutcome> {
+async function restoreBy(route: Route, run: () => Promise<RestoreOutcome>): Promise<RestoreOutcome> {
   let outcome: RestoreOutcome
   try {
-    outcome = await restoreArchive(options)
+    outcome = await run()
   } catch (error) {
     throw await route.causeOf(error)
   }

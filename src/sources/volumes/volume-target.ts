@@ -94,9 +94,9 @@ function requireFiles({ name, kind, streams }: SourceRecord): void {
 }
 
 function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
-  if (mode === 'create') {
+  if (mode === 'create' || mode === 'swap') {
     const hint = 'A target that does not exist is made in every mode; the modes of volumes are empty, overwrite and clean.'
-    throw new LifeboatError('mode create is for databases', { hint, status: 2 })
+    throw new LifeboatError(`mode ${mode} is for databases`, { hint, status: 2 })
   }
   if (bucket.deleteExtra) {
     throw new LifeboatError('delete-extra is for buckets', {

@@ -1,0 +1,73 @@
+import { LifeboatError, messageOf } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
+import { formatSome } from '../../../report/format.ts'
+import type { Forgotten, Undone } from '../../restored.ts'
+import { identifier, literal, withoutTransaction } from '../query.ts'
+import type { RestoreOptions } from '../restore-plan.ts'
+import type { SwapSettings } from '../settings.ts'
+import { commentOf, databasesOf, type Kept, keptOf, namedAmong } from './databases.ts'
+import { exchange } from './exchange.ts'
+import { removeLeft } from './new-database.ts'
+import { KEEP_OLD, markOf, notOwned, withTarget } from './swap.ts'
+
+export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report'> &
+  SwapSettings & { now: () => Date }
+
+/** Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. */
+export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
+  return withTarget(options, async (name, maintenance) => {
+    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report } = options
+    const databases = await databasesOf(maintenance)
+    const live = namedAmong(databases, name, target.where)
+    const all = keptOf(databases, name)
+    const back = all.find(({ mark }) => mark.by === live.oid)
+    if (!back) throw nothingToUndo(target.where, all)
+    if (!live.owned || !back.owned) throw notOwned(target.where)
+    await removeLeft(name, databases, maintenance, report)
+    const mark = markOf(live, back, databases, { at: now(), keepOld })
+    const comment = back.mark.comment === null ? 'NULL' : literal(back.mark.comment)
+    const statements = [
+      `COMMENT ON DATABASE ${identifier(back.name)} IS ${comment}`,
+      `COMMENT ON DATABASE ${identifier(live.name)} IS ${literal(commentOf(mark))}`,
+    ]
+    const pause = await exchange({ live, incoming: back, aside: mark.name, statements }, { lockTimeout, terminate }, maintenance)
+    return {
+      target: target.where, back: back.name, since: back.mark.at,
+      swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },
+    }
+  })
+}
+
+function nothingToUndo(where: string, kept: readonly Kept[]): LifeboatError {
+  if (kept.length === 0)
+    return new LifeboatError(`no restore with mode swap has put a database aside for ${where}, or it was dropped`, {
+      hint: 'The server may have it under a name that somebody gave it. Nothing was changed.' })
+  return new LifeboatError(`${where} is not the database that the last restore with mode swap made: nothing was changed`, {
+    hint: `Databases that are kept: ${formatSome(kept.map(({ name }) => name), 5)}. Rename them by hand: ALTER DATABASE … RENAME TO ….` })
+}
+
+/** Drops the databases that exchanges of the target have put aside, as far as their time is over. None that is in use is dropped. */
+export function forgetOld(options: AfterSwapOptions): Promise<Forgotten> {
+  return withTarget(options, async (name, maintenance) => {
+    const { target, keepOld, now, report } = options
+    const databases = await databasesOf(maintenance)
+    await removeLeft(name, databases, maintenance, report)
+    const forgotten: Forgotten = { target: target.where, dropped: [], kept: [], errors: [] }
+    for (const { name: old, mark } of keptOf(databases, name)) {
+      const until = keepOld === undefined ? mark.until : new Date(Date.parse(mark.at) + keepOld).toISOString()
+      if (Date.parse(until) > now().getTime()) forgotten.kept.push({ name: old, until })
+      else {
+        try {
+          await withoutTransaction(`DROP DATABASE ${identifier(old)}`, { ...maintenance, timeLimit: Infinity })
+          forgotten.dropped.push(old)
+        } catch (error) {
+          options.signal.throwIfAborted()
+          forgotten.errors.push(`${old} was not dropped: ${messageOf(error)}`)
+        }
+      }
+    }
+    if (forgotten.kept.length > 0)
+      report.info(marked`databases whose time is not over are kept; ‹keep-old: 0d› drops them too`)
+    return forgotten
+  })
+}

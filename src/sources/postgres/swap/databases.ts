@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { LifeboatError } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
+import { oneLine } from '../../../report/format.ts'
+import { queryJson, type QueryContext } from '../query.ts'
+
+const database = z.strictObject({
+  oid: z.int(),
+  name: z.string(),
+  /** Of connections; it marks the databases that a restore makes. */
+  limit: z.int(),
+  comment: z.string().nullable(),
+  /** Whether this role may rename it. */
+  owned: z.boolean(),
+})
+
+/** A database of the server of the target. */
+export type ServerDatabase = z.infer<typeof database>
+
+const databasesSql = `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('oid', oid::pg_catalog.int8, 'name', datname,
+  'limit', datconnlimit, 'comment', pg_catalog.shobj_description(oid, 'pg_database'),
+  'owned', pg_catalog.pg_has_role(datdba, 'USAGE'))) FROM pg_catalog.pg_database`
+
+export function databasesOf(maintenance: QueryContext): Promise<ServerDatabase[]> {
+  return queryJson(databasesSql, z.array(database), maintenance)
+}
+
+/** Throws if the server has no database of that name. */
+export function namedAmong(databases: readonly ServerDatabase[], name: string, where: string): ServerDatabase {
+  const found = databases.find((one) => one.name === name)
+  if (found) return found
+  throw new LifeboatError(`there is no database ${where} to exchange`, {
+    hint: marked`Check the end of ‹database-url›. ‹mode: create› makes a database that does not exist yet.`,
+  })
+}
+
+/**
+ * Written into the comment of a database that an exchange has put aside. It is valid for the database with this name and number alone:
+ * neither a copy of that database nor one that somebody renamed is ours.
+ */
+const mark = z.strictObject({
+  lifeboat: z.literal('kept'),
+  oid: z.int(),
+  name: z.string(),
+  /** The name that it had. */
+  target: z.string(),
+  /** The number of the database that has that name since. */
+  by: z.int(),
+  at: z.iso.datetime(),
+  until: z.iso.datetime(),
+  /** Its own comment. */
+  comment: z.string().nullable(),
+})
+
+export type Mark = z.infer<typeof mark>
+
+/** A database that an exchange has put aside. */
+export type Kept = ServerDatabase & { mark: Mark }
+
+export function commentOf(kept: Mark): string {
+  const told = `Lifeboat keeps this database, which was ${oneLine(kept.target)} until ${kept.at}, at least until ${kept.until}.`
+  return `${told} Do not change this comment.\n${JSON.stringify(kept)}`
+}
+
+/** Those that exchanges of the target have put aside, the newest first. */
+export function keptOf(databases: readonly ServerDatabase[], target: string): Kept[] {
+  return databases
+    .flatMap((one) => {
+      const found = markIn(one.comment)
+      return found?.oid === one.oid && found.name === one.name && found.target === target ? [{ ...one, mark: found }] : []
+    })
+    .toSorted((a, b) => b.mark.at.localeCompare(a.mark.at))
+}
+
+function markIn(comment: string | null): Mark | undefined {
+  try {
+    return mark.parse(JSON.parse(comment?.split('\n').at(-1) ?? ''))
+  } catch {
+    return undefined // The comment of somebody else.
+  }
+}

@@ -1,0 +1,179 @@
+import { LifeboatError, messageOf } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
+import { anyClient } from '../client-download/choose.ts'
+import { onDatabase } from '../connection.ts'
+import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
+import { detectPooler, useInstead } from '../pooler.ts'
+import { change, identifier, literal, type QueryContext, withoutTransaction } from '../query.ts'
+import { dropAgain, requireOnServer, tellSubscriptions } from '../restore.ts'
+import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
+import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
+import { runRestore } from '../restore-run.ts'
+import type { SwapSettings } from '../settings.ts'
+import { findMaintenance, type Target } from '../target.ts'
+import { commentOf, databasesOf, type Mark, namedAmong, type ServerDatabase } from './databases.ts'
+import { exchange } from './exchange.ts'
+import { keptName } from './names.ts'
+import { createBeside, released, removeLeft } from './new-database.ts'
+import { type ArchivedRows, requireRows } from './rows.ts'
+import { holdLock } from './session-lock.ts'
+import { targetEntries } from './target-settings.ts'
+
+/** A week, in milliseconds. */
+export const KEEP_OLD = 7 * 86_400_000
+
+export interface SwapOptions extends SwapSettings {
+  /** The rows that the new database must have. */
+  rows: readonly ArchivedRows[]
+  now: () => Date
+}
+
+/** A connection to another database of the target's server, as long as the lock of the target is held. */
+export type Maintenance = QueryContext & { target: Target }
+
+/** Runs work on a target, which no other swap works on meanwhile. */
+export async function withTarget<T>(
+  options: Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal'>,
+  work: (name: string, maintenance: Maintenance) => Promise<T>,
+): Promise<T> {
+  const { target, clients, provide, variables, signal } = options
+  const { database } = target
+  if (database === undefined)
+    throw new LifeboatError('the target URL names no database', { hint: 'End it with the name: postgres://…/app.', status: 2 })
+  const maintenance = await findMaintenance({ connection: target, client: await anyClient(clients, provide), variables, signal })
+  if (['postgres', 'template0', 'template1'].includes(database))
+    throw new LifeboatError(`mode swap cannot rename ${database}, which the work on other databases needs`, {
+      hint: marked`Restore it with ‹mode: clean›, or keep your data in a database of its own.` })
+  const { pooled, direct } = await detectPooler(maintenance)
+  if (pooled)
+    throw new LifeboatError(`${target.server} is a pooler in transaction mode, which cannot exchange databases`, {
+      hint: `${useInstead(target, direct)}.` })
+  const release = await holdLock(database, maintenance)
+  try {
+    return await work(database, maintenance)
+  } finally {
+    await release()
+  }
+}
+
+/**
+ * Restores into a new database beside the target, checks it, and exchanges the two in one transaction. Until then the target is untouched;
+ * if anything fails, the new database is dropped again. The old one is kept under another name.
+ */
+export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions): Promise<RestoreOutcome> {
+  checkOptions(options)
+  return withTarget(options, async (name, maintenance) => {
+    const { target, signal, report } = options
+    const { major } = maintenance.target
+    const databases = await databasesOf(maintenance)
+    const live = namedAmong(databases, name, target.where)
+    if (!live.owned) throw notOwned(target.where)
+    await removeLeft(name, databases, maintenance, report)
+    const plan = await planRestore(options, major, maintenance)
+    // Names in the statements are replaced when the new database has one.
+    const settingsFor = await settingsOf(options, swap, plan, major)
+    await requireOnServer(plan, settingsFor(name), options, maintenance)
+    signal.throwIfAborted()
+    // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
+    const { signal: _, ...steady } = maintenance
+    report.info(`${options.name}: restoring into a new database beside ${target.where}`)
+    const beside = await createBeside(name, settingsFor(name).options, steady)
+    const settings = settingsFor(beside)
+    let outcome: RestoreOutcome
+    let swapped: Swapped | undefined
+    try {
+      outcome = await filled(options, plan, settings, beside, { swap, steady })
+      if (outcome.errors.length === 0) {
+        report.info(`${options.name}: exchanging the new database and ${target.where}`)
+        swapped = await exchanged({ live, name: beside, settings }, swap, maintenance)
+      }
+    } catch (error) {
+      await dropAgain(beside, steady, messageOf(error))
+      report.info(`${target.where} is as it was before; the new database was dropped again`)
+      throw error
+    }
+    if (swapped === undefined) {
+      await dropAgain(beside, steady, outcome.errors[0]!)
+      return { ...outcome, restored: 0, left: 'unchanged' }
+    }
+    tellSubscriptions(plan, report)
+    const { entries } = settings
+    return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied', swapped }
+  })
+}
+
+/** Restores everything but what the exchange brings, and checks it. */
+async function filled(
+  options: RestoreOptions,
+  plan: RestorePlan,
+  { early }: DatabaseSettings,
+  name: string,
+  { swap, steady }: { swap: SwapOptions; steady: QueryContext },
+): Promise<RestoreOutcome> {
+  const target = onDatabase(options.target, name)
+  const first = early.filter((statement) => !isComment(statement))
+  if (first.length > 0) await change(first, steady)
+  const outcome = await runRestore({ ...options, target }, plan)
+  if (outcome.errors.length > 0) return outcome
+  const within: QueryContext = { ...steady, connection: target, signal: options.signal }
+  options.report.info(`${options.name}: counting the restored rows`)
+  await requireRows(swap.rows, within)
+  // Without statistics the first queries after the exchange would be slow.
+  await withoutTransaction('ANALYZE', { ...within, timeLimit: Infinity })
+  return outcome
+}
+
+async function exchanged(
+  { live, name, settings }: { live: ServerDatabase; name: string; settings: DatabaseSettings },
+  { lockTimeout, terminate, keepOld = KEEP_OLD, now }: SwapOptions,
+  maintenance: Maintenance,
+): Promise<Swapped> {
+  // The comment of the target may have changed since, and so may the names of others.
+  const databases = await databasesOf(maintenance)
+  const incoming = namedAmong(databases, name, name)
+  const mark = markOf(databases.find(({ oid }) => oid === live.oid) ?? live, incoming, databases, { at: now(), keepOld })
+  const statements = [
+    ...released(name), ...settings.early.filter(isComment), ...settings.late,
+    `COMMENT ON DATABASE ${identifier(live.name)} IS ${literal(commentOf(mark))}`,
+  ]
+  const pause = await exchange({ live, incoming, aside: mark.name, statements }, { lockTimeout, terminate }, maintenance)
+  return { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) }
+}
+
+/** The mark of a database that another is exchanged for. */
+export function markOf(
+  live: ServerDatabase,
+  incoming: Pick<ServerDatabase, 'oid'>,
+  databases: readonly ServerDatabase[],
+  { at, keepOld }: { at: Date; keepOld: number },
+): Mark {
+  return {
+    lifeboat: 'kept', oid: live.oid, name: keptName(live.name, at, new Set(databases.map(({ name }) => name))), target: live.name,
+    by: incoming.oid, at: at.toISOString(), until: new Date(at.getTime() + keepOld).toISOString(), comment: live.comment,
+  }
+}
+
+export function notOwned(where: string): LifeboatError {
+  return new LifeboatError(`this role may not rename ${where}`, {
+    hint: marked`Restore as its owner, with the right to create databases (CREATEDB), or with ‹mode: clean›.` })
+}
+
+function isComment(statement: string): boolean {
+  return statement.startsWith('COMMENT ON DATABASE ')
+}
+
+/** The settings that the new database gets, for the name that it has. */
+async function settingsOf(
+  options: RestoreOptions,
+  { keepSettings }: SwapOptions,
+  plan: RestorePlan,
+  major: number,
+): Promise<(name: string) => DatabaseSettings> {
+  const entries = keepSettings === 'target' ? await targetEntries(options, major) : plan.contents
+  return (name) => {
+    const settings = databaseSettings(entries, name, options)
+    if (settings) return settings
+    throw new LifeboatError('the archive does not say how its database was made', {
+      hint: marked`Restore with the settings of the target, ‹keep-settings: target›.` })
+  }
+}
