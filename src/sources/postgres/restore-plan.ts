@@ -164,7 +164,7 @@ export function checkOptions(options: RestoreOptions): void {
   const { mode, only, jobs, disableTriggers, schemas, tables } = options
   if (mode === 'swap' && (schemas.length + tables.length > 0 || only !== undefined || options.databaseSettings === false)) {
     throw new LifeboatError('mode swap exchanges whole databases: a part of the backup would be all that is left in the target', {
-      hint: marked`Leave out ‹schemas›, ‹tables›, ‹only› and ‹database-settings: false›, or restore the part with another ‹mode›.`,
+      hint: marked`Leave out ‹schemas›, ‹tables›, ‹only› and ‹database-settings: false›, or restore the part with ‹mode: clean›.`,
       status: 2,
     })
   }

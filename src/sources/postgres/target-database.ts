@@ -1,5 +1,4 @@
 import { LifeboatError, messageOf } from '../../error.ts'
-import { factsOf } from '../../repository/snapshot.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
@@ -96,7 +95,7 @@ async function restoreInto(
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   }
-  const swap = { ...settings.swap, rows: archivedRows(factsOf(source, tableFacts).tables), now: () => context.now() }
+  const swap = { ...settings.swap, rows: archivedRows(tableFacts.safeParse(source.facts).data?.tables ?? []), now: () => context.now() }
   const outcome = await restoreBy(route, () =>
     mode === 'swap' ? restoreBySwap(options, swap) : restoreArchive(options))
   const { hint, ...restored } = outcome

@@ -29,11 +29,11 @@ afterAll(async () => {
 /** What clients saw and wrote: a line `version|accounts|money|client|number` for each transaction that was committed. */
 const lines: string[] = []
 const errors: string[] = []
-let stopped = false
+const work = { stopped: false }
 
 /** A client that connects again and again, moves money, and writes down what it did. */
 async function client(number: number): Promise<void> {
-  for (let session = 0; !stopped; session++) {
+  for (let session = 0; !work.stopped; session++) {
     const transactions = Array.from({ length: 20 }, (_, index) => {
       const own = session * 20 + index
       const [from, to] = [own % 20000 + 1, (own * 7 + number) % 20000 + 1]
@@ -65,7 +65,7 @@ test('clients that write all the time see the old database or the new one, and n
     const seen = lines.length
     while (lines.slice(seen).filter((line) => line.startsWith('new|')).length < 20) await new Promise((resolve) => setTimeout(resolve, 20))
   } finally {
-    stopped = true
+    work.stopped = true
     await Promise.all(clients)
   }
   process.stdout.write(`${lines.length} transactions; new connections waited for ${pause} ms\n`)

@@ -93,7 +93,7 @@ test('of several sources one is restored, and the others are named', async () =>
   const made = await run('backup', { volumes: `shop=sqlite:${file}\ncopy=sqlite:${file}` })
   expect(made.text.match(/^ {2}lifeboat restore .*--volume .*$/gm)?.map((line) => /--volume (\w+)/.exec(line)![1])).toEqual(['shop', 'copy'])
   const checked = await run('restore', { volume: 'shop', 'verify-only': 'true' })
-  expect(checked.result).toMatchObject({ others: { databases: [], volumes: ['copy'] } })
+  expect(checked.result.others).toEqual({ databases: [], volumes: ['copy'] })
   expect(checked.text).toContain('The snapshot also has: volume copy.')
 })
 

@@ -15,18 +15,18 @@ const database = z.strictObject({
 })
 
 /** A database of the server of the target. */
-export type ServerDatabase = z.infer<typeof database>
+export type NamedDatabase = z.infer<typeof database>
 
 const databasesSql = `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('oid', oid::pg_catalog.int8, 'name', datname,
   'limit', datconnlimit, 'comment', pg_catalog.shobj_description(oid, 'pg_database'),
   'owned', pg_catalog.pg_has_role(datdba, 'USAGE'))) FROM pg_catalog.pg_database`
 
-export function databasesOf(maintenance: QueryContext): Promise<ServerDatabase[]> {
+export function databasesOf(maintenance: QueryContext): Promise<NamedDatabase[]> {
   return queryJson(databasesSql, z.array(database), maintenance)
 }
 
 /** Throws if the server has no database of that name. */
-export function namedAmong(databases: readonly ServerDatabase[], name: string, where: string): ServerDatabase {
+export function namedAmong(databases: readonly NamedDatabase[], name: string, where: string): NamedDatabase {
   const found = databases.find((one) => one.name === name)
   if (found) return found
   throw new LifeboatError(`there is no database ${where} to exchange`, {
@@ -55,7 +55,7 @@ const mark = z.strictObject({
 export type Mark = z.infer<typeof mark>
 
 /** A database that an exchange has put aside. */
-export type Kept = ServerDatabase & { mark: Mark }
+export type Kept = NamedDatabase & { mark: Mark }
 
 export function commentOf(kept: Mark): string {
   const told = `Lifeboat keeps this database, which was ${oneLine(kept.target)} until ${kept.at}, at least until ${kept.until}.`
@@ -63,7 +63,7 @@ export function commentOf(kept: Mark): string {
 }
 
 /** Those that exchanges of the target have put aside, the newest first. */
-export function keptOf(databases: readonly ServerDatabase[], target: string): Kept[] {
+export function keptOf(databases: readonly NamedDatabase[], target: string): Kept[] {
   return databases
     .flatMap((one) => {
       const found = markIn(one.comment)

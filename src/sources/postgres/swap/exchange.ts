@@ -6,10 +6,10 @@ import { marked } from '../../../marks.ts'
 import { beginningOf } from '../../../process/cut.ts'
 import { formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
 import { change, changing, identifier, literal, type QueryContext, queryJson } from '../query.ts'
-import { databasesOf, type ServerDatabase } from './databases.ts'
+import { databasesOf, type NamedDatabase } from './databases.ts'
 import { newName } from './names.ts'
 
-type Named = Pick<ServerDatabase, 'name' | 'oid'>
+type Named = Pick<NamedDatabase, 'name' | 'oid'>
 
 /** Two databases of a server, of which one gets the name of the other. */
 export interface Exchange {
@@ -201,7 +201,7 @@ function inUse({ name }: Named, { terminate, lockTimeout }: ExchangeSettings, se
   return new LifeboatError(`others used the database ${name} ${waited}, and nothing was exchanged${who}`, {
     hint: terminate
       ? 'Only a superuser may end sessions of superusers; others need GRANT pg_signal_backend. Prepared transactions must be ended by hand.'
-      : marked`Stop the clients, give a longer ‹lock-timeout›, or end their sessions for the exchange with ‹terminate-connections: true›.`,
+      : marked`Stop the clients, raise ‹lock-timeout›, or end their sessions for the exchange with ‹terminate-connections: true›.`,
   })
 }
 

@@ -4,7 +4,7 @@ import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { onDatabase } from '../connection.ts'
 import { change, identifier, literal, type QueryContext } from '../query.ts'
 import { createDatabase, detachSubscriptions, dropDatabase, type Target } from '../target.ts'
-import type { ServerDatabase } from './databases.ts'
+import type { NamedDatabase } from './databases.ts'
 import { newName, newPrefix } from './names.ts'
 
 /**
@@ -37,7 +37,7 @@ export function released(name: string): string[] {
 /** Drops the databases that killed restores left. The caller has the lock of the target, so that none of them is in use. */
 export async function removeLeft(
   target: string,
-  databases: readonly ServerDatabase[],
+  databases: readonly NamedDatabase[],
   maintenance: QueryContext,
   report: Report,
 ): Promise<void> {

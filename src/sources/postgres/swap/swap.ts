@@ -11,7 +11,7 @@ import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from
 import { runRestore } from '../restore-run.ts'
 import type { SwapSettings } from '../settings.ts'
 import { findMaintenance, type Target } from '../target.ts'
-import { commentOf, databasesOf, type Mark, namedAmong, type ServerDatabase } from './databases.ts'
+import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { keptName } from './names.ts'
 import { createBeside, released, removeLeft } from './new-database.ts'
@@ -124,7 +124,7 @@ async function filled(
 }
 
 async function exchanged(
-  { live, name, settings }: { live: ServerDatabase; name: string; settings: DatabaseSettings },
+  { live, name, settings }: { live: NamedDatabase; name: string; settings: DatabaseSettings },
   { lockTimeout, terminate, keepOld = KEEP_OLD, now }: SwapOptions,
   maintenance: Maintenance,
 ): Promise<Swapped> {
@@ -142,9 +142,9 @@ async function exchanged(
 
 /** The mark of a database that another is exchanged for. */
 export function markOf(
-  live: ServerDatabase,
-  incoming: Pick<ServerDatabase, 'oid'>,
-  databases: readonly ServerDatabase[],
+  live: NamedDatabase,
+  incoming: Pick<NamedDatabase, 'oid'>,
+  databases: readonly NamedDatabase[],
   { at, keepOld }: { at: Date; keepOld: number },
 ): Mark {
   return {
