@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { clientDirectory, type Server, startServer } from '../../support/postgres-server.ts'
@@ -30,7 +30,7 @@ function programs(at: number, goesOn: boolean): void {
     writeFileSync(file, `#!/bin/sh
 n=$(($(cat '${folder}/count') + 1))
 echo $n > '${folder}/count'
-case "$*" in *'DO LANGUAGE plpgsql'*'RENAME TO'*) ${goesOn ? 'kill -KILL $PPID' : ':'} ;; esac
+${goesOn ? `case "$*" in *'RENAME TO'*) kill -KILL $PPID; '${clientDirectory(17)}/${name}' "$@"; echo > '${folder}/ended'; exit 1 ;; esac` : ''}
 if [ $n = ${at} ]; then kill -KILL $PPID; exit 1; fi
 exec '${clientDirectory(17)}/${name}' "$@"
 `)
@@ -77,8 +77,11 @@ test('killed while the databases are exchanged, it has exchanged both or none', 
   const before = await list()
   programs(0, true)
   expect(run().status).toBe(null)
-  // The transaction goes on without the program, and ends soon.
-  while ((await list()).some((name) => name.startsWith('lifeboat_new_'))) await new Promise((resolve) => setTimeout(resolve, 50))
-  expect(await list()).toHaveLength(before.length + 1)
+  while (!existsSync(path.join(folder, 'ended'))) await new Promise((resolve) => setTimeout(resolve, 20))
+  const made = (await list()).filter((name) => !before.includes(name))
+  expect(made).toEqual([expect.stringMatching(/^(lifeboat_new|app_before)_/)])
   expect(await state('app')).toEqual(['100|100', 'new'])
+  programs(0, false)
+  expect(run()).toMatchObject({ status: 0, err: '' })
+  expect((await list()).filter((name) => name.startsWith('lifeboat_new_'))).toEqual([])
 })
