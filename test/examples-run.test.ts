@@ -101,7 +101,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
   expect(failures(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([])
   expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
-  // What the first of them made is kept when another restore replaces it.
+  // The database that the first of them made is kept when another restore replaces it.
   await server.sql('DELETE FROM orders', 'target')
   const [, again] = await example('restore', { ...asked, 'verify-only': 'false' })
   expect(failures([again!])).toEqual([])

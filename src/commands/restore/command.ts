@@ -28,7 +28,9 @@ export const restore = {
     isAfter(result)
       ? errorsOf(result)
       : [
-        ...(result.missing ?? []).map((what) => `${restoredName(result)} was restored in part: ${what} is damaged in the backup, and missing`),
+        ...(result.missing ?? []).map(
+          (what) => `${restoredName(result)} was restored in part: ${what} is damaged in the backup, and missing`,
+        ),
         ...result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
       ],
   redact: (result, apply) => {

@@ -26,12 +26,12 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** What clients saw and wrote: a line `version|accounts|money|client|number` for each transaction that was committed. */
+/** A line `version|accounts|money|client|number` for each transaction that was committed. */
 const lines: string[] = []
 const errors: string[] = []
 const work = { stopped: false }
 
-/** A client that connects again and again, moves money, and writes down what it did. */
+/** A client that moves money in one session after the other, and writes down its transactions. */
 async function client(number: number): Promise<void> {
   for (let session = 0; !work.stopped; session++) {
     const transactions = Array.from({ length: 20 }, (_, index) => {
