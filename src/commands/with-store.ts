@@ -5,6 +5,7 @@ import { warningOf } from '../report/warnings.ts'
 import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
 import { openKeys } from '../repository/open-keys.ts'
+import { requireSnapshotOfKey } from '../repository/other-key.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
 import { type Destination, openStore } from '../stores/destination.ts'
@@ -48,6 +49,7 @@ export async function withStore<T>(
   try {
     await openRepository(store)
     const keys = key === undefined ? undefined : await openKeys(key, { store, create: false, onDamaged: warningOf(environment.report) })
+    if (keys) await requireSnapshotOfKey(store, keys)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined only where the signature that was called allows for it
     return await work(store, keys as never)
   } finally {

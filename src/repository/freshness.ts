@@ -1,12 +1,13 @@
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
-import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, type HiddenSnapshots, NotFound, type Store } from '../stores/store.ts'
 import { idOf, isAhead, readAuthentic, setOf, snapshotKeys } from './catalog.ts'
 import { type DrillFigures, drillFigures } from './drills.ts'
 import type { Keys } from './keys.ts'
 import { isAtLeast } from './levels.ts'
 import { checkListing } from './listing.ts'
 import type { Verdict } from './proofs.ts'
+import { allHidden, keysText } from './other-key.ts'
 import { missingSnapshots } from './references.ts'
 import { SetProofs } from './set-proofs.ts'
 import { DamagedSnapshot, OtherKey } from './snapshot.ts'
@@ -56,7 +57,14 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
   for (const name of new Set([...bySet.keys(), ...missing.keys()])) {
     found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(idOf) })
   }
+  for (const hidden of await allHidden(store)) found.push(ofHidden(hidden, keys))
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
+}
+
+/** A set whose snapshots lie in groups of other keys alone. */
+function ofHidden({ set, snapshots, fingerprints }: HiddenSnapshots, keys: Keys): Freshness {
+  const unreadable = `${snapshots === 1 ? 'it names' : 'they name'} ${keysText(fingerprints)}; the key given is ${keys.fingerprint}`
+  return { set, newest: undefined, verified: undefined, unsound: [], missing: [], unreadable, otherKey: snapshots, proof: undefined }
 }
 
 async function ofSet(

@@ -3,6 +3,7 @@ import { storesOf } from '../stores/several.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { readAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { hiddenIn } from './other-key.ts'
 import { Presence } from './presence.ts'
 import { readProofs } from './proofs.ts'
 import { knownDamage, tellingSince } from './set-proofs.ts'
@@ -154,7 +155,7 @@ export async function loadKnown(
   const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), (error) =>
     error instanceof OtherKey ? others.push(error) : onDamaged(error),
   )
-  known.otherKey = ofOtherKeys(others)
+  known.otherKey = ofOtherKeys(others) ?? (newest.length === 0 ? await hiddenIn(store, set) : undefined)
   known.latest = newest[0]?.snapshot.header.id
   const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
   if (own.length === 0) return known

@@ -36,6 +36,8 @@ export interface Authenticator {
   sign: (body: string) => Buffer
   /** The body, if it was signed with one of these keys. */
   authentic: (object: Buffer) => Buffer | undefined
+  /** Of an object that claims to be of another key than these: the fingerprint of that, and of the first of these. */
+  otherKey: (object: Buffer) => { claimed: string; given: string } | undefined
   /** The text that `Groups.describe` keeps, of a snapshot that has none; undefined if it cannot be made. */
   card(key: string, snapshot: Buffer): Promise<string | undefined>
 }
@@ -59,6 +61,8 @@ export interface Groups {
   candidates(prefix: string, most: number, authentic?: Authenticator['authentic']): Candidates
   /** From now on only what is signed counts. Needed before a `commit`. */
   authenticate(authenticator: Authenticator): void
+  /** Of each set that has no snapshot in a group that counts: those in groups that claim to be of another key. */
+  ofOtherKeys(): Promise<HiddenSnapshots[]>
   /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. */
   ofSet(set: string): Store
   /** A new snapshot may depend only on objects that exist at least until then. */
@@ -88,6 +92,14 @@ export interface Groups {
   dependents(): Promise<Dependents[]>
   /** Deletes the groups that no snapshot to keep needs, nor a backup that is running may need. */
   release(choice: Release): Promise<Released>
+}
+
+/** Snapshots of a set in groups that are not signed with the key given, but claim to be of other keys. */
+export interface HiddenSnapshots {
+  set: string
+  snapshots: number
+  /** Of the keys that they name, each once. */
+  fingerprints: string[]
 }
 
 /** A group, and the keys of the snapshots that depend on it, with those in it. */
@@ -126,6 +138,8 @@ export interface Released {
    */
   staying: { id: number; name: string; size: number; neededBy: string[] }[]
   deleted: number
+  /** Keys of the snapshots in groups that are left, or would be. */
+  left: string[]
   /** Whether the credentials allow for it; if not, nothing more was deleted. */
   permitted: boolean
 }

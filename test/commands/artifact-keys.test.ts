@@ -1,5 +1,7 @@
 import { Encrypter } from 'age-encryption'
+import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
+import { identity } from '../support/engine.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
@@ -63,4 +65,62 @@ test('twenty artifacts with key files of the right name under other passphrases 
 
 test('a wrong passphrase is told so, with the number of key files it was tried on', async () => {
   expect(await refusal(jobs.run('list', { 'encryption-key': 'another passphrase altogether' }))).toMatch(/the passphrase does not open artifact:octo\/shop\/lifeboat-\* \(\d+ key files tried\)/)
+})
+
+describe('with the key of somebody else', () => {
+  let other: string
+  const OTHER = /^error: artifact:octo\/rotated\/lifeboat-\S+ has 2 snapshots, but none of them was made with the key given \([0-9a-f]{16}\)\. They name the key [0-9a-f]{16}\nhint: Is this the key of these backups\? Give the one that they were made with as LIFEBOAT_ENCRYPTION_KEY/
+  const rotated = () => new Jobs(github, 'octo/rotated', identity)
+  const dropped = (text: string) => !/run .*backup|delete/i.test(text)
+
+  beforeAll(async () => {
+    other = (await newIdentity()).identity
+    const owner = rotated()
+    for (let day = 0; day < 2; day++) {
+      owner.change()
+      expect(await owner.run('backup')).toMatchObject({ status: 0, warnings: [] })
+    }
+    owner.close()
+  })
+
+  test('every command that reads says that there are backups, and none of this key; doctor calls it a problem', async () => {
+    const stranger = new Jobs(github, 'octo/rotated', other)
+    const set = 'default'
+    for (const run of [
+      () => stranger.run('list'), () => stranger.run('list', { set }), () => stranger.run('verify'), () => stranger.run('verify', { snapshot: 'all' }), () => stranger.run('check'),
+      () => stranger.run('check', { set }), () => stranger.run('restore', { volume: 'files', target: `${stranger.folder}/to` }), () => stranger.run('show'), () => stranger.run('stats'),
+      () => stranger.run('prune', { retention: 'last=1' }), () => stranger.run('copy', { from: 'artifact', destination: `file:${stranger.folder}/copy` }),
+    ]) {
+      const said = await refusal(run())
+      expect(said).toMatch(OTHER)
+      expect(dropped(said)).toBe(true)
+    }
+    const { status, result, warnings } = await stranger.run('doctor')
+    expect(status).toBe(1)
+    expect(result.checks.find(({ check }) => check === 'key')).toMatchObject({ state: 'bad', says: expect.stringMatching(/has 2 snapshots, but none of them was made with the key given/) })
+    expect(warnings).toEqual([expect.stringMatching(/^\d artifacts count as not there: .*it is not signed with the key given \([0-9a-f]{16}\), it names the key [0-9a-f]{16}.*Then keep them, and give that key as/)])
+    expect(warnings.every(dropped)).toBe(true)
+    stranger.close()
+  })
+
+  test('a backup goes through, and warns that it cannot be opened with the key of the others, as in a folder', async () => {
+    const stranger = new Jobs(github, 'octo/rotated', other)
+    stranger.change()
+    const { status, result, warnings, text } = await stranger.run('backup')
+    expect([status, result.otherKey]).toEqual([0, { snapshots: 2, fingerprints: [expect.stringMatching(/^[0-9a-f]{16}$/)] }])
+    expect(warnings.filter((one) => /^2 snapshots of set default were made with another key \([0-9a-f]{16}\); the key given is [0-9a-f]{16}: this backup cannot be opened/.test(one))).toHaveLength(1)
+    expect(text).toMatch(/WARNING: 2 snapshots of set default were made with another key/)
+    expect(text).not.toMatch(/first of its set/)
+    stranger.close()
+  })
+
+  test('a check of all sets names the one whose backups are all of another key', async () => {
+    const owner = rotated()
+    expect(await owner.run('backup', { set: 'second', 'encryption-key': other })).toMatchObject({ status: 0 })
+    const { status, result } = await owner.run('check')
+    expect([status, result.sets.map(({ set }) => set), result.problems]).toEqual([1, ['default', 'second'], [
+      expect.stringMatching(/^set second: its snapshot was not made with the key given: it names the key [0-9a-f]{16}; the key given is [0-9a-f]{16}$/),
+    ]])
+    owner.close()
+  })
 })

@@ -168,10 +168,15 @@ test('of artifacts it deletes those that no kept snapshot needs, and tells which
     const told = await prune(parseInputs('prune', given({ ...policy, 'dry-run': 'true' }), terminal.variables), terminal)
     expect(github.live()).toHaveLength(6)
     const result = await prune(parseInputs('prune', given(policy), terminal.variables), terminal)
-    expect(result).toMatchObject({ kept: 3, deleted: 3, artifacts: { deleted: 2, permitted: true, staying: [{ name: 'lifeboat-app' }] } })
+    expect(result).toMatchObject({ kept: 3, deleted: 2, waiting: 1, artifacts: { deleted: 2, permitted: true, staying: [{ name: 'lifeboat-app' }] } })
     expect(result.artifacts!.staying[0]!.neededBy).toHaveLength(3)
     expect(told.artifacts).toEqual({ ...result.artifacts, deleted: 0 })
     expect(github.live()).toHaveLength(4)
+    expect(result.snapshots.map(({ keep, waiting }) => (keep ? 'keep' : waiting ? 'later' : 'delete'))).toEqual(['keep', 'keep', 'keep', 'delete', 'delete', 'later'])
+    expect(pruneText(result, { timeZone: 'UTC' })).toMatch(/^set app: 3 snapshots to go: 2 deleted, 1 stays for now; 3 kept/)
+    // The same again deletes nothing, and does not say that it did.
+    const again = await prune(parseInputs('prune', given(policy), terminal.variables), terminal)
+    expect(again).toMatchObject({ kept: 3, deleted: 0, waiting: 1 })
     expect(pruneText(result, { timeZone: 'UTC' })).toMatch(/2 artifacts \(.*\) deleted\n {2}lifeboat-app \(\d+\) stays: 3 later backups depend on it$/)
   } finally {
     await github.stop()

@@ -8,6 +8,7 @@ import { checkListing } from '../../repository/listing.ts'
 import { copyKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
+import { requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
 import { CopiedDamage } from '../../repository/copy-damage.ts'
 import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
@@ -30,6 +31,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     warnOfLoss(inputs.destination, environment)
     await openRepository(from, marked`‹from›`)
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
+    await requireSnapshotOfKey(from, keys)
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {

@@ -7,6 +7,7 @@ import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
+import { requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
 import { openRepository } from '../../repository/repository.ts'
@@ -109,6 +110,7 @@ async function tryKey(encryptionKey: string, set: string, store: Store): Promise
     }
     await openRepository(store)
     const keys = await openKeys(encryptionKey, { store, create: false })
+    await requireSnapshotOfKey(store, keys)
     // Where anyone can add some, only those that are signed are left once the key is known.
     const snapshots = await snapshotKeys(store)
     if (snapshots.length === 0) return empty

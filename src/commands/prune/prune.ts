@@ -84,14 +84,20 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   refuse(reasonAgainst(decisions, store, options), options, report)
   const keysWhere = (stays: boolean): string[] => decisions.filter(({ keep }) => keep === stays).map(({ snapshot }) => snapshot.key)
   const [kept, going] = [keysWhere(true), keysWhere(false)]
-  const freed = store.groups
+  const freed: Pick<PruneResult, 'chunks' | 'artifacts'> = store.groups
     ? { artifacts: await releaseArtifacts(store.groups, kept, options, report) }
     : { chunks: await deleteUnneeded(store, keys, references, going, { ...options, ...reading }, report) }
+  // An artifact goes as a whole, and only once nothing that stays may need it.
+  const left = new Set(freed.artifacts?.left)
+  const deleted = going.filter((key) => !left.has(key)).length
   return {
     set, dryRun,
     kept: kept.length,
-    deleted: going.length,
-    snapshots: decisions.map(({ snapshot: { id, time, size }, keep, reasons }) => ({ id, time: time.toISOString(), size, keep, reasons })),
+    deleted,
+    ...(deleted < going.length && { waiting: going.length - deleted }),
+    snapshots: decisions.map(({ snapshot: { key, id, time, size }, keep, reasons }) => {
+      return { id, time: time.toISOString(), size, keep, ...(!keep && left.has(key) && { waiting: true as const }), reasons }
+    }),
     ...freed,
     seconds: secondsSince(started),
   }

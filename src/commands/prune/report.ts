@@ -6,14 +6,22 @@ import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit }
 /** More rows than anyone reads. */
 const MOST_ROWS = 200
 
-export function pruneHeadline({ set, dryRun, deleted, kept }: PruneResult): string {
+export function pruneHeadline(result: PruneResult): string {
+  return `set ${result.set}: ${countsOf(result)}`
+}
+
+/** `2 snapshots deleted, 5 kept`; `3 snapshots to go: 1 deleted, 2 stay for now; 5 kept`. `named`: those that are gone. */
+function countsOf({ dryRun, deleted, waiting = 0, kept }: PruneResult, named = ''): string {
   const [gone, staying] = dryRun ? ['would go', 'would stay'] : ['deleted', 'kept']
-  return `set ${set}: ${formatCount(deleted, 'snapshot')} ${gone}, ${kept.toLocaleString('en-US')} ${staying}`
+  const rest = `${kept.toLocaleString('en-US')} ${staying}`
+  if (waiting === 0) return `${formatCount(deleted, 'snapshot')} ${gone}${named}, ${rest}`
+  const later = `${waiting.toLocaleString('en-US')} ${dryRun ? 'would stay' : waiting === 1 ? 'stays' : 'stay'} for now`
+  return `${formatCount(deleted + waiting, 'snapshot')} to go: ${deleted.toLocaleString('en-US')} ${gone}${named}, ${later}; ${rest}`
 }
 
 export function pruneText(result: PruneResult, { timeZone }: { timeZone: string }): string {
-  const rows = result.snapshots.map(({ id, time, size, keep, reasons }) => [
-    keep ? 'keep' : 'delete',
+  const rows = result.snapshots.map(({ id, time, size, keep, waiting, reasons }) => [
+    keep ? 'keep' : waiting ? 'later' : 'delete',
     id,
     formatTime(time, timeZone),
     formatBytes(size),
@@ -28,8 +36,8 @@ export function pruneText(result: PruneResult, { timeZone }: { timeZone: string 
 
 export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: string }): string {
   const shown = result.snapshots.slice(0, MOST_ROWS)
-  const rows = shown.map(({ id, time, size, keep, reasons }) => [
-    keep ? 'keep' : '🗑️ delete',
+  const rows = shown.map(({ id, time, size, keep, waiting, reasons }) => [
+    keep ? 'keep' : waiting ? '⏳ later' : '🗑️ delete',
     code(id),
     shortTime(time, timeZone),
     formatBytes(size),
@@ -47,10 +55,10 @@ export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: stri
 export function prunedAfter(prune: PruneAfterBackup | undefined): string[] {
   if (prune === undefined) return []
   if ('skipped' in prune) return [`Nothing was pruned: ${prune.skipped}`]
-  const gone = prune.snapshots.map(({ id }) => id)
+  const gone = prune.snapshots.filter(({ waiting }) => !waiting).map(({ id }) => id)
   const named = gone.length > 0 ? ` (${formatSome(gone, 3)})` : ''
   return [
-    `Pruned: ${formatCount(prune.deleted, 'snapshot')} deleted${named}, ${prune.kept.toLocaleString('en-US')} kept`,
+    `Pruned: ${countsOf(prune, named)}`,
     ...whatWent(prune),
   ]
 }

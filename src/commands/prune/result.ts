@@ -8,8 +8,10 @@ export interface PruneResult {
   /** Snapshots. */
   kept: number
   deleted: number
+  /** Snapshots to go that are still there, in artifacts that stay for now. */
+  waiting?: number
   /** All of the set, newest first. */
-  snapshots: { id: string; time: string; size: number; keep: boolean; reasons: string[] }[]
+  snapshots: { id: string; time: string; size: number; keep: boolean; waiting?: true; reasons: string[] }[]
   /** Unreferenced chunks that were deleted or found; in artifacts they are deleted with the artifact. */
   chunks?: Garbage
   artifacts?: Released

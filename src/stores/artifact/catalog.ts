@@ -2,7 +2,7 @@ import { messageOf } from '../../error.ts'
 import type { Report, Variables } from '../../environment.ts'
 import type { Clock } from '../../net/retry.ts'
 import { inParallel } from '../../process/parallel.ts'
-import type { Authenticator } from '../store.ts'
+import type { Authenticator, HiddenSnapshots } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
@@ -10,7 +10,7 @@ import type { RunService } from './run-service.ts'
 import { INDEX } from './index-file.ts'
 import { artifactName, isNameOf, isPartName, LAST_NAME, partName } from './names.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
-import { LeftOutArtifacts } from './left-out.ts'
+import { LeftOutArtifacts, OtherKeyArtifact } from './left-out.ts'
 import type { ZipEntry } from './zip.ts'
 
 /** Artifacts with a directory or a parts.json of more than these bytes are looked into one after the other. */
@@ -63,6 +63,9 @@ export interface Held {
 /** `own`: of this run, and not available from the REST API. */
 export type Listed = ServiceArtifact & { own?: true }
 
+/** What is asked of the keys to look into an artifact. */
+export type Signatures = Pick<Authenticator, 'authentic'> & Partial<Pick<Authenticator, 'otherKey'>>
+
 /** A file of an artifact that anyone may have made. */
 export interface CandidateFile {
   key: string
@@ -97,6 +100,11 @@ export class Catalog {
   /** Throws if the token does not allow so many requests any more. */
   requireRequests(count: number): void {
     this.#rest?.allowance.require(count)
+  }
+
+  /** The snapshots in artifacts that were looked into and claim to be of other keys, by set. */
+  ofOtherKeys(): HiddenSnapshots[] {
+    return this.#leftOut.ofOtherKeys()
   }
 
   tellLeftOut(): void {
@@ -203,12 +211,12 @@ export class Catalog {
 
   /**
    * The content of an artifact; undefined for one that is damaged, not a backup or not signed, and for one that is gone by now; `quiet`:
-   * nothing is said of it. Without `authentic` nothing has to be signed. The end of its archive is kept in memory until `forget`.
+   * nothing is said of it. Without `signatures` nothing has to be signed. The end of its archive is kept in memory until `forget`.
    */
-  look(artifact: Listed, authentic: Authenticator['authentic'] | undefined, { quiet = false } = {}): Promise<Held | undefined> {
+  look(artifact: Listed, signatures: Signatures | undefined, { quiet = false } = {}): Promise<Held | undefined> {
     return this.#inspect(artifact, { quiet }, async (archive, entries, large) => {
       const parts = partsIn(artifact, entries)
-      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, authentic)
+      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, signatures)
       return !large && parts.size > SMALL ? this.#byItself(read) : read()
     })
   }
@@ -250,7 +258,10 @@ export class Catalog {
   }
 }
 
-const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded it: look at the workflow run that it is of, and delete it.'
+const UNSIGNED = 'Was it made with another key? Otherwise somebody else uploaded it: look at the workflow run that it is of.'
+
+/** A snapshot by its key: the only objects whose set is known without a signature. */
+const SNAPSHOT = /^snapshots\/[A-Za-z0-9._-]+\/[A-Za-z0-9-]+\.json\.zst$/
 
 function partsIn({ name, id }: ServiceArtifact, entries: readonly ZipEntry[]): ZipEntry {
   const parts = entries.find((entry) => entry.name === PARTS)
@@ -266,18 +277,23 @@ function partsIn({ name, id }: ServiceArtifact, entries: readonly ZipEntry[]): Z
 /** Checks parts.json, its signature first, and compares the files of the artifact with it. */
 function heldIn(
   { artifact, archive, entries, partsFile }: { artifact: Listed; archive: Archive; entries: readonly ZipEntry[]; partsFile: Buffer },
-  authentic: Authenticator['authentic'] | undefined,
+  signatures: Signatures | undefined,
 ): Held {
   const { name, id, run } = artifact
   const label = `artifact ${name} (${id})`
   // Without a key nothing of it is more than a claim.
-  const body = authentic ? authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1)
-  if (!body) throw new DamagedArtifact(`${label} counts as not there: it is not signed with the key given`, undefined, UNSIGNED)
+  const body = signatures ? signatures.authentic(partsFile) : partsFile.subarray(partsFile.indexOf('\n') + 1)
+  if (!body) {
+    const other = signatures?.otherKey?.(partsFile)
+    const problem = `${label} counts as not there: it is not signed with the key given`
+    if (!other) throw new DamagedArtifact(problem, undefined, UNSIGNED)
+    throw new OtherKeyArtifact(problem, { ...other, snapshots: entries.map((entry) => entry.name).filter((file) => SNAPSHOT.test(file)) })
+  }
   let parts: Parts
   try {
     parts = parseParts(body)
   } catch (cause) {
-    if (cause instanceof NewerParts && authentic) throw cause
+    if (cause instanceof NewerParts && signatures) throw cause
     throw new DamagedArtifact(`${PARTS} in ${label} is damaged: ${messageOf(cause)}`, cause)
   }
   if (parts.name !== name || (run !== undefined && parts.run !== run)) {

@@ -2,7 +2,7 @@ import { messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { type Authenticator, DamagedObject } from '../store.ts'
-import type { CandidateFile, Catalog, Held, Listed } from './catalog.ts'
+import type { CandidateFile, Catalog, Held, Listed, Signatures } from './catalog.ts'
 import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
@@ -69,7 +69,7 @@ export class Contents {
   /** Looks into an artifact; undefined for one that turns out not to be there, and does not count any more. */
   async open(one: Known): Promise<Held | undefined> {
     if (one.held) return one.held
-    one.opening ??= this.#catalog.look(one.artifact, this.#authenticator?.authentic)
+    one.opening ??= this.#catalog.look(one.artifact, this.#authenticator)
     one.held = await one.opening
     if (this.#authenticator) one.held?.archive.forget()
     this.#needed = undefined
@@ -154,7 +154,7 @@ export class Contents {
 
   /** Looks into the newest, then into those that no index knows, more and more at a time. */
   async #load(): Promise<Known[]> {
-    const authentic = this.#authenticator?.authentic
+    const signatures = this.#authenticator
     const others = (await this.#catalog.backups()).filter(({ id }) => !this.isOwn(id))
     const found = new Map<number, Known | undefined>()
     let looked = 0
@@ -162,13 +162,13 @@ export class Contents {
     for (let most = 1; found.size < others.length; most = Math.min(2 * most, PARALLEL)) {
       if (most > 1) this.#catalog.requireRequests(LEAST_REQUESTS + others.length - found.size)
       const next = others.filter(({ id }) => !found.has(id)).slice(0, most)
-      const held = await inParallel(next, most, (artifact) => this.#catalog.look(artifact, authentic))
+      const held = await inParallel(next, most, (artifact) => this.#catalog.look(artifact, signatures))
       looked += next.length
       for (const [index, one] of held.entries()) found.set(next[index]!.id, one && knownAs(one))
-      for (const one of held) if (one && authentic) await this.#readIndexes(one, others, found, authentic)
+      for (const one of held) if (one && signatures) await this.#readIndexes(one, others, found, signatures)
     }
     this.#catalog.tellLeftOut()
-    if (authentic && looked > UNKNOWN) {
+    if (signatures && looked > UNKNOWN) {
       this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
     }
     const backups = others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)
@@ -191,7 +191,7 @@ export class Contents {
       const entry = this.#indexedParts.get(artifact.id)
       const indexed = entry && knownFrom(entry, artifact)
       if (indexed) return indexed
-      const held = await this.#catalog.look(artifact, this.#authenticator?.authentic)
+      const held = await this.#catalog.look(artifact, this.#authenticator)
       return held && knownAs(held)
     })
     this.#catalog.tellLeftOut()
@@ -215,7 +215,7 @@ export class Contents {
     held: Held,
     listed: readonly Listed[],
     found: Map<number, Known | undefined>,
-    authentic: Authenticator['authentic'],
+    signatures: Signatures,
   ): Promise<void> {
     const byId = new Map(listed.map((artifact) => [artifact.id, artifact]))
     for (let from: Held | undefined = held; from; ) {
@@ -234,7 +234,7 @@ export class Contents {
       }
       const base = byId.get(index.base)
       if (!base || found.get(base.id)?.held) return
-      from = await this.#catalog.look(base, authentic)
+      from = await this.#catalog.look(base, signatures)
       found.set(base.id, from && knownAs(from, found.get(base.id)?.cards))
     }
   }
@@ -295,11 +295,11 @@ export class Contents {
       yield* await this.#catalog.files(artifact, prefix)
       unread.add(artifact)
       for (const one of unread) {
-        const held = await this.#catalog.look(one, authentic, { quiet: true })
+        const held = await this.#catalog.look(one, { authentic }, { quiet: true })
         if (!held) continue
         unread.delete(one)
         found.set(one.id, knownAs(held))
-        await this.#readIndexes(held, listed, found, authentic)
+        await this.#readIndexes(held, listed, found, { authentic })
       }
     }
   }

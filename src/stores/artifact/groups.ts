@@ -3,13 +3,14 @@ import {
   type Candidates,
   type Dependents,
   type Groups,
+  type HiddenSnapshots,
   type Release,
   type Released,
   type Store,
   type Wholeness,
 } from '../store.ts'
 import { unlessDamaged } from './contents.ts'
-import { dependents, described, type Holding, oldestNeeded, stayingWithout, unneeded, wholeness } from './holdings.ts'
+import { dependents, described, type Holding, oldestNeeded, snapshotsOf, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import type { Known } from './known.ts'
 import { numberIn } from './names.ts'
 import type { PublishOptions } from './publish.ts'
@@ -73,6 +74,12 @@ export class ArtifactGroups implements Groups {
   authenticate(authenticator: Authenticator): void {
     this.#authenticator = authenticator
     this.#services.contents.authenticate(authenticator)
+  }
+
+  async ofOtherKeys(): Promise<HiddenSnapshots[]> {
+    const known = await this.#services.contents.known()
+    const keys = known.flatMap(({ objects }) => [...objects.keys()])
+    return this.#services.catalog.ofOtherKeys().filter(({ set }) => !keys.some((key) => key.startsWith(`snapshots/${set}/`)))
   }
 
   ofSet(set: string): Store {
@@ -156,7 +163,10 @@ export class ArtifactGroups implements Groups {
       own.filter((one) => !going.has(one)),
       kept,
     )
-    return { artifacts, staying, ...(await this.#delete(dryRun ? [] : artifacts)) }
+    const freed = await this.#delete(dryRun ? [] : artifacts)
+    const gone = new Set(artifacts.slice(0, dryRun ? artifacts.length : freed.deleted).map(({ id }) => id))
+    const left = [...new Set(own.filter(({ id }) => !gone.has(id)).flatMap(snapshotsOf))]
+    return { artifacts, staying, left, ...freed }
   }
 
   async #delete(artifacts: Released['artifacts']): Promise<Pick<Released, 'deleted' | 'permitted'>> {

@@ -116,7 +116,7 @@ function judgedBy(holding: Holding): string[] {
   return [...snapshotsOf(holding), ...provedBy(holding)]
 }
 
-function snapshotsOf({ objects }: Holding): string[] {
+export function snapshotsOf({ objects }: Pick<Holding, 'objects'>): string[] {
   return [...objects].filter((key) => key.startsWith('snapshots/'))
 }
 
