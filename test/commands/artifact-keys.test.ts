@@ -69,13 +69,12 @@ test('a wrong passphrase is told so, with the number of key files it was tried o
 
 describe('with the key of somebody else', () => {
   let other: string
+  /** Advice that would hurt good backups. */
+  const HARMFUL = /run .*backup|delete/i
   const OTHER = /^error: artifact:octo\/rotated\/lifeboat-\S+ has 2 snapshots, but none of them was made with the key given \([0-9a-f]{16}\)\. They name the key [0-9a-f]{16}\nhint: Is this the key of these backups\? Give the one that they were made with as LIFEBOAT_ENCRYPTION_KEY/
-  const rotated = () => new Jobs(github, 'octo/rotated', identity)
-  const dropped = (text: string) => !/run .*backup|delete/i.test(text)
-
   beforeAll(async () => {
     other = (await newIdentity()).identity
-    const owner = rotated()
+    const owner = new Jobs(github, 'octo/rotated', identity)
     for (let day = 0; day < 2; day++) {
       owner.change()
       expect(await owner.run('backup')).toMatchObject({ status: 0, warnings: [] })
@@ -93,13 +92,13 @@ describe('with the key of somebody else', () => {
     ]) {
       const said = await refusal(run())
       expect(said).toMatch(OTHER)
-      expect(dropped(said)).toBe(true)
+      expect(said).not.toMatch(HARMFUL)
     }
     const { status, result, warnings } = await stranger.run('doctor')
     expect(status).toBe(1)
     expect(result.checks.find(({ check }) => check === 'key')).toMatchObject({ state: 'bad', says: expect.stringMatching(/has 2 snapshots, but none of them was made with the key given/) })
     expect(warnings).toEqual([expect.stringMatching(/^\d artifacts count as not there: .*it is not signed with the key given \([0-9a-f]{16}\), it names the key [0-9a-f]{16}.*Then keep them, and give that key as/)])
-    expect(warnings.every(dropped)).toBe(true)
+    for (const warning of warnings) expect(warning).not.toMatch(HARMFUL)
     stranger.close()
   })
 
@@ -115,7 +114,7 @@ describe('with the key of somebody else', () => {
   })
 
   test('a check of all sets names the one whose backups are all of another key', async () => {
-    const owner = rotated()
+    const owner = new Jobs(github, 'octo/rotated', identity)
     expect(await owner.run('backup', { set: 'second', 'encryption-key': other })).toMatchObject({ status: 0 })
     const { status, result } = await owner.run('check')
     expect([status, result.sets.map(({ set }) => set), result.problems]).toEqual([1, ['default', 'second'], [
