@@ -31,7 +31,8 @@ export async function requireSnapshotOfKey(store: Store, keys: Keys): Promise<vo
   const fingerprints = [...new Set(hidden.flatMap((one) => one.fingerprints))]
   const [many, was, they] = count === 1 ? ['', 'it was not', 'It names'] : ['s', 'none of them was', 'They name']
   throw new LifeboatError(
-    `${store.name} has ${count} snapshot${many}, but ${was} made with the key given (${keys.fingerprint}). ${they} ${keysText(fingerprints)}`,
+    `${store.name} has ${count} snapshot${many}, but ${was} made with the key given (${keys.fingerprint}). ` +
+      `${they} ${keysText(fingerprints)}`,
     {
       hint:
         marked`Is this the key of these backups? Give the one that they were made with as ‹encryption-key›; with this one nothing can be ` +

@@ -63,7 +63,7 @@ export interface Held {
 /** `own`: of this run, and not available from the REST API. */
 export type Listed = ServiceArtifact & { own?: true }
 
-/** What is asked of the keys to look into an artifact. */
+/** The signatures of the keys given: an artifact that was looked into counts only with one of them. */
 export type Signatures = Pick<Authenticator, 'authentic'> & Partial<Pick<Authenticator, 'otherKey'>>
 
 /** A file of an artifact that anyone may have made. */
