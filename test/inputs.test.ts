@@ -202,6 +202,8 @@ describe('inputs that are good', () => {
         databaseSettings: undefined, jobs: 1,
       },
       skipDamaged: false,
+      all: { wanted: false, map: [] },
+      hooks: { containers: [], mode: 'stop', before: '', after: '' },
       swap: { keepSettings: 'archive', lockTimeout: 60_000, terminate: false, keepOld: undefined },
       afterSwap: undefined,
       verifyOnly: false,

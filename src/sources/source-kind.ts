@@ -82,6 +82,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
 export interface ServerOfKind<L extends Location = Location> {
   /** Whether the location names a server and no database of it. */
   is(location: L): boolean
+  /** On the server that a location names, the database to restore a source into: of the name that it was backed up from. */
+  target(location: L, source: SourceRecord): L
   /** All databases of the server. Throws if it cannot be asked. Without `sizes`, which take time, each is 0. */
   databases(location: L, settings: SourceAccess & { sizes: boolean }, context: SourceContext): Promise<ServerDatabases<L>>
 }

@@ -1,6 +1,7 @@
 import { runCommand, textOf } from '../../src/commands/run-command.ts'
 import type { Environment } from '../../src/environment.ts'
 import type { Command, Results } from '../../src/commands/all.ts'
+import type { RestoreAllResult } from '../../src/commands/restore/result.ts'
 import type { AfterSwap } from '../../src/commands/restore/after-swap.ts'
 import type { SetsResult } from '../../src/commands/backup/sets-result.ts'
 import { atTerminal } from '../../src/cli/spelling.ts'
@@ -9,7 +10,7 @@ import { inertText } from '../../src/report/inert.ts'
 import { spelled } from '../../src/marks.ts'
 
 /** The result of a command; of a backup into one set, and a restore of data, as nearly all tests make them. */
-export type ResultOf<C extends Command> = Exclude<Results[C], SetsResult | AfterSwap>
+export type ResultOf<C extends Command> = Exclude<Results[C], SetsResult | AfterSwap | RestoreAllResult>
 
 export interface Dispatched<C extends Command> {
   result: ResultOf<C>

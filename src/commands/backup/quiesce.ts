@@ -9,17 +9,20 @@ import { warnOfFailure } from './warnings.ts'
 
 type Hooks = BackupInputs['hooks']
 
+const NOT_BACKED_UP = 'Fix the command or what it reports, and back up again. Nothing was backed up.'
+
 /**
  * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, the reason is
  * returned: it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the
- * other is a warning.
+ * other is a warning. `afterFailure`: the hint if the pre-command fails.
  */
 export async function whileQuiet<T>(
   hooks: Hooks,
   environment: Environment,
   work: () => Promise<T>,
+  afterFailure = NOT_BACKED_UP,
 ): Promise<{ result: T; notResumed?: string }> {
-  const resume = await quiesce(hooks, environment)
+  const resume = await quiesce(hooks, environment, afterFailure)
   let result: T
   try {
     result = await work()
@@ -50,7 +53,9 @@ export async function despite<T>(failure: string | undefined, { report }: Enviro
  * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it
  * back, once, even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
  */
-export async function quiesce(hooks: Hooks, { variables, signal, report }: Environment): Promise<() => Promise<void>> {
+export async function quiesce(
+  hooks: Hooks, { variables, signal, report }: Environment, afterFailure = NOT_BACKED_UP,
+): Promise<() => Promise<void>> {
   const { containers: wanted, mode, before, after } = hooks
   if (wanted.length === 0 && before === '' && after === '') return async () => undefined
   const running = wanted.length === 0 ? [] : await runningContainers(wanted, { variables, signal })
@@ -61,7 +66,7 @@ export async function quiesce(hooks: Hooks, { variables, signal, report }: Envir
     { ...dockerEnvironment(variables), ...hookEnvironment(variables) },
   )
   try {
-    if (before !== '') await runHook(before, { variables, signal, report })
+    if (before !== '') await runHook(before, { variables, signal, report }, afterFailure)
     if (running.length > 0) {
       report.info(`${pause ? 'pausing' : 'stopping'} ${running.join(', ')}`)
       await runDocker([pause ? 'pause' : 'stop', ...running], { variables, signal })
@@ -105,6 +110,7 @@ function hookEnvironment(variables: Variables): Record<string, string> {
 async function runHook(
   command: string,
   { variables, signal, report }: Pick<Environment, 'variables' | 'signal' | 'report'>,
+  afterFailure: string,
 ): Promise<void> {
   try {
     // By a variable, for others can see the arguments of a process.
@@ -120,7 +126,7 @@ async function runHook(
     const said = report.redacted?.(stderr) ?? stderr
     throw new LifeboatError(
       `pre-command ${error.message.replace(/^sh /, '')}: ${endOf(said, 1000) || 'it printed no error'}`,
-      { cause: error, hint: 'Fix the command or what it reports, and back up again. Nothing was backed up.' },
+      { cause: error, hint: afterFailure },
     )
   }
 }

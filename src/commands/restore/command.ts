@@ -1,54 +1,80 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { type AfterSwap, afterSwap, afterSwapErrors, afterSwapHeadline, afterSwapSummary, afterSwapText } from './after-swap.ts'
 import { inputs, type RestoreInputs } from './inputs.ts'
-import { isComplete, restoredName, restoreHeadline, restoreSummary, restoreText } from './report.ts'
+import { allHeadline, allProblems, allSummary, allText } from './all-report.ts'
+import { restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
 import { restore as restoreOne, targetOf } from './restore.ts'
-import type { RestoreResult } from './result.ts'
+import { restoreAll } from './restore-all.ts'
+import type { RestoreAllResult, RestoreResult } from './result.ts'
 
-const isAfter = (result: RestoreResult | AfterSwap): result is AfterSwap => result.mode === 'undo' || result.mode === 'forget-old'
+type AnyResult = RestoreResult | RestoreAllResult | AfterSwap
 
-function errorsOf(result: RestoreResult | AfterSwap): string[] {
-  return isAfter(result) ? afterSwapErrors(result) : result.errors
+const isAfter = (result: AnyResult): result is AfterSwap => result.mode === 'undo' || result.mode === 'forget-old'
+const isAll = (result: AnyResult): result is RestoreAllResult => 'sources' in result
+
+function problemsOf(result: AnyResult): string[] {
+  if (isAll(result)) return allProblems(result)
+  return isAfter(result) ? afterSwapErrors(result) : restoreProblems(result)
 }
 
-function failed(result: RestoreResult | AfterSwap): boolean {
-  return isAfter(result) ? errorsOf(result).length > 0 : !isComplete(result)
+function redacted<R extends RestoreResult>(result: R, apply: (texts: string[]) => string[]): R {
+  return { ...result, errors: apply(result.errors), ...redactedRest(result, apply) }
+}
+
+function redactedRest(
+  { passedOver, notResumed }: Pick<RestoreResult, 'passedOver' | 'notResumed'>, apply: (texts: string[]) => string[],
+): Pick<RestoreResult, 'passedOver' | 'notResumed'> {
+  return {
+    ...(passedOver && { passedOver: apply(passedOver) }), ...(notResumed !== undefined && { notResumed: apply([notResumed])[0]! }),
+  }
+}
+
+function redactedAll(result: RestoreAllResult, apply: (texts: string[]) => string[]): RestoreAllResult {
+  const sources = result.sources.map((part) =>
+    'problem' in part
+      ? { ...part, problem: apply([part.problem])[0]!, ...(part.hint !== undefined && { hint: apply([part.hint])[0]! }) }
+      : redacted(part, apply))
+  return { ...result, sources, ...redactedRest(result, apply) }
+}
+
+/** The snapshot of a restore; none of undo and forget-old. */
+const snapshotOf = (result: AnyResult): string => (isAfter(result) ? '' : result.snapshot)
+
+function restoredEntries(result: AnyResult): number {
+  if (isAll(result)) return result.sources.reduce((sum, part) => sum + ('problem' in part ? 0 : part.restored), 0)
+  return isAfter(result) ? 0 : result.restored
 }
 
 export const restore = {
   name: 'restore',
   purpose: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
   inputs,
-  run: (given, environment) =>
-    given.afterSwap === undefined
-      ? restoreOne(given, environment)
-      : afterSwap(given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall })),
-  status: (result) => (failed(result) ? 1 : 0),
-  problems: (result) =>
-    isAfter(result)
-      ? errorsOf(result)
-      : [
-        ...(result.missing ?? []).map(
-          (what) => `${restoredName(result)} was restored in part: ${what} is damaged in the backup, and missing`,
-        ),
-        ...result.errors.map((error) => `${restoredName(result)} was restored into ${result.target} with an error: ${error}`),
-      ],
-  redact: (result, apply) => {
-    if (isAfter(result)) return 'errors' in result ? { ...result, errors: apply(result.errors) } : result
-    return { ...result, errors: apply(result.errors), ...(result.passedOver && { passedOver: apply(result.passedOver) }) }
+  run: (given, environment) => {
+    if (given.afterSwap !== undefined)
+      return afterSwap(given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall }))
+    return given.all.wanted ? restoreAll(given, environment) : restoreOne(given, environment)
   },
-  headline: (result) => (isAfter(result) ? afterSwapHeadline(result) : restoreHeadline(result)),
-  text: (result, context) => (isAfter(result) ? afterSwapText(result, context) : restoreText(result, context)),
-  summary: (result, context) => (isAfter(result) ? afterSwapSummary(result, context) : restoreSummary(result, context)),
+  status: (result) => (problemsOf(result).length > 0 ? 1 : 0),
+  problems: problemsOf,
+  redact: (result, apply) => {
+    if (isAll(result)) return redactedAll(result, apply)
+    if (isAfter(result)) return 'errors' in result ? { ...result, errors: apply(result.errors) } : result
+    return redacted(result, apply)
+  },
+  headline: (result) => (isAll(result) ? allHeadline(result) : isAfter(result) ? afterSwapHeadline(result) : restoreHeadline(result)),
+  text: (result, context) =>
+    isAll(result) ? allText(result, context) : isAfter(result) ? afterSwapText(result, context) : restoreText(result, context),
+  summary: (result, context) =>
+    isAll(result) ? allSummary(result, context) : isAfter(result) ? afterSwapSummary(result, context) : restoreSummary(result, context),
   outputs: {
-    outcome: { help: 'done or failed.', value: (result) => (failed(result) ? 'failed' : 'done') },
-    'snapshot-id': { help: 'The id of the snapshot that was restored.', value: (result) => (isAfter(result) ? '' : result.snapshot) },
+    outcome: { help: 'done or failed.', value: (result) => (problemsOf(result).length > 0 ? 'failed' : 'done') },
+    'snapshot-id': { help: 'The id of the snapshot that was restored.', value: snapshotOf },
     'old-database': {
       help: 'The name under which the database from before is kept: of mode swap and undo.',
       value: (result) => ('swapped' in result ? result.swapped?.kept ?? '' : ''),
     },
-    restored: { help: 'How many archive entries were restored.', value: (result) => (isAfter(result) ? '' : `${result.restored}`) },
+    restored: { help: 'How many archive entries were restored.', value: (result) => (isAfter(result) ? '' : `${restoredEntries(result)}`) },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
     result: asJson('Everything about the restore, as JSON.'),
   },
-} as const satisfies CommandDefinition<RestoreInputs, RestoreResult | AfterSwap>
+} as const satisfies CommandDefinition<RestoreInputs, AnyResult>

@@ -1,3 +1,4 @@
+import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { clientInstall, databaseInput, requireDatabase, tunnelInput } from '../../inputs/database.ts'
@@ -6,6 +7,7 @@ import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, optionalKey } from '../../inputs/key.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
 import { missingInput } from '../../inputs/parse.ts'
+import { mapSecrets, restoreMap } from '../../inputs/restore-map.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, snapshotInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -89,13 +91,55 @@ export const inputs = commandInputs(
       },
       (values) => (values.undo ? 'undo' : values['forget-old'] ? 'forget-old' : undefined),
     ),
+    all: group(
+      {
+        all: {
+          ...flagInput,
+          help:
+            'Restore every database and volume of the snapshot, after all of it was verified: databases at the same time, volumes beside ' +
+            'them. Databases go to the server that database-url names without a database, under their own names; a volume goes where ' +
+            'map says. With mode create and swap, volumes go into empty folders.',
+        },
+        map: {
+          help:
+            'With all: where a database or volume of the snapshot is restored, one per line, as name=TARGET. TARGET is a database: ' +
+            `${locationPatterns('database')}; or ${locationPatterns('volume')}.`,
+          expected: 'one name=TARGET per line, with the name of a source in the snapshot',
+          example: 'uploads=/srv/app/uploads',
+          schema: restoreMap,
+          secrets: mapSecrets,
+          default: '',
+          list: true,
+        },
+      },
+      (values) => ({ wanted: values.all, map: values.map }),
+    ),
+    hooks: group(
+      {
+        'pre-command': {
+          help: 'A shell command that runs when the backup is verified, before anything is changed. If it fails, nothing is restored.',
+          expected: 'a command for sh',
+          example: 'app maintenance on',
+          schema: schema.text,
+          default: '',
+        },
+        'post-command': {
+          help: 'A shell command that runs after the restore, also if it fails, is cancelled or killed.',
+          expected: 'a command for sh',
+          example: 'app maintenance off',
+          schema: schema.text,
+          default: '',
+        },
+      },
+      (values) => ({ containers: [], mode: 'stop' as const, before: values['pre-command'], after: values['post-command'] }),
+    ),
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
     timeZone,
   },
   (slices, variables) => {
-    const { server, volume, verifyOnly, skipDamaged, afterSwap } = slices
+    const { server, volume, verifyOnly, skipDamaged, afterSwap, all } = slices
     if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
     if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey)
     if (verifyOnly && skipDamaged) {
@@ -103,6 +147,9 @@ export const inputs = commandInputs(
         hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
       })
     }
+    if (all.wanted) return requireAll(slices, variables)
+    if (all.map.length > 0)
+      throw new LifeboatError('map is for all sources of a snapshot', { hint: marked`Set ‹all: true›, or give ‹target›.`, status: 2 })
     requireSelectionFor(slices)
     if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
       throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)
@@ -118,6 +165,24 @@ function requireAfterSwap(input: 'undo' | 'forget-old', { server, volume, verify
   if (volume.name === undefined && volume.target === undefined && !verifyOnly) return
   throw new LifeboatError(`${input} is for a database that was restored with mode swap, and restores nothing`, {
     hint: marked`Leave out ‹volume›, ‹target› and ‹verify-only›.`, status: 2 })
+}
+
+/** Throws (status 2) for what selects one source, or a part of one. */
+function requireAll(slices: RestoreInputs, variables: Variables): void {
+  const { server, database, volume, objects, files } = slices
+  const given = [
+    ...(database === undefined ? [] : ['database']),
+    ...(volume.name === undefined ? [] : ['volume']),
+    ...(['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0),
+    ...(files.paths.length > 0 ? ['paths'] : []),
+  ]
+  if (given.length > 0) {
+    throw new LifeboatError(`${given.join(', ')}: with all, every source of the snapshot is restored whole`, {
+      hint: marked`Leave it out, or restore one source without ‹all›.`, status: 2,
+    })
+  }
+  requireDatabase(server.tunnel, server.database !== undefined || slices.all.map.some(({ noun }) => noun === 'database'))
+  requireStore(slices, variables)
 }
 
 /** Throws (status 2) for a selection that does not apply to what is restored: everything would be restored instead. */

@@ -26,6 +26,16 @@ export function restoreHeadline(result: RestoreResult): string {
     : `${name} of snapshot ${snapshot} restored ${(result.missing ?? []).length > 0 ? 'in part ' : ''}into ${target}`
 }
 
+/** Reasons why a restore is not complete. */
+export function restoreProblems(result: RestoreResult): string[] {
+  const name = restoredName(result)
+  return [
+    ...(result.missing ?? []).map((what) => `${name} was restored in part: ${what} is damaged in the backup, and missing`),
+    ...result.errors.map((error) => `${name} was restored into ${result.target} with an error: ${error}`),
+    ...(result.notResumed === undefined ? [] : [result.notResumed]),
+  ]
+}
+
 /** Whether everything that was asked for is restored. */
 export function isComplete({ errors, missing = [] }: Pick<RestoreResult, 'errors' | 'missing'>): boolean {
   return errors.length === 0 && missing.length === 0
@@ -161,6 +171,7 @@ export function restoreNotes(result: RestoreResult, timeZone: string, inputs: Ne
       ...someLines(missing.map(oneLine), MOST).map((line) => `- ${line}`),
       ...(elsewhere === undefined ? [] : [elsewhere]),
     ].join('\n')] : []),
+    ...(result.notResumed === undefined ? [] : [oneLine(result.notResumed)]),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),

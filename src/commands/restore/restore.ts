@@ -8,13 +8,16 @@ import { slicesIn } from '../../inputs/group.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { holesOf, readAround } from '../../repository/holes.ts'
+import type { Keys } from '../../repository/keys.ts'
 import { Reader } from '../../repository/reader.ts'
-import { type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Restored } from '../../sources/restored.ts'
-import type { RestoreSettings } from '../../sources/settings.ts'
-import type { DamagedSource, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
+import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
+import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
+import type { Store } from '../../stores/store.ts'
+import { whileQuiet } from '../backup/quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
@@ -39,21 +42,19 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
   try {
     return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
-      const passedOver: string[] = []
-      const looking = lookingAs(environment)
-      const onPassedOver: typeof looking.onPassedOver = (error) => {
-        if (inputs.snapshot.kind !== 'id') passedOver.push(error.message)
-        looking.onPassedOver(error)
-      }
-      const snapshot = await findSnapshot(store, keys, inputs.set, inputs.snapshot, { ...looking, onPassedOver })
+      const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
       const manifest = await openManifest(snapshot)
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
-      const restored = await restoreOne(noun, source, { snapshot, store }, target, inputs.skipDamaged, context)
+      const ready = await prepared(source, { snapshot, store }, target, inputs.skipDamaged, context)
+      const { result, notResumed } = verifyOnly
+        ? { result: await ready() }
+        : await whileQuiet(inputs.hooks, environment, ready, NOT_RESTORED)
       return {
-        ...restored,
+        ...result,
+        ...(notResumed !== undefined && { notResumed }),
         ...(others.length > 0 && { others: namesByNoun(others) }),
-        ...(passedOver.length > 0 && { passedOver: passedOver.slice(0, MOST_NAMED) }),
+        ...passedOver,
         seconds: secondsSince(started),
       }
     })
@@ -62,41 +63,64 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   }
 }
 
+/** For a pre-command that fails. */
+export const NOT_RESTORED = 'Fix the command or what it reports, and restore again. Nothing was restored.'
+
+/** The snapshot, and why newer ones were passed over. */
+export async function wantedSnapshot(
+  { set, snapshot: choice }: Pick<RestoreInputs, 'set' | 'snapshot'>, store: Store, keys: Keys, environment: Environment,
+): Promise<{ snapshot: AuthenticSnapshot; passedOver: { passedOver?: string[] } }> {
+  const passedOver: string[] = []
+  const looking = lookingAs(environment)
+  const onPassedOver: typeof looking.onPassedOver = (error) => {
+    if (choice.kind !== 'id') passedOver.push(error.message)
+    looking.onPassedOver(error)
+  }
+  const snapshot = await findSnapshot(store, keys, set, choice, { ...looking, onPassedOver })
+  return { snapshot, passedOver: passedOver.length > 0 ? { passedOver: passedOver.slice(0, MOST_NAMED) } : {} }
+}
+
 /** Undefined if none is given: then the source is only read. */
 export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const { server, volume, destination, access, mode } = inputs
-  const location = noun === 'volume' ? volume.target : server.database
-  if (location === undefined) return undefined
+  const location = noun === 'volume' ? inputs.volume.target : inputs.server.database
+  return location && targetAt(location, inputs.mode, inputs, context)
+}
+
+export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreInputs, context: SourceContext): RestoreTarget {
+  const { server, destination, access } = inputs
   const settings: RestoreSettings = {
     tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs),
   }
   return kindAt(location).target(location, settings, context)
 }
 
-/** Verifies the data of one source, then restores it, whatever the state of the others. */
-async function restoreOne(
-  noun: Noun,
+/** Verifies the data of one source, whatever the state of the others; the function that is given then restores it. */
+export async function prepared(
   source: SourceRecord,
   { snapshot, store }: Omit<Chosen, 'source'>,
   target: RestoreTarget | undefined,
   skipDamaged: boolean,
   context: SourceContext,
-): Promise<Omit<RestoreResult, 'seconds'>> {
+): Promise<() => Promise<Omit<RestoreResult, 'seconds'>>> {
   const { entries, size } = kindOf(source).contents(source)
   target?.require(source)
   const { id, set, time, chunks } = snapshot.header
+  const noun = isDatabase(source) ? 'database' : 'volume'
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
   const chosen: Chosen = { snapshot, source: source.name, store }
   const reader = new Reader(store, snapshot.keys, chunks)
   if (target && skipDamaged) {
     const { lost, elsewhere } = await lostChunks(chosen, context)
-    const restored = await salvaged(target, { source, snapshot: id, read: (stream) => readAround(stream, chunks, lost, reader),
-      holes: (stream) => holesOf(stream, chunks, lost) }, lost.size > 0)
-    return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => readAround(stream, chunks, lost, reader)
+    const stored: DamagedSource = { source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost) }
+    return async () => {
+      const restored = await salvaged(target, stored, lost.size > 0)
+      return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+    }
   }
   await requireWhole(chosen, target ? 'list' : 'read', context)
-  if (!target) return { ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }
-  return { ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) }
+  if (!target) return async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
+  return async () => ({ ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) })
 }
 
 async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {

@@ -19,5 +19,22 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   passedOver?: string[]
   /** With `missing`: the snapshot that has all of the source. */
   elsewhere?: string
+  /** Why post-command failed, and what to do. */
+  notResumed?: string
   seconds: number
 }
+
+/** The result of a restore of every source of a snapshot, in its order. */
+export interface RestoreAllResult {
+  mode: RestoreMode | 'verify-only'
+  snapshot: string
+  set: string
+  time: string
+  sources: RestoredPart[]
+  passedOver?: string[]
+  notResumed?: string
+  seconds: number
+}
+
+/** One of them; `problem`: why nothing of it was restored, or what state its restore has left. */
+export type RestoredPart = RestoreResult | { database?: string; volume?: string; problem: string; hint?: string; seconds: number }

@@ -7,7 +7,7 @@ import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
 import { extractFromDatabase } from './extraction.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
-import { databasesOfServer, namesNoDatabase } from './server-databases.ts'
+import { databasesOfServer, namesNoDatabase, sameDatabase } from './server-databases.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
 import { contentsOf, verifyDatabase } from './verify.ts'
@@ -28,7 +28,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   sources: databaseSources,
   target: databaseTarget,
   diagnose: diagnoseDatabases,
-  server: { is: namesNoDatabase, databases: databasesOfServer },
+  server: { is: namesNoDatabase, target: sameDatabase, databases: databasesOfServer },
   contents: contentsOf,
   verify: verifyDatabase,
   drill: (source, { scratch }, context) => drillDatabase(source, scratch, context),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { factsOf, type SourceRecord } from '../../repository/snapshot.ts'
 import type { SourceAccess } from '../settings.ts'
 import type { LeftOutDatabase, ServerDatabases, SourceContext } from '../source-kind.ts'
 import { anyClient } from './client-download/choose.ts'
@@ -43,6 +44,13 @@ const TIME_LIMIT = 60 * 60 * 1000
 export function namesNoDatabase({ url }: DatabaseLocation): boolean {
   return parseDatabaseUrl(url).database === undefined
 }
+
+/** The database of the name that a source was backed up from. */
+export function sameDatabase(location: DatabaseLocation, source: SourceRecord): DatabaseLocation {
+  return locationOf(location, factsOf(source, databaseName).database)
+}
+
+const databaseName = z.object({ database: z.string().min(1) })
 
 /** Asks a server for its databases, through its database `postgres`, or else `template1`. */
 export async function databasesOfServer(

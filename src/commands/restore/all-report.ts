@@ -1,0 +1,76 @@
+import type { SummaryContext, TextContext } from '../../report/context.ts'
+import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
+import { madeWhen } from '../../report/summary-parts.ts'
+import { isComplete, restoredName, restoreNotes, restoreProblems, restoreText } from './report.ts'
+import type { RestoreAllResult, RestoredPart } from './result.ts'
+
+const failedPart = (part: RestoredPart): part is Extract<RestoredPart, { problem: string }> => 'problem' in part
+
+/** Whether every source is restored, and everything of it. */
+export function allComplete({ sources, notResumed }: RestoreAllResult): boolean {
+  return notResumed === undefined && sources.every((part) => !failedPart(part) && isComplete(part))
+}
+
+export function allProblems({ sources, notResumed }: RestoreAllResult): string[] {
+  return [
+    ...sources.flatMap((part) => {
+      if (failedPart(part)) return [`${restoredName(part)} was not restored: ${part.problem}`]
+      return restoreProblems(part)
+    }),
+    ...(notResumed === undefined ? [] : [notResumed]),
+  ]
+}
+
+function verdict({ sources, mode, ...rest }: RestoreAllResult): string {
+  const complete = sources.filter((part) => !failedPart(part) && isComplete(part)).length
+  const all = formatCount(sources.length, 'source')
+  if (mode === 'verify-only') return `all ${all} could be restored; nothing was touched`
+  if (complete < sources.length) return `${complete} of ${all} restored whole`
+  return allComplete({ sources, mode, ...rest }) ? `all ${all} restored` : `all ${all} restored, and post-command failed`
+}
+
+export function allHeadline(result: RestoreAllResult): string {
+  return `snapshot ${result.snapshot}: ${verdict(result)}`
+}
+
+export function allText(result: RestoreAllResult, context: TextContext): string {
+  const { snapshot, time, sources, notResumed, seconds } = result
+  return [
+    `${allComplete(result) ? 'Restored' : 'NOT all restored'}: ${verdict(result)}, from snapshot ${snapshot} of ` +
+      `${formatTime(time, context.timeZone)}, in ${formatSeconds(seconds)}`,
+    ...sources.flatMap((part) => ['', textOf(part, context)]),
+    ...(notResumed === undefined ? [] : ['', oneLine(notResumed)]),
+  ].join('\n')
+}
+
+function textOf(part: RestoredPart, context: TextContext): string {
+  if (!failedPart(part)) return restoreText(part, context)
+  return [`NOT restored: ${restoredName(part)}: ${part.problem}`, ...(part.hint === undefined ? [] : [`  ${part.hint}`])].join('\n')
+}
+
+export function allSummary(result: RestoreAllResult, context: SummaryContext): string {
+  const { sources, notResumed } = result
+  const notes = sources.flatMap((part) => notesOf(part, context).map((note) => `${restoredName(part)}: ${note}`))
+  return withinLimit([
+    `### ${allComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(verdict(result))}`,
+    `From snapshot ${madeWhen(result, context)}.`,
+    table(
+      ['Source', 'Target', 'Restored', 'Duration'],
+      sources.map((part) => [code(restoredName(part)), ...cellsOf(part), formatSeconds(part.seconds)]),
+      2,
+    ),
+    ...[...notes, ...(notResumed === undefined ? [] : [notResumed])].map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
+  ])
+}
+
+function notesOf(part: RestoredPart, { timeZone }: SummaryContext): string[] {
+  if (failedPart(part)) return [part.problem, ...(part.hint === undefined ? [] : [part.hint])]
+  return [...restoreNotes(part, timeZone), ...part.errors]
+}
+
+function cellsOf(part: RestoredPart): string[] {
+  if (failedPart(part)) return ['', '❌ no']
+  const count = `${part.restored.toLocaleString('en-US')} of ${part.entries.toLocaleString('en-US')}`
+  return [code(part.target), isComplete(part) ? count : `❌ ${count}`]
+}

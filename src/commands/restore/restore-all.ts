@@ -1,0 +1,96 @@
+import { availableParallelism } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { encryptionKey } from '../../inputs/key.ts'
+import { missingInput } from '../../inputs/parse.ts'
+import { inParallel } from '../../process/parallel.ts'
+import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { isDatabase } from '../../sources/nouns.ts'
+import type { RestoreMode } from '../../sources/settings.ts'
+import type { RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
+import { whileQuiet } from '../backup/quiesce.ts'
+import { secondsSince } from '../elapsed.ts'
+import { setFor, withStore } from '../with-store.ts'
+import type { RestoreInputs } from './inputs.ts'
+import { NOT_RESTORED, prepared, targetAt, wantedSnapshot } from './restore.ts'
+import type { RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
+import { locationsFor } from './targets.ts'
+
+/** Each database takes memory for what is fetched ahead. */
+const MOST_AT_ONCE = 4
+
+interface Part {
+  source: SourceRecord
+  target?: RestoreTarget
+}
+
+type Ready = Part & { restore: () => Promise<Omit<RestoreResult, 'seconds'>> }
+
+/**
+ * Verifies every source of a snapshot, then restores all of them. Throws before anything is changed if one of them is damaged or has no
+ * target; from then on, the failure of one does not keep the others from being restored, and is in the result.
+ */
+export async function restoreAll(inputs: RestoreInputs, environment: Environment): Promise<RestoreAllResult> {
+  const started = performance.now()
+  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
+  const { key, hooks, mode, verifyOnly, skipDamaged } = inputs
+  if (key === undefined) throw missingInput('encryption-key', encryptionKey)
+  return withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
+    const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
+    const { sources } = await openManifest(snapshot)
+    const parts = partsOf(sources, inputs, context)
+    try {
+      const ready: Ready[] = []
+      for (const part of parts)
+        ready.push({ ...part, restore: await prepared(part.source, { snapshot, store }, part.target, skipDamaged, context) })
+      const work = (): Promise<RestoredPart[]> => restoreParts(ready, environment)
+      const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
+      const { id, set, time } = snapshot.header
+      return {
+        mode: verifyOnly ? 'verify-only' : mode, snapshot: id, set, time, sources: result, ...passedOver,
+        ...(notResumed !== undefined && { notResumed }), seconds: secondsSince(started),
+      }
+    } finally {
+      for (const { target } of parts) await target?.close()
+    }
+  })
+}
+
+function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): Part[] {
+  if (inputs.verifyOnly) return sources.map((source) => ({ source }))
+  const locations = locationsFor(sources, inputs)
+  return sources.map((source) => ({ source, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, context) }))
+}
+
+/** A folder is made in every mode, and there is nothing to exchange it with. */
+function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
+  return !isDatabase(source) && (mode === 'create' || mode === 'swap') ? 'empty' : mode
+}
+
+/** Results in the order of the sources. Throws only if it is interrupted. */
+async function restoreParts(parts: readonly Ready[], { signal }: Environment): Promise<RestoredPart[]> {
+  const results = new Map<Ready, RestoredPart>()
+  const restore = async (part: Ready): Promise<void> => {
+    const started = performance.now()
+    try {
+      results.set(part, { ...(await part.restore()), seconds: secondsSince(started) })
+    } catch (error) {
+      signal.throwIfAborted()
+      const hint = error instanceof LifeboatError ? error.hint : undefined
+      results.set(part, {
+        [isDatabase(part.source) ? 'database' : 'volume']: part.source.name, problem: messageOf(error), ...(hint !== undefined && { hint }),
+        seconds: secondsSince(started),
+      })
+    }
+  }
+  const databases = parts.filter(({ source }) => isDatabase(source))
+  const volumes = parts.filter(({ source }) => !isDatabase(source))
+  const lanes = [
+    inParallel(databases, Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - (volumes.length > 0 ? 1 : 0))), restore),
+    inParallel(volumes, 1, restore),
+  ]
+  const ended = await Promise.allSettled(lanes)
+  for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
+  return parts.map((part) => results.get(part)!)
+}
