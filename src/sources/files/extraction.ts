@@ -4,12 +4,13 @@ import { ChildError, feed } from '../../process/child.ts'
 import { marked } from '../../marks.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { StoredSource } from '../source-kind.ts'
-import { displayName, type ListedFile, shownName } from './file-list.ts'
+import { type ListedFile, shownName } from './file-list.ts'
 import { listedFiles } from './describe.ts'
 import { localSite } from './site.ts'
-import { BadTar } from './tar-headers.ts'
+import { BadTar, TarHeaders } from './tar-headers.ts'
 import { TAR_END } from './tar-member.ts'
 import { volumeParts } from './verify.ts'
+import { nameOf } from './whole-members.ts'
 
 /** The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. */
 export function extractFromVolume(
@@ -37,11 +38,11 @@ async function* fileContent(
   path: string,
   { variables, signal }: { variables: Variables; signal: AbortSignal },
 ): AsyncGenerator<Buffer, void, void> {
-  const { file, segment } = await findFile(stored, path)
-  // tar fills the holes of sparse files.
-  const only = ['--occurrence=1', '--no-wildcards', '--warning=no-unknown-keyword', '--', `./${displayName(file.path)}`]
-  const child = localSite('/', variables).start('tar', ['--extract', '--to-stdout', '--file=-', ...only], { signal })
-  const feeding = feed(child, stored.read(segment))
+  const found = await findFile(stored, Buffer.from(path.replace(/^(\.?\/)+/, '')).toString('latin1'))
+  const { file } = found
+  // tar fills the holes of sparse files. It gets this member alone and no name, in which it would replace what looks like an escape.
+  const child = localSite('/', variables).start('tar', ['--extract', '--to-stdout', '--file=-', '--warning=no-unknown-keyword'], { signal })
+  const feeding = feed(child, memberOf(stored, found))
   feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let size = 0
   try {
@@ -49,6 +50,7 @@ async function* fileContent(
       size += piece.length
       yield piece
     }
+    await feeding
   } catch (error) {
     await feeding // Throws why there were no more bytes for tar.
     throw error instanceof ChildError ? unreadable(file, error) : error
@@ -59,23 +61,57 @@ async function* fileContent(
   if (size !== file.size) throw new BadTar(`${shownName(file.path)} has ${size} bytes in the archive, ${file.size} are recorded`)
 }
 
+/** An archive with one member of a segment, which is read up to the end of that member. */
+async function* memberOf({ read }: StoredSource, { file, segment, place }: Found): AsyncGenerator<Buffer, void, void> {
+  let pieces: Buffer[] = []
+  /** Bytes of the member that are still to come, once its headers have passed. */
+  let left: number | undefined
+  const headers = new TarHeaders(
+    ({ name, type }, head, _, content) => {
+      if (headers.entries - 1 !== place) return
+      if (name !== nameOf(file) || type !== 'file') throw new BadTar(`the archive has ${shownName(name)} in the place of ${shownName(file.path)}`)
+      pieces.push(head)
+      left = content
+    },
+    (bytes) => {
+      if (left === undefined) return
+      pieces.push(bytes.subarray(0, left))
+      left -= Math.min(left, bytes.length)
+    },
+  )
+  for await (const bytes of read(segment)) {
+    headers.push(bytes)
+    yield* pieces
+    pieces = []
+    if (left === 0) return yield TAR_END
+  }
+  throw new BadTar(`the archive ends before ${shownName(file.path)}`)
+}
+
 function unreadable({ path }: ListedFile, cause: ChildError): LifeboatError {
   if (!cause.exit.failure) return new BadTar(`tar cannot read ${shownName(path)} in the archive: ${cause.exit.stderr.trim()}`, { cause })
   return new LifeboatError('there is no tar to read the archive with', { cause, hint: 'Install GNU tar.' })
 }
 
-/** The file, and the archive that has it. The target of a hard link comes before it. */
-async function findFile(stored: StoredSource, given: string): Promise<{ file: ListedFile; segment: StreamRecord }> {
+/** A file, the archive that has it, and the number of members before it there. */
+interface Found {
+  file: ListedFile
+  segment: StreamRecord
+  place: number
+}
+
+/** The target of a hard link comes before it. */
+async function findFile(stored: StoredSource, path: string): Promise<Found> {
   const { facts, archives } = volumeParts(stored.source)
-  const path = Buffer.from(given.replace(/^(\.?\/)+/, '')).toString('latin1')
+  let end = 0
+  const ends = facts.segments.map(({ entries }) => (end += entries))
   let index = 0
   for await (const file of listedFiles(stored)) {
     if (file.path === path) {
-      if (file.type === 'h') return findFile(stored, displayName(file.target))
+      if (file.type === 'h') return findFile(stored, file.target)
       if (file.type !== 'f') throw noFile(stored.source.name, file)
-      let end = 0
-      const segment = facts.segments.findIndex(({ entries }) => index < (end += entries))
-      return { file, segment: archives[segment]! }
+      const at = ends.findIndex((end) => index < end)
+      return { file, segment: archives[at]!, place: index - (ends[at - 1] ?? 0) }
     }
     index++
   }

@@ -13,6 +13,8 @@ import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 const CREATE = [
   '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
   '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=escape',
+  // Hard links of files are separated before; a symbolic link or a pipe that has several names is kept under each of them.
+  '--hard-dereference',
 ]
 
 /** Bytes of the two blocks at the end of an archive. */

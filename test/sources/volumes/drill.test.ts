@@ -17,6 +17,8 @@ beforeAll(async () => {
   symlinkSync('nowhere', path.join(files, 'link'))
   lutimesSync(path.join(files, 'link'), 1e9, 1e9)
   execFileSync('mkfifo', [path.join(files, 'pipe')])
+  // As cp -al makes them: only files stay hard links.
+  for (const name of ['link', 'pipe']) linkSync(path.join(files, name), path.join(files, `deep/er/${name}`))
   chmodSync(path.join(files, 'deep'), 0o1750)
   utimesSync(path.join(files, 'deep/er'), 123.5, 123.5)
   utimesSync(path.join(files, 'deep'), 1_000_000_000.25, 1_000_000_000.25)
@@ -24,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const entries = 9
+const entries = 11
 
 test('a volume is restored and found equal, and nothing of it stays', async () => {
   const result = await new Volumes(folder).verify({ level: 'drill' })
