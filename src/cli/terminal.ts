@@ -122,7 +122,8 @@ function destinationAgain(command: Command, rows: readonly [string, Input][], { 
 
 /** Replaces `-` by what is on standard input, and warns of secrets on the command line. */
 async function takeSecrets(rows: readonly [string, Input][], raw: Arguments['raw'], report: TerminalReport): Promise<void> {
-  const fromInput = Object.keys(raw).filter((name) => raw[name] === '-')
+  const ownDash = new Set(rows.filter(([, { dash }]) => dash).map(([name]) => name))
+  const fromInput = Object.keys(raw).filter((name) => raw[name] === '-' && !ownDash.has(name))
   if (fromInput.length > 1) {
     throw new LifeboatError(
       `${fromInput.join(' and ')} cannot both be read from standard input`,

@@ -23,6 +23,8 @@ export interface Input {
   readonly fallback?: (variables: Variables) => string | undefined
   /** At a terminal, may be given without its name; several such inputs in the order of the rows, of which the last may be a list. */
   readonly positional?: true
+  /** `-` is one of its values; for others it means, at a terminal, that the value is on standard input. */
+  readonly dash?: true
   /** May be given more than once at a terminal. */
   readonly list?: true
   /** `true` or `false`; at a terminal the name alone means `true`. */

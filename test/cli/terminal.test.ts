@@ -117,6 +117,11 @@ describe('a backup from the terminal', () => {
     )
   })
 
+  test('where - is standard output, nothing is read from standard input', async () => {
+    const { err } = await lifeboat(['extract', 'latest', 'app', '--destination', 'file:/nowhere', '--output', '-', '--encryption-key', key])
+    expect(err).toMatch(/error: (?!.*standard input)/)
+  })
+
   test('a secret in the value of an option that no variable stands in for is warned about, with standard input as the way out', async () => {
     const { err } = await lifeboat(['copy', '--from', 'webdav://user:hunter22@127.0.0.1:1/a', '--destination', store(), '--set', 'shop'], { variables: secrets() })
     expect(err).toMatch(/^warning: a secret in --from is on the command line, where other users of this machine can see it\nhint: Give - and pass it on standard input\.\n/)

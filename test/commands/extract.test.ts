@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, mkdtempSync, openSync, ftruncateSync, readdirSync,
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Writable } from 'node:stream'
+import { openOutput } from '../../src/commands/extract/output.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
@@ -105,10 +106,23 @@ test('a file that exists is not replaced, and a terminal gets no data', async ()
   writeFileSync(output, 'mine')
   expect(await refusal(run('extract', { snapshot, source: 'shop', output }))).toContain('mine exists already')
   expect(readFileSync(output, 'utf8')).toBe('mine')
+  symlinkSync('nowhere', path.join(folder, 'leads nowhere'))
+  expect(await refusal(run('extract', { snapshot, source: 'shop', output: path.join(folder, 'leads nowhere') }))).toContain('leads nowhere exists already')
   const terminal = Object.assign(new Collected(), { isTTY: true })
   expect(await refusal(run('extract', { snapshot, source: 'shop' }, terminal))).toContain('standard output is a terminal')
   expect(await refusal(run('extract', { snapshot, source: 'shop' }))).toContain('standard output takes the result, not data')
   expect(terminal.bytes()).toHaveLength(0)
+})
+
+test('a file that is made meanwhile is not replaced', async () => {
+  const output = path.join(folder, 'meanwhile')
+  const opened = await openOutput(output, { output: undefined, signal: new AbortController().signal } as never)
+  await opened.write(Buffer.from('ours'))
+  writeFileSync(output, 'mine')
+  await expect(opened.finish()).rejects.toThrow('meanwhile exists already')
+  await opened.close()
+  expect(readFileSync(output, 'utf8')).toBe('mine')
+  expect(readdirSync(folder).filter((name) => name.startsWith('.lifeboat'))).toEqual([])
 })
 
 test('a reader that goes away is an error', async () => {

@@ -31,6 +31,7 @@ export const inputs = commandInputs(
       example: 'app.dump',
       schema: schema.text,
       default: '-',
+      dash: true,
     }),
     ...oneSnapshot,
     key: requiredKey(),

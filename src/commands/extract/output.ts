@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { access, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import type { Environment } from '../../environment.ts'
@@ -52,10 +52,11 @@ function streamOutput(stream: Writable, signal: AbortSignal): OpenOutput {
 }
 
 async function openFile(file: string): Promise<OpenOutput> {
-  const there = await access(file).then(() => true, () => false)
-  if (there) throw new LifeboatError(`${file} exists already`, { hint: marked`Remove it, or give another file as ‹output›.`, status: 2 })
-  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(4).toString('hex')}`)
+  // Also a link that leads nowhere.
+  if (await lstat(file).then(() => true, () => false)) throw exists(file)
+  const partial = path.join(path.dirname(file), `.lifeboat-extract-${randomBytes(4).toString('hex')}`)
   const unwritable = (cause: unknown): never => {
+    if (cause instanceof LifeboatError) throw cause
     throw new LifeboatError(`${file} cannot be written: ${messageOf(cause)}`, { cause, hint: marked`Give another file as ‹output›.` })
   }
   const handle = await open(partial, 'wx', 0o600).catch(unwritable)
@@ -66,7 +67,7 @@ async function openFile(file: string): Promise<OpenOutput> {
     },
     async finish() {
       await handle.sync().catch(unwritable)
-      await rename(partial, file).catch(unwritable)
+      await giveName(partial, file).catch(unwritable)
       done = true
     },
     async close() {
@@ -74,4 +75,21 @@ async function openFile(file: string): Promise<OpenOutput> {
       if (!done) await rm(partial, { force: true })
     },
   }
+}
+
+/** Renames a file that has no other name. A file that has got the new name meanwhile is not replaced, as far as the file system can link. */
+async function giveName(partial: string, file: string): Promise<void> {
+  try {
+    await link(partial, file)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'EEXIST') throw exists(file)
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw cause
+    return rename(partial, file)
+  }
+  await rm(partial)
+}
+
+function exists(file: string): LifeboatError {
+  return new LifeboatError(`${file} exists already`, { hint: marked`Remove it, or give another file as ‹output›.`, status: 2 })
 }

@@ -69,7 +69,8 @@ async function* memberOf({ read }: StoredSource, { file, segment, place }: Found
   const headers = new TarHeaders(
     ({ name, type }, head, _, content) => {
       if (headers.entries - 1 !== place) return
-      if (name !== nameOf(file) || type !== 'file') throw new BadTar(`the archive has ${shownName(name)} in the place of ${shownName(file.path)}`)
+      if (name !== nameOf(file) || type !== 'file')
+        throw new BadTar(`the archive has ${shownName(name)} in the place of ${shownName(file.path)}`)
       pieces.push(head)
       left = content
     },
