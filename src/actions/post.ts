@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RUN_VARIABLE } from '../process/child.ts'
 import { formatCount } from '../report/format.ts'
-import { stagingFolder } from '../process/staging.ts'
+import { removeFolder, stagingFolder } from '../process/staging.ts'
 
 const graceMs = 2000
 
@@ -14,7 +14,7 @@ export async function runPost(): Promise<void> {
   const stopped = await stopProcesses(`${RUN_VARIABLE}=${id}`)
   const staging = stagingFolder(process.env['RUNNER_TEMP'] || tmpdir(), id)
   const staged = existsSync(staging)
-  rmSync(staging, { recursive: true, force: true })
+  removeFolder(staging)
   if (stopped > 0) {
     const [were, are] = stopped > 1 ? ['were', 'are'] : ['was', 'is']
     console.log(`Lifeboat had been killed: ${formatCount(stopped, 'process', 'processes')} of it ${were} still running and ${are} stopped`)

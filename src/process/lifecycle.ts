@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs'
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from './exit.ts'
 import { useProxy } from './proxy.ts'
-import { newRunId, removeAbandoned, stagingFolder } from './staging.ts'
+import { newRunId, removeAbandoned, removeFolder, stagingFolder } from './staging.ts'
 
 /**
  * A runner that cancels sends SIGINT, SIGTERM 7.5 s later, and kills everything 2.5 s after that. A run that cannot end until then
@@ -49,7 +48,7 @@ export async function withEnvironment<T>(
     breakOff(error)
     controller.abort(error)
   }
-  const removeStaging = (): void => rmSync(temporary, { recursive: true, force: true })
+  const removeStaging = (): void => removeFolder(temporary)
 
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import path from 'node:path'
 
 /** The staging folder of a run. */
@@ -35,10 +35,28 @@ export function removeAbandoned(temporaryRoot: string, now: Date): void {
     try {
       const { uid, mtimeMs } = lstatSync(folder)
       const gone = ours ? isAbandoned(name) : now.getTime() - mtimeMs > WEEK_MS
-      if (uid === process.getuid?.() && gone) rmSync(folder, { recursive: true, force: true })
+      if (uid === process.getuid?.() && gone) removeFolder(folder)
     } catch {
       // Another run is removing it, or it cannot be: this run can do without.
     }
+  }
+}
+
+/** Removes a folder of this user with everything in it, also folders that were restored with permissions that forbid it. */
+export function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    permit(Buffer.from(folder))
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Lets this user write to a folder and to those in it. */
+function permit(folder: Buffer): void {
+  chmodSync(folder, 0o700)
+  for (const entry of readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    if (entry.isDirectory()) permit(Buffer.concat([folder, Buffer.from('/'), entry.name]))
   }
 }
 

@@ -116,7 +116,7 @@ test('a file that exists is not replaced, and a terminal gets no data', async ()
 
 test('a file that is made meanwhile is not replaced', async () => {
   const output = path.join(folder, 'meanwhile')
-  const opened = await openOutput(output, { output: undefined, signal: new AbortController().signal } as never)
+  const opened = await openOutput(output, { signal: new AbortController().signal })
   await opened.write(Buffer.from('ours'))
   writeFileSync(output, 'mine')
   await expect(opened.finish()).rejects.toThrow('meanwhile exists already')

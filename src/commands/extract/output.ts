@@ -16,7 +16,7 @@ export interface OpenOutput {
 }
 
 /** A file that does not exist yet, or standard output (`-`). */
-export function openOutput(given: string, { output, signal }: Environment): Promise<OpenOutput> | OpenOutput {
+export function openOutput(given: string, { output, signal }: Pick<Environment, 'output' | 'signal'>): Promise<OpenOutput> | OpenOutput {
   if (given !== '-') return openFile(given)
   const hint = marked`Give a file as ‹output›.`
   if (!output) throw new LifeboatError('standard output takes the result, not data', { hint, status: 2 })

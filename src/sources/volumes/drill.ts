@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { LifeboatError } from '../../error.ts'
 import { type Child, ChildError, feed } from '../../process/child.ts'
+import { removeFolder } from '../../process/staging.ts'
 import { compareFiles } from '../files/compare.ts'
 import { decodeFiles, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
@@ -48,7 +49,8 @@ export async function drillVolume(
     const until = performance.now()
     // The list and the archive are compared with each other, and each with the folder.
     await verifyVolume({ source, read, level: 'read', site, signal })
-    const problems = [...(await comparedList(read(list), site, asRoot, signal))]
+    const modes = asRoot ? new Map<string, string>() : await openAll(site, signal)
+    const problems = await comparedList(read(list), { site, asRoot, modes }, signal)
     problems.push(...(await comparedContent(segments, site, asRoot, signal)))
     const compared = performance.now()
     const unmet = command === undefined ? [] : await checkCommand({ command, folder, source: source.name, variables, signal })
@@ -58,7 +60,7 @@ export async function drillVolume(
     const drill = { entries: facts.entries, rows: 0, bytes: facts.bytes, wording: true, assertions: command === undefined ? 0 : 1, seconds }
     return { entries: facts.entries, problems: [...limited(problems), ...unmet], drill }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 }
 
@@ -68,9 +70,26 @@ function limited(problems: readonly string[]): BadSource[] {
   return [...problems.slice(0, MOST_NAMED), ...rest].map((problem) => new BadSource(problem))
 }
 
-async function comparedList(list: AsyncIterable<Buffer>, site: Site, owners: boolean, signal: AbortSignal): Promise<string[]> {
+/**
+ * Lets this user read everything, as only root can without that, and folders be removed. The modes, octal, of what could not be read before,
+ * by their inodes.
+ */
+async function openAll(site: Site, signal: AbortSignal): Promise<Map<string, string>> {
+  // find opens a folder after it has done this to it.
+  const closed = ['(', '-type', 'd', '!', '-perm', '-u=rwx', '-o', '-type', 'f', '!', '-perm', '-u=r', ')']
+  const child = site.start('find', [site.root, ...closed, '-printf', String.raw`%i %m\n`, '-exec', 'chmod', 'u+rwX', '{}', ';'], { signal })
+  child.end()
+  let printed = ''
+  for await (const bytes of child.stdout) printed += bytes.toString('latin1')
+  return new Map([...printed.matchAll(/^(\d+) (\d+)$/gm)].map(([, inode, mode]) => [inode!, mode!]))
+}
+
+async function comparedList(
+  list: AsyncIterable<Buffer>, { site, asRoot: owners, modes }: { site: Site; asRoot: boolean; modes: ReadonlyMap<string, string> },
+  signal: AbortSignal,
+): Promise<string[]> {
   const { entries } = await scan(site, signal)
-  const { added, removed, changed } = await compareFiles(withoutETags(decodeFiles(list)), restoredFiles(entries), [])
+  const { added, removed, changed } = await compareFiles(withoutETags(decodeFiles(list)), restoredFiles(entries, modes), [])
   return [
     ...removed.map((file) => `${nameOf(file)} is missing after the restore`),
     ...added.map((file) => `${nameOf(file)} is not in the backup, and is there after the restore`),
@@ -91,13 +110,14 @@ function nameOf({ path }: ListedFile): string {
 }
 
 /** As a list of a backup has them: of the names of one file, the first is the file. */
-async function* restoredFiles(entries: readonly string[]): AsyncGenerator<ListedFile, void, void> {
+async function* restoredFiles(entries: readonly string[], modes: ReadonlyMap<string, string>): AsyncGenerator<ListedFile, void, void> {
   const first = new Map<string, string>()
   for (const entry of entries) {
     const { links, inode, type } = metaOf(entry)
     const file = type === 'f' && links > 1 ? first.get(inode) : undefined
     if (type === 'f' && links > 1 && file === undefined) first.set(inode, pathOf(entry))
-    yield listedEntry(entry, file === undefined ? {} : { type: 'h', size: 0, target: file })
+    const mode = modes.get(inode)
+    yield listedEntry(entry, { ...(mode !== undefined && { mode }), ...(file !== undefined && { type: 'h', size: 0, target: file }) })
   }
 }
 
@@ -116,7 +136,8 @@ async function comparedContent(
     for (const { bytes } of segments) yield* bytes()
     yield TAR_END
   })())
-  return (await found).filter((line) => owners || !/: [UG]id differs$/.test(line)).map((line) => `${shownName(line)} after the restore`)
+  // As another user than root, modes were compared before.
+  return (await found).filter((line) => owners || !/: ([UG]id|Mode) differs$/.test(line)).map((line) => `${shownName(line)} after the restore`)
 }
 
 /** The lines that tar prints about files that differ, and its errors about those that it cannot read. */

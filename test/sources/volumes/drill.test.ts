@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, linkSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { jest } from '@jest/globals'
 import { Volumes } from '../../support/volume.ts'
 
 let folder: string
@@ -32,6 +33,22 @@ test('a volume is restored and found equal, and nothing of it stays', async () =
   const result = await new Volumes(folder).verify({ level: 'drill' })
   expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { entries } }] })
   expect(existsSync(path.join(folder, 'staging')) ? readdirSync(path.join(folder, 'staging')) : []).toEqual([])
+})
+
+test('an ordinary user finds modes equal that do not let him read, and can remove what was restored', async () => {
+  const files = path.join(folder, 'closed')
+  mkdirSync(path.join(files, 'folder/in it'), { recursive: true })
+  writeFileSync(path.join(files, 'folder/in it/file'), 'secret')
+  linkSync(path.join(files, 'folder/in it/file'), path.join(files, 'also'))
+  for (const name of ['folder/in it/file', 'folder/in it', 'folder']) chmodSync(path.join(files, name), 0)
+  const volumes = new Volumes(path.join(folder, 'other store'))
+  await volumes.backup({ volumes: `files=${files}` })
+  const user = jest.spyOn(process, 'getuid').mockReturnValue(1000)
+  try {
+    expect(await volumes.verify({ level: 'drill' })).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { entries: 5 } }] })
+  } finally {
+    user.mockRestore()
+  }
 })
 
 test('a command of the user looks at the restored volume, without the secrets of the job', async () => {
