@@ -8,7 +8,7 @@ import type { Entry } from '../contents.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
 import { argumentsAgain } from '../dump-arguments.ts'
 import { clientError } from '../errors.ts'
-import { type Difference, differences, type Digests, digestsOf, entryName } from './digests.ts'
+import { type Difference, differences, type Digests, entryName } from './digests.ts'
 import { firstDifference } from './first-difference.ts'
 import { textShapes } from './shape.ts'
 
@@ -31,8 +31,8 @@ const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
 
 /** Dumps a restored database, and compares it with the archive. A problem for each difference, up to a number. */
 export async function comparison(restored: RestoredCopy, before: Digests, wording: boolean): Promise<unknown[]> {
-  const after = await dumped(restored, PLAIN, digestsOf)
-  const found = differences(before, after, wording)
+  const archive = (): AsyncIterable<Buffer> => sqlOf(restored.archive(), restored.reading)
+  const found = await dumped(restored, PLAIN, (after) => differences(before, after, wording, archive))
   const problems: unknown[] = []
   for (const difference of found.slice(0, MOST_NAMED)) problems.push(new BadSource(await told(difference, restored, problems.length === 0)))
   if (found.length > MOST_NAMED)

@@ -1,15 +1,15 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, hash, type Hash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import { LineSet } from './line-set.ts'
 import { END, SqlCutter } from './sql-cutter.ts'
 
-/** Digests of the entries of an archive, by the comments before them: one text for each, as there may be hundreds of thousands. */
+/** Digests of the entries of an archive: short texts, as there may be hundreds of thousands. */
 export interface Digests {
   /**
-   * Digest and number of rows of each entry with that comment, and of a table the digest of its rows in any order: `7Hd…:15:1x.z2.5`.
-   * Several have spaces between them, in their order.
+   * By `keyOf` of the comment before an entry: digest and number of rows of each entry with that comment, and of a table the digest of its
+   * rows in any order: `7Hd…:15:1x.z2.5`. Several have spaces between them, in their order.
    */
-  readonly entries: ReadonlyMap<string, string>
+  readonly entries: Map<string, string>
   readonly count: number
   /** Of all tables. */
   readonly rows: number
@@ -23,13 +23,27 @@ const SETTINGS = ''
 /** Digests the SQL of an archive while it passes. */
 export async function digestsOf(sql: AsyncIterable<Buffer>): Promise<Digests> {
   const entries = new Map<string, string>()
+  const total = await eachEntry(sql, (header, digest) => append(entries, keyOf(header), digest))
+  return { entries, ...total }
+}
+
+/** 16 bytes as base64: the headers of hundreds of thousands of entries take too much memory. */
+function keyOf(header: string): string {
+  return hash('sha256', Buffer.from(header, 'latin1'), 'base64').slice(0, 22)
+}
+
+function append(texts: Map<string, string>, key: string, text: string): void {
+  const others = texts.get(key)
+  texts.set(key, others === undefined ? text : `${others} ${text}`)
+}
+
+async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, digest: string) => void): Promise<Omit<Digests, 'entries'>> {
   const total = { count: 0, rows: 0, bytes: 0 }
+  const digester = new Digester()
   let current = started(SETTINGS)
   const finish = (): void => {
-    const { header, hash, rows, lines } = current
-    const digest = `${hash.digest('base64').slice(0, 24)}:${rows}${lines ? `:${lines.digest()}` : ''}`
-    const others = entries.get(header)
-    entries.set(header, others === undefined ? digest : `${others} ${digest}`)
+    const { header, rows, lines } = current
+    take(header, `${digester.digest()}:${rows}${lines ? `:${lines.digest()}` : ''}`)
   }
   const cutter = new SqlCutter({
     entry(header) {
@@ -38,7 +52,7 @@ export async function digestsOf(sql: AsyncIterable<Buffer>): Promise<Digests> {
       current = started(header)
     },
     bytes(piece) {
-      current.hash.update(piece)
+      digester.update(piece)
       current.lines?.update(piece)
       total.bytes += piece.length
     },
@@ -50,12 +64,11 @@ export async function digestsOf(sql: AsyncIterable<Buffer>): Promise<Digests> {
   for await (const piece of sql) cutter.push(piece)
   cutter.end()
   finish()
-  return { entries, ...total }
+  return total
 }
 
 interface Started {
   header: string
-  hash: Hash
   rows: number
   /** Of the rows of a table. */
   lines: LineSet | undefined
@@ -63,30 +76,73 @@ interface Started {
 
 function started(header: string): Started {
   const lines = header.startsWith('-- Data for ') && header.includes('; Type: TABLE DATA; ') ? new LineSet() : undefined
-  return { header, hash: createHash('sha256'), rows: 0, lines }
+  return { header, rows: 0, lines }
+}
+
+/** SHA-256 of one text after the other. A `Hash` of node holds memory until it is collected, so that only long texts get one. */
+class Digester {
+  readonly #held = Buffer.alloc(64 * 1024)
+  #size = 0
+  #long: Hash | undefined
+
+  update(piece: Buffer): void {
+    if (this.#long === undefined && this.#size + piece.length <= this.#held.length) this.#size += piece.copy(this.#held, this.#size)
+    else {
+      this.#long ??= createHash('sha256').update(this.#held.subarray(0, this.#size))
+      this.#long.update(piece)
+    }
+  }
+
+  /** Of the bytes since the last call. */
+  digest(): string {
+    const digest = this.#long?.digest('base64') ?? hash('sha256', this.#held.subarray(0, this.#size), 'base64')
+    this.#size = 0
+    this.#long = undefined
+    return digest.slice(0, 24)
+  }
 }
 
 /** An entry that is not the same in both archives. */
 export interface Difference {
-  /** The comment before it, as in `Digests`. */
+  /** The comment before it. */
   header: string
   what: 'missing' | 'added' | 'changed'
   /** Rows of a table, if the numbers differ. */
   rows?: readonly [before: number, after: number]
 }
 
-/** Compares the archive of a backup with that of its restoration. `wording`: also definitions; otherwise names, rows and other data. */
-export function differences(before: Digests, after: Digests, wording: boolean): Difference[] {
+/**
+ * Compares the archive of a backup with `after`, that of its restoration. `wording`: also definitions; otherwise names, rows and other data.
+ * Takes the entries that are equal out of `before`. `again`: the backup's archive, which is read once more if entries are missing.
+ */
+export async function differences(
+  before: Digests,
+  after: AsyncIterable<Buffer>,
+  wording: boolean,
+  again: () => AsyncIterable<Buffer>,
+): Promise<Difference[]> {
+  const { entries } = before
+  const others = new Map<string, string>()
+  await eachEntry(after, (header, digest) => {
+    const key = keyOf(header)
+    const known = entries.get(key)?.split(' ') ?? []
+    const same = known.findIndex((one) => (!wording && !isData(header)) || isSame(one, digest))
+    if (same < 0) append(others, header, digest)
+    else if (known.length === 1) entries.delete(key)
+    else entries.set(key, known.toSpliced(same, 1).join(' '))
+  })
   const found: Difference[] = []
-  for (const [header, digests] of before.entries) {
-    const now = after.entries.get(header)
-    if (now === undefined) found.push({ header, what: 'missing' })
-    else if ((wording || isData(header)) && !isSame(digests, now)) {
-      const rows = [rowsOf(digests), rowsOf(now)] as const
-      found.push({ header, what: 'changed', ...(rows[0] !== rows[1] && { rows }) })
-    }
+  for (const [header, now] of others) {
+    const [key, is] = [keyOf(header), rowsOf(now)]
+    const was = entries.get(key)
+    if (was === undefined) found.push({ header, what: 'added' })
+    else found.push({ header, what: 'changed', ...(rowsOf(was) !== is && { rows: [rowsOf(was), is] as const }) })
+    entries.delete(key)
   }
-  for (const header of after.entries.keys()) if (!before.entries.has(header)) found.push({ header, what: 'added' })
+  if (entries.size === 0) return found
+  await eachEntry(again(), (header) => {
+    if (entries.delete(keyOf(header))) found.push({ header, what: 'missing' })
+  })
   return found
 }
 
@@ -95,16 +151,11 @@ function isData(header: string): boolean {
   return header.startsWith('-- Data for ') || header.includes('; Type: SEQUENCE SET; ')
 }
 
-/** Rows that COPY loads may come in another order. */
+/** Rows may come in another order. */
 function isSame(before: string, after: string): boolean {
-  if (sorted(before) === sorted(after)) return true
+  if (before === after) return true
   const [was, is] = [before, after].map((digest) => digest.split(':'))
-  return !before.includes(' ') && was![2] !== undefined && Number(was![1]) > 0 && was!.slice(1).join() === is!.slice(1).join()
-}
-
-/** Entries with the same comment, as operators of the same name have, may come in another order. */
-function sorted(digests: string): string {
-  return digests.includes(' ') ? digests.split(' ').toSorted().join(' ') : digests
+  return was![2] !== undefined && Number(was![1]) > 0 && was!.slice(1).join() === is!.slice(1).join()
 }
 
 function rowsOf(digests: string): number {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import * as fc from 'fast-check'
 import { clientEnvironment, parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
-import { differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
+import { type Difference, differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
 import { LineSet } from '../../../../src/sources/postgres/drill/line-set.ts'
 import { firstDifference } from '../../../../src/sources/postgres/drill/first-difference.ts'
 import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
@@ -33,11 +33,15 @@ async function* pieces(bytes: Buffer, size = 65536): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
+async function compared(was: Buffer | string, is: Buffer | string, wording = true): Promise<Difference[]> {
+  const one = Buffer.from(was)
+  return differences(await digestsOf(pieces(one)), pieces(Buffer.from(is)), wording, () => pieces(one))
+}
+
 test('a dump and another of the same database are equal, whatever the pieces are', async () => {
   const whole = await digestsOf(pieces(before))
   expect(whole).toMatchObject({ rows: 50, count: before.toString().match(/^-- (?:Data for )?Name: /gm)!.length })
-  const again = await digestsOf(pieces(plain('template')))
-  expect(differences(whole, again, true)).toEqual([])
+  expect(await compared(before, plain('template'))).toEqual([])
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 300 }), async (size) => {
     expect(await digestsOf(pieces(before, size))).toEqual(whole)
   }), { numRuns: 20 })
@@ -62,7 +66,7 @@ test.each([
   try {
     await server.sql(change, 'changed')
     const after = plain('changed')
-    const found = differences(await digestsOf(pieces(before)), await digestsOf(pieces(after)), true)
+    const found = await compared(before, after)
     const difference = found.find(({ header }) => entryName(header) === name)
     expect(difference).toBeDefined()
     const told = await firstDifference(difference!.header, pieces(before), pieces(after))
@@ -76,23 +80,21 @@ test.each([
 
 test('with another major, only names, rows and other data count', async () => {
   const text = before.toString()
-  const [was, reworded] = [await digestsOf(pieces(before)), await digestsOf(pieces(Buffer.from(text.replace('CHECK ((total', 'CHECK (((total'))))]
-  expect(differences(was, reworded, true)).toMatchObject([{ what: 'changed' }])
-  expect(differences(was, reworded, false)).toEqual([])
-  const lost = await digestsOf(pieces(Buffer.from(text.replace(/\n50\t.*\n/, '\n'))))
-  expect(differences(was, lost, false)).toMatchObject([{ what: 'changed', rows: [50, 49] }])
+  const reworded = text.replace('CHECK ((total', 'CHECK (((total')
+  expect(await compared(before, reworded)).toMatchObject([{ what: 'changed' }])
+  expect(await compared(before, reworded, false)).toEqual([])
+  expect(await compared(before, text.replace(/\n50\t.*\n/, '\n'), false)).toMatchObject([{ what: 'changed', rows: [50, 49] }])
 })
 
 test('the order of rows does not matter, but each of them does', async () => {
   const text = before.toString()
-  const was = await digestsOf(pieces(before))
   const swapped = text.replace(/\n(10\t.*)\n(11\t.*)\n/, '\n$2\n$1\n')
   expect(swapped).not.toBe(text)
-  expect(differences(was, await digestsOf(pieces(Buffer.from(swapped))), true)).toEqual([])
+  expect(await compared(before, swapped)).toEqual([])
   for (const other of [swapped.replace('\n10\tnote 10', '\n10\tnote 11'), swapped.replace('\n10\tnote 10', '\n10\tnote 01'),
     swapped.replace(/\n10\tnote 10(.*)\n/, '\n10\tnote 11$1\n').replace('\n11\tnote 11', '\n11\tnote 10')]) {
     expect(other).not.toBe(swapped)
-    expect(differences(was, await digestsOf(pieces(Buffer.from(other))), true)).toMatchObject([{ what: 'changed' }])
+    expect(await compared(before, other)).toMatchObject([{ what: 'changed' }])
   }
 })
 
@@ -118,5 +120,5 @@ test('the order of entries does not matter', async () => {
   const entries = text.split(/^(?=-- (?:Data for )?Name: |-- PostgreSQL database dump complete)/m)
   const first = entries.findIndex((entry) => entry.startsWith('-- Data for '))
   const other = [...entries.slice(0, first), ...entries.slice(first, -1).toReversed(), entries.at(-1)!].join('')
-  expect(differences(await digestsOf(pieces(before)), await digestsOf(pieces(Buffer.from(other))), true)).toEqual([])
+  expect(await compared(before, other)).toEqual([])
 })
