@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { clientEnvironment, parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
 import { type Difference, differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
@@ -121,4 +123,24 @@ test('the order of entries does not matter', async () => {
   const first = entries.findIndex((entry) => entry.startsWith('-- Data for '))
   const other = [...entries.slice(0, first), ...entries.slice(first, -1).toReversed(), entries.at(-1)!].join('')
   expect(await compared(before, other)).toEqual([])
+})
+
+async function* manyEntries(count: number): AsyncGenerator<Buffer> {
+  for (let table = 0; table < count; table++)
+    yield Buffer.from(`--\n-- Name: a_table_with_a_name_${table}; Type: TABLE; Schema: public; Owner: postgres\n--\n\nCREATE TABLE a_${table} ();\n\n\n`)
+}
+
+test('an entry takes little memory, and none once it is found again', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const used = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const [count, start] = [50_000, used()]
+  const digests = await digestsOf(manyEntries(count))
+  expect((used() - start) / count).toBeLessThan(200)
+  const none = (): never => { throw new Error('nothing is missing') }
+  expect(await differences(digests, manyEntries(count), true, none)).toEqual([])
+  expect(digests.entries.size).toBe(0)
 })
