@@ -47,7 +47,9 @@ try {
 
 /** A backup in a store, and its archive in a file. */
 async function prepare(): Promise<void> {
-  const server = await startServer(17, { settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off' } })
+  const server = await startServer(17, {
+    settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off', max_locks_per_transaction: `${Math.max(64, Number(tables ?? 0))}` },
+  })
   try {
     await server.createDatabase('shop')
     await (tables === undefined ? loadDataset(server, 'shop', { megabytes: Number(size) }) : loadTables(server, 'shop', Number(tables)))

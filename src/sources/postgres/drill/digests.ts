@@ -117,8 +117,8 @@ export interface Difference {
 }
 
 /**
- * Compares the archive of a backup with `after`, that of its restoration. `wording`: also definitions; otherwise names, rows and other data.
- * Takes the entries that are equal out of `before`. `again`: the backup's archive, which is read once more if entries are missing.
+ * Compares the archive of a backup with `after`, that of its restoration. `wording`: also definitions; otherwise names, rows and other
+ * data. Takes the entries that are equal out of `before`. `again`: the backup's archive, which is read once more if entries are missing.
  */
 export async function differences(
   before: Digests,
