@@ -77,7 +77,7 @@ async function openFile(file: string): Promise<OpenOutput> {
   }
 }
 
-/** Renames a file that has no other name. A file that has got the new name meanwhile is not replaced, as far as the file system can link. */
+/** Renames a file that has no other name. A file that has got the new name meanwhile is not replaced if the file system can link. */
 async function giveName(partial: string, file: string): Promise<void> {
   try {
     await link(partial, file)

@@ -71,7 +71,7 @@ function limited(problems: readonly string[]): BadSource[] {
 }
 
 /**
- * Lets this user read everything, as only root can without that, and folders be removed. The modes, octal, of what could not be read before,
+ * Lets this user read everything, as only root can without that, and folders be removed. The octal modes of what could not be read before,
  * by their inodes.
  */
 async function openAll(site: Site, signal: AbortSignal): Promise<Map<string, string>> {
@@ -137,7 +137,8 @@ async function comparedContent(
     yield TAR_END
   })())
   // As another user than root, modes were compared before.
-  return (await found).filter((line) => owners || !/: ([UG]id|Mode) differs$/.test(line)).map((line) => `${shownName(line)} after the restore`)
+  const wanted = (await found).filter((line) => owners || !/: ([UG]id|Mode) differs$/.test(line))
+  return wanted.map((line) => `${shownName(line)} after the restore`)
 }
 
 /** The lines that tar prints about files that differ, and its errors about those that it cannot read. */
