@@ -30,7 +30,7 @@ export function namesIn(texts: readonly string[]): SqlNames {
   const bare = texts.map((text) => text.replaceAll(/E?'(?:[^']|'')*'/g, ' '))
   const all = (pattern: RegExp) => bare.flatMap((text) => [...text.matchAll(pattern)].map((match) => match.slice(1).join('')))
   const ctes = new Set([...all(/\b(\w+) AS \(/g), ...all(/\b(\w+)_in\b/g)])
-  const functions = all(/(?<![\w.$])((?:\w+\.)?\w+)\(/g).filter((name) => !syntax.includes(name.toLowerCase()))
+  const functions = all(/(?<![\w.$\\])((?:\w+\.)?\w+)\(/g).filter((name) => !syntax.includes(name.toLowerCase()))
   const types = all(/::\s*([\w.]+)/g)
   const relations = all(/\b(?:FROM|JOIN)(?: ONLY)? ([a-z][\w.]*)(?![\w.(])/g).filter((name) => !ctes.has(name))
   const operators = all(/\s([-+*/<>=~!@#%^&|?]+)\s/g)

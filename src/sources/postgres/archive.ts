@@ -3,7 +3,7 @@ import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild }
 import { LifeboatError, messageOf } from '../../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
-import { ContentsReader, type Entry, isSetting, ofDatabase, UnknownFormat } from './contents.ts'
+import { ContentsReader, type Entry, isSetting, ofDatabase, type PassingEntry, UnknownFormat } from './contents.ts'
 import { Ids } from './ids.ts'
 
 /** The output of `pg_restore --list` for a custom-format archive. */
@@ -115,7 +115,7 @@ export async function readContents(
   bytes: AsyncIterable<Uint8Array>,
   context: ArchiveContext,
   filters: readonly string[],
-  keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean,
+  keeps: (entry: PassingEntry) => boolean,
 ): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
   const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
   const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })

@@ -25,6 +25,9 @@ export interface Entry {
   definition?: string
 }
 
+/** An entry while it is read, with its SQL only where somebody asks for it. */
+export type PassingEntry = Pick<Entry, 'kind' | 'name' | 'owner'> & { readonly sql: () => string }
+
 /** The table of contents has another form than those known here; a pg_restore of the version that made the archive reads it. */
 export class UnknownFormat extends LifeboatError {}
 
@@ -34,7 +37,7 @@ export class UnknownFormat extends LifeboatError {}
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
-  readonly #keeps: (entry: Pick<Entry, 'kind' | 'name'>) => boolean
+  readonly #keeps: (entry: PassingEntry) => boolean
   #passed: Buffer[] = []
   readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
   readonly #entries: Entry[] = []
@@ -51,7 +54,7 @@ export class ContentsReader {
   constructor({
     dropless = new Set(),
     keeps = () => true,
-  }: { dropless?: ReadonlySet<number>; keeps?: (entry: Pick<Entry, 'kind' | 'name'>) => boolean } = {}) {
+  }: { dropless?: ReadonlySet<number>; keeps?: (entry: PassingEntry) => boolean } = {}) {
     this.#dropless = dropless
     this.#keeps = keeps
   }
@@ -143,7 +146,7 @@ export class ContentsReader {
     if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
     if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
-    if (!this.#keeps({ kind, name: text(name) })) return undefined
+    if (!this.#keeps({ kind, name: text(name), owner: this.#shared(owner), sql: () => text(sql) })) return undefined
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
       needs: needs.slice(), // An array that grew has room for 16 more.

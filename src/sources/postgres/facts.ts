@@ -52,8 +52,8 @@ export const postgresFacts = z.strictObject({
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
 
-/** The facts that a check of restored rows needs. */
-export const tableFacts = z.object(postgresFacts.pick({ tables: true }).shape)
+/** The facts that a restore uses if they are there. */
+export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true }).partial().shape)
 
 /** The facts that a drill needs. */
 export const drillFacts = z.object(

@@ -5,7 +5,8 @@ import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
-import type { Entry } from './contents.ts'
+import { type Entry, ofDatabase } from './contents.ts'
+import { addNeeded, type Needed, nothingNeeded } from './preflight/needed.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
@@ -20,6 +21,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
   archive: () => AsyncIterable<Buffer>
   /** Bytes of the archive. */
   size: number
+  /** Bytes of the database when it was backed up, if they are known. */
+  databaseSize?: number
   /** Major version of the pg_dump that made it. */
   dumpMajor: number
   target: Connection
@@ -55,6 +58,8 @@ export interface RestorePlan {
   entries: readonly Entry[]
   /** The number of entries that it will restore. */
   count: number
+  /** Roles and extensions that they need. */
+  needed: Needed
   selection?: Selection
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
@@ -75,11 +80,15 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   const { schemas, tables, mode, only } = options
   const filtered = schemas.length + tables.length > 0
   const { lost } = options
+  const needed = nothingNeeded()
   const {
     entries: contents,
     restorable,
     unknown,
-  } = await readContents(options.archive(), archive, parameters, (entry) => filtered || lost !== undefined || matters(entry, options))
+  } = await readContents(options.archive(), archive, parameters, (entry) => {
+    if (!filtered && only !== 'data' && !ofDatabase(entry)) addNeeded(entry, options, needed)
+    return filtered || lost !== undefined || matters(entry, options)
+  })
   if (unknown) {
     if (filtered || lost || mode !== 'empty' || only === 'data') throw unknown
     options.report.warning(
@@ -95,9 +104,9 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   }
   if (!filtered && lost) {
     const { rest, missing } = withoutLost(contents.filter(restorable.has), lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, missing }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing }
   }
-  if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count }
+  if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count, needed }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
   const selection = select(contents, { schemas, tables }, present(only, objects))
@@ -106,11 +115,12 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   if (entries.length === 0)
     throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
   if (objects) await requireReplaceable(entries, objects, options.target.where)
+  if (only !== 'data') for (const entry of entries) addNeeded({ ...entry, sql: () => entry.definition ?? '' }, options, needed)
   if (lost) {
     const { rest, missing } = withoutLost(entries, lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, selection, missing }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, selection, missing }
   }
-  return { archive, parameters, contents, entries, count: entries.length, selection }
+  return { archive, parameters, contents, entries, count: entries.length, needed, selection }
 }
 
 /** If everything is restored, the entries of which more than their number is needed. */

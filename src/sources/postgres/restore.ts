@@ -5,6 +5,7 @@ import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { change, type QueryContext } from './query.ts'
+import { preflight } from './preflight/preflight.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { runRestore } from './restore-run.ts'
@@ -17,8 +18,6 @@ import {
   readTarget,
   requireEmpty,
   requireNoRows,
-  requireRoles,
-  requireTablespaces,
 } from './target.ts'
 
 /** Restores an archive. Throws `LifeboatError` if it cannot start, or is interrupted; errors of single entries are in the outcome. */
@@ -31,11 +30,13 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   const plan = await planRestore(options, major, context)
   const settings = databaseSettings(plan.contents, database, options)
   const wanted = options.databaseSettings === true ? settings : undefined
-  await requireOnServer(plan, wanted, options, context)
-  if (only === 'data') {
-    await requireLoadable(plan.entries, options, context)
-    await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
-  } else if (mode === 'empty') await requireEmpty(context)
+  const more = only === 'data'
+    ? [async () => {
+      await requireLoadable(plan.entries, options, context)
+      await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
+    }]
+    : mode === 'empty' ? [() => requireEmpty(context)] : []
+  await preflight(plan, { settings: wanted, more }, options, context)
   const outcome = await refreshViews(await runRestore(options, plan), options, plan, context)
   tellSubscriptions(plan, report)
   if (outcome.errors.length > 0) return outcome
@@ -80,7 +81,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
-  await requireOnServer(plan, wanted, options, maintenance)
+  await preflight(plan, { settings: wanted, creates: settings.options }, options, maintenance)
   signal.throwIfAborted()
   // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.
   const { signal: _, ...steady } = maintenance
@@ -102,26 +103,6 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   tellSubscriptions(plan, report)
   if (!wanted) return { ...outcome, databaseSettings: 'left as they are' }
   return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' }
-}
-
-/** Further requirements on the server, checked before anything is changed. */
-export async function requireOnServer(
-  { entries }: RestorePlan,
-  settings: DatabaseSettings | undefined,
-  { noTablespaces, target, roles }: RestoreOptions,
-  context: QueryContext,
-): Promise<void> {
-  if (settings) await requireRoles([...settings.roles], target.where, roles, context)
-  if (noTablespaces) return
-  const tablespaces = [
-    ...entries.map(({ tablespace }) => tablespace),
-    ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : '')),
-  ]
-  await requireTablespaces(
-    [...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default'),
-    target.where,
-    context,
-  )
 }
 
 /** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */

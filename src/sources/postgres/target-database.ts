@@ -5,7 +5,7 @@ import type { Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
-import { tableFacts } from './facts.ts'
+import { sizeFacts } from './facts.ts'
 import type { DatabaseLocation } from './location.ts'
 import { restoreArchive } from './restore.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
@@ -81,11 +81,13 @@ async function restoreInto(
   const { mode, objects } = settings
   const { archive, dumpMajor } = archiveOf(source)
   const { only, ...rest } = objects
+  const { databaseSize, tables = [] } = sizeFacts.safeParse(source.facts).data ?? {}
   const options: RestoreOptions = {
     name: source.name,
     archive: salvaged?.bytes ?? (() => read(archive)),
     ...(salvaged && { lost: salvaged.lost }),
     size: archive.size,
+    ...(databaseSize !== undefined && databaseSize !== null && { databaseSize }),
     dumpMajor,
     target: await route.to(target),
     mode,
@@ -95,7 +97,7 @@ async function restoreInto(
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   }
-  const swap = { ...settings.swap, rows: archivedRows(tableFacts.safeParse(source.facts).data?.tables ?? []), now: () => context.now() }
+  const swap = { ...settings.swap, rows: archivedRows(tables), now: () => context.now() }
   const outcome = await restoreBy(route, () =>
     mode === 'swap' ? restoreBySwap(options, swap) : restoreArchive(options))
   const { hint, ...restored } = outcome

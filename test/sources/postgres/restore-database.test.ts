@@ -92,7 +92,7 @@ test('roles that are missing are named before a database is made', async () => {
 test('a new database that could not be filled is said to be dropped, never to be as it was', async () => {
   await server.sql('CREATE ROLE passing')
   await server.createDatabase('owned')
-  await server.sql('CREATE TABLE theirs (id int); ALTER TABLE theirs OWNER TO passing', 'owned')
+  await server.sql('CREATE TABLE theirs (id int); CREATE POLICY p ON theirs TO passing', 'owned')
   const owned = dump(server, 'owned', 17)
   await server.sql('DROP OWNED BY passing; DROP ROLE passing', 'owned')
   const outcome = await restore('half', { mode: 'create' }, owned)

@@ -124,7 +124,7 @@ test('a restore with errors, with other rows than were counted, or of a damaged 
   })
   await expect(swap({}, { archive: damaged })).rejects.toThrow('damaged')
   await untouched()
-  await server.sql('CREATE ROLE gone; CREATE TABLE theirs (id int); ALTER TABLE theirs OWNER TO gone', 'source')
+  await server.sql('CREATE ROLE gone; CREATE TABLE theirs (id int); CREATE POLICY p ON theirs TO gone', 'source')
   const owned = dump(server, 'source', 17)
   await server.sql('DROP TABLE theirs; DROP ROLE gone', 'source')
   expect(await swapInto(server, 'app', owned, temporary, told)).toMatchObject({ left: 'unchanged', restored: 0, errors: [expect.stringContaining('gone')] })

@@ -5,7 +5,8 @@ import { onDatabase } from '../connection.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
 import { detectPooler, useInstead } from '../pooler.ts'
 import { change, identifier, literal, type QueryContext, withoutTransaction } from '../query.ts'
-import { dropAgain, requireOnServer, tellSubscriptions } from '../restore.ts'
+import { preflight } from '../preflight/preflight.ts'
+import { dropAgain, tellSubscriptions } from '../restore.ts'
 import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
 import { runRestore } from '../restore-run.ts'
@@ -67,12 +68,15 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     const { major } = maintenance.target
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
-    if (!live.owned) throw notOwned(target.where)
     await removeLeft(name, databases, maintenance, report)
     const plan = await planRestore(options, major, maintenance)
     // Names in the statements are replaced when the new database has one.
     const settingsFor = await settingsOf(options, swap, plan, major)
-    await requireOnServer(plan, settingsFor(name), options, maintenance)
+    const owned = async () => {
+      if (!live.owned) throw notOwned(target.where)
+    }
+    const settingsNow = settingsFor(name)
+    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned] }, options, maintenance)
     signal.throwIfAborted()
     // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
     const { signal: _, ...steady } = maintenance

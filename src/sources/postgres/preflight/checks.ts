@@ -1,0 +1,131 @@
+import { stat, statfs } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { LifeboatError } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
+import { formatBytes, formatSome } from '../../../report/format.ts'
+import type { DatabaseOption } from '../database-settings.ts'
+import { change, literal, queryJson, type QueryContext } from '../query.ts'
+
+const MOST_NAMED = 8
+
+const roleState = z.strictObject({ name: z.string(), member: z.boolean() })
+
+/** Throws unless these roles exist and this role may act for those that get objects. `toCreate`: how to create them. */
+export async function requireOwnersAndGrantees(
+  { owners, grantees }: { owners: ReadonlySet<string>; grantees: ReadonlySet<string> },
+  where: string,
+  toCreate: string,
+  context: QueryContext,
+): Promise<void> {
+  if (owners.size + grantees.size === 0) return
+  const roles = await queryJson(
+    `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', rolname, 'member', pg_catalog.pg_has_role(oid, 'MEMBER')))
+     FROM pg_catalog.pg_roles`,
+    z.array(roleState), context,
+  )
+  const known = new Map(roles.map(({ name, member }) => [name, member]))
+  const missing = [...new Set([...owners, ...grantees])].filter((name) => !known.has(name))
+  if (missing.length > 0)
+    throw new LifeboatError(`${where} does not have these roles, which own objects of the backup or have privileges on them: ` +
+      formatSome(missing, MOST_NAMED), { hint: marked`${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›.` })
+  const others = [...owners].filter((name) => known.get(name) === false)
+  if (others.length > 0)
+    throw new LifeboatError(`this role is no member of the roles that own objects of the backup: ${formatSome(others, MOST_NAMED)}`, {
+      hint: marked`Restore as a superuser, grant it these roles, or restore with ‹no-owner: true›.` })
+}
+
+/** Throws if the server does not have an extension that the backup needs. */
+export async function requireAvailable(extensions: ReadonlySet<string>, where: string, context: QueryContext): Promise<void> {
+  if (extensions.size === 0) return
+  const available = new Set(
+    await queryJson('SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_available_extensions', z.array(z.string()), context),
+  )
+  const missing = [...extensions].filter((name) => !available.has(name))
+  if (missing.length === 0) return
+  throw new LifeboatError(`the server of ${where} does not have these extensions of the backup: ${formatSome(missing, MOST_NAMED)}`, {
+    hint: 'Install them at the server, then restore again.' })
+}
+
+/** Throws unless the server knows the locale of a new database. Of other providers than libc, and other encodings, nothing is known. */
+export async function requireLocale(options: readonly DatabaseOption[], where: string, context: QueryContext): Promise<void> {
+  const text = (name: string) => {
+    const value = options.find((option) => option.name === name)?.value
+    return value === undefined ? undefined : 'text' in value ? value.text : value.name
+  }
+  const locales = ['locale', 'lc_collate', 'lc_ctype'].flatMap((name) => text(name) ?? []).filter((locale) => !/^(C|POSIX)$/.test(locale))
+  const encoding = text('encoding')
+  for (const locale of new Set(locales)) {
+    if (encoding === undefined || (await encodingOf(context)) !== encoding) return
+    try {
+      // A collation for the session alone, which is undone at once.
+      const collation = `CREATE COLLATION pg_temp.lifeboat_locale (LC_COLLATE = ${literal(locale)}, LC_CTYPE = ${literal(locale)})`
+      await change([collation, 'ROLLBACK', 'BEGIN'], context)
+    } catch (error) {
+      if (!(error instanceof LifeboatError) || !/could not create locale/.test(`${error.message} ${String(error.cause)}`)) continue
+      throw new LifeboatError(`the server of ${where} does not have the locale ${locale} of the backup`, {
+        hint: marked`Install the locale at the server, or make the database yourself and restore with ‹mode: empty›.` })
+    }
+  }
+}
+
+function encodingOf(context: QueryContext): Promise<string> {
+  return queryJson('SELECT pg_catalog.to_json(pg_catalog.getdatabaseencoding())', z.string(), context)
+}
+
+/** Throws unless this role may create and rename databases. */
+export async function requireCreateDb(where: string, context: QueryContext): Promise<void> {
+  const may = await queryJson(
+    `SELECT pg_catalog.to_json(rolcreatedb OR rolsuper) FROM pg_catalog.pg_roles WHERE rolname = current_user`, z.boolean(), context)
+  if (may) return
+  throw new LifeboatError(`this role may not create databases at ${where}`, {
+    hint: marked`Run ALTER ROLE … CREATEDB, or create the database yourself and restore with ‹mode: empty›.` })
+}
+
+/** Throws if the server has not that many connections left. */
+export async function requireConnections(wanted: number, where: string, context: QueryContext): Promise<void> {
+  const free = await queryJson(
+    `SELECT pg_catalog.to_json(pg_catalog.current_setting('max_connections')::pg_catalog.int4
+      - CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 0
+        ELSE pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4 END
+      - (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+         WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()))`,
+    z.number(), context,
+  )
+  if (free >= wanted) return
+  throw new LifeboatError(`${where} has ${Math.max(0, free)} free connections, and the restore needs ${wanted}`, {
+    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
+}
+
+/** Room for statistics, WAL and indexes that are built, as a share of the database. */
+const MARGIN = 1.1
+/** Milliseconds between the start of a server by its own clock and the time of the file that it writes then. */
+const SAME_START = 60_000
+
+/** Throws if the disk of a server on this machine has no room for so many bytes. No server tells it of another machine. */
+export async function requireSpace(bytes: number, where: string, context: QueryContext): Promise<void> {
+  const free = await freeSpace(context)
+  if (free === undefined || free >= bytes * MARGIN) return
+  throw new LifeboatError(`the disk of ${where} has ${formatBytes(free)} free, and the database needs about ${formatBytes(bytes)}`, {
+    hint: 'Make room there, then restore again.' })
+}
+
+const place = z.strictObject({ folder: z.string().nullable(), started: z.number() })
+
+/** Bytes; undefined unless the folder of the server's data is certainly one of this machine. */
+export async function freeSpace(context: QueryContext): Promise<number | undefined> {
+  const { folder, started } = await queryJson(
+    `SELECT pg_catalog.json_build_object('folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
+      'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000)`,
+    place, context,
+  )
+  if (folder === null || !path.isAbsolute(folder)) return undefined
+  try {
+    const { mtimeMs } = await stat(path.join(folder, 'postmaster.pid'))
+    if (Math.abs(mtimeMs - started) > SAME_START) return undefined
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  } catch {
+    return undefined // A server of another machine, or a folder that this user may not look into.
+  }
+}

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { requireLocale, requireSpace } from '../../../src/sources/postgres/preflight/checks.ts'
+import { addNeeded, nothingNeeded } from '../../../src/sources/postgres/preflight/needed.ts'
+import { type Server, startServer } from '../../support/postgres-server.ts'
+import { clients, dump, restoreInto, variables } from '../../support/restoring.ts'
+import { swapInto } from '../../support/swapping.ts'
+import { thrownBy } from '../../support/thrown.ts'
+
+const told: string[] = []
+let temporary: string
+let server: Server
+let archive: Buffer
+beforeAll(async () => {
+  temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-preflight-'))
+  server = await startServer(17)
+  await server.sql(`CREATE ROLE owner; CREATE ROLE "the reader"; CREATE ROLE plain LOGIN PASSWORD 'plain'`)
+  await server.sql(`SET allow_in_place_tablespaces = on; CREATE TABLESPACE fast LOCATION ''`)
+  await server.createDatabase('source')
+  await server.sql(`
+    CREATE TABLE orders (id int) TABLESPACE fast;
+    ALTER TABLE orders OWNER TO owner;
+    GRANT SELECT ON orders TO "the reader" WITH GRANT OPTION`, 'source')
+  archive = dump(server, 'source', 17)
+  await server.sql('DROP DATABASE source; DROP TABLESPACE fast; DROP ROLE owner; DROP ROLE "the reader"')
+  await server.createDatabase('app')
+})
+afterAll(async () => {
+  rmSync(temporary, { recursive: true })
+  await server.stop()
+})
+beforeEach(() => told.splice(0))
+
+const databases = () => server.sql(`SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate`)
+const context = () => ({ connection: parseDatabaseUrl(server.url('app')), client: clients[1]!, variables })
+
+test.each(['create', 'swap', 'clean'] as const)('mode %s names everything that the target lacks at once, before anything is changed', async (mode) => {
+  const error = await thrownBy(mode === 'swap' ? swapInto(server, 'app', archive, temporary, told) : restoreInto(server, mode === 'create' ? 'made' : 'app', archive, temporary, told, { mode }))
+  expect(error.message).toMatch(/^the restore cannot start, and nothing was changed:\n- .*does not have these roles.*: owner, the reader\n- .*tablespaces of the backup: fast$/)
+  expect(error.hint).toMatch(/no-owner[^]*no-tablespaces/)
+  expect(await databases()).toBe('app postgres')
+})
+
+test('mode empty restores what it can: roles that are missing are a warning before', async () => {
+  const outcome = await restoreInto(server, 'app', archive, temporary, told, { noTablespaces: true })
+  expect(outcome).toMatchObject({ left: 'part' })
+  expect(told).toContainEqual(expect.stringMatching(/does not have these roles.*: owner, the reader$/))
+  await server.sql('DROP TABLE orders', 'app')
+})
+
+test('with no-owner and no-privileges no role is needed', async () => {
+  expect(await restoreInto(server, 'app', archive, temporary, told, { noTablespaces: true, noOwner: true, noPrivileges: true, mode: 'clean' })).toMatchObject({ errors: [] })
+  await server.sql('DROP TABLE orders', 'app')
+})
+
+test('permissions and connections are among the findings', async () => {
+  const target = parseDatabaseUrl(server.url('app', 'plain', 'plain'))
+  const { message } = await thrownBy(swapInto(server, 'app', archive, temporary, told, {}, { target, jobs: 200, noOwner: true, noPrivileges: true, noTablespaces: true }))
+  expect(message).toMatch(/- this role may not rename .*app\n- this role may not create databases at .*app\n- .*app has \d+ free connections, and the restore needs 201/)
+  expect(await databases()).toBe('app postgres')
+})
+
+test('a locale that the server does not have is named, and one that it has is not', async () => {
+  const options = (locale: string) => [{ name: 'encoding', value: { text: 'UTF8' } }, { name: 'locale', value: { text: locale } }]
+  expect((await thrownBy(requireLocale(options('xx_XX.UTF-8'), 'here', context()))).message).toBe('the server of here does not have the locale xx_XX.UTF-8 of the backup')
+  await requireLocale(options('C.UTF-8'), 'here', context())
+  await requireLocale(options('C'), 'here', context())
+})
+
+test('a server of this machine without room is noticed', async () => {
+  await requireSpace(1000, 'here', context())
+  const error = await thrownBy(requireSpace(1e18, 'here', context()).then(() => undefined))
+  expect(error.message).toMatch(/^the disk of here has .* free, and the database needs about/)
+})
+
+test('the roles of privileges are read from the ends of statements', () => {
+  const needed = nothingNeeded()
+  const sql = `REVOKE ALL ON FUNCTION public."f TO x;"(a integer) FROM PUBLIC;\nGRANT ALL ON FUNCTION public.f(a integer) TO app WITH GRANT OPTION;\nGRANT SELECT(id) ON TABLE public.t TO "a ""b""";\n`
+  addNeeded({ kind: 'ACL', name: 'x', owner: 'o', sql: () => sql }, { noOwner: false, noPrivileges: false }, needed)
+  expect([...needed.grantees]).toEqual(['app', 'a "b"'])
+  addNeeded({ kind: 'TABLE', name: 't', owner: 'o', sql: () => '' }, { noOwner: false, noPrivileges: true }, needed)
+  addNeeded({ kind: 'EXTENSION', name: 'vector', owner: '', sql: () => '' }, { noOwner: false, noPrivileges: true }, needed)
+  expect([[...needed.owners], [...needed.extensions]]).toEqual([['o'], ['vector']])
+})
