@@ -62,11 +62,12 @@ test('permissions and connections are among the findings', async () => {
   expect(await databases()).toBe('app postgres')
 })
 
+const withLocale = (locale: string) => [{ name: 'encoding', value: { text: 'UTF8' } }, { name: 'locale', value: { text: locale } }]
+
 test('a locale that the server does not have is named, and one that it has is not', async () => {
-  const options = (locale: string) => [{ name: 'encoding', value: { text: 'UTF8' } }, { name: 'locale', value: { text: locale } }]
-  expect((await thrownBy(requireLocale(options('xx_XX.UTF-8'), 'here', context()))).message).toBe('the server of here does not have the locale xx_XX.UTF-8 of the backup')
-  await requireLocale(options('C.UTF-8'), 'here', context())
-  await requireLocale(options('C'), 'here', context())
+  expect((await thrownBy(requireLocale(withLocale('xx_XX.UTF-8'), 'here', context()))).message).toBe('the server of here does not have the locale xx_XX.UTF-8 of the backup')
+  await requireLocale(withLocale('C.UTF-8'), 'here', context())
+  await requireLocale(withLocale('C'), 'here', context())
 })
 
 test('a server of this machine without room is noticed', async () => {
