@@ -27,7 +27,8 @@ export function addNeeded(
   else if (!noOwner && owner !== '') needed.owners.add(owner)
 }
 
-const END = /^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) (?:"((?:[^"]|"")+)"|([\w$\u0080-\uffff]+))(?: WITH GRANT OPTION)?;$/gm
+const ROLE = String.raw`(?:"((?:[^"]|"")+)"|([\w$\u0080-\uffff]+))`
+const END = new RegExp(String.raw`^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) ${ROLE}(?: WITH GRANT OPTION)?;$`, 'gm')
 
 /** pg_dump ends each statement of an ACL entry with one role (dumputils.c: buildACLCommands). */
 function rolesIn(sql: string): string[] {
