@@ -138,13 +138,6 @@ export const moment = parsing((text): Moment => {
 
 export const retention = parsing((text) => parseRetention(text, (problem) => new InvalidValue(problem)))
 
-/** For a command that does nothing but delete by it. */
-export const anyRetention = parsing((text) => {
-  const policy = parseRetention(text, (problem) => new InvalidValue(problem))
-  if (Object.keys(policy).length === 0) throw new InvalidValue('none keeps every snapshot, so there is nothing to prune')
-  return policy
-})
-
 export const timezone = parsing((text) => {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone

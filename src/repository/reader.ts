@@ -94,7 +94,7 @@ export class DamagedChunk extends LifeboatError {
   constructor(key: string, message: string, cause?: unknown) {
     const hint =
       'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
-      marked`‹lifeboat verify; level: read› tells for each, and the next backup stores damaged chunks again.`
+      marked`‹lifeboat verify; snapshot: all; level: read› with ‹set› tells for each, and the next backup stores damaged chunks again.`
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key

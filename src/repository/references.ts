@@ -1,5 +1,6 @@
 import type { LifeboatError } from '../error.ts'
 import { randomFillSync } from 'node:crypto'
+import { markedCommand } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
@@ -177,6 +178,11 @@ export async function missingSnapshots(
 export function missingText(store: Store, missing: readonly string[]): string {
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
   return `${store.name} holds proofs of snapshots that it does not have: ${missing[0]}${more}`
+}
+
+/** The prune that accepts that snapshots of a set are missing, and deletes none. */
+export function acceptLoss(set: string, destination?: string): string {
+  return markedCommand('prune', { ...(destination !== undefined && { destination }), set, retention: 'none', force: 'true' })
 }
 
 /** The hint about missing snapshots. `once`: how to prune nevertheless. */

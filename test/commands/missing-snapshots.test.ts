@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { backup } from '../../src/commands/backup/backup.ts'
 import { check } from '../../src/commands/check/check.ts'
 import { doctor } from '../../src/commands/doctor/doctor.ts'
@@ -118,6 +120,17 @@ test('a backup without retention warns once of a set that lost its snapshots, an
   expect((await check(parseInputs('check', { ...given({}), 'max-age': '1d' }, {}), environment())).problems).toEqual([])
 })
 
+const problemsOf = async () => (await check(parseInputs('check', { ...given({}), 'max-age': '3000d' }, {}), environment())).problems.map((problem) => spelled(problem, atTerminal('lifeboat')))
+
+test('check names a prune that accepts the loss: it deletes no snapshot that is there, and check does not miss them any more', async () => {
+  const [, gone, ...left] = ids.app
+  move(snapshotKey('app', gone!))
+  expect(await problemsOf()).toEqual([expect.stringContaining('if they are not needed any more, once: `lifeboat prune --set app --retention none --force`')])
+  expect(() => runPrune({ retention: 'none' })).toThrow(/keeps every snapshot, so there is nothing to prune/)
+  expect(await runPrune({ retention: 'none', force: 'true' })).toMatchObject({ deleted: 0, kept: left.length + 1 })
+  expect(await problemsOf()).toEqual([])
+})
+
 const keyOf = async (destination: string) => (await doctor(parseInputs('doctor', { destination, 'encryption-key': identity, 'client-install': 'never' }, {}), environment())).checks.find(({ check: one }) => one === 'key')
 
 test('doctor calls a store empty before its first backup, and not one whose snapshots are gone', async () => {
@@ -154,7 +167,7 @@ test('the snapshots of one set are missing: the prunes of all sets refuse, and d
 
 test('a backup does not prune a store that does not list what was just stored, or lacks what it had', async () => {
   const inputs = parseInputs('backup', { ...given({ retention: 'last=1' }), 'database-url': 'postgres://u@h/db' }, {})
-  const after = (id: string) => pruneAfterBackup(new FileStore(root), keys, inputs, id, 'list', environment())
+  const after = (id: string) => pruneAfterBackup(new FileStore(root), keys, { ...inputs, destination: `file:${root}` }, id, 'list', environment())
   expect(await after('20261120T000000Z-00000000')).toEqual({ skipped: `file:${root} does not list snapshots/app/20261120T000000Z-00000000.json.zst, which was just stored` })
   move('snapshots')
   const { id } = await backUp({ store: new FileStore(root), time: new Date(now) }, { data: noise('new', 2000) })

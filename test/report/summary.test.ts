@@ -205,7 +205,7 @@ test('a failed backup says how the newest good one is restored', () => {
   expect(more).toContain('The newest backup of set **app** before this run is **3 h old**')
   expect(more).toContain('**Next:** fix the cause above, then run the backup again.')
   expect(more).toContain('with `LIFEBOAT_ENCRYPTION_KEY` and `DATABASE_URL` (the target) set')
-  expect(more).toContain('node dist/cli.js restore \\\n  --destination s3://backups/production \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e\n')
+  expect(more).toContain('lifeboat restore \\\n  --destination s3://backups/production \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e\n')
   expect(fallbackText({ ...newest, destination: 'file:/other' }, 's3://backups/production', context)).toContain('--destination file:/other \\')
   expect(fallbackText({ set: 'app', none: 'empty' }, 'file:/b', context)).not.toContain('restore')
 })

@@ -93,15 +93,16 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
 async function compareWith(
   earlier: PreviousBackups,
   { id, size, stored }: { id: string; size: number; stored: readonly RecordedSource[] },
-  { retention }: Pick<BackupInputs, 'retention'>,
+  { retention, destinations }: Pick<BackupInputs, 'retention' | 'destinations'>,
   environment: Environment,
 ): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held: string | undefined }> {
   const before = earlier.known.newest
   const records = stored.map(({ record }) => record)
   const shrunk = await earlier.shrunk(records, size)
-  warnOfShrinking(shrunk, id, before?.id, environment)
+  const pinning = destinations.some(({ immutable }) => !immutable)
+  warnOfShrinking(shrunk, id, before?.id, pinning, environment)
   warnOfEmpty(stored.map(({ result }) => result), shrunk, environment)
   const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
-  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before?.id, environment)
+  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before?.id, pinning, environment)
   return { shrunk, largest: largestOf(before?.sources, records), held }
 }

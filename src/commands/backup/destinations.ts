@@ -1,13 +1,12 @@
 import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { marked } from '../../marks.ts'
 import { slicesIn } from '../../inputs/group.ts'
 import { drillOptions } from '../../inputs/kind-options.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { addKeyFiles, keyFiles, readKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { missingHint, missingSnapshots, missingText } from '../../repository/references.ts'
+import { acceptLoss, missingHint, missingSnapshots, missingText } from '../../repository/references.ts'
 import { renewRecoveryFiles } from '../../repository/recovery.ts'
 import { openOrMakeRepository } from '../../repository/repository.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
@@ -163,10 +162,10 @@ export class Destinations {
       const { verified } = back
       const pruning = prune && Object.keys(this.#inputs.retention).length > 0
       // A prune tells of it as well.
-      if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(store, keys)
+      if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(one, keys)
       if (!pruning) return { name, ...back }
       if (held !== undefined) return { name, ...back, prune: { skipped: held } }
-      return { name, ...back, prune: await pruneAfterBackup(store, keys, this.#inputs, id, verified, this.#environment) }
+      return { name, ...back, prune: await pruneAfterBackup(store, keys, { ...this.#inputs, destination: name }, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment
       if (signal.aborted) {
@@ -220,11 +219,12 @@ export class Destinations {
     })
   }
 
-  async #tellOfMissing(store: Store, keys: Keys): Promise<void> {
+  async #tellOfMissing({ name, store }: OpenDestination, keys: Keys): Promise<void> {
     const { report } = this.#environment
-    const missing = await missingSnapshots(store, keys, this.#inputs.set, warningOf(report))
+    const { set } = this.#inputs
+    const missing = await missingSnapshots(store, keys, set, warningOf(report))
     if (missing.length === 0) return
-    report.warning(missingText(store, missing), missingHint(marked`run ‹lifeboat prune› on the set once with ‹force: true›`))
+    report.warning(missingText(store, missing), missingHint(`once: ${acceptLoss(set, name)}`))
   }
 
   #giveUp(one: OpenDestination, error: unknown): void {

@@ -27,7 +27,7 @@ export function fallbackText(newest: Newest, first: string, when: When): string 
   if (!('snapshot' in newest)) return [newestSentence(newest, when), next].join('\n\n')
   const { set, snapshot, destination = first } = newest
   const variables = restoreVariables({ destination }, (name) => `\`${name}\``)
-  const command = restoreCommand('node dist/cli.js', { destination, set, snapshot, databases: [] }, ' \\\n  ')
+  const command = restoreCommand('lifeboat', { destination, set, snapshot, databases: [] }, ' \\\n  ')
   return [
     newestSentence(newest, when),
     next,

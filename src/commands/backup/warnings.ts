@@ -48,13 +48,15 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
   )
 }
 
-/** `before`: the id of the snapshot that `id`, this backup, was compared with. */
-export function warnOfShrinking(shrunk: readonly Shrunk[], id: string, before: string | undefined, { report }: Reporting): void {
+/** `before`: the id of the snapshot that `id`, this backup, was compared with. `pinning`: whether snapshots there can be pinned. */
+export function warnOfShrinking(
+  shrunk: readonly Shrunk[], id: string, before: string | undefined, pinning: boolean, { report }: Reporting,
+): void {
   for (const text of shrunkLines(shrunk)) {
     report.warning(
       `compared with the previous backup: ${text}`,
-      'If this is expected, do nothing. If not, restore from an earlier snapshot, and pin it: the next backup prunes by the policy ' +
-        marked`again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
+      `If this is expected, do nothing. If not, restore from an earlier snapshot, and ${pinning ? 'pin' : 'copy'} it: the next backup ` +
+        marked`prunes by the policy again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
     )
   }
 }
@@ -69,12 +71,15 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   }
 }
 
-/** `before`: the id of the newest snapshot before this backup. */
-export function warnOfHeldPrune(reason: string, before: string | undefined, { report }: Reporting): void {
+/** `before`: the id of the newest snapshot before this backup. `pinning`: whether it can be pinned. */
+export function warnOfHeldPrune(reason: string, before: string | undefined, pinning: boolean, { report }: Reporting): void {
   report.warning(
     `nothing was pruned: ${reason}`,
-    marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup before ` +
-    'this one.',
+    pinning
+      ? marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup ` +
+        'before this one.'
+      : 'The next backup prunes by the policy again, and artifacts cannot be pinned: copy what is to stay to another destination. ' +
+        `The command copy does it${before === undefined ? '' : `; the backup before this one is ${before}`}.`,
   )
 }
 

@@ -1,6 +1,6 @@
-import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
+import { acceptLoss } from '../../repository/references.ts'
 import type { CheckInputs } from './inputs.ts'
 import { formatDuration } from './report.ts'
 
@@ -26,7 +26,7 @@ interface Unmet {
 
 /** The conditions that a set does not meet. */
 export function unmetConditions(
-  { newest, verified, unsound, missing, unreadable, otherKey, proof, attempt }: Freshness,
+  { set, newest, verified, unsound, missing, unreadable, otherKey, proof, attempt }: Freshness,
   { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
   now: Date,
 ): Unmet[] {
@@ -43,7 +43,7 @@ export function unmetConditions(
   if (missing.length > 0) {
     unmet.push({
       problem: `the store has proofs of snapshots that it does not have: ${formatSome(missing, 1)}; put them back, or, ` +
-        marked`if they are not needed any more, run ‹lifeboat prune› on the set once with ‹force: true›`,
+        `if they are not needed any more, once: ${acceptLoss(set)}`,
     })
   }
   const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'

@@ -43,7 +43,7 @@ function inStore(inputs: LabelInputs, environment: Environment, change: Change):
   if (destination.immutable) {
     const why = 'an artifact never changes, and GitHub deletes it when its days are over'
     throw new LifeboatError(`backups in artifacts can be neither pinned nor tagged: ${why}`, {
-      hint: marked`Give tags when the backup is made; and keep what is to stay in another destination: ‹lifeboat copy› puts it there.`,
+      hint: 'Give tags when the backup is made; and keep what is to stay in another destination: the command copy puts it there.',
       status: 2,
     })
   }

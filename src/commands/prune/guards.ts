@@ -12,6 +12,8 @@ import type { Candidate, Decision, RetentionPolicy } from '../../repository/rete
 import type { Store } from '../../stores/store.ts'
 
 export interface PruneOptions extends Pruning {
+  /** As a command is given it. */
+  destination: string
   set: string
   policy: RetentionPolicy
   timeZone: string
@@ -39,9 +41,9 @@ export function refuseOtherKey({ snapshots, unreadable }: References, set: strin
 }
 
 /** This prune as a command of its own, with what it was given and `more`. */
-export function commandOf(store: Store, { set, policy, grace, minimumPart }: PruneOptions, more: Record<string, string> = {}): string {
+export function commandOf({ destination, set, policy, grace, minimumPart }: PruneOptions, more: Record<string, string> = {}): string {
   return markedCommand('prune', {
-    destination: store.name,
+    destination,
     set,
     retention: retentionText(policy),
     'prune-min-size': `${Math.round(minimumPart * 100)}%`,
@@ -66,7 +68,7 @@ export async function whyIncomplete(
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
-      hint: `${missingHint(`once: ${commandOf(store, options, { force: 'true' })}`)} ${otherwise}`,
+      hint: `${missingHint(`once: ${commandOf(options, { force: 'true' })}`)} ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined
@@ -79,7 +81,7 @@ export async function whyIncomplete(
         error.message,
         {
           cause: error,
-          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(store, options, { force: 'true' })}.`,
+          hint: `${error.hint} If all that is left in it is not needed any more, once: ${commandOf(options, { force: 'true' })}.`,
         },
       )
     }
@@ -90,14 +92,13 @@ export async function whyIncomplete(
 /** A guard that says no. */
 export function reasonAgainst(
   decisions: readonly Decision<Candidate & SnapshotSeen>[],
-  store: Store,
   options: PruneOptions,
 ): LifeboatError | undefined {
   const { set, dryRun, most, minimumPart, force, stored } = options
   if (force) return undefined
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
-  const look = `See what would go: ${commandOf(store, options, { 'dry-run': 'true' })}`
+  const look = `See what would go: ${commandOf(options, { 'dry-run': 'true' })}`
   const once = marked`with ‹force: true› in place of ‹dry-run: true›, the same deletes it`
   const atLeast = stored !== undefined ? `${look}; ${once}.`
     : dryRun ? marked`To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`

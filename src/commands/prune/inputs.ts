@@ -1,3 +1,4 @@
+import { LifeboatError } from '../../error.ts'
 import { flagInput, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../../inputs/key.ts'
@@ -5,6 +6,7 @@ import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
+import { marked } from '../../marks.ts'
 
 export const inputs = commandInputs(
   {
@@ -17,7 +19,7 @@ export const inputs = commandInputs(
       ...retentionInput,
       help: 'Which snapshots of the set to keep.',
       expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, or within= with an age (h, d, w, y)',
-      schema: schema.anyRetention,
+      schema: schema.retention,
       required: true,
     }),
     dryRun: one('dry-run', { ...flagInput, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
@@ -33,7 +35,14 @@ export const inputs = commandInputs(
     access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
     timeZone: retentionTimeZone,
   },
-  requireStore,
+  (given, variables) => {
+    requireStore(given, variables)
+    // Forced, it accepts that snapshots are missing, and deletes what only they needed.
+    if (Object.keys(given.retention).length > 0 || given.force) return
+    throw new LifeboatError(marked`‹retention: none› keeps every snapshot, so there is nothing to prune`, {
+      hint: marked`Give ‹retention› rules, such as ‹retention: daily=7 weekly=4›.`, status: 2,
+    })
+  },
 )
 
 export type PruneInputs = SlicesOf<typeof inputs>

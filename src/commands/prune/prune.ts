@@ -27,13 +27,15 @@ const PARALLEL = 16
  * guard says no.
  */
 export async function prune(inputs: PruneInputs, environment: Environment): Promise<PruneResult> {
-  const { set, retention: policy, timeZone, pruning, dryRun, maxDelete: most, force } = inputs
-  const options = { set, policy, timeZone, ...pruning, dryRun, most, force }
+  const { destination, set, retention: policy, timeZone, pruning, dryRun, maxDelete: most, force } = inputs
+  const options = { destination: destination.text, set, policy, timeZone, ...pruning, dryRun, most, force }
   return withStore(inputs, environment, (store, keys) => pruneSet(store, keys, options, environment))
 }
 
 /** The inputs of a backup that are about pruning. */
 export interface PolicyOfBackup {
+  /** Where it prunes, as a command is given it. */
+  destination: string
   set: string
   retention: RetentionPolicy
   timeZone: string
@@ -47,7 +49,7 @@ export interface PolicyOfBackup {
 export async function pruneAfterBackup(
   store: Store,
   keys: Keys,
-  { set, retention: policy, timeZone, pruning }: PolicyOfBackup,
+  { destination, set, retention: policy, timeZone, pruning }: PolicyOfBackup,
   id: string,
   verified: Level | 'none',
   environment: Environment,
@@ -57,9 +59,9 @@ export async function pruneAfterBackup(
     report.warning(`nothing was pruned: ${reason}`, hint)
     return { skipped: reason }
   }
-  const options = { set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
+  const options = { destination, set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   if (verified === 'none') {
-    return skip('the backup was not verified', marked`Back up with ‹verify: list›, or prune by itself: ${commandOf(store, options)}.`)
+    return skip('the backup was not verified', marked`Back up with ‹verify: list›, or prune by itself: ${commandOf(options)}.`)
   }
   try {
     const pruned = await pruneSet(store, keys, options, environment)
@@ -81,7 +83,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const references = await readReferences(store, keys, reading)
   await requireSnapshots(store, references, options, report)
   const decisions = await decide(store, keys, references, options, environment)
-  refuse(reasonAgainst(decisions, store, options), options, report)
+  refuse(reasonAgainst(decisions, options), options, report)
   const keysWhere = (stays: boolean): string[] => decisions.filter(({ keep }) => keep === stays).map(({ snapshot }) => snapshot.key)
   const [kept, going] = [keysWhere(true), keysWhere(false)]
   const freed: Pick<PruneResult, 'chunks' | 'artifacts'> = store.groups

@@ -117,7 +117,7 @@ async function findFile(stored: StoredSource, path: string): Promise<Found> {
     index++
   }
   throw new LifeboatError(`${stored.source.name} has no file ${shownName(path)} in this snapshot`, {
-    hint: marked`Paths are relative to the volume; ‹lifeboat show; files: true› lists them.`, status: 2,
+    hint: marked`Paths are relative to the volume; ‹lifeboat show; files: true› with the id of this snapshot lists them.`, status: 2,
   })
 }
 
