@@ -165,7 +165,8 @@ export class Destinations {
       if (!pruning || held !== undefined || verified === 'none') await this.#tellOfMissing(one, keys)
       if (!pruning) return { name, ...back }
       if (held !== undefined) return { name, ...back, prune: { skipped: held } }
-      return { name, ...back, prune: await pruneAfterBackup(store, keys, { ...this.#inputs, destination: name }, id, verified, this.#environment) }
+      const policy = { ...this.#inputs, destination: name }
+      return { name, ...back, prune: await pruneAfterBackup(store, keys, policy, id, verified, this.#environment) }
     } catch (error) {
       const { signal, report } = this.#environment
       if (signal.aborted) {

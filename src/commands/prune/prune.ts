@@ -59,7 +59,8 @@ export async function pruneAfterBackup(
     report.warning(`nothing was pruned: ${reason}`, hint)
     return { skipped: reason }
   }
-  const options = { destination, set, policy, timeZone, ...pruning, dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
+  const guards = { dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
+  const options = { destination, set, policy, timeZone, ...pruning, ...guards }
   if (verified === 'none') {
     return skip('the backup was not verified', marked`Back up with ‹verify: list›, or prune by itself: ${commandOf(options)}.`)
   }

@@ -181,7 +181,7 @@ export class RestApi {
 }
 
 const PERMISSION =
-  'In a workflow, give the job `permissions: actions: read` (and `contents: read`); at a terminal, a token with read access to Actions.'
+  'In a workflow, give the job `permissions: actions: read`; at a terminal, a token with read access to Actions.'
 
 function fromRest({ id, name, size_in_bytes, digest, created_at, expires_at, workflow_run }: Described): ServiceArtifact {
   const expires = expires_at ? new Date(expires_at) : undefined
