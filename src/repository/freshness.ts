@@ -1,17 +1,17 @@
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import { DamagedObject, type HiddenSnapshots, NotFound, type Store } from '../stores/store.ts'
-import { idOf, isAhead, readAuthentic, setOf, snapshotKeys } from './catalog.ts'
+import { idOf, isAhead, readAuthentic, setOf, snapshotIfAuthentic, snapshotKeys } from './catalog.ts'
 import { type DrillFigures, drillFigures } from './drills.ts'
 import type { Keys } from './keys.ts'
 import { isAtLeast } from './levels.ts'
 import { checkListing } from './listing.ts'
-import type { Verdict } from './proofs.ts'
 import { allHidden, keysText } from './other-key.ts'
+import { isGood, type Verdict } from './proofs.ts'
 import { missingSnapshots } from './references.ts'
 import { SetProofs } from './set-proofs.ts'
-import { DamagedSnapshot, OtherKey } from './snapshot.ts'
-import { newestGood, type Unsound } from './wholeness.ts'
+import { DamagedSnapshot, OtherKey, snapshotKey } from './snapshot.ts'
+import { damageIn, type Found, newestGood, type Unsound } from './wholeness.ts'
 
 /** How old the newest snapshots and proofs of a set are. Times are ISO 8601. */
 export interface Freshness {
@@ -28,11 +28,13 @@ export interface Freshness {
   unreadable?: string
   /** The number of the newest snapshots that were looked at, if every one of them is of another key: it may be the wrong one. */
   otherKey?: number
-  /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot. */
+  /** The newest proof of this level, or a higher one, that says verified, of whichever snapshot that is not known to be damaged. */
   proof: { snapshot: string; time: string; level: Verdict['level'] } | undefined
+  /** A newer proof like it that does not count: its snapshot is damaged, or missing. */
+  uncounted?: { snapshot: string; time: string }
   /** A later verification of at least that level without that result. */
   attempt?: { snapshot: string; time: string; result: Exclude<Verdict['result'], 'verified'> }
-  /** The newest drill that says verified, with its figures if the key can decrypt them. */
+  /** The newest drill that says verified, of a snapshot that is not known to be damaged; with its figures if the key can decrypt them. */
   drilled?: { snapshot: string; time: string; figures?: DrillFigures }
 }
 
@@ -82,7 +84,8 @@ async function ofSet(
   const proofs = await SetProofs.list(store, keys, set, onDamaged)
   const { good, unsound, other } = await newestGood(store, keys, snapshots, { proofs, verified: true })
   const otherKey = good || unsound.length > 0 || other === undefined ? 0 : await allOfOtherKeys(store, keys, snapshots)
-  const proof = await proofs.newest((one) => one.result === 'verified' && isAtLeast(one.level, level))
+  const standing = standingIn(store, keys, set, { proofs, good, unsound })
+  const { proof, uncounted } = await newestStanding(proofs, level, standing)
   const tried = await proofs.newest((one) => isAtLeast(one.level, level))
   return {
     set,
@@ -97,17 +100,57 @@ async function ofSet(
     ...(other !== undefined && { unreadable: other }),
     ...(otherKey > 0 && { otherKey }),
     proof: proof && { snapshot: proof.snapshot, time: proof.time, level: proof.level },
+    ...(uncounted && { uncounted: { snapshot: uncounted.snapshot, time: uncounted.time } }),
     ...(tried && tried.result !== 'verified' && tried.time > (proof?.time ?? '') && {
       attempt: { snapshot: tried.snapshot, time: tried.time, result: tried.result },
     }),
-    ...(await newestDrill(store, keys, proofs, onDamaged)),
+    ...(await newestDrill(store, keys, proofs, standing, onDamaged)),
+  }
+}
+
+/** Tells by its id whether a snapshot that was verified once is in the store, readable, and not known to be damaged since then. */
+type Standing = (id: string) => Promise<boolean>
+
+function standingIn(
+  store: Store, keys: Keys, set: string, { proofs, good, unsound }: { proofs: SetProofs } & Pick<Found, 'good' | 'unsound'>,
+): Standing {
+  const known = new Map(unsound.map(({ snapshot }) => [snapshot, Promise.resolve(false)]))
+  if (good) known.set(good.snapshot.header.id, Promise.resolve(true))
+  const look = async (id: string): Promise<boolean> => {
+    const verdict = await proofs.verdict(id)
+    if (!verdict || !isGood(verdict)) return false
+    const snapshot = await snapshotIfAuthentic(store, snapshotKey(set, id), keys)
+    return snapshot !== undefined && damageIn(snapshot, await proofs.damagedSince(new Date(snapshot.header.time))) === undefined
+  }
+  return (id) => {
+    const standing = known.get(id) ?? look(id)
+    known.set(id, standing)
+    return standing
+  }
+}
+
+/** The newest proof of this level, or a higher one, whose snapshot stands; `uncounted`: the newest of all, if that is another one. */
+async function newestStanding(
+  proofs: SetProofs, level: Verdict['level'], standing: Standing,
+): Promise<{ proof?: Verdict; uncounted?: Verdict }> {
+  let uncounted: Verdict | undefined
+  const passed = new Set<string>()
+  const wanted = (one: Pick<Verdict, 'snapshot' | 'level' | 'result'>): boolean =>
+    one.result === 'verified' && isAtLeast(one.level, level) && !passed.has(one.snapshot)
+  for (;;) {
+    const proof = await proofs.newest(wanted)
+    const others = uncounted && { uncounted }
+    if (!proof) return { ...others }
+    if (await standing(proof.snapshot)) return { proof, ...others }
+    uncounted ??= proof
+    passed.add(proof.snapshot)
   }
 }
 
 async function newestDrill(
-  store: Store, keys: Keys, proofs: SetProofs, onDamaged: FreshnessOptions['onDamaged'],
+  store: Store, keys: Keys, proofs: SetProofs, standing: Standing, onDamaged: FreshnessOptions['onDamaged'],
 ): Promise<Pick<Freshness, 'drilled'>> {
-  const drill = await proofs.newest(({ level, result }) => level === 'drill' && result === 'verified')
+  const { proof: drill } = await newestStanding(proofs, 'drill', standing)
   if (!drill) return {}
   const figures = await drillFigures(store, drill, keys, onDamaged)
   return { drilled: { snapshot: drill.snapshot, time: drill.time, ...(figures && { figures }) } }

@@ -46,7 +46,7 @@ export class SetProofs {
   }
 
   /** The newest proof, of any snapshot, for which `wanted` is true. Proofs whose names say otherwise are not read. */
-  async newest(wanted: (proof: Pick<Verdict, 'level' | 'result'>) => boolean): Promise<Verdict | undefined> {
+  async newest(wanted: (proof: Pick<Verdict, 'snapshot' | 'level' | 'result'>) => boolean): Promise<Verdict | undefined> {
     const named = [...this.#named.values()].flat().filter((key) => wanted(parseProofKey(key)!))
     for (const key of named.toSorted((a, b) => (nameOf(a) < nameOf(b) ? 1 : -1))) {
       const proof = await this.#read(key)

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../src/commands/all.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { readAuthentic } from '../../src/repository/catalog.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
 import { dispatched } from '../support/dispatched.ts'
@@ -50,7 +52,7 @@ test('list, check and show say what the last drill proved', async () => {
   expect((await run('list')).text).toContain(`drill 3 days ago (${proven})`)
   expect((await run('list', { format: 'markdown' })).text).toMatch(/drill.3.days.ago.+2,651,188/)
   const checked = await run('check', { 'max-proof-age': '4d', 'proof-level': 'drill' })
-  expect([checked.result.problems, checked.text]).toEqual([[], expect.stringContaining(`proven 3 days ago: ${proven}`)])
+  expect([checked.result.problems, checked.text]).toEqual([[], expect.stringContaining(`last drill: ${id}, 3 days ago: ${proven}`)])
   const shown = (await run('show', { set: 'shop', snapshot: id })).text
   expect(shown).toContain('recovery took 4 min 12 s: 52 s for reading the store, 3 min 20 s for restoring')
   expect(shown).toContain('the snapshot was 7 h old; on linux x64, 4 CPUs')
@@ -79,6 +81,35 @@ test.each([
   await prove(id, 2, { level: 'drill', result })
   const { problems } = (await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).result
   expect(problems).toEqual([expect.stringMatching(new RegExp(`the newest verification at level drill, .* is 12 days old.*; the verification of ${id} 2 h ago ${text}`))])
+})
+
+test('a proof of a snapshot that is damaged does not count, and the last one that does is shown with its own snapshot', async () => {
+  const [kept, damaged] = [await snapshot(200), await snapshot(60)]
+  await prove(kept, 190, drill)
+  await prove(damaged, 50, drill)
+  await prove(damaged, 40, { level: 'read', result: 'failed' })
+  const newest = await snapshot(1)
+  const aged = { 'max-proof-age': '5d', 'proof-level': 'drill' }
+  const checked = await run('check', aged)
+  expect(checked.result.problems).toEqual([expect.stringMatching(
+    new RegExp(`at level drill, of ${kept}, is 7 days old.*; that of ${damaged} does not count: the snapshot is damaged or missing`),
+  )])
+  expect(checked.text).toMatch(new RegExp(`${newest}.* last proof: drill of ${kept}, .* last drill: ${kept}, 7 days ago`))
+  await run('forget', { snapshots: kept })
+  const none = await run('check', aged)
+  expect(none.result.problems).toEqual([expect.stringMatching(/no snapshot that is still in the store and not damaged was verified at level drill; that of .* does not count/)])
+  expect(none.text).not.toContain('last drill')
+})
+
+test('damage that another snapshot was found to have counts for the drilled one that shares it', async () => {
+  const drilled = await snapshot(60)
+  await prove(drilled, 50, drill)
+  const { chunks } = (await readAuthentic(store, snapshotKey('shop', drilled), keys)).header
+  const [id, , , , mark] = chunks[0]!
+  await prove(await snapshot(40), 30, { result: 'failed', damaged: [chunkKey(id, mark)] })
+  await backUp({ store, set: 'shop', time: ago(1) }, { app: noise('other', 1000) }).then(({ id: newest }) => prove(newest, 0.5, {}))
+  const { problems } = (await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).result
+  expect(problems).toEqual([expect.stringContaining(`that of ${drilled} does not count`)])
 })
 
 test('a drill that failed is damage', async () => {

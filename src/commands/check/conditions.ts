@@ -26,7 +26,7 @@ interface Unmet {
 
 /** The conditions that a set does not meet. */
 export function unmetConditions(
-  { set, newest, verified, unsound, missing, unreadable, otherKey, proof, attempt }: Freshness,
+  { set, newest, verified, unsound, missing, unreadable, otherKey, proof, uncounted, attempt }: Freshness,
   { maxAge, maxProofAge, proofLevel: level }: CheckInputs['conditions'],
   now: Date,
 ): Unmet[] {
@@ -57,10 +57,12 @@ export function unmetConditions(
   }
   if (maxProofAge === undefined) return unmet
   const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`
-  const then = attempt === undefined ? '' : `; ${attemptText(attempt, age(attempt.time))}`
+  const other = uncounted === undefined ? '' : `; that of ${uncounted.snapshot} does not count: the snapshot is damaged or missing`
+  const then = `${other}${attempt === undefined ? '' : `; ${attemptText(attempt, age(attempt.time))}`}`
   if (!proof) {
     const kept = level === 'drill' ? ` ${KEEP_DRILLED}` : ''
-    unmet.push({ problem: `no snapshot that is still in the store was verified at level ${level}${then}`, advice: `${advice}${kept}` })
+    const there = `still in the store${uncounted === undefined ? '' : ' and not damaged'}`
+    unmet.push({ problem: `no snapshot that is ${there} was verified at level ${level}${then}`, advice: `${advice}${kept}` })
   } else if (age(proof.time) > maxProofAge) {
     const [old, most] = [age(proof.time), maxProofAge].map(formatDuration)
     unmet.push({

@@ -22,9 +22,15 @@ function age(time: string, result: CheckResult): string {
   return `${formatDuration(Date.parse(result.time) - Date.parse(time))} old`
 }
 
-/** `proven 3 days ago: 4 min 12 s, 2,651,188 rows equal`. */
-function provenAgo({ time, figures }: NonNullable<Freshness['drilled']>, { time: now }: CheckResult): string {
-  return `proven ${formatDuration(Date.parse(now) - Date.parse(time))} ago${figures ? `: ${provenText(figures)}` : ''}`
+/** `20261201T020000Z-1a2b3c4d, 3 days ago: 4 min 12 s, 2,651,188 rows equal`. */
+function lastDrill({ snapshot, time, figures }: NonNullable<Freshness['drilled']>, { time: now }: CheckResult): string {
+  const ago = formatDuration(Date.parse(now) - Date.parse(time))
+  return `${snapshot}, ${ago} ago${figures ? `: ${provenText(figures)}` : ''}`
+}
+
+/** ` of ID`, if a proof is of another snapshot than the row. */
+function ofOther({ snapshot }: NonNullable<Freshness['proof']>, { verified }: Pick<Freshness, 'verified'>): string {
+  return snapshot === verified?.snapshot ? '' : ` of ${snapshot}`
 }
 
 export function checkHeadline({ sets, problems, store }: CheckResult): string {
@@ -38,8 +44,8 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     verified
       ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
       : 'no verified snapshot',
-    proof ? `verified at level ${proof.level} ${formatTime(proof.time, timeZone)}` : '',
-    drilled ? provenAgo(drilled, result) : '',
+    proof ? `last proof: ${proof.level}${ofOther(proof, { verified })}, ${formatTime(proof.time, timeZone)}` : '',
+    drilled ? `last drill: ${lastDrill(drilled, result)}` : '',
   ])
   return [
     ...(rows.length > 0 ? [formatColumns(rows)] : []),
@@ -58,8 +64,8 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     escape(set),
     newest === undefined ? '' : code(newest),
     verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
-    proof ? `${proof.level}, ${shortTime(proof.time, timeZone)}` : 'none',
-    ...(drills ? [drilled ? provenAgo(drilled, result) : 'never'] : []),
+    proof ? `${proof.level}${ofOther(proof, { verified })}, ${shortTime(proof.time, timeZone)}` : 'none',
+    ...(drills ? [drilled ? lastDrill(drilled, result) : 'never'] : []),
   ])
   const heads = ['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]
   return table([...heads, ...(drills ? ['Last drill'] : [])], rows)
