@@ -18,6 +18,11 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   readonly purpose: string
   readonly inputs: CommandInputs<Given>
   run(given: Given, environment: Environment): Promise<Result>
+  /**
+   * Of a command that looks for damage: whether an error that `run` throws is damage that was found. Any other leaves open whether there is
+   * some, and ends with status 3, could not verify. Default: every error is a failure.
+   */
+  isFinding?(error: unknown): boolean
   /** The exit status of a command that ran to its end. Default: 0. */
   status?(result: Result): Status
   /** The reasons where the status is not 0: each makes sense apart from the others, in the list of annotations of a workflow run. */

@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs'
 import type { Environment, Report } from '../environment.ts'
+import { LifeboatError } from '../error.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
+import { failureOf } from '../report/failure.ts'
 import type { Redaction } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
-import { type Action, type Command, definitionOf, parseInputs, type Results } from './all.ts'
+import { type Action, type Command, definitionOf, type Inputs, parseInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
@@ -30,8 +32,24 @@ export async function runCommand<C extends Command>(command: C, raw: Raw, enviro
   const { destination, destinations, timeZone = 'UTC', format }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
   const first = destination ?? destinations?.[0]
-  const result = await definitionOf(command).run(inputs, environment)
+  const result = await run(command, inputs, environment)
   return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }) } }
+}
+
+async function run<C extends Command>(command: C, inputs: Inputs[C], environment: Environment): Promise<Results[C]> {
+  try {
+    return await definitionOf(command).run(inputs, environment)
+  } catch (error) {
+    const status = error instanceof LifeboatError ? error.status : 1
+    if (environment.signal.aborted || status !== 1 || isFailure(command, error)) throw error
+    const { message, hint } = failureOf(error)
+    throw new LifeboatError(message, { ...(hint !== undefined && { hint }), cause: error, status: 3 })
+  }
+}
+
+/** Whether an error means that the command failed, and not only that it could not find out what it was asked. */
+export function isFailure(command: Command, error: unknown): boolean {
+  return definitionOf(command).isFinding?.(error) ?? true
 }
 
 export function statusOf<C extends Command>({ command, result }: CommandOutcome<C>): Status {

@@ -95,9 +95,9 @@ export interface Looking {
   now: Date
   /**
    * Called for each snapshot that is passed over: forged, damaged, of another key, or dated in the future. The message names the snapshot
-   * that is taken in its place.
+   * that is taken in its place. `found`: the key, and the reason unless it is the date.
    */
-  onPassedOver: (error: LifeboatError) => void
+  onPassedOver: (error: LifeboatError, found: { key: string; reason?: LifeboatError }) => void
 }
 
 /**
@@ -116,23 +116,29 @@ export async function withChosen<T>(
   const matching = listed.filter((key) => matches(idOf(key), choice))
   if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
   const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now))
-  const damaged: LifeboatError[] = []
+  const damaged: { key: string; reason: LifeboatError }[] = []
   for (const key of matching.slice(ahead.length)) {
-    const found = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)))
+    const reasons: LifeboatError[] = []
+    const found = await decodedOr(reasons, () => readSnapshot(store, key, (object) => decode(key, object)))
+    damaged.push(...reasons.map((reason) => ({ key, reason })))
     if (found === undefined) continue
-    const inFuture = ahead.map(
-      (one) =>
-        new LifeboatError(`${one} is passed over: it is dated in the future`, {
-          hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
-        }),
-    )
     // An id names one snapshot: the others under it are in other sets, where nothing is taken in their place.
     const instead = choice.kind === 'id' ? '' : `; snapshot ${idOf(key)} is taken in its place`
-    for (const { message, hint, cause } of [...inFuture, ...damaged])
-      looking?.onPassedOver(new LifeboatError(`${message}${instead}`, { ...(hint !== undefined && { hint }), cause }))
+    for (const one of ahead)
+      looking?.onPassedOver(
+        new LifeboatError(`${one} is passed over: it is dated in the future${instead}`, {
+          hint: 'Someone without the key put it there, or the clock of a machine is wrong. It can be chosen by its id.',
+        }),
+        { key: one },
+      )
+    for (const { key: passed, reason } of damaged) {
+      const { message, hint, cause } = reason
+      const error = new LifeboatError(`${message}${instead}`, { ...(hint !== undefined && { hint }), cause })
+      looking?.onPassedOver(error, { key: passed, reason })
+    }
     return found
   }
-  throw damaged[0] ?? (listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed))
+  throw damaged[0]?.reason ?? (listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed))
 }
 
 /** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */

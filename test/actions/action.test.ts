@@ -148,6 +148,16 @@ test('a verification that finds damage fails the step, and the outputs, the summ
   expect(done.log).toContain('::error title=Lifeboat verify failed::')
 })
 
+test('a verification that cannot look at a backup does not call it failed', async () => {
+  await backup()
+  const given = { destination: destination(), 'encryption-key': key }
+  const { identity: other } = await newIdentity()
+  for (const [wrong, status] of [[{ 'encryption-key': other }, 3], [{ set: 'none' }, 3], [{ level: 'raed' }, 2], [{ 'encryption-key': '' }, 2]] as const) {
+    const done = await step('verify', { ...given, ...wrong })
+    expect([done.status, done.outputs]).toEqual([status, { outcome: 'could not verify' }])
+  }
+})
+
 test('a backup that fails says so everywhere, with what to do, and without the password', async () => {
   const url = server.url('shop', 'postgres', 'wrong password')
   const done = await backup({ 'database-url': url })

@@ -5,8 +5,9 @@ import { newestSentence } from '../../src/commands/backup/newest-found.ts'
 import { newestBackup } from '../../src/commands/backup/newest.ts'
 import { statusOf } from '../../src/commands/run-command.ts'
 import { parseInputs } from '../../src/commands/all.ts'
-import { failureSummary } from '../../src/report/failure.ts'
+import { failureOf, failureSummary } from '../../src/report/failure.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -214,6 +215,29 @@ test.each([['empty', Buffer.alloc(0)], ['truncated', 'half'], ['something else',
     expect(all.snapshots!.map(({ snapshot, result }) => [snapshot, result])).toEqual([[ids[2], 'failed'], [ids[1], 'verified'], [ids[0], 'verified']])
   },
 )
+
+test('a newest snapshot that is cut short fails a verification of the latest, which looks at the one before it as well', async () => {
+  truncateSync(path.join(root, 'snapshots/app', `${ids[2]}.json.zst`), 200)
+  const { result, text } = await run('verify')
+  expect(result).toMatchObject({ result: 'failed', snapshot: ids[2], snapshots: [{ snapshot: ids[2], result: 'failed' }, { snapshot: ids[1], result: 'verified' }] })
+  expect(text).toMatch(/^Of 2 snapshots: 1 FAILED, 1 verified\n/)
+  expect(result.advice).toEqual(['Back up again: the next snapshot is another one.', expect.stringContaining(`use snapshot ${ids[1]}`)])
+  expect((await run('verify', { snapshot: ids[1]! })).result).toMatchObject({ result: 'verified' })
+})
+
+test('what keeps a verification from looking is no damage, and a snapshot that cannot be read is', async () => {
+  const statusFor = async (raw: Record<string, string>) => failureOf(await run('verify', raw).catch((error: unknown) => error)).status
+  const { identity: other } = await newIdentity()
+  expect(await statusFor({ set: 'none' })).toBe(3)
+  expect(await statusFor({ destination: `file:${root}-none` })).toBe(3)
+  expect(await statusFor({ destination: 's3://127.0.0.1:1/bucket?tls=false', timeout: '1s' })).not.toBe(1)
+  expect(await statusFor({ 'encryption-key': other })).toBe(3)
+  expect(await statusFor({ level: 'all' })).toBe(2)
+  truncateSync(path.join(root, 'snapshots/app', `${ids[0]}.json.zst`), 200)
+  expect(await statusFor({ snapshot: ids[0]! })).toBe(1)
+  const error = await run('verify', { set: 'none' }).catch((thrown: unknown) => thrown)
+  expect(failureOf(error)).toMatchObject({ causes: [], hint: expect.stringContaining('There are snapshots in app') })
+})
 
 test('verify can look at every snapshot of a set, and says of each what is hit', async () => {
   const kept = new Set((await entriesOf(new FileStore(root), ids[1]!)).map(keyOf))

@@ -172,7 +172,7 @@ function edit(change: (header: Record<string, unknown>) => unknown): void {
   writeFileSync(file, Buffer.concat([object.subarray(0, 93), zstdCompressSync(JSON.stringify(change(header)))]))
 }
 
-/** The newest snapshot is refused by its id, and passed over with a warning as the latest; check fails; the one before it is as good as ever. */
+/** The newest snapshot is refused by its id; as the latest, it fails a verification, and is passed over with a warning otherwise; check fails; the one before it is as good as ever. */
 async function expectOnlyThisOne(problem: RegExp): Promise<void> {
   const before = contentOf(store)
   const named = { ...given, snapshot: ids[1]! }
@@ -189,7 +189,7 @@ async function expectOnlyThisOne(problem: RegExp): Promise<void> {
   expect(contentOf(store)).toEqual(before)
   const latest = await sandbox.run('verify', { ...given, json: 'true' })
   expect(latest.err).toMatch(problem)
-  expect(JSON.parse(latest.out)).toMatchObject({ result: 'verified', snapshot: ids[0] })
+  expect(JSON.parse(latest.out)).toMatchObject({ result: 'failed', snapshots: [{ snapshot: ids[1], result: 'failed' }, { snapshot: ids[0], result: 'verified' }] })
   expect(await verify('read', { snapshot: ids[0]! })).toMatchObject({ status: 0, result: 'verified' })
   const next = await sandbox.run('backup', { ...given, verify: 'read' })
   expect(next.err).toMatch(problem)

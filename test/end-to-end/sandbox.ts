@@ -229,7 +229,7 @@ export function expectNoBackup(folder: string, before: Record<string, string>): 
 export function expectFailure(ending: Ending, status: number, message: string | RegExp, hint: string | RegExp): void {
   const { err, out, outputs, summary } = ending
   const action = summary !== ''
-  const said = action ? unescaped(/^::error title=Lifeboat \w+ failed::(.*)$/m.exec(out)?.[1] ?? '') : err
+  const said = action ? unescaped(/^::error title=Lifeboat \w+(?: failed|: could not verify)::(.*)$/m.exec(out)?.[1] ?? '') : err
   expect(said).toMatch(action ? /^/ : /^error: /m)
   expect(said).toMatch(message)
   expect(said).toMatch(/^hint: ./m)
@@ -240,7 +240,7 @@ export function expectFailure(ending: Ending, status: number, message: string | 
   if (!action) expect(out).toBe('')
   else {
     expect(outputs).toEqual({ outcome: status === 3 ? 'could not verify' : 'failed' })
-    expect(summary).toMatch(/^### ❌ Lifeboat: \w+ failed\n[^]*What to do: /)
+    expect(summary).toMatch(status === 3 ? /^### ⚠️ Lifeboat: the backup could not be verified\n[^]*What to do: / : /^### ❌ Lifeboat: \w+ failed\n[^]*What to do: /)
   }
 }
 

@@ -1,5 +1,6 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { inputs, type VerifyInputs } from './inputs.ts'
+import { isDamage } from './outcome.ts'
 import { verifyHeadline as headline, verifySummary as summary, verifyText as text } from './report.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { verify as run } from './verify.ts'
@@ -9,6 +10,7 @@ export const verify = {
   purpose: 'Check that a backup can be read back.',
   inputs,
   run,
+  isFinding: isDamage,
   status: ({ result }) => ({ verified: 0, failed: 1, 'could not verify': 3 } as const)[result],
   problems: ({ problems, result, set, snapshot, snapshots }) => {
     // Of several snapshots, each problem names its own.

@@ -4,6 +4,7 @@ import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import { BadSource, UnmetCondition } from '../../sources/source.ts'
+import { DamagedObject } from '../../stores/store.ts'
 import type { SnapshotVerified } from './result.ts'
 
 export interface CheckedSource {
@@ -59,6 +60,10 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
 function verdict(problems: readonly unknown[]): Pick<SnapshotVerified, 'result' | 'unmet'> {
   if (problems.length === 0) return { result: 'verified' }
   if (problems.every((problem) => problem instanceof UnmetCondition)) return { result: 'failed', unmet: true }
-  const bad = problems.some((problem) => [DamagedChunk, DamagedSnapshot, BadSource].some((kind) => problem instanceof kind))
-  return { result: bad ? 'failed' : 'could not verify' }
+  return { result: problems.some(isDamage) ? 'failed' : 'could not verify' }
+}
+
+/** Whether an error proves that a backup is not good; any other leaves that open. */
+export function isDamage(error: unknown): boolean {
+  return [DamagedChunk, DamagedSnapshot, DamagedObject, BadSource].some((kind) => error instanceof kind)
 }

@@ -8,13 +8,14 @@ import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, DamagedSnapshot } from '../../repository/snapshot.ts'
+import type { AuthenticSnapshot } from '../../repository/snapshot.ts'
 import { damageIn, newestGood } from '../../repository/wholeness.ts'
-import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
+import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
 import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-store.ts'
 import type { VerifyInputs } from './inputs.ts'
+import { isDamage } from './outcome.ts'
 import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, VerifyResult } from './result.ts'
 import type { Level } from '../../repository/levels.ts'
@@ -37,10 +38,21 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
       verifySnapshot(snapshot, level, store, context, { suspects: await proofs.damagedSince(new Date(snapshot.header.time)), drill })
     const list = (set: string): Promise<SetProofs> => SetProofs.list(store, keys, set, warningOf(environment.report))
     if (choice !== 'all') {
-      const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
+      const newer: SnapshotVerified[] = []
+      const looking = lookingAs(environment)
+      const snapshot = await findSnapshot(store, keys, inputs.set, choice, {
+        ...looking,
+        onPassedOver: (error, { key, reason }) => {
+          looking.onPassedOver(error, { key })
+          // The snapshot that was asked for is damaged; one taken in its place says nothing about it.
+          if (isDamage(reason) && choice.kind !== 'id') newer.push(unread(key, inputs.set, level, { problem: messageOf(reason), damaged: true }))
+        },
+      })
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
       const kept = await keepProofs([found], store, snapshot.keys, environment, attesting)
-      return { ...found, advice: await adviceAbout([found], kept, store, keys, environment) }
+      const all = [...newer, found]
+      const advice = await adviceAbout(all, kept, store, keys, environment)
+      return newer.length === 0 ? { ...found, advice } : { ...together(all), seconds: secondsSince(started), advice, snapshots: all }
     }
     const found: SnapshotVerified[] = []
     const proofs = await list(inputs.set)
@@ -73,7 +85,7 @@ async function readable(key: string, store: Store, keys: Keys): Promise<Authenti
   } catch (error) {
     if (error instanceof NotFound) return undefined
     if (!(error instanceof LifeboatError)) throw error
-    return { problem: messageOf(error), damaged: error instanceof DamagedSnapshot || error instanceof DamagedObject }
+    return { problem: messageOf(error), damaged: isDamage(error) }
   }
 }
 
