@@ -5,13 +5,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
 import { type Connection, onDatabase } from '../src/sources/postgres/connection.ts'
-import { startCluster } from '../src/sources/postgres/drill/cluster.ts'
+import { type Cluster, startCluster } from '../src/sources/postgres/drill/cluster.ts'
 import { localPrograms } from '../src/sources/postgres/drill/server-programs.ts'
 import { change, withoutTransaction } from '../src/sources/postgres/query.ts'
 import { clientDirectoryFor, type Major } from '../test/support/client-programs.ts'
 import { loadDataset } from '../test/support/dataset.ts'
 import { dispatched } from '../test/support/dispatched.ts'
-import { startServer } from '../test/support/postgres-server.ts'
+import { type Server, startServer } from '../test/support/postgres-server.ts'
 
 const MAJORS: readonly Major[] = [14, 15, 16, 17, 18]
 const kinds = readFileSync(path.join(import.meta.dirname, '../test/support/dataset/kinds.sql'), 'utf8')
@@ -19,7 +19,7 @@ const kinds = readFileSync(path.join(import.meta.dirname, '../test/support/datas
 interface Healthy {
   name: string
   url: string
-  /** A server with what the database needs, which is the one that it is on. */
+  /** Another server, with what the database needs. */
   scratch: string
   variables: Record<string, string>
   stop: () => Promise<void>
@@ -28,18 +28,22 @@ interface Healthy {
 const variablesFor = (programs: string): Record<string, string> => ({ PATH: [programs, process.env['PATH']].join(path.delimiter), HOME: process.env['HOME'] ?? '/' })
 
 async function shop(): Promise<Healthy> {
-  const server = await startServer(17)
+  const [server, scratch] = [await startServer(17), await startServer(17)]
   await server.createDatabase('shop')
   await loadDataset(server, 'shop', { megabytes: 50 })
-  return { name: 'shop', url: server.url('shop'), scratch: server.url('postgres'), variables: variablesFor(clientDirectoryFor(17)), stop: () => server.stop() }
+  return { name: 'shop', url: server.url('shop'), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(17)), stop: () => stopped(server, scratch) }
+}
+
+async function stopped(...servers: readonly Server[]): Promise<void> {
+  for (const server of servers) await server.stop()
 }
 
 async function everyKind(major: Major): Promise<Healthy> {
-  const server = await startServer(major, { settings: { wal_level: 'logical' } })
+  const [server, scratch] = [await startServer(major, { settings: { wal_level: 'logical' } }), await startServer(major)]
   await server.sql('CREATE ROLE kinds_owner; CREATE ROLE kinds_reader')
   await server.createDatabase('kinds')
   await server.sql(kinds, 'kinds')
-  return { name: `kinds${major}`, url: server.url('kinds'), scratch: server.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop: () => server.stop() }
+  return { name: `kinds${major}`, url: server.url('kinds'), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop: () => stopped(server, scratch) }
 }
 
 const POSTGIS = `
@@ -57,18 +61,25 @@ async function postgis(): Promise<Healthy | undefined> {
   if (version === undefined) return undefined
   const directory = path.join(root, version, 'bin')
   const variables = variablesFor(directory)
-  const cluster = await startCluster({
-    programs: localPrograms({ major: Number(version), directory }, variables), temporary: path.join(folder, 'postgis'), space: 1, superuser: 'postgres', locks: 100,
+  const start = (name: string): Promise<Cluster> => startCluster({
+    programs: localPrograms({ major: Number(version), directory }, variables), temporary: path.join(folder, name), space: 1, superuser: 'postgres', locks: 100,
     variables, signal: new AbortController().signal,
   })
+  const [cluster, scratch] = [await start('postgis'), await start('scratch')]
   const client = { major: Number(version), directory }
   const on = (database: string): { client: typeof client; connection: Connection; variables: typeof variables } =>
     ({ client, connection: onDatabase(cluster.connection, database), variables })
   await withoutTransaction('CREATE DATABASE gis', on('postgres'))
   await change(['SET LOCAL search_path = public', ...POSTGIS.split(';').map((one) => one.trim())], on('gis'))
-  const { PGHOST: host = '', PGPASSWORD: password = '' } = cluster.connection.environment
-  const url = (database: string): string => `postgres://postgres:${password}@/${database}?host=${encodeURIComponent(host)}&port=5432`
-  return { name: 'postgis', url: url('gis'), scratch: url('postgres'), variables, stop: cluster.close }
+  const url = ({ connection: { environment } }: Cluster, database: string): string => {
+    const { PGHOST: host = '', PGPASSWORD: password = '' } = environment
+    return `postgres://postgres:${password}@/${database}?host=${encodeURIComponent(host)}&port=5432`
+  }
+  const stop = async (): Promise<void> => {
+    await cluster.close()
+    await scratch.close()
+  }
+  return { name: 'postgis', url: url(cluster, 'gis'), scratch: url(scratch, 'postgres'), variables, stop }
 }
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lifeboat-drills-'))

@@ -2,6 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
+import { assertionsIn } from '../sources/postgres/drill/assertions.ts'
 import type { DumpSettings, ObjectSettings, SwapSettings } from '../sources/postgres/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings, RestoredFilesSettings } from '../sources/volumes/settings.ts'
@@ -190,8 +191,8 @@ export const restored: Group<RestoredFilesSettings> = group(
   {
     'assert-command': {
       help:
-        'With level drill: a command for sh that must succeed in the folder of each restored volume. Of the environment it gets PATH, ' +
-        'and the name of the volume in LIFEBOAT_SOURCE.',
+        'With level drill: a command for sh that must succeed in the folder of each restored volume. Its environment has PATH, ' +
+        'LC_ALL=C.UTF-8 and the name of the volume in LIFEBOAT_SOURCE, and nothing else of the job.',
       expected: 'a command',
       example: 'test -s index.html',
       schema: schema.text,
@@ -242,12 +243,29 @@ export function conditionsOf({ scratch, restored }: Drill): { input: string; abo
   ]
 }
 
-/** Throws (status 2) for conditions at another level: nobody would ask whether they hold. `input`: the one that sets the level. */
+/** Throws (status 2) for options of a drill that it cannot use, or at another level. `input`: the one that sets the level. */
 export function requireDrill(input: 'level' | 'verify', level: string, drill: Drill): void {
-  if (level === 'drill') return
-  const given = conditionsOf(drill).map(({ input: name }) => name)
-  if (given.length === 0) return
-  throw new LifeboatError(`${given.join(' and ')}: conditions are asked only in a drill, and ${input} is ${level}`, {
-    hint: `${input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹verify: drill›`}, or leave the conditions out.`, status: 2,
+  const { server, image, assertionsFile } = drill.scratch
+  if (level !== 'drill') requireNone(input, level, drill)
+  else if (server !== undefined && image !== undefined) {
+    throw new LifeboatError('scratch-url and scratch-image are both given, and a drill needs one server', {
+      hint: marked`Leave out ‹scratch-url› or ‹scratch-image›.`, status: 2,
+    })
+  } else if (assertionsFile !== undefined) assertionsIn(assertionsFile)
+}
+
+function requireNone(input: 'level' | 'verify', level: string, drill: Drill): void {
+  const instead = input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹verify: drill›`
+  const conditions = conditionsOf(drill).map(({ input: name }) => name)
+  if (conditions.length > 0) {
+    throw new LifeboatError(`${conditions.join(' and ')}: conditions are asked only in a drill, and ${input} is ${level}`, {
+      hint: `${instead}, or leave the conditions out.`, status: 2,
+    })
+  }
+  const { server, image } = drill.scratch
+  const servers = [...(server === undefined ? [] : ['scratch-url']), ...(image === undefined ? [] : ['scratch-image'])]
+  if (servers.length === 0) return
+  throw new LifeboatError(`${servers.join(' and ')}: only a drill needs a scratch server, and ${input} is ${level}`, {
+    hint: `${instead}, or leave it out.`, status: 2,
   })
 }

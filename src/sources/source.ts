@@ -39,6 +39,9 @@ export class BadSource extends LifeboatError {}
 /** A source was restored and is equal, but a condition of its owner does not hold: the backup is good, its data not as expected. */
 export class UnmetCondition extends LifeboatError {}
 
+/** The same, but whether the condition holds could not be asked: it is wrong itself, or there is nothing to ask it of. */
+export class UnaskedCondition extends LifeboatError {}
+
 /** The source changed while a stream was read. */
 export class ReadAgain extends Error {}
 

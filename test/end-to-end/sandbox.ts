@@ -229,7 +229,7 @@ export function expectNoBackup(folder: string, before: Record<string, string>): 
 export function expectFailure(ending: Ending, status: number, message: string | RegExp, hint: string | RegExp): void {
   const { err, out, outputs, summary } = ending
   const action = summary !== ''
-  const said = action ? unescaped(/^::error title=Lifeboat \w+(?: failed|: could not verify)::(.*)$/m.exec(out)?.[1] ?? '') : err
+  const said = action ? unescaped(/^::error title=Lifeboat \w+(?: failed|%3A could not verify)::(.*)$/m.exec(out)?.[1] ?? '') : err
   expect(said).toMatch(action ? /^/ : /^error: /m)
   expect(said).toMatch(message)
   expect(said).toMatch(/^hint: ./m)

@@ -204,9 +204,14 @@ export class Destinations {
       )
       return { verified: 'none' }
     }
-    if (unmet) {
+    if (unmet === 'all else verified') {
       throw new LifeboatError(`snapshot ${id} was stored, and what was restored from it is equal, but: ${problems.join('; ')}`, {
         hint: 'The backup is whole. Look at the data of the source, or correct the condition.',
+      })
+    }
+    if (unmet) {
+      throw new LifeboatError(`snapshot ${id} was stored, but a condition does not hold, and not all could be verified: ${problems.join('; ')}`, {
+        hint: 'Nothing was found damaged. Do not count on the backup before a verify has succeeded.',
       })
     }
     const outcome = result === 'failed' ? 'does not verify' : 'could not be verified'

@@ -72,9 +72,9 @@ export async function wantedSnapshot(
 ): Promise<{ snapshot: AuthenticSnapshot; passedOver: { passedOver?: string[] } }> {
   const passedOver: string[] = []
   const looking = lookingAs(environment)
-  const onPassedOver: typeof looking.onPassedOver = (error) => {
+  const onPassedOver: typeof looking.onPassedOver = (error, found) => {
     if (choice.kind !== 'id') passedOver.push(error.message)
-    looking.onPassedOver(error)
+    looking.onPassedOver(error, found)
   }
   const snapshot = await findSnapshot(store, keys, set, choice, { ...looking, onPassedOver })
   return { snapshot, passedOver: passedOver.length > 0 ? { passedOver: passedOver.slice(0, MOST_NAMED) } : {} }

@@ -110,12 +110,11 @@ function proofsOf({ proofs, listed, time: made }: ShowResult, timeZone: string):
 function drillLines(made: string): (proof: ShownProof) => string[] {
   return ({ drill, result, time }) => {
     if (!drill) return []
-    const { download, restore, compare, checks } = drill.seconds
+    const { download, compare, checks } = drill.seconds
     const comparison = isGood({ result }) ? 'equal' : 'compared'
     const parts = [
       `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${comparison} (${formatBytes(drill.bytes)})`,
-      `recovery took ${formatSeconds(recoveryOf(drill))}: ${formatSeconds(download)} for reading the store, ` +
-        `${formatSeconds(restore)} for restoring`,
+      `recovery took ${formatSeconds(recoveryOf(drill))}, of which ${formatSeconds(download)} for reading the store`,
       `comparing and checking ${formatSeconds(compare + checks)}`,
       ...[ageThen(made, time)].filter((age) => age !== undefined),
       `on ${oneLine(drill.machine)}`,

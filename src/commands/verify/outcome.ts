@@ -3,7 +3,7 @@ import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
-import { BadSource, UnmetCondition } from '../../sources/source.ts'
+import { BadSource, UnaskedCondition, UnmetCondition } from '../../sources/source.ts'
 import { DamagedObject } from '../../stores/store.ts'
 import type { SnapshotVerified } from './result.ts'
 
@@ -20,7 +20,7 @@ export interface CheckedSource {
 export function outcomeOf(
   sources: readonly CheckedSource[],
   problems: readonly unknown[],
-): Pick<SnapshotVerified, 'result' | 'unmet' | 'problems' | 'damaged' | 'sources'> {
+): Verdict & Pick<SnapshotVerified, 'problems' | 'damaged' | 'sources'> {
   const damage = damagedChunksIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
@@ -57,10 +57,14 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
   return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
 }
 
-function verdict(problems: readonly unknown[]): Pick<SnapshotVerified, 'result' | 'unmet'> {
+type Verdict = Pick<SnapshotVerified, 'result' | 'unmet'>
+
+function verdict(problems: readonly unknown[]): Verdict {
   if (problems.length === 0) return { result: 'verified' }
-  if (problems.every((problem) => problem instanceof UnmetCondition)) return { result: 'failed', unmet: true }
-  return { result: problems.some(isDamage) ? 'failed' : 'could not verify' }
+  if (problems.some(isDamage)) return { result: 'failed' }
+  const conditions = problems.filter((problem) => problem instanceof UnmetCondition || problem instanceof UnaskedCondition)
+  if (!conditions.some((problem) => problem instanceof UnmetCondition)) return { result: 'could not verify' }
+  return { result: 'failed', unmet: conditions.length === problems.length ? 'all else verified' : 'not all else verified' }
 }
 
 /** Whether an error proves that a backup is not good; any other leaves that open. */

@@ -25,7 +25,7 @@ export async function keepProofs(
   try {
     for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
       const drill = drilled(sources)
-      const result = unmet ? 'conditions not met' : outcome
+      const result = unmet === undefined ? outcome : unmet === 'all else verified' ? 'conditions not met' : 'could not verify'
       const verification = {
         snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
         run: run?.url ?? null, ...(drill && { drill }),

@@ -27,7 +27,9 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 export function verifyText(result: VerifyResult, context: TextContext): string {
   const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
     verified: 'Verified',
-    failed: result.unmet ? 'FAILED: the snapshot is whole, but a condition does not hold' : 'FAILED: the snapshot is damaged',
+    failed: result.unmet === undefined ? 'FAILED: the snapshot is damaged' : result.unmet === 'all else verified'
+      ? 'FAILED: the snapshot is whole, but a condition does not hold'
+      : 'FAILED: a condition does not hold, and not everything else could be verified',
     'could not verify': 'Could not verify',
   }[result.result]
   const facts = [
@@ -111,7 +113,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     verified:
       `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} ` +
       `verified${{ list: '', read: ', every byte', drill: ': restored and compared' }[result.level]}`,
-    failed: `❌ Lifeboat: ${unmet ? UNMET : snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
+    failed: `❌ Lifeboat: ${unmet !== undefined ? UNMET : snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
     'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
   }[result.result]
   const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
@@ -141,7 +143,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
   ])
 }
 
-const UNMET = 'a condition does not hold in what was restored; nothing is damaged'
+const UNMET = 'a condition does not hold in what was restored; nothing was found damaged'
 
 function whatToDo({ result, advice }: VerifyResult): string[] {
   const sentences = result === 'could not verify'

@@ -4,6 +4,9 @@ import type { Remarks } from '../../sources/remarks.ts'
 
 export type Outcome = 'verified' | 'failed' | 'could not verify'
 
+/** Whether everything was read, restored and found equal, apart from the conditions. */
+export type Unmet = 'all else verified' | 'not all else verified'
+
 export interface SourceOutcome extends Remarks {
   name: string
   kind: string
@@ -11,7 +14,7 @@ export interface SourceOutcome extends Remarks {
   entries: number
   result: Outcome
   /** It failed by conditions of its owner alone. */
-  unmet?: true
+  unmet?: Unmet
   problems: string[]
   /** Of a drill that came to its end: what was compared, and how long it took. */
   drill?: Drilled
@@ -25,8 +28,8 @@ export interface SnapshotVerified {
   level: Level
   /** `could not verify`: something outside the snapshot stood in the way (no client program, store out of reach). */
   result: Outcome
-  /** It failed by conditions of its owner alone: everything was read, restored and found equal. */
-  unmet?: true
+  /** It failed by conditions of its owner alone: nothing is damaged. */
+  unmet?: Unmet
   problems: string[]
   /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold again. */
   damaged: string[]

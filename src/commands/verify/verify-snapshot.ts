@@ -7,7 +7,7 @@ import type { Level } from '../../repository/levels.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindIfKnown, kindOf } from '../../sources/known-kinds.ts'
-import { BadSource } from '../../sources/source.ts'
+import { BadSource, UnaskedCondition } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
@@ -123,7 +123,8 @@ class Verification {
 
   async #checkSource(checked: CheckedSource): Promise<void> {
     const { source } = checked
-    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level !== 'list' && { total: sourceSize(source) }) }
+    // A drill reads a source more than once.
+    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level === 'read' && { total: sourceSize(source) }) }
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, this.#reader.stream(stream))
     const kind = kindOf(source)
     const { entries, problems, versions, drill } = this.#level === 'drill'
@@ -139,7 +140,7 @@ class Verification {
   #findUnasked(): void {
     for (const { input, about } of conditionsOf(this.#how.drill)) {
       if (this.#sources.some(({ source }) => kindIfKnown(source.kind)?.noun === about)) continue
-      this.#problems.push(new LifeboatError(`${input}: the snapshot has no ${about} of which this could be asked`))
+      this.#problems.push(new UnaskedCondition(`${input}: the snapshot has no ${about} of which this could be asked`))
     }
   }
 

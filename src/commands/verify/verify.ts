@@ -17,7 +17,7 @@ import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-stor
 import type { VerifyInputs } from './inputs.ts'
 import { isDamage } from './outcome.ts'
 import { keepProofs } from './proof.ts'
-import type { SnapshotVerified, VerifyResult } from './result.ts'
+import type { SnapshotVerified, Unmet, VerifyResult } from './result.ts'
 import type { Level } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
@@ -119,7 +119,7 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
   return {
     ...newest,
     result: WORST_FIRST.find((result) => found.some((one) => one.result === result))!,
-    ...(failed.length > 0 && failed.every(({ unmet }) => unmet) && { unmet: true }),
+    ...(failed.length > 0 && failed.every(({ unmet }) => unmet !== undefined) && { unmet: worstOf(failed) }),
     problems: found.flatMap(({ snapshot, problems }) => problems.map((problem) => `${snapshot}: ${problem}`)),
     damaged: [...new Set(found.flatMap(({ damaged }) => damaged))],
     good: [...new Set(found.flatMap(({ good }) => good))],
@@ -128,6 +128,10 @@ function together(found: readonly SnapshotVerified[]): SnapshotVerified {
     sources: [],
     versions: Object.assign({ lifeboat: VERSION }, ...found.map(({ versions }) => versions)),
   }
+}
+
+function worstOf(unmet: readonly SnapshotVerified[]): Unmet {
+  return unmet.every((one) => one.unmet === 'all else verified') ? 'all else verified' : 'not all else verified'
 }
 
 const ABOUT_CONDITIONS =
@@ -143,7 +147,7 @@ async function adviceAbout(
   { report }: Environment,
 ): Promise<string[]> {
   const failed = found.filter(({ result, unmet }) => result === 'failed' && !unmet)
-  const unmet = found.some((one) => one.unmet) ? [ABOUT_CONDITIONS] : []
+  const unmet = found.some((one) => one.unmet === 'all else verified') ? [ABOUT_CONDITIONS] : []
   if (failed.length === 0) return unmet
   const { set } = failed[0]!
   const ids = new Set(failed.map(({ snapshot }) => snapshot))

@@ -15,6 +15,8 @@ export interface QueryContext {
   variables: Variables
   /** Aborting it cancels the query on the server too. */
   signal?: AbortSignal
+  /** Errors have SQLSTATE before the message. */
+  codes?: true
   /** Milliseconds after which a query is cancelled. Default: five minutes; Infinity for none. */
   timeLimit?: number
 }
@@ -102,7 +104,7 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
     if (!/^[A-Z]/.test(statement)) throw new Error(`not a statement: ${statement.slice(0, 40)}`)
     if (Buffer.byteLength(statement) + 16 > LONGEST_ARGUMENT) throw new Error(`too long for an argument: ${statement.slice(0, 40)}`)
   }
-  const { connection, client, variables, signal, timeLimit = TIME_LIMIT } = context
+  const { connection, client, variables, signal, codes, timeLimit = TIME_LIMIT } = context
   const limit = timeLimit === Infinity ? undefined : AbortSignal.timeout(timeLimit)
   // The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every
   // encoding.
@@ -115,6 +117,7 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
     '-w',
     '-v',
     'ON_ERROR_STOP=1',
+    ...(codes ? ['-v', 'VERBOSITY=verbose'] : []),
     `--dbname=${connection.parameters}`,
     ...statements.map((statement) => `--command=${statement}`),
   ]

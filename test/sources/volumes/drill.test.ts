@@ -58,9 +58,12 @@ test('a command of the user looks at the restored volume, without the secrets of
     result: 'verified', sources: [{ drill: { assertions: 1 } }],
   })
   expect(await check('echo no index >&2; exit 9')).toMatchObject({
-    result: 'failed', unmet: true, problems: ['assert-command: it ended with exit status 9 on the restored files: no index'],
+    result: 'failed', unmet: 'all else verified', problems: ['assert-command: it ended with exit status 9 on the restored files: no index'],
   })
   expect((await check('no-such-program')).result).toBe('could not verify')
+  const { problems: [long] } = await check('seq 1000 1999; exit 1')
+  expect(long).toMatch(/: … \d{4}\n[^]*\n1998\n1999$/)
+  expect((await check('test "$(env | cut -d= -f1 | grep -v "^_$\\|^PWD$" | sort | tr "\\n" " ")" = "LC_ALL LIFEBOAT_SOURCE PATH "')).problems).toEqual([])
 })
 
 test('a condition about databases is not met by a snapshot without one', async () => {

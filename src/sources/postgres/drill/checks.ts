@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../../error.ts'
-import { BadSource, UnmetCondition } from '../../source.ts'
+import { BadSource, UnaskedCondition, UnmetCondition } from '../../source.ts'
 import { query, queryJson, type QueryContext, withoutTransaction } from '../query.ts'
 import type { Assertion } from '../settings.ts'
 
@@ -46,13 +46,31 @@ export async function checkIndexes(context: QueryContext): Promise<void> {
 export async function checkAssertions(assertions: readonly Assertion[], context: QueryContext): Promise<unknown[]> {
   const problems: unknown[] = []
   for (const { name, query: text } of assertions) {
+    const statements = ['SET LOCAL search_path TO DEFAULT', `SELECT CASE WHEN (${text}\n) THEN 'true' ELSE 'false' END`]
     try {
-      const told = await query(['SET LOCAL search_path TO DEFAULT', `SELECT CASE WHEN (${text}\n) THEN 'true' ELSE 'false' END`], context)
+      const told = await query(statements, { ...context, codes: true })
       if (told.toString().trim() !== 'true') problems.push(new UnmetCondition(`assert-sql: ${name} is not true in the restored database`))
     } catch (cause) {
       context.signal?.throwIfAborted()
-      problems.push(new LifeboatError(`assert-sql: ${name} could not be asked: ${messageOf(cause)}`, { cause }))
+      problems.push(problemOf(name, cause))
     }
   }
   return problems
+}
+
+/** Undefined table, column and schema (PostgreSQL documentation, appendix A). */
+const MISSING = new Set(['42P01', '42703', '3F000'])
+
+function problemOf(name: string, cause: unknown): LifeboatError {
+  const [, code, message = ''] = /^[^\s:]+: {2}([0-9A-Z]{5}): (.*)$/m.exec(causeOf(cause)) ?? []
+  if (code === undefined) return new UnaskedCondition(`assert-sql: ${name} could not be asked: ${messageOf(cause)}`, { cause })
+  if (MISSING.has(code)) return new UnmetCondition(`assert-sql: ${name} is not true in the restored database: ${message}`, { cause })
+  const [, type] = /CASE\/WHEN .*boolean.* (\S+)$/.exec(message) ?? []
+  const why = type === undefined ? `${message}. Correct the query` : `the query must give true or false; this one gives ${type}`
+  return new UnaskedCondition(`assert-sql: ${name} could not be asked: ${why}`, { cause })
+}
+
+/** The words of psql, which `clientError` keeps. */
+function causeOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
 }

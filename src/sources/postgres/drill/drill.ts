@@ -43,7 +43,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   if (facts.arguments === undefined && facts.omitted !== undefined)
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
       hint: 'Drill a newer snapshot.' })
-  const assertions = await allAssertions(settings)
+  const assertions = allAssertions(settings)
   const roles = await rolesOf(stored, stream)
   const { clients, provide } = await clientPrograms(context)
   const { client } = await restoreClient(clients, dumpMajor, dumpMajor, provide)
@@ -56,7 +56,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   const reading: ArchiveContext = { client, variables, signal }
   const needed = new Set(['EXTENSION', LARGE_OBJECTS])
   const head = await stageHead(archive(), reading, context.temporary, ({ kind }) => needed.has(kind) || roles === undefined)
-  report.info(`${stored.source.name}: starting a scratch server`)
+  report.info(`${stored.source.name}: ${settings.server === undefined ? 'starting a scratch server' : 'using the scratch server given'}`)
   let scratch: Scratch | undefined
   try {
     scratch = await openScratch(needs, settings, client, context)

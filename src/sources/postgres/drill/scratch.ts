@@ -50,6 +50,7 @@ export async function openScratch(
   try {
     const { connection } = opened
     const found = await readServer({ connection: onDatabase(connection, 'postgres'), client, variables, signal })
+    if (server !== undefined) await requireNoData(connection, { client, variables, signal })
     return { ...opened, ...found, given: server !== undefined }
   } catch (error) {
     await opened.close()
@@ -113,4 +114,27 @@ async function readServer(context: QueryContext): Promise<{ major: number; versi
   if (superuser) return found
   throw new LifeboatError(`the role of scratch-url is no superuser at ${context.connection.server}`, {
     hint: 'A drill restores roles, owners and extensions. Use a server of its own for it, never one with data.' })
+}
+
+/** Databases that may have data; those of drills that run at the same time have other data. */
+const DATABASES = `SELECT coalesce(pg_catalog.json_agg(datname ORDER BY datname), '[]') FROM pg_catalog.pg_database
+WHERE datallowconn AND NOT datistemplate AND NOT pg_catalog.starts_with(datname::pg_catalog.text, 'lifeboat_drill_')`
+
+/** Whether there is a table, a materialized view or a foreign table, other than of the system and of extensions. */
+const TABLES = `SELECT pg_catalog.to_json(EXISTS (
+  SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = ANY ('{r,p,m,f}') AND c.relpersistence <> 't' AND n.nspname <> ALL ('{pg_catalog,information_schema}') AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')))`
+
+/** Throws for a server with data: the code of the restored database runs there as superuser, and takes its disk and its time. */
+async function requireNoData(connection: Connection, context: Omit<QueryContext, 'connection'>): Promise<void> {
+  const databases = await queryJson(DATABASES, z.array(z.string()), { ...context, connection: onDatabase(connection, 'postgres') })
+  for (const name of databases) {
+    if (!(await queryJson(TABLES, z.boolean(), { ...context, connection: onDatabase(connection, name) }))) continue
+    throw new LifeboatError(`the server of scratch-url, ${connection.server}, has data: there are tables in its database ${name}`, {
+      hint:
+        'A drill runs the code of the restored database there, as superuser. Give a server of its own, such as a service container ' +
+        marked`of the job, or leave out ‹scratch-url›: then one is started for the drill.` })
+  }
 }

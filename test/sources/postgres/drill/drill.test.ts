@@ -8,6 +8,7 @@ import { atTerminal } from '../../../../src/cli/spelling.ts'
 import { spelled } from '../../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
 import { requireExtensions } from '../../../../src/sources/postgres/drill/requirements.ts'
+import { failureOf } from '../../../../src/report/failure.ts'
 import { backUp } from '../../../support/backup.ts'
 import { loadSmall } from '../../../support/dataset.ts'
 import { dispatched } from '../../../support/dispatched.ts'
@@ -19,9 +20,12 @@ const { identity } = await newIdentity()
 const programs = path.join(import.meta.dirname, '../../../../node_modules/pg17/native/bin')
 const variables = { PATH: [clientDirectory(17), programs, process.env.PATH].join(path.delimiter), HOME: process.env.HOME ?? '' }
 let server: Server
+/** Of no value: using it is faster than starting a server for each drill. */
+let scratch: Server
 let folder: string
 beforeAll(async () => {
   server = await startServer(17)
+  scratch = await startServer(17)
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-drill-'))
   chmodSync(folder, 0o777) // Root's scratch server runs as another user, who must get to its folder.
   await server.sql(`CREATE ROLE auditor; CREATE ROLE "odd ""name"`)
@@ -32,6 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   rmSync(folder, { recursive: true })
   await server.stop()
+  await scratch.stop()
 })
 afterEach(() => expect(left()).toEqual([]))
 
@@ -41,11 +46,11 @@ const left = (): string[] => readdirSync(folder).includes('temporary') ? readdir
 const run = <C extends Command>(command: C, raw: Record<string, string>) =>
   dispatched(command, { destination: `file:${folder}/store`, 'encryption-key': identity, ...raw }, new Date(), { variables, temporary: temporary() })
 
-/** Into the server of the backup, unless something else is given: that is faster than a server for each drill. */
+/** Into the scratch server, unless something else is given. */
 async function drill(set: string, raw: Record<string, string> = {}) {
   await run('backup', { set, 'database-url': server.url(set), 'pg-dump-args': raw['pg-dump-args'] ?? '' })
   const { 'pg-dump-args': _, ...rest } = raw
-  return run('verify', { set, level: 'drill', 'scratch-url': server.url('postgres'), ...rest })
+  return run('verify', { set, level: 'drill', 'scratch-url': scratch.url('postgres'), ...rest })
 }
 
 /** Drills an archive in which a text is replaced by another of the same length. */
@@ -59,7 +64,7 @@ async function drillBroken(set: string, from: string, to: string, raw: Record<st
     databaseSize: null, tables: [], dumpVersion: '17.5', entries, globals: { reason: 'none' }, arguments: [],
   }
   await backUp({ folder: path.join(folder, 'store'), encryptionKey: identity, set: broken, sources: { app: [{ name: 'app.dump', bytes }] }, kind: { kind: 'postgres', facts: recorded } })
-  return (await run('verify', { set: broken, level: 'drill', 'scratch-url': server.url('postgres'), ...raw })).result
+  return (await run('verify', { set: broken, level: 'drill', 'scratch-url': scratch.url('postgres'), ...raw })).result
 }
 
 test('a backup is restored, dumped again, and found equal', async () => {
@@ -92,23 +97,36 @@ test('a backup that left something out is compared with a dump that leaves out t
 test('conditions of the user are asked in the restored database', async () => {
   const assertions = 'there are orders: SELECT count(*) > 0 FROM orders;\nnothing is wrong: false'
   const { result, text } = await drill('shop', { 'assert-sql': assertions })
-  expect(result).toMatchObject({ result: 'failed', unmet: true, problems: ['assert-sql: nothing is wrong is not true in the restored database'] })
+  expect(result).toMatchObject({ result: 'failed', unmet: 'all else verified', problems: ['assert-sql: nothing is wrong is not true in the restored database'] })
   expect(text).toMatch(/^FAILED: the snapshot is whole, but a condition does not hold[^]*The backup is whole, and what was restored from it is equal/)
   expect((await run('list', { set: 'shop' })).result).toMatchObject({ restorable: result.snapshot, unsound: [] })
-  expect((await drill('shop', { 'assert-sql': 'none: SELECT nothing FROM nowhere' })).result).toMatchObject({
-    result: 'could not verify', problems: [expect.stringContaining('assert-sql: none could not be asked: ')],
-  })
+})
+
+test('a condition about a missing table does not hold; one that is wrong itself hides no other', async () => {
+  const missing = 'no table: SELECT true FROM nowhere\nno column: SELECT nothing FROM orders\nno schema: SELECT 1 = CAST(1 AS nowhere.kind)'
+  expect((await drill('shop', { 'assert-sql': missing })).result).toMatchObject({ result: 'failed', unmet: 'all else verified', problems: [
+    'assert-sql: no table is not true in the restored database: relation "nowhere" does not exist',
+    'assert-sql: no column is not true in the restored database: column "nothing" does not exist',
+    'assert-sql: no schema is not true in the restored database: schema "nowhere" does not exist',
+  ] })
+  const wrong = 'a number: SELECT count(*) FROM orders\na typing error: SELEC true'
+  const problems = [
+    'assert-sql: a number could not be asked: the query must give true or false; this one gives bigint',
+    'assert-sql: a typing error could not be asked: syntax error at or near "true". Correct the query',
+  ]
+  expect((await drill('shop', { 'assert-sql': wrong })).result).toMatchObject({ result: 'could not verify', problems })
+  const both = (await drill('shop', { 'assert-sql': `${wrong}\nnothing: false` })).result
+  expect(both).toMatchObject({ result: 'failed', unmet: 'all else verified', problems: [...problems, 'assert-sql: nothing is not true in the restored database'] })
 })
 
 test('conditions can be in a file', async () => {
   const file = path.join(folder, 'conditions')
   writeFileSync(file, '-- a comment\nthere are orders: SELECT count(*) > 0 FROM orders;\n\nnothing is wrong: false\n')
   expect((await drill('shop', { 'assert-sql': 'two: 2 = 1 + 1', 'assert-sql-file': file })).result).toMatchObject({
-    result: 'failed', unmet: true, problems: ['assert-sql: nothing is wrong is not true in the restored database'], sources: [{ drill: { assertions: 3 } }],
+    result: 'failed', unmet: 'all else verified', problems: ['assert-sql: nothing is wrong is not true in the restored database'], sources: [{ drill: { assertions: 3 } }],
   })
-  expect((await drill('shop', { 'assert-sql-file': `${folder}/none` })).result).toMatchObject({
-    result: 'could not verify', problems: [expect.stringMatching(/^the file of assert-sql-file cannot be read: ENOENT/)],
-  })
+  const none = { set: 'shop', level: 'drill', 'assert-sql-file': `${folder}/none` }
+  expect(failureOf(await thrownBy(run('verify', none)))).toMatchObject({ status: 2, message: expect.stringMatching(/^the file of assert-sql-file cannot be read: ENOENT/) })
 })
 
 test('rows that violate a constraint, or that no column takes, are found, and not shown', async () => {
@@ -152,9 +170,16 @@ test.each([
 })
 
 test('a given server is used, and left as it was', async () => {
-  const before = await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')
+  const before = await scratch.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')
   const { result } = await drill('tenants')
   expect(result).toMatchObject({ result: 'verified', problems: [] })
+  expect(await scratch.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')).toBe(before)
+})
+
+test('a given server with data, such as the one that was backed up, is refused before anything is done there', async () => {
+  const before = await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')
+  const { result } = await drill('shop', { 'scratch-url': server.url('postgres') })
+  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^the server of scratch-url, .*, has data: there are tables in its database \w+\. .*Give a server of its own/)] })
   expect(await server.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')).toBe(before)
 })
 

@@ -12,6 +12,7 @@ test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy databas
   const { identity } = await newIdentity()
   const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-drill-'))
   const server = await startServer(major, { settings: { wal_level: 'logical' } })
+  const scratch = await startServer(major)
   try {
     await server.sql('CREATE ROLE kinds_owner; CREATE ROLE kinds_reader')
     await server.createDatabase('kinds')
@@ -20,10 +21,11 @@ test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy databas
     const run = (command: 'backup' | 'verify', raw: Record<string, string>) =>
       dispatched(command, { destination: `file:${folder}/store`, 'encryption-key': identity, ...raw }, new Date(), { variables, temporary: path.join(folder, 'temporary') })
     await run('backup', { set: 'kinds', 'database-url': server.url('kinds') })
-    const { result } = await run('verify', { set: 'kinds', level: 'drill', 'scratch-url': server.url('postgres') })
+    const { result } = await run('verify', { set: 'kinds', level: 'drill', 'scratch-url': scratch.url('postgres') })
     expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { wording: true } }] })
   } finally {
     rmSync(folder, { recursive: true })
     await server.stop()
+    await scratch.stop()
   }
 })
