@@ -71,15 +71,16 @@ async function postgis(): Promise<Healthy | undefined> {
     ({ client, connection: onDatabase(cluster.connection, database), variables })
   await withoutTransaction('CREATE DATABASE gis', on('postgres'))
   await change(['SET LOCAL search_path = public', ...POSTGIS.split(';').map((one) => one.trim())], on('gis'))
-  const url = ({ connection: { environment } }: Cluster, database: string): string => {
-    const { PGHOST: host = '', PGPASSWORD: password = '' } = environment
-    return `postgres://postgres:${password}@/${database}?host=${encodeURIComponent(host)}&port=5432`
-  }
   const stop = async (): Promise<void> => {
     await cluster.close()
     await scratch.close()
   }
   return { name: 'postgis', url: url(cluster, 'gis'), scratch: url(scratch, 'postgres'), variables, stop }
+}
+
+function url({ connection: { environment } }: Cluster, database: string): string {
+  const { PGHOST: host = '', PGPASSWORD: password = '' } = environment
+  return `postgres://postgres:${password}@/${database}?host=${encodeURIComponent(host)}&port=5432`
 }
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lifeboat-drills-'))

@@ -1,4 +1,5 @@
-import { InvalidValue } from '../../error.ts'
+import { readFileSync } from 'node:fs'
+import { InvalidValue, LifeboatError, messageOf } from '../../error.ts'
 
 declare module '../settings.ts' {
   interface BackupSettings {
@@ -77,4 +78,19 @@ export function parseAssertions(text: string): Assertion[] {
     if (name === undefined || query === undefined) throw new InvalidValue(`${JSON.stringify(line)} is not a name, a colon and a query`)
     return { name, query }
   })
+}
+
+/** The given conditions, and those of the file. */
+export function allAssertions({ assertions, assertionsFile: file }: ScratchSettings): Assertion[] {
+  return file === undefined ? [...assertions] : [...assertions, ...assertionsIn(file)]
+}
+
+/** The conditions in a file. Throws `LifeboatError` (status 2) if it cannot be read. */
+export function assertionsIn(file: string): Assertion[] {
+  try {
+    return parseAssertions(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    throw new LifeboatError(`the file of assert-sql-file cannot be read: ${messageOf(cause)}`, {
+      hint: 'Give the path of a file with lines of a name, a colon and a query.', cause, status: 2 })
+  }
 }
