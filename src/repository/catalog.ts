@@ -138,7 +138,8 @@ export async function withChosen<T>(
     }
     return found
   }
-  throw damaged[0]?.reason ?? (listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed))
+  if (damaged[0]) throw damaged[0].reason
+  throw listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed)
 }
 
 /** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */

@@ -225,7 +225,7 @@ test('a newest snapshot that is cut short fails a verification of the latest, wh
   expect((await run('verify', { snapshot: ids[1]! })).result).toMatchObject({ result: 'verified' })
 })
 
-test('what keeps a verification from looking is no damage, and a snapshot that cannot be read is', async () => {
+test('an obstacle to a verification is no damage, and a snapshot that cannot be read is', async () => {
   const statusFor = async (raw: Record<string, string>) => failureOf(await run('verify', raw).catch((error: unknown) => error)).status
   const { identity: other } = await newIdentity()
   expect(await statusFor({ set: 'none' })).toBe(3)

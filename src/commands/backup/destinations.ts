@@ -210,7 +210,8 @@ export class Destinations {
       })
     }
     if (unmet) {
-      throw new LifeboatError(`snapshot ${id} was stored, but a condition does not hold, and not all could be verified: ${problems.join('; ')}`, {
+      const found = 'a condition does not hold, and not all could be verified'
+      throw new LifeboatError(`snapshot ${id} was stored, but ${found}: ${problems.join('; ')}`, {
         hint: 'Nothing was found damaged. Do not count on the backup before a verify has succeeded.',
       })
     }

@@ -45,7 +45,8 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
         onPassedOver: (error, { key, reason }) => {
           looking.onPassedOver(error, { key })
           // The snapshot that was asked for is damaged; one taken in its place says nothing about it.
-          if (isDamage(reason) && choice.kind !== 'id') newer.push(unread(key, inputs.set, level, { problem: messageOf(reason), damaged: true }))
+          if (!isDamage(reason) || choice.kind === 'id') return
+          newer.push(unread(key, inputs.set, level, { problem: messageOf(reason), damaged: true }))
         },
       })
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
