@@ -198,7 +198,7 @@ describe('inputs that are good', () => {
       docker: { image: HELPER_IMAGE },
       bucket: { rewrite: false, deleteExtra: false },
       objects: {
-        schemas: [], tables: [], only: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
+        schemas: [], tables: [], only: undefined, globals: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
         databaseSettings: undefined, jobs: 1,
       },
       skipDamaged: false,

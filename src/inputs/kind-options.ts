@@ -67,6 +67,14 @@ export const objects: Group<ObjectSettings> = group(
       example: 'schema',
       schema: schema.oneOf('schema', 'data'),
     },
+    globals: {
+      help:
+        'Roles of the backup that the server of the target lacks are created first, with their passwords, settings and memberships ' +
+        '(roles); also tablespaces (all). Those that the server has are not changed. Default: roles with all: true, else none.',
+      expected: 'none, roles or all',
+      example: 'roles',
+      schema: schema.oneOf('none', 'roles', 'all'),
+    },
     'no-owner': { ...flagInput, help: 'Leave out owners: everything belongs to the user who restores.' },
     'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
     'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
@@ -91,6 +99,7 @@ export const objects: Group<ObjectSettings> = group(
     schemas,
     tables,
     only,
+    globals: values.globals,
     noOwner: values['no-owner'],
     noPrivileges: values['no-privileges'],
     noTablespaces: values['no-tablespaces'],

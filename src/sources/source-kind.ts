@@ -145,6 +145,11 @@ export interface GivenSource<L extends Location = Location> {
 export interface RestoreTarget {
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
   require(source: SourceRecord): void
+  /**
+   * Makes what the source needs at the server of the target and is not a part of it. Before `restore`, for one source at a time: those of
+   * a snapshot can share a server.
+   */
+  prepare?(stored: SourceToRestore | DamagedSource): Promise<void>
   /** Writes a source into the target. Throws if nothing could be restored, or the restore was interrupted. */
   restore(stored: SourceToRestore): Promise<Restored>
   /**

@@ -153,7 +153,7 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
 export function restoreNotes(result: RestoreResult, timeZone: string, inputs: NextInputs = IN_SUMMARY): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere } = result
+  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere, madeGlobals } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
@@ -179,6 +179,9 @@ export function restoreNotes(result: RestoreResult, timeZone: string, inputs: Ne
       'Left out:',
       ...someLines(leftOut.map(({ what, why }) => oneLine(`${what}: ${why}`)), MOST).map((line) => `- ${line}`),
     ].join('\n')] : []),
+    ...(madeGlobals ? [`Created at the server first, because it lacked them: ${some([
+      ...madeGlobals.roles.map((name) => `role ${name}`), ...madeGlobals.tablespaces.map((name) => `tablespace ${name}`),
+    ])}.`] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +

@@ -13,8 +13,8 @@ import { whileQuiet } from '../backup/quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
 import type { RestoreInputs } from './inputs.ts'
-import { NOT_RESTORED, prepared, targetAt, wantedSnapshot } from './restore.ts'
-import type { RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
+import { NOT_RESTORED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
+import type { RestoreAllResult, RestoredPart } from './result.ts'
 import { locationsFor } from './targets.ts'
 
 /** Each database takes memory for what is fetched ahead. */
@@ -25,13 +25,15 @@ interface Part {
   target?: RestoreTarget
 }
 
-type Ready = Part & { restore: () => Promise<Omit<RestoreResult, 'seconds'>> }
+type ReadyPart = Part & Ready
 
 /**
  * Verifies every source of a snapshot, then restores all of them. Throws before anything is changed if one of them is damaged or has no
  * target; from then on, the failure of one does not keep the others from being restored, and is in the result.
  */
-export async function restoreAll(inputs: RestoreInputs, environment: Environment): Promise<RestoreAllResult> {
+export async function restoreAll(given: RestoreInputs, environment: Environment): Promise<RestoreAllResult> {
+  const { objects } = given
+  const inputs = { ...given, objects: { ...objects, globals: objects.globals ?? (objects.noOwner ? 'none' as const : 'roles' as const) } }
   const started = performance.now()
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const { key, hooks, mode, verifyOnly, skipDamaged } = inputs
@@ -41,9 +43,9 @@ export async function restoreAll(inputs: RestoreInputs, environment: Environment
     const { sources } = await openManifest(snapshot)
     const parts = partsOf(sources, inputs, context)
     try {
-      const ready: Ready[] = []
+      const ready: ReadyPart[] = []
       for (const part of parts)
-        ready.push({ ...part, restore: await prepared(part.source, { snapshot, store }, part.target, skipDamaged, context) })
+        ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.target, skipDamaged, context)) })
       const work = (): Promise<RestoredPart[]> => restoreParts(ready, environment)
       const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
       const { id, set, time } = snapshot.header
@@ -69,12 +71,12 @@ function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
 }
 
 /** Results in the order of the sources. Throws only if it is interrupted. */
-async function restoreParts(parts: readonly Ready[], { signal }: Environment): Promise<RestoredPart[]> {
-  const results = new Map<Ready, RestoredPart>()
-  const restore = async (part: Ready): Promise<void> => {
+async function restoreParts(parts: readonly ReadyPart[], { signal }: Environment): Promise<RestoredPart[]> {
+  const results = new Map<ReadyPart, RestoredPart>()
+  const attempt = async (part: ReadyPart, work: (started: number) => Promise<void>): Promise<void> => {
     const started = performance.now()
     try {
-      results.set(part, { ...(await part.restore()), seconds: secondsSince(started) })
+      await work(started)
     } catch (error) {
       signal.throwIfAborted()
       const hint = error instanceof LifeboatError ? error.hint : undefined
@@ -84,8 +86,12 @@ async function restoreParts(parts: readonly Ready[], { signal }: Environment): P
       })
     }
   }
-  const databases = parts.filter(({ source }) => isDatabase(source))
-  const volumes = parts.filter(({ source }) => !isDatabase(source))
+  for (const part of parts) await attempt(part, () => part.prepare())
+  const restore = (part: ReadyPart): Promise<void> =>
+    attempt(part, async (started) => void results.set(part, { ...(await part.restore()), seconds: secondsSince(started) }))
+  const unfailed = parts.filter((part) => !results.has(part))
+  const databases = unfailed.filter(({ source }) => isDatabase(source))
+  const volumes = unfailed.filter(({ source }) => !isDatabase(source))
   const lanes = [
     inParallel(databases, Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - (volumes.length > 0 ? 1 : 0))), restore),
     inParallel(volumes, 1, restore),

@@ -15,7 +15,7 @@ import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
-import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind } from '../../sources/source-kind.ts'
+import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind, SourceToRestore } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { whileQuiet } from '../backup/quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -47,9 +47,13 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
       const ready = await prepared(source, { snapshot, store }, target, inputs.skipDamaged, context)
+      const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
+        await ready.prepare()
+        return ready.restore()
+      }
       const { result, notResumed } = verifyOnly
-        ? { result: await ready() }
-        : await whileQuiet(inputs.hooks, environment, ready, NOT_RESTORED)
+        ? { result: await work() }
+        : await whileQuiet(inputs.hooks, environment, work, NOT_RESTORED)
       return {
         ...result,
         ...(notResumed !== undefined && { notResumed }),
@@ -94,14 +98,20 @@ export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreI
   return kindAt(location).target(location, settings, context)
 }
 
-/** Verifies the data of one source, whatever the state of the others; the function that is given then restores it. */
+/** A source that is verified: `prepare`, for one source at a time, then `restore`. */
+export interface Ready {
+  prepare: () => Promise<void>
+  restore: () => Promise<Omit<RestoreResult, 'seconds'>>
+}
+
+/** Verifies the data of one source, whatever the state of the others. */
 export async function prepared(
   source: SourceRecord,
   { snapshot, store }: Omit<Chosen, 'source'>,
   target: RestoreTarget | undefined,
   skipDamaged: boolean,
   context: SourceContext,
-): Promise<() => Promise<Omit<RestoreResult, 'seconds'>>> {
+): Promise<Ready> {
   const { entries, size } = kindOf(source).contents(source)
   target?.require(source)
   const { id, set, time, chunks } = snapshot.header
@@ -113,14 +123,23 @@ export async function prepared(
     const { lost, elsewhere } = await lostChunks(chosen, context)
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => readAround(stream, chunks, lost, reader)
     const stored: DamagedSource = { source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost) }
-    return async () => {
-      const restored = await salvaged(target, stored, lost.size > 0)
-      return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+    return {
+      prepare: async () => target.prepare?.(stored),
+      restore: async () => {
+        const restored = await salvaged(target, stored, lost.size > 0)
+        return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+      },
     }
   }
   await requireWhole(chosen, target ? 'list' : 'read', context)
-  if (!target) return async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] })
-  return async () => ({ ...about, ...(await target.restore({ source, snapshot: id, read: (stream) => reader.stream(stream) })) })
+  if (!target) {
+    return {
+      prepare: async () => undefined,
+      restore: async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }),
+    }
+  }
+  const stored: SourceToRestore = { source, snapshot: id, read: (stream) => reader.stream(stream) }
+  return { prepare: async () => target.prepare?.(stored), restore: async () => ({ ...about, ...(await target.restore(stored)) }) }
 }
 
 async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {

@@ -51,6 +51,11 @@ export async function changing(statements: readonly string[], after: readonly st
   return psql([...transaction('BEGIN', statements, context), ...after], context)
 }
 
+/** The same; a COPY FROM STDIN among them reads `input`. */
+export async function changeBy(input: Buffer, statements: readonly string[], context: QueryContext): Promise<void> {
+  await psql(transaction('BEGIN', statements, context), context, undefined, input)
+}
+
 /**
  * Runs statements without a transaction: one that cannot run in one (CREATE DATABASE), or each in its own. `onPiece` as in `collectBytes`.
  */
@@ -99,7 +104,9 @@ export class NoAnswerInTime extends LifeboatError {}
 const LONGEST_ARGUMENT = 128 * 1024
 
 /** psql sends the text of `--command` to the server unchanged, unless it begins with a backslash: no part of it is a command of psql. */
-async function psql(statements: readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>): Promise<Buffer> {
+async function psql(
+  statements: readonly string[], context: QueryContext, onPiece?: (bytes: Buffer) => Promise<void>, input?: Buffer,
+): Promise<Buffer> {
   for (const statement of statements) {
     if (!/^[A-Z]/.test(statement)) throw new Error(`not a statement: ${statement.slice(0, 40)}`)
     if (Buffer.byteLength(statement) + 16 > LONGEST_ARGUMENT) throw new Error(`too long for an argument: ${statement.slice(0, 40)}`)
@@ -128,8 +135,10 @@ async function psql(statements: readonly string[], context: QueryContext, onPiec
       stopSignal: 'SIGINT', // psql asks the server to cancel the query.
       memory: PSQL_MEMORY,
     })
-    child.end()
-    return await collectBytes(child, LARGEST_ANSWER, onPiece)
+    const fed = (input ? child.write(input) : Promise.resolve(true)).then(() => child.end())
+    const answer = await collectBytes(child, LARGEST_ANSWER, onPiece)
+    await fed
+    return answer
   } catch (error) {
     signal?.throwIfAborted()
     if (limit?.aborted) {

@@ -11,6 +11,8 @@ export interface RestoredDatabase {
    * restored, or if the archive has none.
    */
   databaseSettings?: 'applied' | 'left as they are'
+  /** Roles and tablespaces of the backup that the server lacked, and that were made. */
+  madeGlobals?: { roles: string[]; tablespaces: string[] }
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
   /** Of a restore that exchanged databases. */

@@ -14,7 +14,7 @@ import { nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
 
-export interface RestoreOptions extends Omit<ObjectSettings, 'only'> {
+export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'> {
   /** For progress: the source's name. */
   name: string
   /** Reads the archive from its beginning, again at each call. Its bytes are checked; iterating throws on damage. */

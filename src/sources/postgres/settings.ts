@@ -30,6 +30,8 @@ export interface ObjectSettings {
   readonly tables: readonly TableName[]
   readonly only: 'schema' | 'data' | undefined
   readonly noOwner: boolean
+  /** Whether roles that the server lacks are made, and with `all` tablespaces. Default: none. */
+  readonly globals: 'none' | 'roles' | 'all' | undefined
   readonly noPrivileges: boolean
   readonly noTablespaces: boolean
   /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */

@@ -1,8 +1,12 @@
+import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import { formatSome, oneLine } from '../../report/format.ts'
+import { anyClient } from './client-download/choose.ts'
+import { makeGlobals, type MadeGlobals } from './restore-globals.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
 import { sizeFacts } from './facts.ts'
@@ -40,14 +44,50 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       throw await route.causeOf(error)
     }
   }
+  const { globals = 'none' } = settings.objects
+  let made: MadeGlobals = { roles: [], tablespaces: [] }
+  const withMade = (restored: Restored): Restored =>
+    made.roles.length + made.tablespaces.length > 0 ? { ...restored, madeGlobals: made } : restored
   return {
     require: archiveOf,
-    restore: (stored) => restoreInto(target, route, stored, { ...settings, mode }, context),
-    salvage: (damaged) => salvageInto(target, route, damaged, { ...settings, mode }, context),
+    ...(globals !== 'none' && { prepare: async (stored) => void (made = await prepareGlobals(target, route, stored, globals, context)) }),
+    restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, context)),
+    salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, context)),
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
     close: () => route.close(),
   }
+}
+
+async function prepareGlobals(
+  target: Connection, route: Route, stored: SourceToRestore | DamagedSource, wanted: 'roles' | 'all', context: SourceContext,
+): Promise<MadeGlobals> {
+  const { variables, signal, report } = context
+  const { source, read } = stored
+  const stream = source.streams.find(isGlobals)
+  if (!stream || ('holes' in stored && stored.holes(stream).length > 0)) {
+    const roles = `no roles${stream ? ' that are whole' : ''}`
+    report.warning(`the backup of ${source.name} has ${roles}: those that the server lacks are not created`)
+    return { roles: [], tablespaces: [] }
+  }
+  const { clients, provide } = await clientPrograms(context)
+  try {
+    const connection = await route.to(target)
+    const query = { connection, client: await anyClient(clients, provide), variables, signal }
+    const made = await makeGlobals(read(stream), wanted, query, report)
+    if (made.roles.length > 0) report.info(`roles created at ${target.where}: ${formatSome(made.roles.map(oneLine), 20)}`)
+    return made
+  } catch (error) {
+    throw await route.causeOf(error)
+  }
+}
+
+const isGlobals = ({ name }: StreamRecord): boolean => name === 'globals.sql'
+
+/** The hint about missing roles, with the input that creates them unless it was given. */
+function rolesToCreate({ streams }: SourceRecord, { objects }: RestoreSettings, byHand: string): string {
+  return (objects.globals ?? 'none') === 'none' && streams.some(isGlobals)
+    ? `${marked`Set ‹globals: roles›, which creates them first.`} By hand: ${byHand}` : byHand
 }
 
 type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode'>
@@ -93,7 +133,7 @@ async function restoreInto(
     mode,
     ...rest,
     ...(only !== undefined && { only }),
-    roles: rolesHint(target, snapshot, source.name, source.streams.some(({ name }) => name === 'globals.sql')),
+    roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   }
