@@ -73,10 +73,14 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
   await printed()
 }
 
-/** The ids of the entries that pg_restore would restore with `filters`, in its order. Reads as much of `bytes` as listing does. */
+/**
+ * The ids of the entries that pg_restore would restore with `filters`, in its order, without user mappings: a scratch server that has them
+ * would log in to other servers, and could write there. Reads as much of `bytes` as listing does.
+ */
 export async function listIds(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[]): Promise<number[]> {
   const ids: number[] = []
-  const { child, printed } = startRestore(['--list', ...filters], context, (child) => eachId(child, (id) => ids.push(id)))
+  const take = (id: number, line: string): void => void (/^\d+; \d+ \d+ USER MAPPING /.test(line) || ids.push(id))
+  const { child, printed } = startRestore(['--list', ...filters], context, (child) => eachId(child, take))
   await feed(child, bytes)
   await printed()
   return ids
@@ -172,11 +176,11 @@ async function idsOf(child: Child): Promise<Ids> {
   return ids
 }
 
-async function eachId(child: Child, take: (id: number) => void): Promise<void> {
+async function eachId(child: Child, take: (id: number, line: string) => void): Promise<void> {
   for await (const lines of linesOf(child)) {
     for (const line of lines) {
       const id = /^(\d+); /.exec(line)
-      if (id) take(Number(id[1]))
+      if (id) take(Number(id[1]), line)
     }
   }
 }

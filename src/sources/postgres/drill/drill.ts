@@ -16,6 +16,7 @@ import { archiveOf } from '../verify.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
 import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
+import { refuseForeignRows } from './foreign.ts'
 import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { restoreInSteps } from './restoring.ts'
@@ -42,6 +43,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   if (facts.arguments === undefined && facts.omitted !== undefined)
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
       hint: 'Drill a newer snapshot.' })
+  refuseForeignRows(entries)
   const assertions = allAssertions(settings)
   const roles = await rolesOf(stored, stream)
   const { clients, provide } = await clientPrograms(context)

@@ -193,3 +193,22 @@ test('roles that only privileges and policies name are made, if the snapshot has
     CREATE SCHEMA s AUTHORIZATION "odd; owner"`, 'private')
   expect((await drillBroken('private', 'none', 'none', { 'scratch-url': '' }))).toMatchObject({ result: 'verified', problems: [] })
 })
+
+test('a drill does not log in to other servers', async () => {
+  await server.createDatabase('remote')
+  await server.sql('CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2)', 'remote')
+  await server.createDatabase('foreigner')
+  const { environment } = parseDatabaseUrl(server.url('remote'), variables)
+  await server.sql(`
+    CREATE EXTENSION postgres_fdw; CREATE SERVER rem FOREIGN DATA WRAPPER postgres_fdw
+      OPTIONS (host '${environment.PGHOST}', port '${environment.PGPORT ?? 5432}', dbname 'remote');
+    CREATE USER MAPPING FOR PUBLIC SERVER rem OPTIONS (user 'postgres', password '${environment.PGPASSWORD ?? 'none'}');
+    CREATE FOREIGN TABLE ft (id int) SERVER rem OPTIONS (table_name 'orders')`, 'foreigner')
+  expect((await drill('foreigner', { 'pg-dump-args': '--include-foreign-data=rem' })).result).toMatchObject({
+    result: 'could not verify', problems: [expect.stringContaining('the rows of 1 foreign tables, which a restore would write to other servers')],
+  })
+  expect(await server.sql('SELECT count(*) FROM orders', 'remote')).toBe('2')
+  expect((await drill('foreigner')).result).toMatchObject({ result: 'verified', problems: [] })
+  await server.sql('CREATE MATERIALIZED VIEW copied AS SELECT * FROM ft', 'foreigner')
+  expect((await drill('foreigner')).result.problems).toEqual([expect.stringContaining('user mapping not found for')])
+})
