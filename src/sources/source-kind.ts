@@ -157,6 +157,10 @@ export interface RestoreTarget {
    * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there.
    */
   salvage?(damaged: DamagedSource): Promise<Restored>
+  /**
+   * Makes every check of a restore, and changes nothing: `steps` of the result tell what a restore would do. Absent: this kind cannot tell.
+   */
+  plan?(stored: SourceToRestore): Promise<Restored>
   /** Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. */
   undo?(): Promise<Undone>
   /** Drops the content that was kept, as far as its time is over. */

@@ -1,6 +1,7 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { type AfterSwap, afterSwap, afterSwapErrors, afterSwapHeadline, afterSwapSummary, afterSwapText } from './after-swap.ts'
 import { inputs, type RestoreInputs } from './inputs.ts'
+import { dryHeadline, type DryResult, drySummary, dryText } from './dry-run-report.ts'
 import { allHeadline, allProblems, allSummary, allText } from './all-report.ts'
 import { restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
 import { restore as restoreOne, targetOf } from './restore.ts'
@@ -11,6 +12,8 @@ type AnyResult = RestoreResult | RestoreAllResult | AfterSwap
 
 const isAfter = (result: AnyResult): result is AfterSwap => result.mode === 'undo' || result.mode === 'forget-old'
 const isAll = (result: AnyResult): result is RestoreAllResult => 'sources' in result
+
+const isDry = (result: RestoreResult): result is DryResult => result.steps !== undefined
 
 function problemsOf(result: AnyResult): string[] {
   if (isAll(result)) return allProblems(result)
@@ -61,11 +64,19 @@ export const restore = {
     if (isAfter(result)) return 'errors' in result ? { ...result, errors: apply(result.errors) } : result
     return redacted(result, apply)
   },
-  headline: (result) => (isAll(result) ? allHeadline(result) : isAfter(result) ? afterSwapHeadline(result) : restoreHeadline(result)),
-  text: (result, context) =>
-    isAll(result) ? allText(result, context) : isAfter(result) ? afterSwapText(result, context) : restoreText(result, context),
-  summary: (result, context) =>
-    isAll(result) ? allSummary(result, context) : isAfter(result) ? afterSwapSummary(result, context) : restoreSummary(result, context),
+  headline: (result) => {
+    if (isAll(result)) return allHeadline(result)
+    return isAfter(result) ? afterSwapHeadline(result) : isDry(result) ? dryHeadline(result) : restoreHeadline(result)
+  },
+  text: (result, context) => {
+    if (isAll(result)) return allText(result, context)
+    return isAfter(result) ? afterSwapText(result, context) : isDry(result) ? dryText(result, context) : restoreText(result, context)
+  },
+  summary: (result, context) => {
+    if (isAll(result)) return allSummary(result, context)
+    if (isAfter(result)) return afterSwapSummary(result, context)
+    return isDry(result) ? drySummary(result, context) : restoreSummary(result, context)
+  },
   outputs: {
     outcome: { help: 'done or failed.', value: (result) => (problemsOf(result).length > 0 ? 'failed' : 'done') },
     'snapshot-id': { help: 'The id of the snapshot that was restored.', value: snapshotOf },

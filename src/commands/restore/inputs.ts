@@ -133,13 +133,19 @@ export const inputs = commandInputs(
       },
       (values) => ({ containers: [], mode: 'stop' as const, before: values['pre-command'], after: values['post-command'] }),
     ),
+    dryRun: one('dry-run', {
+      ...flagInput,
+      help:
+        'For databases: make every check of the restore, print what it would do, in order, with sizes, room and the time of the last ' +
+        'drill, and change nothing.',
+    }),
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
     timeZone,
   },
   (slices, variables) => {
-    const { server, volume, verifyOnly, skipDamaged, afterSwap, all } = slices
+    const { server, volume, verifyOnly, skipDamaged, afterSwap, all, dryRun } = slices
     if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
     if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey)
     if (verifyOnly && skipDamaged) {
@@ -147,6 +153,9 @@ export const inputs = commandInputs(
         hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
       })
     }
+    if (dryRun && (all.wanted || verifyOnly))
+      throw new LifeboatError(`dry-run is not for ${all.wanted ? 'all' : 'verify-only'}`, {
+        hint: marked`Give it for one database of the snapshot, without ‹verify-only›.`, status: 2 })
     if (all.wanted) return requireAll(slices, variables)
     if (all.map.length > 0)
       throw new LifeboatError('map is for all sources of a snapshot', { hint: marked`Set ‹all: true›, or give ‹target›.`, status: 2 })

@@ -21,6 +21,7 @@ import { whileQuiet } from '../backup/quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
+import { dryTarget, expectedTime } from './dry-run.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 
@@ -39,7 +40,8 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   const { volume, verifyOnly, key } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
-  const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
+  const given = verifyOnly ? undefined : targetOf(noun, inputs, context)
+  const target = given && inputs.dryRun ? dryTarget(given) : given
   try {
     return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
@@ -47,15 +49,17 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
       const ready = await prepared(source, { snapshot, store }, target, inputs.skipDamaged, context)
+      const expected = inputs.dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
         await ready.prepare()
         return ready.restore()
       }
-      const { result, notResumed } = verifyOnly
+      const { result, notResumed } = verifyOnly || inputs.dryRun
         ? { result: await work() }
         : await whileQuiet(inputs.hooks, environment, work, NOT_RESTORED)
       return {
         ...result,
+        ...(expected && { expected }),
         ...(notResumed !== undefined && { notResumed }),
         ...(others.length > 0 && { others: namesByNoun(others) }),
         ...passedOver,

@@ -1,3 +1,4 @@
+import type { Expected } from './dry-run.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { Remarks } from '../../sources/source-kind.ts'
@@ -19,6 +20,8 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   passedOver?: string[]
   /** With `missing`: the snapshot that has all of the source. */
   elsewhere?: string
+  /** Of a dry run: the time of the last drill, if there was one. */
+  expected?: Expected
   /** Why post-command failed, and what to do. */
   notResumed?: string
   seconds: number

@@ -15,6 +15,8 @@ export interface RestoredDatabase {
   madeGlobals?: { roles: string[]; tablespaces: string[] }
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
+  /** Of a dry run: what a restore would do, in this order. */
+  steps?: string[]
   /** Of a restore that exchanged databases. */
   swapped?: Swapped
 }

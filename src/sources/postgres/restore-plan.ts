@@ -35,6 +35,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   only?: 'schema' | 'data'
   /** Ids of entries whose data is lost: they are left out, with everything that needs their rows. */
   lost?: ReadonlySet<number>
+  /** Whether everything is checked, and nothing changed: the outcome has `steps`. */
+  dryRun?: boolean
   /** How to create the roles of the backup, for hints. */
   roles: string
   /** The archive is staged here for several jobs. */

@@ -6,6 +6,7 @@ import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { change, type QueryContext } from './query.ts'
 import { preflight } from './preflight/preflight.ts'
+import { dryRun } from './preflight/steps.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { runRestore } from './restore-run.ts'
@@ -37,6 +38,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
     }]
     : mode === 'empty' ? [() => requireEmpty(context)] : []
   await preflight(plan, { settings: wanted, more }, options, context)
+  if (options.dryRun) return dryRun(options, plan, { settings: wanted }, context)
   const outcome = await refreshViews(await runRestore(options, plan), options, plan, context)
   tellSubscriptions(plan, report)
   if (outcome.errors.length > 0) return outcome
@@ -82,6 +84,8 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
   await preflight(plan, { settings: wanted, creates: settings.options }, options, maintenance)
+  if (options.dryRun)
+    return dryRun(options, plan, { settings: wanted, creates: { name: database, options: settings.options, major } }, maintenance)
   signal.throwIfAborted()
   // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.
   const { signal: _, ...steady } = maintenance

@@ -53,6 +53,7 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
     ...(globals !== 'none' && { prepare: async (stored) => void (made = await prepareGlobals(target, route, stored, globals, context)) }),
     restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, context)),
     salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, context)),
+    plan: (stored) => restoreInto(target, route, stored, { ...settings, mode, dryRun: true }, context),
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
     close: () => route.close(),
@@ -90,7 +91,7 @@ function rolesToCreate({ streams }: SourceRecord, { objects }: RestoreSettings, 
     ? `${marked`Set ‹globals: roles›, which creates them first.`} By hand: ${byHand}` : byHand
 }
 
-type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode'>
+type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun'>
 
 /** Restores everything but rows that are lost. A damaged database never replaces data that is there. */
 async function salvageInto(
@@ -134,6 +135,7 @@ async function restoreInto(
     ...rest,
     ...(only !== undefined && { only }),
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
+    ...(settings.dryRun && { dryRun: true }),
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   }

@@ -34,7 +34,9 @@ export async function preflight(
     () => requireOwnersAndGrantees(plan.needed, where, roles, context),
     () => requireAvailable(plan.needed.extensions, where, context),
   ]
-  const partly = mode === 'empty' && options.only !== 'data'
+  // A restore creates the roles first; a dry run does not.
+  const later = options.dryRun === true && (options.globals ?? 'none') !== 'none'
+  const partly = later || (mode === 'empty' && options.only !== 'data')
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
   await requireAll([
     ...more,

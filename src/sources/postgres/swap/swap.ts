@@ -6,6 +6,7 @@ import { type DatabaseSettings, databaseSettings } from '../database-settings.ts
 import { detectPooler, useInstead } from '../pooler.ts'
 import { change, identifier, literal, type QueryContext, withoutTransaction } from '../query.ts'
 import { preflight } from '../preflight/preflight.ts'
+import { dryRun, swapSteps } from '../preflight/steps.ts'
 import { dropAgain, tellSubscriptions } from '../restore.ts'
 import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
@@ -14,7 +15,7 @@ import type { SwapSettings } from '../settings.ts'
 import { findMaintenance, type Target } from '../target.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
-import { keptName } from './names.ts'
+import { keptName, newName } from './names.ts'
 import { createBeside, released, removeLeft } from './new-database.ts'
 import { type ArchivedRows, requireRows } from './rows.ts'
 import { holdLock } from './session-lock.ts'
@@ -68,7 +69,6 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     const { major } = maintenance.target
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
-    await removeLeft(name, databases, maintenance, report)
     const plan = await planRestore(options, major, maintenance)
     // Names in the statements are replaced when the new database has one.
     const settingsFor = await settingsOf(options, swap, plan, major)
@@ -77,6 +77,15 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     }
     const settingsNow = settingsFor(name)
     await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned] }, options, maintenance)
+    if (options.dryRun) {
+      const at = swap.now()
+      const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
+      const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
+      const creates = { name: newName(name), options: settingsNow.options, major }
+      const last = swapSteps(target.where, swap.rows.length, swap, kept)
+      return dryRun(options, plan, { settings: settingsNow, creates, last }, maintenance)
+    }
+    await removeLeft(name, databases, maintenance, report)
     signal.throwIfAborted()
     // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
     const { signal: _, ...steady } = maintenance
