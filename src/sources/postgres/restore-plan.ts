@@ -37,6 +37,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   lost?: ReadonlySet<number>
   /** Whether everything is checked, and nothing changed: the outcome has `steps`. */
   dryRun?: boolean
+  /** Whether roles that are missing are created by the restore itself, and by no dry run. */
+  rolesLater?: boolean
   /** How to create the roles of the backup, for hints. */
   roles: string
   /** The archive is staged here for several jobs. */

@@ -135,7 +135,7 @@ async function restoreInto(
     ...rest,
     ...(only !== undefined && { only }),
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
-    ...(settings.dryRun && { dryRun: true }),
+    ...(settings.dryRun && { dryRun: true, rolesLater: (objects.globals ?? 'none') !== 'none' }),
     ...(await clientPrograms(context)),
     temporary, signal, report, variables,
   }

@@ -34,9 +34,7 @@ export async function preflight(
     () => requireOwnersAndGrantees(plan.needed, where, roles, context),
     () => requireAvailable(plan.needed.extensions, where, context),
   ]
-  // A restore creates the roles first; a dry run does not.
-  const later = options.dryRun === true && (options.globals ?? 'none') !== 'none'
-  const partly = later || (mode === 'empty' && options.only !== 'data')
+  const partly = options.rolesLater === true || (mode === 'empty' && options.only !== 'data')
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
   await requireAll([
     ...more,
