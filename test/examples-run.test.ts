@@ -17,15 +17,17 @@ const readme = readFileSync(path.join(import.meta.dirname, '../README.md'), 'utf
 const pasted = /^( *)```yaml\n([\s\S]*?jobs:[\s\S]*?)\n\1```$/m.exec(readme)!
 
 let server: Server
+/** Of drills. */
+let scratch: Server
 let github: GitHub
 let key: string
 beforeAll(async () => {
   key = (await newIdentity()).identity
-  ;[server, github] = await Promise.all([startServer(15), GitHub.start()])
+  ;[server, scratch, github] = await Promise.all([startServer(15), startServer(15), GitHub.start()])
   await server.createDatabase('shop')
   await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 20000) g', 'shop')
 })
-afterAll(() => Promise.all([server.stop(), github.stop()]))
+afterAll(() => Promise.all([server.stop(), scratch.stop(), github.stop()]))
 
 let folder: string
 let tracking: string
@@ -55,11 +57,11 @@ async function run(text: string, inputs: Record<string, string> = {}, aws?: Part
     work: folder,
     contexts: { secrets, inputs, vars: { LIFEBOAT_ROLE_ARN: aws?.role } },
     job: ({ actions = 'none', issues, 'id-token': identity }) => ({ variables: { ...variables, ...aws?.services, ...(identity === 'write' && aws?.identity) }, github: { token: github.token(actions === 'read' ? 'read' : 'none', repository, issues === 'write' ? 'write' : 'read'), sha: '0123456789abcdef0123456789abcdef01234567' } }),
-    adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')).replace('/mnt/shop', path.join(folder, 'shop')).replace(/^postgres:.*localhost.*$/, server.url('postgres')),
+    adapt: (input) => input.replace('/mnt/backups', path.join(folder, 'disk')).replace('/mnt/shop', path.join(folder, 'shop')).replace(/^postgres:.*localhost.*$/, scratch.url('postgres')),
   })
   for (const { ending, post } of steps) {
     expect(post).toMatchObject({ status: 0, log: '' })
-    for (const secret of [key, server.password]) expect([ending.summary, ...Object.values(ending.outputs)].join()).not.toContain(secret)
+    for (const secret of [key, server.password, scratch.password]) expect([ending.summary, ...Object.values(ending.outputs)].join()).not.toContain(secret)
   }
   return steps
 }

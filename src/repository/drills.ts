@@ -19,9 +19,14 @@ export async function drillFigures(
   return proof && own?.identity !== undefined ? (await proofDetails(proof, keys)).drill : undefined
 }
 
-/** Whether the last drill of a snapshot verified it. `proofs`: of that snapshot, newest first. */
+/** The last drill that came to a result. `proofs`: of one snapshot, newest first. */
+export function lastDrill<P extends Pick<Verdict, 'level' | 'result'>>(proofs: readonly P[]): P | undefined {
+  return proofs.find(({ level, result }) => level === 'drill' && result !== 'could not verify')
+}
+
+/** Whether that drill verified the snapshot. */
 export function isDrilled(proofs: readonly Pick<Verdict, 'level' | 'result'>[]): boolean {
-  return proofs.find(({ level, result }) => level === 'drill' && result !== 'could not verify')?.result === 'verified'
+  return lastDrill(proofs)?.result === 'verified'
 }
 
 /** Ids of the newest `most` of these snapshots (keys, newest first) that were drilled and are whole. */

@@ -58,6 +58,15 @@ test('list, check and show say what the last drill proved', async () => {
   expect(shown).toContain('the snapshot was 7 h old; on linux x64, 4 CPUs')
 })
 
+test('a drill that could not be completed hides neither the one before it nor its figures', async () => {
+  const id = await snapshot(79)
+  await prove(id, 72, drill)
+  await prove(id, 1, { level: 'drill', result: 'could not verify' })
+  const { text, result } = await run('list', { retention: 'drilled=1' })
+  expect(text).toContain('drill COULD NOT VERIFY 60 min ago, drill 3 days ago (4 min 12 s, 2,651,188 rows equal), list')
+  expect(result.snapshots[0]!.retention!.reasons).toEqual(expect.arrayContaining([expect.stringContaining('drilled')]))
+})
+
 test('a drill whose conditions do not hold is no damage, and no proof at level drill', async () => {
   const id = await snapshot(2)
   await prove(id, 1, { ...drill, result: 'conditions not met', problems: ['assert-sql: orders is not true in the restored database'] })

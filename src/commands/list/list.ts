@@ -5,7 +5,7 @@ import { momentOf } from '../../inputs/moment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
-import { type DrillFigures, drillFigures, isDrilled } from '../../repository/drills.ts'
+import { type DrillFigures, drillFigures, isDrilled, lastDrill } from '../../repository/drills.ts'
 import type { Verdict } from '../../repository/proofs.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
 import { idTime } from '../../repository/snapshot.ts'
@@ -83,7 +83,7 @@ async function withDrills(
 ): Promise<ListedSnapshot[]> {
   const newest = new Map<string, Verdict>()
   for (const { id, set, damage } of snapshots) {
-    const drill = damage === undefined ? proofs.get(id)?.find(({ level }) => level === 'drill') : undefined
+    const drill = damage === undefined ? lastDrill(proofs.get(id) ?? []) : undefined
     if (drill?.result === 'verified' && drill.time > (newest.get(set)?.time ?? '')) newest.set(set, drill)
   }
   const figures = new Map<string, DrillFigures>()

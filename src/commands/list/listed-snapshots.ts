@@ -3,7 +3,7 @@ import { warningOf } from '../../report/warnings.ts'
 import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
-import { isCarried } from '../../repository/proofs.ts'
+import { isCarried, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
 import { survey, type Surveyed } from '../../repository/survey.ts'
 import { remarksOf } from '../../sources/remarks.ts'
@@ -72,7 +72,7 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
 
 function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: KnownFacts): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
-  const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].map(([proof]) => proof!)
+  const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].flatMap(newestOf)
   return {
     ...described,
     tags: tagsOf(described, own),
@@ -80,4 +80,10 @@ function listed(described: Described, snapshot: Snapshot | undefined, { labels, 
     ...standing(snapshot, found, damaged),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }
+}
+
+/** Of proofs of one level, newest first: the newest, and, if it has no result, the newest that has one. */
+function newestOf([newest, ...others]: readonly Verdict[]): Verdict[] {
+  const result = newest?.result === 'could not verify' ? verdictOf(others) : undefined
+  return [newest, result].filter((proof) => proof !== undefined)
 }

@@ -44,7 +44,7 @@ export interface ListedSnapshot {
   verified: boolean
   /** Why it is not to be relied on: it failed verification, or needs what is known to be damaged. */
   damage?: string
-  /** The newest of each level, newest first. */
+  /** Newest first: of each level the newest, and, if that could not verify, the newest that did come to a result. */
   proofs: { level: Level; result: Proof['result']; time: string }[]
   /** The figures of the newest drill of the set, if it was of this snapshot. Known only with a key that can decrypt. */
   drill?: DrillFigures
