@@ -6,7 +6,7 @@ import type { ExtractResult } from './result.ts'
 
 export const extract = {
   name: 'extract',
-  purpose: 'Write a database, a volume, or a file of a volume out of a snapshot, for other programs.',
+  purpose: 'Write a database, the rows of a table, a volume, or a file of a volume out of a snapshot, for other programs.',
   inputs,
   run,
   wroteData: ({ output }) => output === undefined,

@@ -18,7 +18,7 @@ import type { ExtractResult } from './result.ts'
  */
 export async function extract(inputs: ExtractInputs, environment: Environment): Promise<ExtractResult> {
   const started = performance.now()
-  const { snapshot: choice, path, output: given } = inputs
+  const { snapshot: choice, path, table: [table], tableFormat, output: given } = inputs
   const { report, signal } = environment
   return withStore({ ...inputs, set: setFor(inputs.set, choice) }, environment, async (store, keys) => {
     const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
@@ -26,7 +26,7 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
     const source = sourceIn(await openManifest(snapshot), inputs.source, id)
     backupRemarks(source, report)
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-    const bytes = bytesOf(source, path, reader, environment)
+    const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, tableFormat, reader)
     const output = await openOutput(given, environment)
     let size = 0
     try {
@@ -41,7 +41,8 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
       await output.close()
     }
     return {
-      snapshot: id, set, time, source: source.name, ...(path !== undefined && { path }), ...(given !== '-' && { output: given }), size,
+      snapshot: id, set, time, source: source.name, ...(path !== undefined && { path }),
+      ...(table !== undefined && { table: typeof table === 'string' ? table : table.join('.') }), ...(given !== '-' && { output: given }), size,
       seconds: secondsSince(started),
     }
   })
@@ -53,6 +54,14 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
   throw new LifeboatError(`snapshot ${id} has no database or volume ${name}`, {
     hint: `It has ${sources.map((one) => one.name).join(', ')}.`, status: 2,
   })
+}
+
+function rowsOf(
+  source: SourceRecord, table: ExtractInputs['table'][number], format: ExtractInputs['tableFormat'], reader: Reader,
+): AsyncIterable<Buffer> {
+  const bytes = kindOf(source).extractTable?.({ source, read: (stream) => reader.stream(stream) }, table, format)
+  if (bytes) return bytes
+  throw new LifeboatError(`${source.name} is of kind ${source.kind}, which has no tables that can be extracted`, { status: 2 })
 }
 
 function bytesOf(source: SourceRecord, path: string | undefined, reader: Reader, environment: Environment): AsyncIterable<Buffer> {

@@ -1,3 +1,5 @@
+import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { oneSnapshot } from '../../inputs/one-snapshot.ts'
 import { requiredKey } from '../../inputs/key.ts'
@@ -25,6 +27,20 @@ export const inputs = commandInputs(
       schema: schema.text,
       positional: true,
     }),
+    table: one('table', {
+      help: 'Of a database, the rows of one table alone. The archive is read up to their end.',
+      expected: 'the name of a table with its schema, or a JSON array of one pair of schema and name',
+      example: 'public.orders',
+      schema: schema.tableNames,
+      default: '',
+    }),
+    tableFormat: one('format', {
+      help: 'With table: csv, as COPY writes it, with a header; or sql for psql, which fills a table that is there.',
+      expected: 'csv or sql',
+      example: 'sql',
+      schema: schema.oneOf('csv', 'sql'),
+      default: 'csv',
+    }),
     output: one('output', {
       help: 'The file to write, which must not exist; or - for standard output.',
       expected: 'a path, or -',
@@ -36,7 +52,15 @@ export const inputs = commandInputs(
     ...oneSnapshot,
     key: requiredKey(),
   },
-  requireStore,
+  (slices, variables) => {
+    const { table, path } = slices
+    if (table.length > 1 || (table.length > 0 && path !== undefined)) {
+      throw new LifeboatError(table.length > 1 ? 'table: one table is extracted at a time' : 'a path and a table: one of them is extracted', {
+        hint: marked`Give ‹table› alone; a name with a comma as ‹table: [["schema", "name"]]›.`, status: 2,
+      })
+    }
+    requireStore(slices, variables)
+  },
 )
 
 export type ExtractInputs = SlicesOf<typeof inputs>

@@ -2,8 +2,8 @@ import { formatBytes, formatSeconds, formatTime, oneLine } from '../../report/fo
 import type { TextContext } from '../../report/context.ts'
 import type { ExtractResult } from './result.ts'
 
-export function extractHeadline({ source, path, size, output }: ExtractResult): string {
-  const part = path === undefined ? oneLine(source) : `${oneLine(path)} of ${oneLine(source)}`
+export function extractHeadline({ source, path, table, size, output }: ExtractResult): string {
+  const part = (path ?? table) === undefined ? oneLine(source) : `${oneLine(path ?? table ?? '')} of ${oneLine(source)}`
   return `${part} written to ${output === undefined ? 'standard output' : oneLine(output)}: ${formatBytes(size)}`
 }
 

@@ -5,6 +5,8 @@ export interface ExtractResult {
   source: string
   /** The part of the source; absent for all of it. */
   path?: string
+  /** Its rows alone were written. */
+  table?: string
   /** The file that was written; absent for standard output. */
   output?: string
   /** Bytes written. */

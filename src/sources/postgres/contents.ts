@@ -23,6 +23,8 @@ export interface Entry {
   inserts?: true
   /** The SQL of entries of the database itself, of the settings of the whole archive, and of privileges. */
   definition?: string
+  /** The COPY statement of rows, if the reader keeps them; absent for rows as INSERT statements. */
+  copy?: string
 }
 
 /** An entry while it is read, with its SQL only where somebody asks for it. */
@@ -37,6 +39,7 @@ export class UnknownFormat extends LifeboatError {}
  */
 export class ContentsReader {
   readonly #dropless: ReadonlySet<number>
+  readonly #copies: boolean
   readonly #keeps: (entry: PassingEntry) => boolean
   #passed: Buffer[] = []
   readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
@@ -49,14 +52,16 @@ export class ContentsReader {
 
   /**
    * `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: selects entries, of perhaps hundreds of
-   * thousands.
+   * thousands. `copies`: keeps the COPY statements of rows.
    */
   constructor({
     dropless = new Set(),
     keeps = () => true,
-  }: { dropless?: ReadonlySet<number>; keeps?: (entry: PassingEntry) => boolean } = {}) {
+    copies = false,
+  }: { copies?: boolean; dropless?: ReadonlySet<number>; keeps?: (entry: PassingEntry) => boolean } = {}) {
     this.#dropless = dropless
     this.#keeps = keeps
+    this.#copies = copies
   }
 
   /** False once it has read everything. Throws `LifeboatError` if the bytes are no table of contents. */
@@ -152,6 +157,7 @@ export class ContentsReader {
       needs: needs.slice(), // An array that grew has room for 16 more.
       inherits: kind.endsWith('TABLE') && sql !== undefined && sql.includes('\n)\nINHERITS ('),
       ...(kind === 'TABLE DATA' && !copied?.length && { inserts: true as const }),
+      ...(this.#copies && copied?.length && { copy: text(copied) }),
       ...(kind === 'TABLE DATA' && sql?.includes('-- load via partition root ') && { throughRoot: true as const }),
     }
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry

@@ -5,6 +5,7 @@ import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
+import { extractTable } from './extract-table.ts'
 import { extractFromDatabase } from './extraction.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
 import { databasesOfServer, namesNoDatabase, sameDatabase } from './server-databases.ts'
@@ -33,6 +34,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   verify: verifyDatabase,
   drill: (source, { scratch }, context) => drillDatabase(source, scratch, context),
   extract: extractFromDatabase,
+  extractTable,
   describe: describeDatabase,
   describeText: databaseText,
   remarks: remarksOnDatabase,

@@ -1,0 +1,127 @@
+import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
+import type { StoredSource } from '../source-kind.ts'
+import { ContentsReader, type Entry } from './contents.ts'
+import { CsvRows } from './csv-rows.ts'
+import type { TableName } from './settings.ts'
+import { archiveOf } from './verify.ts'
+
+/** How the rows of a table are written: as COPY … CSV HEADER writes them, or as SQL for psql. */
+export type TableFormat = 'csv' | 'sql'
+
+/** The rows of one table in the archive of a database, which is read up to their end. No client program is needed. */
+export async function* extractTable({ source, read }: StoredSource, table: TableName, format: TableFormat): AsyncGenerator<Buffer, void, void> {
+  const { archive } = archiveOf(source)
+  const contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' || kind === 'ENCODING', copies: true })
+  let rows: TableData | undefined
+  let csv: CsvRows | undefined
+  for await (const piece of read(archive)) {
+    let bytes = piece
+    if (!rows) {
+      if (contents.push(piece)) continue
+      const entries = contents.finish()
+      const entry = choose(entries, table, source.name)
+      if (format === 'csv') csv = CsvRows.of(entry)
+      else yield Buffer.from(`${entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''}\n${entry.copy ?? ''}`)
+      rows = new TableData(entry.id, contents.integer)
+      bytes = contents.after
+    }
+    for (const data of rows.push(bytes)) {
+      const text = csv ? csv.push(data) : data
+      if (text.length > 0) yield Buffer.from(text)
+    }
+    if (rows.ended) return
+  }
+  throw new LifeboatError(`the archive of ${source.name} ends before the rows of the table`)
+}
+
+function choose(entries: readonly Entry[], table: TableName, source: string): Entry {
+  const tables = entries.filter(({ kind }) => kind === 'TABLE DATA')
+  const exact = tables.filter(({ schema, name }) =>
+    typeof table === 'string' ? `${schema}.${name}` === table : schema === table[0] && name === table[1])
+  const found = exact.length > 0 ? exact : tables.filter(({ name }) => name === table)
+  if (found.length === 1) return found[0]!
+  const shown = typeof table === 'string' ? table : table.join('.')
+  if (found.length > 1)
+    throw new LifeboatError(`${source} has several tables ${shown}: ${found.map(({ schema, name }) => `${schema}.${name}`).join(', ')}`, {
+      hint: marked`Give ‹table› with its schema.`, status: 2,
+    })
+  throw new LifeboatError(`${source} has no rows of a table ${shown} in this snapshot`, {
+    hint:
+      'Names are case-sensitive, without quotation marks: public.orders. A partitioned table has its rows in its partitions. ' +
+      marked`‹lifeboat show› lists the tables.`,
+    status: 2,
+  })
+}
+
+const TABLE_ROWS = 1
+const LARGE_OBJECTS = 3
+
+type Step = 'type' | 'id' | 'length' | 'object' | 'data'
+
+/** The data of one entry, out of the data after the table of contents of an uncompressed archive (data-blocks.ts has its form). */
+class TableData {
+  readonly #id: number
+  readonly #integer: number
+  #rest: Buffer = Buffer.alloc(0)
+  #step: Step = 'type'
+  #type = 0
+  #wanted = false
+  #left = 0
+  ended = false
+
+  constructor(id: number, integer: number) {
+    this.#id = id
+    this.#integer = integer
+  }
+
+  /** The pieces of the entry in these bytes. Throws if they are of another form. */
+  *push(bytes: Buffer): Generator<Buffer, void, void> {
+    const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    let at = 0
+    while (!this.ended) {
+      const left = all.length - at
+      if (this.#step === 'data') {
+        const took = Math.min(left, this.#left)
+        if (this.#wanted && took > 0) yield all.subarray(at, at + took)
+        at += took
+        this.#left -= took
+        if (this.#left > 0) break
+        this.#step = 'length'
+      } else {
+        const size = this.#step === 'type' ? 1 : 1 + this.#integer
+        if (left < size) break
+        this.#take(this.#step === 'type' ? all[at]! : all.readUIntLE(at + 1, this.#integer), all[at]!)
+        at += size
+      }
+    }
+    this.#rest = Buffer.from(all.subarray(at))
+  }
+
+  /** Takes a type, or a number and its sign. */
+  #take(value: number, sign: number): void {
+    if (this.#step === 'type') {
+      if (value !== TABLE_ROWS && value !== LARGE_OBJECTS) throw unknownForm()
+      this.#type = value
+      this.#step = 'id'
+    } else if (this.#step === 'id') {
+      this.#wanted = value === this.#id
+      this.#step = this.#type === LARGE_OBJECTS ? 'object' : 'length'
+    } else if (this.#step === 'object') this.#step = value === 0 ? 'type' : 'length'
+    else if (sign !== 0) throw unknownForm()
+    else if (value > 0) {
+      this.#left = value
+      this.#step = 'data'
+    } else if (this.#type === LARGE_OBJECTS) this.#step = 'object'
+    else {
+      this.ended = this.#wanted
+      this.#step = 'type'
+    }
+  }
+}
+
+function unknownForm(): LifeboatError {
+  return new LifeboatError('the data of the archive has another form than pg_dump writes', {
+    hint: 'Extract the whole archive, and use pg_restore --data-only --table.',
+  })
+}
