@@ -42,7 +42,8 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
     }
     return {
       snapshot: id, set, time, source: source.name, ...(path !== undefined && { path }),
-      ...(table !== undefined && { table: typeof table === 'string' ? table : table.join('.') }), ...(given !== '-' && { output: given }), size,
+      ...(table !== undefined && { table: typeof table === 'string' ? table : table.join('.') }),
+      ...(given !== '-' && { output: given }), size,
       seconds: secondsSince(started),
     }
   })

@@ -55,7 +55,8 @@ export const inputs = commandInputs(
   (slices, variables) => {
     const { table, path } = slices
     if (table.length > 1 || (table.length > 0 && path !== undefined)) {
-      throw new LifeboatError(table.length > 1 ? 'table: one table is extracted at a time' : 'a path and a table: one of them is extracted', {
+      const problem = table.length > 1 ? 'table: one table is extracted at a time' : 'a path and a table: one of them is extracted'
+      throw new LifeboatError(problem, {
         hint: marked`Give ‹table› alone; a name with a comma as ‹table: [["schema", "name"]]›.`, status: 2,
       })
     }

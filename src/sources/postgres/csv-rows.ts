@@ -38,7 +38,9 @@ export class CsvRows {
     this.#header = ''
     for (const line of lines) {
       if (line === String.raw`\.`) this.#ended = true
-      if (!this.#ended) text += `${line.split('\t').map((field) => (field === String.raw`\N` ? '' : this.#field(plain(field)))).join(',')}\n`
+      if (this.#ended) continue
+      const fields = line.split('\t').map((field) => (field === String.raw`\N` ? '' : this.#field(plain(field))))
+      text += `${fields.join(',')}\n`
     }
     return Buffer.from(text, 'latin1')
   }

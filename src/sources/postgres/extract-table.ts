@@ -10,7 +10,9 @@ import { archiveOf } from './verify.ts'
 export type TableFormat = 'csv' | 'sql'
 
 /** The rows of one table in the archive of a database, which is read up to their end. No client program is needed. */
-export async function* extractTable({ source, read }: StoredSource, table: TableName, format: TableFormat): AsyncGenerator<Buffer, void, void> {
+export async function* extractTable(
+  { source, read }: StoredSource, table: TableName, format: TableFormat,
+): AsyncGenerator<Buffer, void, void> {
   const { archive } = archiveOf(source)
   const contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' || kind === 'ENCODING', copies: true })
   let rows: TableData | undefined

@@ -34,6 +34,7 @@ const run = <C extends 'backup' | 'extract'>(command: C, more: Record<string, st
     variables: { PATH: `${clientDirectory(17)}:${process.env['PATH']}` }, temporary: path.join(folder, 'tmp') })
 const psql = (...args: string[]): Buffer =>
   execFileSync(path.join(clientDirectory(17), 'psql'), ['-XAtq', '-v', 'ON_ERROR_STOP=1', ...args], { env: { ...process.env, ...clientEnvironment(server, 'shop') }, maxBuffer: 1e9 })
+const refused = (more: Record<string, string>): Promise<string> => refusal(run('extract', { snapshot: 'latest', source: 'shop', output: path.join(folder, 'none'), ...more }))
 let files = 0
 async function extracted(table: string, format: string): Promise<string> {
   const output = path.join(folder, `${++files}.${format}`)
@@ -53,9 +54,8 @@ test.each([
 })
 
 test('a table that is not there, that is there twice, of a volume, or with a path is refused', async () => {
-  const of = (more: Record<string, string>): Promise<string> => refusal(run('extract', { snapshot: 'latest', source: 'shop', output: path.join(folder, 'none'), ...more }))
-  expect(await of({ table: 'public.gone' })).toContain('shop has no rows of a table public.gone in this snapshot')
-  expect(await of({ table: 'orders' })).toContain('shop has several tables orders: other.orders, public.orders')
-  expect(await of({ table: 'x', source: 'files' })).toContain('files is of kind directory, which has no tables that can be extracted')
-  expect(await of({ table: 'public.orders, single' })).toContain('one table is extracted at a time')
+  expect(await refused({ table: 'public.gone' })).toContain('shop has no rows of a table public.gone in this snapshot')
+  expect(await refused({ table: 'orders' })).toContain('shop has several tables orders: other.orders, public.orders')
+  expect(await refused({ table: 'x', source: 'files' })).toContain('files is of kind directory, which has no tables that can be extracted')
+  expect(await refused({ table: 'public.orders, single' })).toContain('one table is extracted at a time')
 })
