@@ -123,7 +123,7 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askMo
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   setOutputs({ outcome: isFailure(command, error) && failure.status !== 3 ? 'failed' : 'could not verify' })
-  const more = failure.status === 2 || failure.message === INTERRUPTED ? undefined : await askMore()
+  const more = failure.message === INTERRUPTED ? undefined : await askMore()
   await writeSummary(failureSummary(command, failure, more))
   return failure.status
 }

@@ -1,7 +1,8 @@
 import type { Variables } from '../environment.ts'
 import { rowsOf } from '../inputs/group.ts'
 import type { Input } from '../inputs/input.ts'
-import { parse } from '../inputs/parse.ts'
+import { LifeboatError } from '../error.ts'
+import { parse, parseEach } from '../inputs/parse.ts'
 import { backup } from './backup/command.ts'
 import { check } from './check/command.ts'
 import type { CommandDefinition } from './command.ts'
@@ -79,6 +80,20 @@ export function parseInputs<C extends Command>(
   variables: Variables,
 ): Inputs[C] {
   return parse(command, definitionOf(command).inputs, raw, variables)
+}
+
+/** The inputs of a command that was refused because some do not fit together; undefined if one by itself is invalid or missing. */
+export function refusedInputs<C extends Command>(
+  command: C,
+  raw: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
+): Inputs[C] | undefined {
+  try {
+    return parseEach(command, definitionOf(command).inputs, raw, variables)
+  } catch (error) {
+    if (error instanceof LifeboatError && error.status === 2) return undefined
+    throw error
+  }
 }
 
 /** The outputs of an action with their descriptions. */

@@ -5,7 +5,7 @@ import type { SummaryContext, TextContext } from '../report/context.ts'
 import { failureOf } from '../report/failure.ts'
 import type { Redaction } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
-import { type Action, type Command, definitionOf, type Inputs, parseInputs, type Results } from './all.ts'
+import { type Action, type Command, definitionOf, type Inputs, parseInputs, refusedInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
@@ -112,6 +112,8 @@ export async function afterFailure(
 ): Promise<string | undefined> {
   const definition = definitionOf(action)
   if (!definition.afterFailure) return undefined
+  const inputs = refusedInputs(action, raw, given.variables)
+  if (!inputs) return undefined
   // Nothing else is reported about a run that has failed already.
   const report: Report = {
     info: () => undefined,
@@ -122,7 +124,7 @@ export async function afterFailure(
   }
   try {
     return await definition.afterFailure(
-      parseInputs(action, raw, given.variables),
+      inputs,
       started,
       { ...given, signal: new AbortController().signal, report, now: () => new Date() },
     )

@@ -14,9 +14,14 @@ type Raw = Readonly<Record<string, string | undefined>>
  * Throws a `LifeboatError` of status 2 that names the input; the value of a secret is never part of it.
  */
 export function parse<Slices extends object>(command: string, inputs: CommandInputs<Slices>, raw: Raw, variables: Variables): Slices {
-  const slices = readGroups(inputs, parseRows(command, rowsOf(inputs), raw, variables))
+  const slices = parseEach(command, inputs, raw, variables)
   inputs.check?.(slices, variables)
   return slices
+}
+
+/** The same, but for the checks of several inputs together: one that these ask for, a database for instance, may be missing. */
+export function parseEach<Slices extends object>(command: string, inputs: CommandInputs<Slices>, raw: Raw, variables: Variables): Slices {
+  return readGroups(inputs, parseRows(command, rowsOf(inputs), raw, variables))
 }
 
 /** Checks the raw inputs one by one; those that nobody gave, and that have no default, are undefined. */

@@ -70,10 +70,9 @@ export async function noSuchSet(store: Store, set: string, given = marked`‹des
 /** The error for a set without a snapshot, where the choice was not an id. */
 export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatError> {
   const sets = await setsOf(store)
-  const some = `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
   const there = sets.length === 0
     ? marked`If no backup has finished here yet, run ‹lifeboat backup›.`
-    : marked`There are snapshots in ${some}: give ‹set›.`
+    : marked`There are snapshots in ${namedSets(sets)}: give ‹set›.`
   return new LifeboatError(`${store.name} has no snapshot in the set ${set}`, {
     hint: marked`‹lifeboat list› shows the sets and snapshots there are. ${there}`,
   })
@@ -82,7 +81,13 @@ export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatE
 /** Sets that a hint names at most. */
 const MOST_NAMED = 10
 
-async function setsOf(store: Store): Promise<string[]> {
+/** `app, shop`, in a sentence. */
+export function namedSets(sets: readonly string[]): string {
+  return `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
+}
+
+/** The sets that have snapshots, of those that the store was opened for. */
+export async function setsOf(store: Store): Promise<string[]> {
   return [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
 }
 

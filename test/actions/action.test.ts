@@ -175,6 +175,11 @@ test('a backup that fails tells how old the newest good one is, and asks the sto
   expect((await backup({ 'database-url': url, set: 'another' })).summary).toContain('There is no earlier backup of set **another**.')
   const failed = await backup({ 'database-url': url })
   expect(failed.summary).toMatch(new RegExp(`The newest backup of set \\*\\*default\\*\\* before this run is \\*\\*\\d+ s old\\*\\*: \`${good.outputs['snapshot-id']}\``))
+  // The secret is gone: a usage error, and the backups get older all the same.
+  const unset = await backup({ 'database-url': '' })
+  expect([unset.status, unset.summary]).toEqual([2, expect.stringContaining('The newest backup of set **default** before this run is **')])
+  // Nothing can be read without the key.
+  expect((await backup({ 'database-url': '', 'encryption-key': '' })).summary).not.toContain('newest backup')
   const snapshots = path.join(folder, 'store/snapshots/default')
   for (const name of readdirSync(snapshots)) writeFileSync(path.join(snapshots, name), 'not what it was')
   expect((await backup({ 'database-url': url })).summary).toContain('None of the newest backups of set **default** can be relied on')

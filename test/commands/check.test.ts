@@ -128,7 +128,7 @@ test('of several sets each is looked at, or the one that is named; a set without
   await snapshot('old', 100)
   expect(await check()).toMatchObject({ status: 1, problems: [expect.stringContaining('set old: the newest verified snapshot')] })
   expect(await check({ set: 'app' })).toMatchObject({ status: 0, sets: [{ set: 'app' }] })
-  expect(await check({ set: 'none' })).toMatchObject({ status: 1, problems: ['set none: there is no snapshot'] })
+  expect(await check({ set: 'none' })).toMatchObject({ status: 1, problems: ['set none: there is no snapshot; there are snapshots in app, old'] })
 })
 
 test('one issue is opened, kept up to date, and closed when all is fresh again', async () => {

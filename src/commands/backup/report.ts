@@ -15,7 +15,7 @@ import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { notResumedProblem } from './not-resumed.ts'
-import type { BackupResult } from './result.ts'
+import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
@@ -62,7 +62,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
   ])
   const several = names.databases.length + names.volumes.length > 1
   return [
-    `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}`,
+    `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}` +
+      (isFirst(result) ? ', the first of its set' : ''),
     formatColumns(facts, '  '),
     ...block(result.otherKey ? [`WARNING: ${otherKeyText(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
     '',

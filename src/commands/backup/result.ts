@@ -72,3 +72,8 @@ export interface DestinationResult {
   /** The result of the retention policy, or why it deleted nothing; absent without a policy. `snapshots` are those that were deleted. */
   prune?: PruneAfterBackup
 }
+
+/** Whether no earlier backup of the set is there, of any key. If they could not be read, `recent` lacks this one as well. */
+export function isFirst({ recent, snapshot, otherKey }: Pick<BackupResult, 'recent' | 'snapshot' | 'otherKey'>): boolean {
+  return !otherKey && recent.length > 0 && recent.at(-1)!.snapshot === snapshot
+}

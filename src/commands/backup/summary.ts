@@ -12,7 +12,7 @@ import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
 import { checkedText, forRecipientsText, provenBy } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
-import type { BackupResult } from './result.ts'
+import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
@@ -82,12 +82,10 @@ function leftOut(sources: BackupResult['sources']): string[] {
 
 /** A gap between backups is what nobody notices until it matters. */
 function theOneBefore({ recent, snapshot, time, otherKey }: BackupResult): string {
+  if (isFirst({ recent, snapshot, ...(otherKey && { otherKey }) })) return ', the first of its set'
   const own = recent.findIndex((one) => one.snapshot === snapshot)
-  // Earlier backups could not be read.
-  if (own === -1) return ''
-  const before = recent[own + 1]
-  if (before === undefined && otherKey) return ''
-  return before === undefined ? ', the first of its set' : `; the newest before this one is ${formatLapse(before.time, time)} old`
+  const before = own === -1 ? undefined : recent[own + 1]
+  return before === undefined ? '' : `; the newest before this one is ${formatLapse(before.time, time)} old`
 }
 
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */

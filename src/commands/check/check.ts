@@ -10,6 +10,7 @@ import { failureIssueText, issueText } from './report.ts'
 import { GitHubRepository } from '../../notify/github-issues.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
+import { namedSets, setsOf } from '../../repository/catalog.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
 import type { CheckResult } from './result.ts'
@@ -44,7 +45,7 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(redact)
   const problems = sets.length > 0
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => redact(`set ${set}: ${problem}`)))
-    : [redact(inputs.set === undefined ? 'no backup has finished here yet; run backup again' : `set ${inputs.set}: there is no snapshot`)]
+    : [redact(nothingThere(inputs.set, found.others))]
   const inactive = await inactiveWorkflows(repository, environment)
   const { store, artifacts } = found
   const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...(artifacts && { artifacts }) }
@@ -56,7 +57,15 @@ function redactionOf({ report }: Environment): (text: string) => string {
   return (text) => report.redacted?.(text) ?? text
 }
 
-function look(inputs: CheckInputs, environment: Environment): Promise<Pick<CheckResult, 'store' | 'artifacts'> & { sets: Freshness[] }> {
+/** `others`: the sets that have snapshots, if the one given has none. */
+function nothingThere(set: string | undefined, others: readonly string[]): string {
+  if (set === undefined) return 'no backup has finished here yet; run backup again'
+  return `set ${set}: there is no snapshot${others.length > 0 ? `; there are snapshots in ${namedSets(others)}` : ''}`
+}
+
+type Found = Pick<CheckResult, 'store' | 'artifacts'> & { sets: Freshness[]; others: string[] }
+
+function look(inputs: CheckInputs, environment: Environment): Promise<Found> {
   return withStore(inputs, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
     const sets = await freshnessOf(
@@ -70,6 +79,7 @@ function look(inputs: CheckInputs, environment: Environment): Promise<Pick<Check
     return {
       store: store.name,
       ...(await dependedOn(store)),
+      others: sets.length === 0 ? await setsOf(store) : [],
       sets: sets.map(
         ({ unreadable, unsound, ...one }) => ({
           ...one,
