@@ -57,7 +57,7 @@ test('a kind in a folder of its own, and a line in the list, is backed up, verif
   expect(first.result).toMatchObject({ verified: 'list', sources: [{ name: 'shop', kind: 'sqlite' }] })
   execute(file, 'INSERT INTO orders VALUES (3), (4), (5); DELETE FROM people')
   const second = await run('backup', { volumes: `shop=sqlite:${file}` })
-  expect([first, second].map(({ text }) => text.split('\n')[0])).toEqual([expect.stringMatching(/^Backed up shop to file:.*, set default, the first of its set$/), expect.stringMatching(/, set default$/)])
+  expect([first, second].map(({ text }) => text.split('\n')[0])).toEqual([expect.stringMatching(/^Backed up shop to file:.*, set app, the first of its set$/), expect.stringMatching(/, set app$/)])
 
   const verified = await run('verify', { level: 'read' })
   expect(verified.result).toMatchObject({ result: 'verified', sources: [{ name: 'shop', kind: 'sqlite', entries: 2 }], versions: { sqlite: process.versions.sqlite } })
