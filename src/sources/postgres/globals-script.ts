@@ -60,6 +60,21 @@ export function unexpectedLine(script: Buffer): { number: number; text: string }
   return statement.trim() === '' ? undefined : lineAt(began)
 }
 
+/** The statements of a script of pg_dumpall, each as its tokens; ends where the script cannot be read. */
+export function* globalStatements(script: string): Generator<string[]> {
+  let statement: string[] = []
+  for (let at = 0; at < script.length; at = token.lastIndex) {
+    token.lastIndex = at
+    const found = token.exec(script)
+    if (!found) return
+    const [piece] = found
+    if (piece === ';') {
+      yield statement
+      statement = []
+    } else if (found.groups?.space === undefined && found.groups?.restrict === undefined) statement.push(piece)
+  }
+}
+
 function isKnown(statement: string): boolean {
   const encoding = /^SET client_encoding = '(\w+)'$/.exec(statement)?.[1]
   return encoding === undefined ? known.some((pattern) => pattern.test(statement)) : serverEncodings.test(encoding)

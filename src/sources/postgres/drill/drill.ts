@@ -19,8 +19,8 @@ import { type Digests, digestsOf } from './digests.ts'
 import { refuseForeignRows } from './foreign.ts'
 import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
-import { restoreInSteps } from './restoring.ts'
-import { createLoader, createRoles, dropRoles, rolesIn, rolesOfArchive } from './roles.ts'
+import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
+import { createLoader, createRoles, dropRoles, rolesIn, rolesOfArchive, type ServerRoles } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { Watch } from './watch.ts'
 
@@ -55,8 +55,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   }
   const archive = (): AsyncIterable<Buffer> => stored.read(stream)
   const reading: ArchiveContext = { client, variables, signal }
-  const needed = new Set(['EXTENSION', LARGE_OBJECTS])
-  const head = await stageHead(archive(), reading, context.temporary, ({ kind }) => needed.has(kind) || roles === undefined)
+  const head = await stageHead(archive(), reading, context.temporary)
   report.info(`${stored.source.name}: ${settings.server === undefined ? 'starting a scratch server' : 'using the scratch server given'}`)
   let scratch: Scratch | undefined
   try {
@@ -65,9 +64,10 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
         hint: marked`Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
-    const owners = roles ?? rolesOfArchive(head.entries)
+    const owners = roles?.names ?? rolesOfArchive(head.entries)
+    const superusers = new Set([...(roles?.superusers ?? []), ...(facts.superuser === undefined ? [] : [facts.superuser])])
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
-    const found = await drill.run({ archive, size: stream.size }, head, owners, {
+    const found = await drill.run({ archive, size: stream.size }, head, { owners, superusers }, {
       again: facts.arguments ?? [], encoding: facts.encoding, wording, assertions,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
@@ -77,8 +77,8 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   }
 }
 
-/** The names of roles in `globals.sql`; undefined if the snapshot has none. All its bytes are checked. */
-async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<string[] | undefined> {
+/** The roles in `globals.sql`; undefined if the snapshot has none. All its bytes are checked. */
+async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<ServerRoles | undefined> {
   const others = stored.source.streams.filter((stream) => stream !== archive)
   const pieces: Buffer[] = []
   for (const stream of others)
@@ -122,20 +122,21 @@ class Drill {
   async run(
     archive: { archive: () => AsyncIterable<Buffer>; size: number },
     head: Head,
-    owners: readonly string[],
+    { owners, superusers }: { owners: readonly string[]; superusers: ReadonlySet<string> },
     { again, encoding, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
-    const loader = `lifeboat_loader_${this.#id}`
+    const [loader, maker, group] = [`lifeboat_loader_${this.#id}`, `lifeboat_maker_${this.#id}`, `lifeboat_owners_${this.#id}`]
     const password = randomBytes(24).toString('hex')
+    const makers = { maker, group, password, owners: ordinaryOwners(head.entries, superusers) }
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
-      this.#created = [loader, ...(await createRoles(owners, this.#maintenance))]
+      this.#created = [loader, maker, group, ...(await createRoles(owners, this.#maintenance))]
       await createLoader(loader, password, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
       const owned = head.entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
-      const restored = await this.#restore({ ...archive, head, owned }, as(this.#superuser, loader, password), watch)
+      const restored = await this.#restore({ ...archive, head, owned, superusers, makers }, as(this.#superuser, loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
@@ -182,7 +183,8 @@ class Drill {
   }
 
   async #restore(
-    { archive, size, head, owned }: { archive: () => AsyncIterable<Buffer>; size: number; head: Head; owned: readonly number[] },
+    { archive, size, ...what }: Pick<DrillRestore, 'head' | 'owned' | 'superusers' | 'makers'> &
+      { archive: () => AsyncIterable<Buffer>; size: number },
     loader: Connection,
     watch: Watch,
   ): Promise<{ digests: Digests } | { problem: unknown }> {
@@ -191,7 +193,8 @@ class Drill {
     try {
       watch.next('restore')
       const errors = await restoreInSteps({
-        head, archive: followed, reading: this.#reading, superuser: this.#superuser, loader, owned, sql, context: this.#context,
+        ...what, archive: followed, reading: this.#reading, superuser: this.#superuser, loader, major: this.#major,
+        maker: as(this.#superuser, what.makers.maker, what.makers.password), sql, context: this.#context,
       })
       return errors.length > 0 ? { problem: restoreProblem(errors) } : { digests: await sql.finish() }
     } finally {

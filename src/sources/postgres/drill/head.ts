@@ -13,19 +13,18 @@ export interface Head {
   remove(this: void): Promise<void>
 }
 
-/** Reads as much of an archive as its table of contents takes. `keeps`: the entries that matter. Throws if it is of another format. */
+/** Reads as much of an archive as its table of contents takes. Throws if it is of another format. */
 export async function stageHead(
   archive: AsyncIterable<Buffer>,
   reading: ArchiveContext,
   temporary: string,
-  keeps: (entry: Pick<Entry, 'kind'>) => boolean,
 ): Promise<Head> {
   await mkdir(temporary, { recursive: true, mode: 0o700 })
   const file = path.join(temporary, `head-${randomBytes(4).toString('hex')}`)
   const remove = (): Promise<void> => rm(file, { force: true })
   const handle = await open(file, 'wx', 0o600)
   try {
-    const { entries, unknown } = await readContents(copied(archive, (piece) => handle.appendFile(piece)), reading, [], keeps)
+    const { entries, unknown } = await readContents(copied(archive, (piece) => handle.appendFile(piece)), reading, [], () => true)
     if (unknown) throw unknown
     return { entries, file, bytes: () => createReadStream(file), remove }
   } catch (error) {

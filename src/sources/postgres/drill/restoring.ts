@@ -10,7 +10,9 @@ import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
 import { parseRestoreOutput } from '../restore-output.ts'
+import type { Entry } from '../contents.ts'
 import type { Head } from './head.ts'
+import { createMakers, grantServers, type Makers, revokeMaking } from './roles.ts'
 
 /** Connections that make indexes and constraints at the same time. */
 const MOST_JOBS = 4
@@ -24,6 +26,13 @@ export interface DrillRestore {
   /** To the new database: as the superuser of the scratch server, and as the role that only loads rows. */
   superuser: Connection
   loader: Connection
+  /** As the role that makes what belonged to ordinary roles; `makers` does not exist yet. */
+  maker: Connection
+  makers: Makers
+  /** Of the server of the backup. */
+  superusers: ReadonlySet<string>
+  /** Of the scratch server. */
+  major: number
   /** Entries that are restored with the definitions, although they come with the rows: large objects, which get their owners at once. */
   owned: readonly number[]
   /** Gets the whole archive while its rows are loaded. */
@@ -32,29 +41,97 @@ export interface DrillRestore {
 }
 
 /**
- * Restores an archive in three steps: definitions as the superuser, rows as a role that may do nothing else, then constraints, indexes and
- * privileges as the superuser. Gives the errors of the first step that had any; the steps after it are left out.
+ * Restores an archive in steps: definitions, rows as a role that may do nothing else, then constraints, indexes and privileges. What
+ * belonged to an ordinary role is made by one, too, because making it can run functions of its owner: also a definition alone, by a
+ * literal of a type with a CHECK. Gives the errors of the first step that had any; the steps after it are left out.
  */
 export async function restoreInSteps(restore: DrillRestore): Promise<string[]> {
-  const { head, archive, superuser, loader, sql } = restore
-  const { definitions, rows, rest } = await stepsOf(restore)
-  const before = await pgRestore(definitions, superuser, restore, { input: head.bytes() })
+  const { head, archive, superuser, loader, makers, sql } = restore
+  const { definitions, rows, main, privileges, last } = await stepsOf(restore)
+  const database = { connection: superuser, ...restore.reading }
+  const acted = await createMakers(makers, restore.major, database)
+  const made = (ids: readonly number[], input: RestoreInput): Promise<string[]> => inRuns(ids, acted, restore, input)
+  const before = await made(definitions, { input: head.bytes })
   if (before.length > 0) return before
-  const loading = await pgRestore(rows, loader, restore, { input: tapped(archive, sql), whole: true })
+  const loading = await pgRestore(rows, loader, restore, { input: () => tapped(archive, sql), whole: true })
   if (loading.length > 0) return loading
   // Several connections need a file. They read no more than the table of contents, because the rows are loaded.
   const jobs = Math.min(availableParallelism(), MOST_JOBS)
-  return pgRestore(rest, superuser, restore, { input: [], parameters: [`--jobs=${jobs}`, head.file] })
+  const input = { input: () => [], parameters: [`--jobs=${jobs}`, head.file] }
+  const after = await made(main, input)
+  if (after.length > 0) return after
+  await revokeMaking(makers, database)
+  const granting = await pgRestore(privileges, superuser, restore, input)
+  return granting.length > 0 ? granting : made(last, input)
 }
 
-/** The ids of the entries of each step, in the order of the archive, which pg_restore keeps to. */
-async function stepsOf({ head, reading, owned }: DrillRestore): Promise<Record<'definitions' | 'rows' | 'rest', number[]>> {
+interface Steps {
+  definitions: number[]
+  rows: number[]
+  main: number[]
+  privileges: number[]
+  last: number[]
+}
+
+/** The ids of the entries of each step, in the order of the archive. The last three are the passes of pg_restore. */
+async function stepsOf({ head, reading, owned }: DrillRestore): Promise<Steps> {
   const first = new Set([...(await listIds(head.bytes(), reading, ['--section=pre-data', '--no-privileges'])), ...owned])
   const second = new Set(await listIds(head.bytes(), reading, ['--section=data', '--no-privileges']))
-  const steps: { definitions: number[]; rows: number[]; rest: number[] } = { definitions: [], rows: [], rest: [] }
-  for (const id of await listIds(head.bytes(), reading, []))
-    steps[first.has(id) ? 'definitions' : second.has(id) ? 'rows' : 'rest'].push(id)
+  const passes = new Map(head.entries.map((entry) => [entry.id, passOf(entry)]))
+  const steps: Steps = { definitions: [], rows: [], main: [], privileges: [], last: [] }
+  for (const id of await listIds(head.bytes(), reading, [])) {
+    const pass = passes.get(id) ?? 'main'
+    steps[pass === 'last' ? pass : first.has(id) ? 'definitions' : second.has(id) ? 'rows' : pass].push(id)
+  }
   return steps
+}
+
+/** As `_tocEntryRestorePass` of pg_backup_archiver.c. */
+function passOf({ kind, name }: Entry): 'main' | 'privileges' | 'last' {
+  if (/\bACL\b/.test(kind)) return 'privileges'
+  const late = /^(?:EVENT TRIGGER|MATERIALIZED VIEW DATA|STATISTICS DATA)$/.test(kind)
+  return late || (/^(?:COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('EVENT TRIGGER ')) ? 'last' : 'main'
+}
+
+/** Runs of entries that the superuser makes, and of those that the maker makes. */
+async function inRuns(
+  ids: readonly number[],
+  acted: ReadonlySet<string>,
+  restore: DrillRestore,
+  input: RestoreInput,
+): Promise<string[]> {
+  const { head, superusers, makers, superuser, reading } = restore
+  const byMaker = new Set(head.entries.filter((entry) => isMade(entry, superusers, acted)).map(({ id }) => id))
+  const servers = new Set(head.entries.filter(({ kind }) => kind === 'SERVER').map(({ id }) => id))
+  for (let at = 0; at < ids.length; ) {
+    const own = byMaker.has(ids[at]!)
+    const end = ids.findIndex((id, index) => index > at && byMaker.has(id) !== own)
+    const run = ids.slice(at, end < 0 ? undefined : end)
+    const errors = await pgRestore(run, own ? restore.maker : superuser, restore, input)
+    if (errors.length > 0) return errors
+    if (run.some((id) => servers.has(id))) await grantServers(makers, { connection: superuser, ...reading })
+    at += run.length
+  }
+  return []
+}
+
+/** Entries that only a superuser may make, or that have no owner, and whose making runs no function of a user. */
+const PLAIN = new Set([
+  'ACCESS METHOD', 'BLOB', 'BLOB METADATA', 'BLOBS', 'CAST', 'DATABASE', 'DATABASE PROPERTIES', 'ENCODING', 'EVENT TRIGGER', 'EXTENSION',
+  'FOREIGN DATA WRAPPER', 'MATERIALIZED VIEW DATA', 'OPERATOR CLASS', 'OPERATOR FAMILY', 'PROCEDURAL LANGUAGE',
+  'PUBLICATION', 'PUBLICATION TABLES IN SCHEMA', 'SCHEMA', 'SEARCHPATH', 'SERVER', 'SHELL TYPE', 'STDSTRINGS', 'SUBSCRIPTION',
+  'SUBSCRIPTION TABLE', 'TEXT SEARCH PARSER', 'TEXT SEARCH TEMPLATE', 'TRANSFORM', 'USER MAPPING',
+])
+
+function isMade({ kind, owner }: Entry, superusers: ReadonlySet<string>, acted: ReadonlySet<string>): boolean {
+  if (PLAIN.has(kind)) return false
+  if (/^(?:COMMENT|SECURITY LABEL|INDEX ATTACH)$/.test(kind)) return acted.has(owner)
+  return !superusers.has(owner)
+}
+
+/** The owners for whom the maker acts. */
+export function ordinaryOwners(entries: readonly Entry[], superusers: ReadonlySet<string>): string[] {
+  return [...new Set(entries.map(({ owner }) => owner))].filter((owner) => owner !== '' && !superusers.has(owner))
 }
 
 /** Each piece is given to two programs at the same time. */
@@ -67,7 +144,7 @@ async function* tapped(archive: AsyncIterable<Buffer>, sql: ArchiveReading<unkno
 }
 
 interface RestoreInput {
-  input: AsyncIterable<Buffer> | Iterable<Buffer>
+  input: () => AsyncIterable<Buffer> | Iterable<Buffer>
   /** It is read to its end. */
   whole?: boolean
   parameters?: readonly string[]
@@ -79,6 +156,7 @@ async function pgRestore(
   { reading: { client, variables }, context: { signal, temporary } }: DrillRestore,
   { input, whole = false, parameters = [] }: RestoreInput,
 ): Promise<string[]> {
+  if (ids.length === 0 && !whole) return []
   const list = path.join(temporary, `list-${randomBytes(4).toString('hex')}`)
   await writeFile(list, ids.map((id) => `${id};\n`).join(''), { mode: 0o600, flag: 'wx' })
   const child = startChild(
@@ -87,7 +165,7 @@ async function pgRestore(
     { environment: clientEnvironment(connection, variables), signal, stderrLimit: 1024 * 1024 },
   )
   const ended = collect(child).then(() => undefined, (error: unknown) => error)
-  await feed(child, input, { toTheEnd: whole })
+  await feed(child, input(), { toTheEnd: whole })
   const error = await ended
   await rm(list)
   const { errors, finished } = parseRestoreOutput((await child.exit).stderr)

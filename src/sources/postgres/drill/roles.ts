@@ -1,16 +1,23 @@
 import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
 import { type Entry, namesRoles } from '../contents.ts'
-import { tokensOf } from '../tokens.ts'
+import { globalStatements } from '../globals-script.ts'
 
-/** The names in the CREATE ROLE statements of a `globals.sql`; nothing else of it is used. */
-export function rolesIn(globals: string): string[] {
-  return globals.split('\n').flatMap((line) => {
-    const name = /^CREATE ROLE (.+);$/.exec(line)?.[1]
-    const [token] = (name !== undefined && tokensOf(name, true)) || []
-    if (token === undefined) return []
-    return 'name' in token ? [token.name] : 'word' in token ? [token.word] : []
-  })
+/** The roles of a server, as `globals.sql` tells them; nothing else of it is used. */
+export interface ServerRoles {
+  names: string[]
+  superusers: string[]
+}
+
+/** Statements are told from texts in them: every role may choose the texts of its own settings. */
+export function rolesIn(globals: string): ServerRoles {
+  const roles: ServerRoles = { names: [], superusers: [] }
+  for (const [verb, what, name = '', ...rest] of globalStatements(globals)) {
+    if (what !== 'ROLE') continue
+    if (verb === 'CREATE') roles.names.push(plainName(name))
+    if (verb === 'ALTER' && rest[0] === 'WITH' && rest[1] === 'SUPERUSER') roles.superusers.push(plainName(name))
+  }
+  return roles
 }
 
 const NAME = String.raw`"(?:[^"]|"")+"|[a-z_][\w$]*`
@@ -60,6 +67,60 @@ export async function createLoader(name: string, password: string, context: Quer
     ],
     context,
   )
+}
+
+/** Roles that make the objects of owners who were no superusers. */
+export interface Makers {
+  /** Acts for these owners. */
+  maker: string
+  /** All of them are members of it while objects are made: it may create in every schema. */
+  group: string
+  password: string
+  owners: readonly string[]
+}
+
+/** Roles that are superusers at the scratch server, and those of PostgreSQL itself, are left out: nobody may act for them. */
+export async function createMakers(
+  { maker, group, password, owners }: Makers,
+  major: number,
+  database: QueryContext,
+): Promise<Set<string>> {
+  const plain = new Set(
+    await queryJson(
+      "SELECT coalesce(pg_catalog.json_agg(rolname), '[]') FROM pg_catalog.pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'",
+      z.array(z.string()),
+      database,
+    ),
+  )
+  const acted = owners.filter((name) => plain.has(name))
+  const [role, all] = [identifier(maker), identifier(group)]
+  await change([`CREATE ROLE ${role} LOGIN PASSWORD ${literal(password)}`, `CREATE ROLE ${all} NOLOGIN`], database)
+  await changeInBatches(acted.flatMap((name) => [`GRANT ${identifier(name)} TO ${role}`, `GRANT ${all} TO ${identifier(name)}`]), database)
+  await change(
+    [
+      `GRANT pg_read_all_data, ${major >= 17 ? 'pg_maintain, ' : ''}${all} TO ${role}`,
+      `ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO ${all}`,
+      `ALTER DEFAULT PRIVILEGES GRANT REFERENCES, TRIGGER ON TABLES TO ${all}`,
+      `GRANT ALL ON SCHEMA public TO ${all}`,
+    ],
+    database,
+  )
+  return new Set(acted)
+}
+
+/** Foreign servers have no default privileges. */
+export async function grantServers({ group }: Makers, database: QueryContext): Promise<void> {
+  const servers = await queryJson(
+    "SELECT coalesce(pg_catalog.json_agg(srvname), '[]') FROM pg_catalog.pg_foreign_server",
+    z.array(z.string()),
+    database,
+  )
+  await changeInBatches(servers.map((name) => `GRANT USAGE ON FOREIGN SERVER ${identifier(name)} TO ${identifier(group)}`), database)
+}
+
+/** Takes back what the owners were given in the database. */
+export async function revokeMaking({ group }: Makers, database: QueryContext): Promise<void> {
+  await change(`DROP OWNED BY ${identifier(group)}`, database)
 }
 
 /** Each statement is an argument of psql. */

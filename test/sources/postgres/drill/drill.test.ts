@@ -153,6 +153,35 @@ test('a function in a constraint cannot run a program while its rows are loaded'
   expect(readdirSync(folder)).not.toContain('harm')
 })
 
+test('nothing that belonged to an ordinary role is made with the rights of a superuser', async () => {
+  await server.sql('CREATE ROLE mallory')
+  await server.createDatabase('rights')
+  await server.sql('GRANT CREATE ON SCHEMA public TO mallory', 'rights')
+  const body = (way: string): string => `LANGUAGE plpgsql AS $$BEGIN
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+      THEN COPY (SELECT 1) TO PROGRAM 'touch ${folder}/harm-${way}'; END IF; RETURN true; END$$`
+  await server.sql(`
+    SET SESSION AUTHORIZATION mallory;
+    CREATE TABLE rows (id int); INSERT INTO rows VALUES (1);
+    CREATE FUNCTION of_row(rows) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+    ALTER TABLE rows ADD CHECK (of_row(rows.*)); CREATE OR REPLACE FUNCTION of_row(rows) RETURNS boolean ${body('check')};
+    CREATE TYPE e AS ENUM ('a'); CREATE FUNCTION of_enum(e) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE CAST (e AS int) WITH FUNCTION of_enum(e) AS IMPLICIT;
+    CREATE TABLE keys (id int PRIMARY KEY); INSERT INTO keys VALUES (1); CREATE TABLE refers (id e REFERENCES keys); INSERT INTO refers VALUES ('a');
+    CREATE FUNCTION harmful() RETURNS boolean ${body('cast')};
+    CREATE OR REPLACE FUNCTION of_enum(e) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN public.harmful()::int; END';
+    CREATE DOMAIN d AS int; CREATE FUNCTION of_domain(d) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+    CREATE TABLE domains (id d); INSERT INTO domains VALUES (1); ALTER DOMAIN d ADD CHECK (of_domain(VALUE));
+    CREATE OR REPLACE FUNCTION of_domain(d) RETURNS boolean ${body('domain')};
+    CREATE FUNCTION of_int(int) RETURNS boolean ${body('literal')}; CREATE DOMAIN checked AS int CHECK (of_int(VALUE));
+    CREATE TABLE defaults (id checked[] DEFAULT '{1}'); CREATE VIEW literals AS SELECT '{1}'::checked[] AS found;
+    CREATE FUNCTION of_index(int) RETURNS boolean ${body('index')}; CREATE DOMAIN indexed AS int CHECK (of_index(VALUE));
+    CREATE INDEX ON keys ((id = ANY ('{1}'::indexed[])));
+    CREATE MATERIALIZED VIEW kept AS SELECT public.harmful() AS found`, 'rights')
+  const { result } = await drill('rights')
+  expect(readdirSync(folder).filter((name) => name.startsWith('harm'))).toEqual([])
+  expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
 test('an extension that the scratch server lacks is found before anything is restored', async () => {
   await server.sql('CREATE EXTENSION hstore; CREATE TABLE h (h hstore)', 'extended')
   const result = await drillBroken('extended', 'hstore', 'hstorx')
