@@ -53,9 +53,10 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
       finish()
       current = started(header)
     },
-    bytes(piece) {
+    bytes(piece, insert) {
       digester.update(piece)
-      current.lines?.update(piece)
+      if (insert) current.lines?.insert(piece, insert)
+      else current.lines?.update(piece)
       total.bytes += piece.length
     },
     rows(count) {

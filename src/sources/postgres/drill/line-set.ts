@@ -37,7 +37,28 @@ export class LineSet {
     this.#bytes += piece.length
   }
 
+  /** A piece of INSERT statements, whose lines end elsewhere. */
+  insert(piece: Buffer, { size, ends }: { size: number; ends: boolean }): void {
+    for (let at = 0; at < size; at++) this.#add(piece[at]!)
+    if (ends) this.#end()
+    this.#bytes += piece.length
+  }
+
+  #add(byte: number): void {
+    this.#first = Math.imul(this.#first ^ byte, 0x01000193)
+    const second = Math.imul((this.#second + byte) | 0, 0x9e3779b1)
+    this.#second = second ^ (second >>> 15)
+  }
+
+  #end(): void {
+    this.#sums = [(this.#sums[0] + mixed(this.#first)) | 0, (this.#sums[1] + mixed(this.#second)) | 0]
+    this.#first = FIRST
+    this.#second = SECOND
+  }
+
+  /** Ends a line without an end. */
   digest(): string {
+    if (this.#first !== FIRST || this.#second !== SECOND) this.#end()
     return [...this.#sums.map((sum) => (sum >>> 0).toString(36)), this.#bytes.toString(36)].join('.')
   }
 }

@@ -1,10 +1,12 @@
+import { InsertLines, type InsertPiece } from './insert-lines.ts'
+
 /** Told what an archive's SQL consists of, in its order. Pieces are valid during the call only. */
 export interface SqlSink {
   /** An entry begins: the comment that pg_restore writes before it, as latin1. */
   entry(header: string): void
-  /** SQL, or rows, of the entry that began last; before the first entry, the settings of the session. */
-  bytes(piece: Buffer): void
-  /** Rows of a COPY ended. */
+  /** SQL, or rows, of the entry that began last; before the first entry, the settings of the session. `insert`: of INSERT statements. */
+  bytes(piece: Buffer, insert?: InsertPiece): void
+  /** Rows of a COPY, or one of an INSERT, ended. */
   rows(count: number): void
 }
 
@@ -35,6 +37,7 @@ export class SqlCutter {
   /** Among rows; their number. */
   #rows: number | undefined
   #data = false
+  #inserts = new InsertLines()
   #accessMethod = ''
 
   constructor(sink: SqlSink) {
@@ -48,7 +51,7 @@ export class SqlCutter {
 
   /** Hands on a last line without an end. */
   end(): void {
-    if (this.#heldBytes > 0) this.#sink.bytes(this.#taken(Buffer.alloc(0)))
+    if (this.#heldBytes > 0) this.#piece(this.#taken(Buffer.alloc(0)), false)
   }
 
   /** Reads up to the end of a line, and judges the line by its beginning. */
@@ -57,13 +60,13 @@ export class SqlCutter {
     const end = newline < 0 ? bytes.length : newline + 1
     const piece = bytes.subarray(at, end)
     if (this.#within) {
-      this.#sink.bytes(piece)
+      this.#piece(piece, newline >= 0)
       this.#within = newline < 0
     } else if (newline < 0) {
       this.#held.push(Buffer.from(piece))
       this.#heldBytes += piece.length
       if (this.#heldBytes > LONGEST_HEAD) {
-        this.#sink.bytes(this.#taken(Buffer.alloc(0)))
+        this.#piece(this.#taken(Buffer.alloc(0)), false)
         this.#within = true
       }
     } else this.#whole(this.#taken(piece))
@@ -80,6 +83,7 @@ export class SqlCutter {
   #whole(line: Buffer): void {
     const text = line.subarray(0, -1)
     if (this.#rows !== undefined) this.#row(line)
+    else if (this.#data && this.#inserts.has(line)) this.#piece(line, true)
     else if (HEADERS.some((header) => begins(text, header))) this.#begin(text.toString('latin1'))
     else if (begins(text, ACCESS_METHOD)) this.#accessMethod = text.toString('latin1')
     else if (!PASSED_OVER.some((known) => begins(text, known))) {
@@ -88,7 +92,16 @@ export class SqlCutter {
     }
   }
 
+  /** A line that is not judged, or a part of one. */
+  #piece(piece: Buffer, ended: boolean): void {
+    if (!this.#data || !this.#inserts.has(piece)) return this.#sink.bytes(piece)
+    const insert = this.#inserts.follow(piece, ended)
+    this.#sink.bytes(piece, insert)
+    if (insert.row) this.#sink.rows(1)
+  }
+
   #begin(header: string): void {
+    this.#inserts = new InsertLines()
     this.#data = header.startsWith('-- Data for ')
     // The setting stays until it is changed: it is said once for many tables.
     const ofTable = /; Type: (?:TABLE|MATERIALIZED VIEW); Schema: /.test(header)

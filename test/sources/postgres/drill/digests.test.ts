@@ -26,9 +26,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-function plain(database: string): Buffer {
+function plain(database: string, ...more: string[]): Buffer {
   const env = clientEnvironment(parseDatabaseUrl(server.url(database)), { PATH: process.env.PATH })
-  return execFileSync(path.join(clientDirectory(17), 'pg_dump'), ['--format=plain', '--no-tablespaces'], { env })
+  return execFileSync(path.join(clientDirectory(17), 'pg_dump'), ['--format=plain', '--no-tablespaces', ...more], { env, maxBuffer: 2 ** 24 })
 }
 
 async function* pieces(bytes: Buffer, size = 65536): AsyncGenerator<Buffer> {
@@ -143,3 +143,24 @@ test('an entry takes little memory, and none once it is found again', async () =
   expect(await differences(digests, manyEntries(count), true, () => manyEntries(0))).toEqual([])
   expect(digests.entries.size).toBe(0)
 })
+
+test.each([['--inserts'], ['--rows-per-insert=3'], ['--column-inserts', '--rows-per-insert=4', '--on-conflict-do-nothing']])(
+  'rows as INSERT statements (%s) may come in another order, and line ends in them end no row', async (...how) => {
+    for (const database of ['inserts', 'changed']) await server.createDatabase(database)
+    const rows = `(1, E'a\\nb'), (2, E'c\\nd'), (3, E'it''s; \\n-- Data for Name: x; Type: TABLE DATA; Schema: s; Owner: o\\n;'),
+      (4, E'\\nCOPY x FROM stdin;\\n"'), (5, E'\\nINSERT INTO x VALUES (1);\\n'), (6, ''), (7, repeat(E'long\\n', 3000) || repeat('x', 70000)), (8, NULL)`
+    const made = 'CREATE TABLE t (id int, "the \'"" note" text); CREATE VIEW last AS SELECT 1'
+    try {
+      await server.sql(`${made}; INSERT INTO t VALUES ${rows}`, 'inserts')
+      await server.sql(`${made}; INSERT INTO t SELECT * FROM (VALUES ${rows}) AS v (id, note) ORDER BY id DESC`, 'changed')
+      const was = plain('inserts', ...how)
+      const whole = await digestsOf(pieces(was))
+      expect(whole).toMatchObject({ rows: 8, count: 3 })
+      for (const size of [7, 1001]) expect(await digestsOf(pieces(was, size))).toEqual(whole)
+      expect(await compared(was, plain('changed', ...how))).toEqual([])
+      await server.sql(`UPDATE t SET "the '"" note" = CASE id WHEN 1 THEN E'a\\nd' ELSE E'c\\nb' END WHERE id < 3`, 'changed')
+      expect(await compared(was, plain('changed', ...how))).toMatchObject([{ what: 'changed' }])
+    } finally {
+      for (const database of ['inserts', 'changed']) await server.sql(`DROP DATABASE ${database}`)
+    }
+  })
