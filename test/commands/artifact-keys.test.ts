@@ -67,6 +67,38 @@ test('a wrong passphrase is told so, with the number of key files it was tried o
   expect(await refusal(jobs.run('list', { 'encryption-key': 'another passphrase altogether' }))).toMatch(/the passphrase does not open artifact:octo\/shop\/lifeboat-\* \(\d+ key files tried\)/)
 })
 
+test('where the only artifact with a key file cannot be read, no second identity is made', async () => {
+  const lone = new Jobs(github, 'octo/lone', PASSPHRASE)
+  await lone.run('backup', { verify: 'none' })
+  github.faults.push({ match: '/zip', kind: 404, repository: 'octo/lone', times: 10 })
+  expect(await refusal(lone.run('backup'))).toMatch(/^error: artifact lifeboat-default \(\d+\) cannot be read, and may have the only key file/)
+  github.faults.length = 0
+  // Once is no more than a hiccup.
+  github.faults.push({ match: '/zip', kind: 404, repository: 'octo/lone' })
+  await lone.run('backup', { verify: 'none' })
+  expect((await lone.run('list')).result.snapshots).toHaveLength(2)
+  lone.close()
+})
+
+test('two first backups at the same time, each with an identity of its own, stay readable with the passphrase', async () => {
+  const twins = new Jobs(github, 'octo/twins', PASSPHRASE)
+  await twins.run('backup', { verify: 'none' })
+  const [first] = keyFilesIn(await twins.files())[0]!
+  const hidden = github.artifacts.splice(github.artifacts.indexOf(twins.newest()), 1)
+  // Of the two, writers take the one that comes first by its name: that of the older backup.
+  for (;;) {
+    await twins.run('backup', { verify: 'none' })
+    if (keyFilesIn(await twins.files())[0]![0] > first) break
+    github.artifacts.splice(github.artifacts.indexOf(twins.newest()), 1)
+  }
+  github.artifacts.unshift(...hidden)
+  twins.change()
+  await twins.run('backup', { verify: 'none' })
+  const { result, warnings } = await twins.run('list')
+  expect([result.snapshots.length, warnings]).toEqual([3, []])
+  twins.close()
+})
+
 describe('with the key of somebody else', () => {
   let other: string
   /** Advice that would hurt good backups. */

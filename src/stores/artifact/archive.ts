@@ -108,7 +108,7 @@ export class Archive {
   /** Undefined when ranges are not answered here. */
   async #range(start: number, end: number, limit: number): Promise<Buffer | undefined> {
     const { signal, artifact } = this.#options
-    const url = await (this.#url ??= this.#options.locate())
+    const url = await this.#location()
     const whole = new Whole()
     let answer
     try {
@@ -137,6 +137,14 @@ export class Archive {
       throw new Transient(`${url.host} sent ${answer.body.length} bytes of ${this.#label} instead of ${end - start}`, { hint: AGAIN })
     }
     return answer.body
+  }
+
+  #location(): Promise<URL> {
+    this.#url ??= this.#options.locate().catch((error: unknown) => {
+      this.#url = undefined
+      throw error
+    })
+    return this.#url
   }
 
   /** A signed URL is good for a short time only: 403 means that another one is needed, and that it is worth another try. */
@@ -172,7 +180,7 @@ export class Archive {
 
   async #download(file: string, limit: number): Promise<void> {
     const { signal, artifact } = this.#options
-    const url = await (this.#url ??= this.#options.locate())
+    const url = await this.#location()
     const handle = await open(file, 'w', 0o600)
     const hash = createHash('sha256')
     let size = 0

@@ -200,13 +200,12 @@ export class Catalog {
     return found.flat().filter(({ foreign }) => !foreign)
   }
 
-  /** The files of an artifact whose names begin with `prefix`, whoever made it. */
-  async files(artifact: Listed, prefix: string): Promise<CandidateFile[]> {
-    const found = await this.#inspect(artifact, { quiet: false }, async (archive, entries) => {
+  /** The files of an artifact whose names begin with `prefix`, whoever made it. Undefined for one that is damaged, or gone. */
+  files(artifact: Listed, prefix: string): Promise<CandidateFile[] | undefined> {
+    return this.#inspect(artifact, { quiet: false }, async (archive, entries) => {
       const named = entries.filter(({ name }) => name.startsWith(prefix)).slice(0, CANDIDATES_OF_ONE)
       return named.map((entry): CandidateFile => ({ key: entry.name, size: entry.size, read: () => archive.read(entry) }))
     })
-    return found ?? []
   }
 
   /**
@@ -296,7 +295,8 @@ function heldIn(
     if (cause instanceof NewerParts && signatures) throw cause
     throw new DamagedArtifact(`${PARTS} in ${label} is damaged: ${messageOf(cause)}`, cause)
   }
-  if (parts.name !== name || (run !== undefined && parts.run !== run)) {
+  // The run's own service lists no run: it has those of this run alone.
+  if (parts.name !== name || (!artifact.own && parts.run !== run)) {
     throw new DamagedArtifact(
       `${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`,
       undefined,

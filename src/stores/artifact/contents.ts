@@ -1,4 +1,4 @@
-import { messageOf } from '../../error.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { type Authenticator, DamagedObject } from '../store.ts'
@@ -282,7 +282,8 @@ export class Contents {
   /**
    * Files of all artifacts as they are there, whoever made them. Those of the oldest and of the newest artifacts come in turn: someone who
    * uploads artifacts of his own today comes after those that were there before. Those that the index of an artifact which is `authentic`
-   * by then knows are left out: they have nothing new.
+   * by then knows are left out, if they have no file of a name that is new. Throws if there is none, and one may be in an artifact that
+   * could not be read.
    */
   async *candidates(prefix: string, authentic: Authenticator['authentic']): AsyncGenerator<CandidateFile, void, void> {
     const backups = await this.#catalog.backups()
@@ -290,9 +291,21 @@ export class Contents {
     const listed = backups.length > 0 ? backups : await this.#catalog.firstParts('all')
     const found = new Map<number, Known | undefined>()
     const unread = new Set<Listed>()
+    const unreadable: Listed[] = []
+    /** Ids of artifacts whose files were given. What others than these have of the same name may be somebody else's. */
+    const offered = new Set<number>()
+    const isOffered = (name: string): boolean => [...offered].some((id) => found.get(id)?.held && found.get(id)!.objects.has(name))
+    let none = true
     for (const artifact of inTurn(listed)) {
-      if (found.has(artifact.id)) continue
-      yield* await this.#catalog.files(artifact, prefix)
+      const known = found.get(artifact.id)
+      if (known && namesIn(known, prefix).every((name) => isOffered(name))) continue
+      const files = await this.#catalog.files(artifact, prefix)
+      offered.add(artifact.id)
+      if (!files) unreadable.push(artifact)
+      for (const file of files ?? []) {
+        none = false
+        yield file
+      }
       unread.add(artifact)
       for (const one of unread) {
         const held = await this.#catalog.look(one, { authentic }, { quiet: true })
@@ -302,7 +315,26 @@ export class Contents {
         await this.#readIndexes(held, listed, found, { authentic })
       }
     }
+    if (!none || unreadable.length === 0) return
+    const gone = new Set(await this.#catalog.goneOf(unreadable))
+    const there = unreadable.filter((one) => !gone.has(one))
+    for (const artifact of there) {
+      const files = await this.#catalog.files(artifact, prefix)
+      if (!files) throw unreadError(artifact, prefix)
+      yield* files
+    }
   }
+}
+
+/** Another file must not be made in place of one that may be there. */
+function unreadError({ name, id }: Listed, prefix: string): LifeboatError {
+  return new LifeboatError(`artifact ${name} (${id}) cannot be read, and may have the only key file (${prefix}…)`, {
+    hint: 'Run it again in some minutes. If the artifact stays like this, its backups are lost: delete it, and the next backup begins anew.',
+  })
+}
+
+function namesIn({ objects }: Known, prefix: string): string[] {
+  return [...objects.keys()].filter((key) => key.startsWith(prefix))
 }
 
 function neededOf(all: readonly Known[]): Map<string, { known: Known; size: number }> {

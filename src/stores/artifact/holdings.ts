@@ -23,10 +23,13 @@ export function wholeness(holdings: readonly Holding[]): Wholeness {
   return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
 }
 
-/** When the oldest artifact was made that the newest snapshot of a set needs, lost ones aside; undefined without a snapshot. */
+/** When the oldest artifact was made that the last snapshot of a set needs, lost ones aside; undefined without a snapshot. */
 export function oldestNeeded(holdings: readonly Holding[], set: string | undefined): Date | undefined {
   const snapshots = holdings.flatMap((holding) => snapshotsOf(holding).map((key) => ({ key, holding })))
-  const [newest] = snapshots.filter(({ key }) => key.split('/')[1] === set).toSorted((a, b) => newestFirst(a.key, b.key))
+  // By the time of GitHub: the one in an id may be of a clock that was ahead.
+  const [newest] = snapshots
+    .filter(({ key }) => key.split('/')[1] === set)
+    .toSorted((a, b) => b.holding.created.getTime() - a.holding.created.getTime() || newestFirst(a.key, b.key))
   if (!newest) return undefined
   const needed = new Set([newest.holding.id, ...newest.holding.needs.map(({ artifact }) => artifact)])
   return new Date(Math.min(...holdings.filter(({ id }) => needed.has(id)).map(({ created }) => created.getTime())))
