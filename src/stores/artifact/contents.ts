@@ -292,7 +292,7 @@ export class Contents {
     const found = new Map<number, Known | undefined>()
     const unread = new Set<Listed>()
     const unreadable: Listed[] = []
-    /** Ids of artifacts whose files were given. What others than these have of the same name may be somebody else's. */
+    /** Ids of artifacts whose files were given. A file of the same name in another one may be somebody else's. */
     const offered = new Set<number>()
     const isOffered = (name: string): boolean => [...offered].some((id) => found.get(id)?.held && found.get(id)!.objects.has(name))
     let none = true
@@ -329,7 +329,7 @@ export class Contents {
 /** Another file must not be made in place of one that may be there. */
 function unreadError({ name, id }: Listed, prefix: string): LifeboatError {
   return new LifeboatError(`artifact ${name} (${id}) cannot be read, and may have the only key file (${prefix}…)`, {
-    hint: 'Run it again in some minutes. If the artifact stays like this, its backups are lost: delete it, and the next backup begins anew.',
+    hint: 'Run it again in some minutes. If the artifact stays like this, its backups are lost: delete it before the next backup.',
   })
 }
 
