@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
 import { parseAssertions, type TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
+import { momentIn } from './written-time.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'
 import { parseKnownHosts } from '../net/ssh/known-hosts.ts'
@@ -193,14 +194,18 @@ export const snapshotIds = parsing((text) => splitWords(text).map((word) => chec
 export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {
   if (text === 'all') return text
   if (text === 'latest') return { kind: 'latest' }
-  if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
+  if (BEGINNING_OF_ID.test(text)) return { kind: 'id', id: text }
   throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot`)
 })
 
+/** An id, or its first characters, from the day on. */
+const BEGINNING_OF_ID = /^\d{8}(?:T\d{0,6}|T\d{6}Z|T\d{6}Z-[0-9a-f]{0,8})?$/
+
 export const snapshot = parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
-  if (snapshotId.safeParse(text).success) return { kind: 'id', id: text }
-  if (z.iso.datetime({ offset: true }).safeParse(text).success) return { kind: 'time', time: new Date(text) }
+  if (BEGINNING_OF_ID.test(text)) return { kind: 'id', id: text }
+  const time = momentIn(text)
+  if (time) return { kind: 'time', time }
   throw new InvalidValue(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
 })
 

@@ -16,8 +16,10 @@ export const set = one('set', { ...setInput, default: 'default' })
 export const setLookedIn = one('set', { ...setInput, help: 'The set in which latest, or a time, is looked for.', default: 'default' })
 
 export const snapshotInput = {
-  help: 'Which backup: latest, the id of a snapshot, or a time, which means the newest one not after it.',
-  expected: 'latest, the id of a snapshot, or a time with its offset from UTC',
+  help:
+    'Which backup: latest, the id of a snapshot or its first characters, or a time, also as list prints it, which means the newest one ' +
+    'not after it. A date means the end of that day in UTC.',
+  expected: 'latest, the id of a snapshot or its beginning, a date, or a time with its offset from UTC',
   example: '2026-11-20T02:00:00Z',
   schema: schema.snapshot,
 } as const satisfies Input

@@ -7,7 +7,7 @@ import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId } from './snapshot.ts'
 
-/** Which snapshot: the newest, the one with this id, or the newest not after a time. */
+/** Which snapshot: the newest, the one whose id is this or begins with it, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
 
 /** Keys of the snapshots of a set, or of all sets, newest first. `onObject` gets each object as the store lists it. */
@@ -120,6 +120,11 @@ export async function withChosen<T>(
   const listed = await snapshotKeys(store, choice.kind === 'id' ? undefined : set)
   const matching = listed.filter((key) => matches(idOf(key), choice))
   if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
+  if (listed.length === 0 && choice.kind !== 'id' && set === DEFAULT_SET) {
+    const sets = await setsOf(store)
+    if (sets.length === 1) return withChosen(store, sets[0]!, choice, decode, looking)
+  }
+  if (choice.kind === 'id' && new Set(matching.map(idOf)).size > 1) return oneOf(store, matching, choice.id, decode)
   const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now))
   const damaged: { key: string; reason: LifeboatError }[] = []
   for (const key of matching.slice(ahead.length)) {
@@ -146,6 +151,30 @@ export async function withChosen<T>(
   if (damaged[0]) throw damaged[0].reason
   throw listed.length === 0 && choice.kind !== 'id' ? await noSnapshotIn(store, set) : notFound(store, set, choice, listed)
 }
+
+/** The set that is looked into if none is named: the only one of a store need not be. */
+const DEFAULT_SET = 'default'
+
+/** The one authentic snapshot among several whose ids begin alike: anyone who can write to a store can add others. */
+async function oneOf<T>(
+  store: Store, keys: readonly string[], beginning: string, decode: (key: string, object: Buffer) => Promise<T>,
+): Promise<T> {
+  const found: { id: string; decoded: T }[] = []
+  const damaged: LifeboatError[] = []
+  for (const key of keys.slice(0, MOST_ALIKE)) {
+    const decoded = await decodedOr(damaged, () => readSnapshot(store, key, (object) => decode(key, object)))
+    if (decoded !== undefined) found.push({ id: idOf(key), decoded })
+  }
+  const ids = [...new Set(found.map(({ id }) => id))]
+  if (ids.length === 1 && keys.length <= MOST_ALIKE) return found[0]!.decoded
+  if (ids.length === 0) throw damaged[0] ?? new NotFound(`snapshot ${beginning}`, store.name)
+  throw new LifeboatError(`${keys.length} snapshots have an id that begins with ${beginning}: ${ids.slice(0, MOST_NAMED).join(', ')}`, {
+    hint: marked`Give more characters of the id as ‹snapshot›, or a time.`, status: 2,
+  })
+}
+
+/** So many are read to find the one that is meant. */
+const MOST_ALIKE = 20
 
 /** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */
 async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>): Promise<T | undefined> {
@@ -185,7 +214,7 @@ export function timeAfter(newest: string | undefined, now: Date): { time: Date; 
 
 function matches(id: string, choice: SnapshotChoice): boolean {
   if (choice.kind === 'latest') return true
-  if (choice.kind === 'id') return id === choice.id
+  if (choice.kind === 'id') return id.startsWith(choice.id)
   return id.slice(0, 16) <= idTime(choice.time)
 }
 

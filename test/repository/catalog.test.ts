@@ -40,6 +40,28 @@ test('the newest, an id of any set, or the newest not after a time is found', as
   expect(await found({ kind: 'time', time: new Date('2030-01-01T00:00:00Z') })).toBe(ids[1])
 })
 
+test('the beginning of an id is enough if it is of one authentic snapshot, whatever else lies there', async () => {
+  expect(await found({ kind: 'id', id: '20261119' })).toBe(ids[2])
+  expect(await found({ kind: 'id', id: ids[0]!.slice(0, 20) })).toBe(ids[0])
+  const second = (await backUp({ store, set: 'alike', time: new Date('2026-11-19T03:00:00Z') }, { app: Buffer.from('alike') })).id
+  await expect(found({ kind: 'id', id: '20261119' })).rejects.toThrow(`2 snapshots have an id that begins with 20261119: ${second}, ${ids[2]}`)
+  expect(await found({ kind: 'id', id: '20261119T02' })).toBe(ids[2])
+  const forged = 'snapshots/alike/20261119T020001Z-00000000.json.zst'
+  await store.put(forged, Buffer.from('forged'))
+  expect(await found({ kind: 'id', id: '20261119T02' })).toBe(ids[2])
+  await store.delete(forged)
+  await store.delete(`snapshots/alike/${second}.json.zst`)
+})
+
+test('the only set of a store need not be named; with several, it has to be', async () => {
+  const single = new FileStore(path.join(folder, 'single'))
+  const { id } = await backUp({ store: single, set: 'shop', time: new Date('2026-11-18T02:00:00Z') }, { app: Buffer.from('x') })
+  expect((await findSnapshot(single, keys, 'default', { kind: 'latest' })).header).toMatchObject({ id, set: 'shop' })
+  await expect(findSnapshot(single, keys, 'other', { kind: 'latest' })).rejects.toThrow('has no snapshot in the set other')
+  await backUp({ store: single, set: 'more', time: new Date('2026-11-18T03:00:00Z') }, { app: Buffer.from('y') })
+  await expect(findSnapshot(single, keys, 'default', { kind: 'latest' })).rejects.toThrow('has no snapshot in the set default')
+})
+
 test('if there is none, the message says what was sought and the hint what there is', async () => {
   const said = async (set: string, choice: SnapshotChoice) => failureOf(await findSnapshot(store, keys, set, choice).catch((error: unknown) => error))
   expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: marked`‹lifeboat list› shows the sets and snapshots there are. There are snapshots in app, app.2: give ‹set›.` })
