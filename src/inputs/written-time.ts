@@ -7,8 +7,8 @@ const NAMED: Readonly<Record<string, string>> = {
 }
 
 /**
- * A time with its offset from UTC, as ISO 8601 has it or as the lists of this program print it (`2026-11-20 03:00:00 GMT+1`); or a date, which
- * means the end of that day in UTC. Undefined for any other text.
+ * A time with its offset from UTC, as ISO 8601 has it or as the lists of this program print it (`2026-11-20 03:00:00 GMT+1`); or a date,
+ * which means the end of that day in UTC. Undefined for any other text.
  */
 export function momentIn(text: string): Date | undefined {
   const iso = isoOf(text)
