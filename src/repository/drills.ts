@@ -2,7 +2,7 @@ import type { LifeboatError } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { isGood, type ProofDetails, proofDetails, readProof, type Verdict } from './proofs.ts'
+import { isGood, type ProofDetails, readableDetails, readProof, type Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
 import { DamagedSnapshot, OtherKey } from './snapshot.ts'
 import { whyNotWhole } from './wholeness.ts'
@@ -15,8 +15,7 @@ export async function drillFigures(
   store: Store, { object }: Pick<Verdict, 'object'>, keys: Keys, onDamaged: (error: LifeboatError) => void,
 ): Promise<DrillFigures | undefined> {
   const proof = await readProof(store, object, keys, onDamaged)
-  const own = proof && [keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)
-  return proof && own?.identity !== undefined ? (await proofDetails(proof, keys)).drill : undefined
+  return proof && (await readableDetails(proof, keys, onDamaged))?.drill
 }
 
 /** The last drill that came to a result. `proofs`: of one snapshot, newest first. */

@@ -45,19 +45,20 @@ const proofSchema = z.strictObject({
   details: z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/),
 })
 
-const detailsSchema = z.strictObject({
+/** A newer version may add members. */
+const detailsSchema = z.object({
   problems: z.array(z.string()),
   /** Of the programs that took part: lifeboat, pg_restore. */
   versions: z.record(z.string(), z.string()),
   /** URL of the workflow run. */
   run: z.string().nullable(),
   /** Of a drill that came to its end: the amount that was compared, the seconds that each part took, and where. */
-  drill: z.strictObject({
+  drill: z.object({
     entries: z.int().min(0),
     rows: z.int().min(0),
     bytes: z.int().min(0),
     /** `download` and `restore` together are the time that a recovery takes. */
-    seconds: z.strictObject({ download: seconds, restore: seconds, compare: seconds, checks: seconds }),
+    seconds: z.object({ download: seconds, restore: seconds, compare: seconds, checks: seconds }),
     /** The machine: `linux x64, 4 CPUs, 16.8 GB of memory`. */
     machine: z.string(),
   }).optional(),
@@ -277,6 +278,18 @@ export async function proofDetails(proof: Proof, keys: Keys): Promise<ProofDetai
     throw new DamagedProof(
       `the details of the proof of snapshot ${proof.snapshot} of ${proof.time} cannot be read: ${messageOf(cause)}`, cause,
     )
+  }
+}
+
+/** The same; undefined if the key cannot decrypt them, or if they cannot be read, which `onDamaged` is told. */
+export async function readableDetails(proof: Proof, keys: Keys, onDamaged: ProofOptions['onDamaged']): Promise<ProofDetails | undefined> {
+  if ([keys, ...keys.others].find(({ fingerprint }) => fingerprint === proof.key)?.identity === undefined) return undefined
+  try {
+    return await proofDetails(proof, keys)
+  } catch (error) {
+    if (!(error instanceof DamagedProof)) throw error
+    onDamaged(error)
+    return undefined
   }
 }
 

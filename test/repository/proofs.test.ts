@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { proofDetails, readProof, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { proofDetails, readableDetails, readProof, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -38,6 +38,19 @@ test('a proof is read back by the snapshot, newest first, with what only the key
   expect(await proofDetails(newest!, keys)).toEqual({ problems: ['chunk a of shop.dump is damaged'], versions: { lifeboat: '1.0.0' }, run: 'https://github.com/octo/shop/actions/runs/1' })
   await expect(proofDetails(newest!, writeKeys)).rejects.toThrow('sealed to another key')
   expect([...(await read(store, keys, 'app')).proofs.keys()]).toEqual([one])
+})
+
+test('details of a newer version are read as far as they are known, and details that cannot be read are reported', async () => {
+  const store = freshStore()
+  const drill = { entries: 1, rows: 2, bytes: 3, seconds: { download: 1, restore: 1, compare: 1, checks: 1, later: 1 }, machine: 'm', later: 1 }
+  await writeProof(store, keys, { ...verification({ level: 'drill' }), drill, later: 1 } as Verification)
+  const { object } = (await read(store)).proofs.get(one)![0]!
+  const proof = (await readProof(store, object, keys, (error) => expect(error).toBeUndefined()))!
+  expect(await readableDetails(proof, keys, (error) => expect(error).toBeUndefined())).toMatchObject({ drill: { entries: 1, rows: 2 } })
+  const reported: string[] = []
+  expect(await readableDetails({ ...proof, details: 'AAAA' }, keys, (error) => void reported.push(error.message))).toBeUndefined()
+  expect(reported).toEqual([expect.stringContaining(`the details of the proof of snapshot ${one} of `)])
+  expect(await readableDetails(proof, writeKeys, (error) => expect(error).toBeUndefined())).toBeUndefined()
 })
 
 test('stored proofs show no name of a table, a program or a workflow run without a key', async () => {

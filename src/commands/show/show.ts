@@ -2,12 +2,13 @@ import { kindIfKnown } from '../../sources/known-kinds.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { Environment } from '../../environment.ts'
+import type { LifeboatError } from '../../error.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { Reader } from '../../repository/reader.ts'
-import { isCarried, type Proof, proofDetails, readProof, type Verdict } from '../../repository/proofs.ts'
+import { isCarried, type Proof, readableDetails, readProof, type Verdict } from '../../repository/proofs.ts'
 import { type AuthenticSnapshot, markOf, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
@@ -75,10 +76,14 @@ async function shownProofs(
 ): Promise<ShowResult['proofs']> {
   const read = await Promise.all(found.map(({ object }) => readProof(store, object, keys, warningOf(report))))
   const own = read.filter((proof) => proof !== undefined).filter((proof) => !isCarried(proof))
-  return Promise.all(own.map((proof) => shownProof(proof, authentic)))
+  return Promise.all(own.map((proof) => shownProof(proof, authentic, warningOf(report))))
 }
 
-async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined): Promise<ShowResult['proofs'][number]> {
+async function shownProof(
+  proof: Proof,
+  authentic: AuthenticSnapshot | undefined,
+  onDamaged: (error: LifeboatError) => void,
+): Promise<ShowResult['proofs'][number]> {
   const { level, result, time, seconds, bytes, damaged } = proof
   return {
     level,
@@ -87,7 +92,7 @@ async function shownProof(proof: Proof, authentic: AuthenticSnapshot | undefined
     seconds,
     bytes,
     damaged,
-    ...(authentic?.keys.identity !== undefined && (await proofDetails(proof, authentic.keys))),
+    ...(authentic && (await readableDetails(proof, authentic.keys, onDamaged))),
   }
 }
 

@@ -1,4 +1,4 @@
-import { messageOf } from '../../error.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { remarksOf } from '../../sources/remarks.ts'
@@ -40,7 +40,7 @@ export function outcomeOf(
         size: sourceSize(source),
         entries,
         ...verdict(found),
-        problems: found.map(messageOf),
+        problems: found.map(told),
         ...(drill && { drill }),
         ...remarksOf(source),
       }
@@ -55,6 +55,12 @@ export function damagedChunksIn(found: readonly { problems: readonly unknown[] }
 
 export function damagedKeys(problems: readonly unknown[]): Set<string> {
   return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
+}
+
+/** The result keeps messages only: one that is no damage says what to do, too. */
+function told(problem: unknown): string {
+  const hint = problem instanceof LifeboatError && !isDamage(problem) ? problem.hint : undefined
+  return hint === undefined ? messageOf(problem) : `${messageOf(problem)}. ${hint}`
 }
 
 type Verdict = Pick<SnapshotVerified, 'result' | 'unmet'>

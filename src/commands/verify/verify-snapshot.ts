@@ -4,8 +4,8 @@ import type { Progress } from '../../environment.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { conditionsOf, drillOptions } from '../../inputs/kind-options.ts'
 import type { Level } from '../../repository/levels.ts'
-import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
+import { Reader } from '../../repository/reader.ts'
+import { type AuthenticSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import { kindIfKnown, kindOf } from '../../sources/known-kinds.ts'
 import { BadSource, UnaskedCondition } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
@@ -48,16 +48,14 @@ export async function verifySnapshot(
 
 const NO_SETTINGS: DrillSettings = defaultsOf(drillOptions)
 
-async function drilled(kind: SourceKind, stored: StoredSource, settings: DrillSettings, context: SourceContext): Promise<SourceVerified> {
-  if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled. Verify them at level read.`)
-  try {
-    return await kind.drill(stored, settings, context)
-  } catch (error) {
-    // The result keeps messages only; a drill that lacks something says what to give.
-    if (!(error instanceof LifeboatError) || error instanceof BadSource || error.hint === undefined) throw error
-    if (error instanceof DamagedChunk || error instanceof DamagedSnapshot) throw error
-    throw new LifeboatError(`${error.message}. ${error.hint}`, { cause: error })
-  }
+async function drillSource(
+  kind: SourceKind,
+  stored: StoredSource,
+  settings: DrillSettings,
+  context: SourceContext,
+): Promise<SourceVerified> {
+  if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled`, { hint: 'Verify them at level read.' })
+  return kind.drill(stored, settings, context)
 }
 
 /** One verification of one snapshot, with the problems found so far. */
@@ -128,7 +126,7 @@ class Verification {
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, this.#reader.stream(stream))
     const kind = kindOf(source)
     const { entries, problems, versions, drill } = this.#level === 'drill'
-      ? await drilled(kind, { source, read }, this.#how.drill, this.#context)
+      ? await drillSource(kind, { source, read }, this.#how.drill, this.#context)
       : await kind.verify({ source, read }, this.#level, this.#context)
     checked.entries = entries
     if (drill) checked.drill = drill
