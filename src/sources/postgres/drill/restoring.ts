@@ -98,18 +98,21 @@ async function inRuns(
   ids: readonly number[],
   acted: ReadonlySet<string>,
   restore: DrillRestore,
-  input: RestoreInput,
+  { parameters = [], ...input }: RestoreInput,
 ): Promise<string[]> {
   const { head, superusers, makers, superuser, reading } = restore
-  const byMaker = new Set(head.entries.filter((entry) => isMade(entry, superusers, acted)).map(({ id }) => id))
-  const servers = new Set(head.entries.filter(({ kind }) => kind === 'SERVER').map(({ id }) => id))
+  const entries = new Map(head.entries.map((entry) => [entry.id, { kind: entry.kind, made: isMade(entry, superusers, acted) }]))
+  const runOf = (id: number): string => `${entries.get(id)?.made} ${entries.get(id)?.kind === 'INDEX ATTACH'}`
   for (let at = 0; at < ids.length; ) {
-    const own = byMaker.has(ids[at]!)
-    const end = ids.findIndex((id, index) => index > at && byMaker.has(id) !== own)
+    const first = ids[at]!
+    const end = ids.findIndex((id, index) => index > at && runOf(id) !== runOf(first))
     const run = ids.slice(at, end < 0 ? undefined : end)
-    const errors = await pgRestore(run, own ? restore.maker : superuser, restore, input)
+    const { made = false, kind } = entries.get(first) ?? {}
+    // Two that are attached at the same time below the same index of several levels could leave it invalid.
+    const jobs = kind === 'INDEX ATTACH' ? parameters.filter((parameter) => !parameter.startsWith('--jobs=')) : parameters
+    const errors = await pgRestore(run, made ? restore.maker : superuser, restore, { ...input, parameters: jobs })
     if (errors.length > 0) return errors
-    if (run.some((id) => servers.has(id))) await grantServers(makers, { connection: superuser, ...reading })
+    if (run.some((id) => entries.get(id)?.kind === 'SERVER')) await grantServers(makers, { connection: superuser, ...reading })
     at += run.length
   }
   return []
