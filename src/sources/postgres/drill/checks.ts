@@ -29,8 +29,11 @@ export async function checkIndexes(context: QueryContext): Promise<void> {
   )
   if (!available) return
   try {
-    // Nothing of it stays, and no event trigger of the database fires.
-    const begin = ['BEGIN', 'SET LOCAL search_path = pg_catalog, pg_temp', 'SET LOCAL session_replication_role = replica']
+    // Nothing of it stays, no event trigger of the database fires, and its settings do not matter.
+    const begin = [
+      'BEGIN READ WRITE', 'SET LOCAL statement_timeout = 0', 'SET LOCAL search_path = pg_catalog, pg_temp',
+      'SET LOCAL session_replication_role = replica',
+    ]
     const check = [`CREATE SCHEMA ${SCHEMA}`, `CREATE EXTENSION amcheck SCHEMA ${SCHEMA}`, SOUND(SCHEMA)]
     await withoutTransaction([...begin, ...check, 'ROLLBACK'], { ...context, timeLimit: Infinity })
   } catch (cause) {

@@ -20,7 +20,7 @@ import { refuseForeignRows } from './foreign.ts'
 import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
-import { createLoader, createRoles, dropRoles, rolesIn, rolesOfArchive, type ServerRoles } from './roles.ts'
+import { admit, createLoader, createRoles, dropRoles, EVENTS_OFF_SINCE, rolesIn, rolesOfArchive, type ServerRoles } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { Watch } from './watch.ts'
 
@@ -106,6 +106,7 @@ class Drill {
   readonly #id = randomBytes(4).toString('hex')
   readonly #database = `lifeboat_drill_${this.#id}`
   readonly #maintenance: QueryContext
+  readonly #plain: Connection
   readonly #superuser: Connection
   #created: string[] = []
 
@@ -116,7 +117,8 @@ class Drill {
     this.#reading = reading
     this.#context = context
     this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
-    this.#superuser = onDatabase(connection, this.#database)
+    this.#plain = onDatabase(connection, this.#database)
+    this.#superuser = major >= EVENTS_OFF_SINCE ? withOption(this.#plain, 'event_triggers=off') : this.#plain
   }
 
   async run(
@@ -132,11 +134,11 @@ class Drill {
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
       this.#created = [loader, maker, group, ...(await createRoles(owners, this.#maintenance))]
-      await createLoader(loader, password, this.#maintenance)
+      await createLoader(loader, password, this.#major, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
       const owned = head.entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
-      const restored = await this.#restore({ ...archive, head, owned, superusers, makers }, as(this.#superuser, loader, password), watch)
+      const restored = await this.#restore({ ...archive, head, owned, superusers, makers }, this.#as(loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
@@ -147,13 +149,18 @@ class Drill {
       const problems = await comparison(of, restored.digests, wording)
       watch.next('checks')
       await checkIndexes(this.#query()).catch((error: unknown) => this.#collect(problems, error))
-      problems.push(...(await checkAssertions(assertions, { ...this.#query(), connection: as(this.#superuser, loader, password) })))
+      await admit(loader, this.#database, this.#maintenance)
+      problems.push(...(await checkAssertions(assertions, { ...this.#query(), connection: this.#as(loader, password) })))
       const { count, rows, bytes } = restored.digests
       const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
       return { problems, drill }
     } finally {
       if (this.#given) await this.#remove()
     }
+  }
+
+  #as(user: string, password: string): Connection {
+    return as(this.#plain, user, password)
   }
 
   #query(): QueryContext {
@@ -194,7 +201,7 @@ class Drill {
       watch.next('restore')
       const errors = await restoreInSteps({
         ...what, archive: followed, reading: this.#reading, superuser: this.#superuser, loader, major: this.#major,
-        maker: as(this.#superuser, what.makers.maker, what.makers.password), sql, context: this.#context,
+        maker: this.#as(what.makers.maker, what.makers.password), sql, context: this.#context,
       })
       return errors.length > 0 ? { problem: restoreProblem(errors) } : { digests: await sql.finish() }
     } finally {
@@ -236,6 +243,11 @@ function later(settings: DatabaseSettings | undefined): string[] {
 
 function isSetting(statement: string): boolean {
   return /^ALTER (?:DATABASE|ROLE) .* SET /.test(statement)
+}
+
+function withOption(connection: Connection, option: string): Connection {
+  const { PGOPTIONS = '' } = connection.environment
+  return { ...connection, environment: { ...connection.environment, PGOPTIONS: `${PGOPTIONS} -c ${option}`.trim() } }
 }
 
 /** The same database as another role. */

@@ -55,18 +55,32 @@ export async function dropRoles(names: readonly string[], context: QueryContext)
 
 /**
  * A role that may write all rows and nothing else: functions in constraints of the restored tables run as the role that loads their rows.
- * It reads all rows for assertions, too.
+ * It reads all rows for assertions, too, whatever row security hides.
  */
-export async function createLoader(name: string, password: string, context: QueryContext): Promise<void> {
+export async function createLoader(name: string, password: string, major: number, context: QueryContext): Promise<void> {
   const role = identifier(name)
   await change(
     [
-      `CREATE ROLE ${role} LOGIN PASSWORD ${literal(password)}`,
+      `CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`,
+      ...withoutEvents(role, major),
       `GRANT pg_read_all_data, pg_write_all_data TO ${role}`,
       `ALTER ROLE ${role} SET lo_compat_privileges = on`,
     ],
     context,
   )
+}
+
+/** Lets the role connect, whatever the settings of the restored database say. */
+export async function admit(name: string, database: string, maintenance: QueryContext): Promise<void> {
+  const granting = `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(name)}`
+  await change([granting, `ALTER DATABASE ${identifier(database)} CONNECTION LIMIT -1`], maintenance)
+}
+
+/** Event triggers, also those of logins, run with the rights of whoever connects. PostgreSQL 17 can leave them out. */
+export const EVENTS_OFF_SINCE = 17
+
+function withoutEvents(role: string, major: number): string[] {
+  return major >= EVENTS_OFF_SINCE ? [`ALTER ROLE ${role} SET event_triggers = off`] : []
 }
 
 /** Roles that make the objects of owners who were no superusers. */
@@ -94,7 +108,10 @@ export async function createMakers(
   )
   const acted = owners.filter((name) => plain.has(name))
   const [role, all] = [identifier(maker), identifier(group)]
-  await change([`CREATE ROLE ${role} LOGIN PASSWORD ${literal(password)}`, `CREATE ROLE ${all} NOLOGIN`], database)
+  await change(
+    [`CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`, ...withoutEvents(role, major), `CREATE ROLE ${all} NOLOGIN`],
+    database,
+  )
   await changeInBatches(acted.flatMap((name) => [`GRANT ${identifier(name)} TO ${role}`, `GRANT ${all} TO ${identifier(name)}`]), database)
   await change(
     [

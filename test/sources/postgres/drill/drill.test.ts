@@ -119,6 +119,21 @@ test('a condition about a missing table does not hold; one that is wrong itself 
   expect(both).toMatchObject({ result: 'failed', unmet: 'all else verified', problems: [...problems, 'assert-sql: nothing is not true in the restored database'] })
 })
 
+test('settings, triggers and policies of the database keep nobody out, and change no answer', async () => {
+  await server.sql('CREATE ROLE strict')
+  await server.createDatabase('strict')
+  await server.sql(`
+    CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2); ALTER TABLE kept OWNER TO strict; ALTER TABLE kept ENABLE ROW LEVEL SECURITY;
+    CREATE TABLE logins (at timestamptz DEFAULT now());
+    CREATE FUNCTION on_login() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN IF NOT pg_is_in_recovery() AND current_setting(''transaction_read_only'') = ''off'' THEN INSERT INTO public.logins DEFAULT VALUES; END IF; END';
+    CREATE EVENT TRIGGER on_login ON login EXECUTE FUNCTION on_login(); ALTER EVENT TRIGGER on_login ENABLE ALWAYS;
+    CREATE FUNCTION refused() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no DDL''; END';
+    CREATE EVENT TRIGGER refused ON ddl_command_start EXECUTE FUNCTION refused(); ALTER EVENT TRIGGER refused ENABLE ALWAYS`, 'strict')
+  await server.sql(`
+    REVOKE CONNECT ON DATABASE strict FROM PUBLIC; ALTER DATABASE strict CONNECTION LIMIT 0; ALTER DATABASE strict SET default_transaction_read_only = on`)
+  expect((await drill('strict', { 'assert-sql': 'all rows are seen: SELECT count(*) = 2 FROM kept' })).result).toMatchObject({ result: 'verified', problems: [] })
+})
+
 test('conditions can be in a file', async () => {
   const file = path.join(folder, 'conditions')
   writeFileSync(file, '-- a comment\nthere are orders: SELECT count(*) > 0 FROM orders;\n\nnothing is wrong: false\n')
