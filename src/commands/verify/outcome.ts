@@ -27,7 +27,7 @@ export function outcomeOf(
   const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
   return {
     ...verdict(distinct),
-    problems: [...new Set(distinct.map(messageOf))],
+    problems: [...new Set(distinct.map(told))],
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own, drill }) => {
       const found = [
