@@ -12,6 +12,8 @@ export interface Environment {
   now(): Date
   /** Standard output, for commands that write data to it. Absent where something else is printed there. */
   readonly output?: Writable
+  /** Asks the person at the terminal. Absent where nobody is there to answer. */
+  readonly ask?: (question: string) => Promise<string>
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
 }

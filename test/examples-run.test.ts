@@ -98,7 +98,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   const [fresh] = await example('freshness')
   expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')
-  const asked = { snapshot: 'latest', database: 'app' }
+  const asked = { snapshot: 'latest', database: 'app', confirm: 'target' }
   expect(failures(await example('restore', { ...asked, 'verify-only': 'true' }))).toEqual([])
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
   expect(failures(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([])

@@ -206,6 +206,7 @@ describe('inputs that are good', () => {
       hooks: { containers: [], mode: 'stop', before: '', after: '' },
       swap: { keepSettings: 'archive', lockTimeout: 60_000, terminate: false, keepOld: undefined },
       afterSwap: undefined,
+      confirm: undefined,
       dryRun: false,
       verifyOnly: false,
       clientInstall: 'auto',

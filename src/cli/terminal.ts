@@ -16,6 +16,7 @@ import { Redaction } from '../report/redaction.ts'
 import { terminalReport } from '../report/terminal.ts'
 import { withEnvironment } from '../process/lifecycle.ts'
 import { VERSION } from '../version.ts'
+import { ask } from './ask.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { commandHelp, commandsHelp, programHelp } from './help.ts'
 import { atTerminal } from './spelling.ts'
@@ -85,7 +86,8 @@ async function runNamed(
   redaction.spellAs(atTerminal(programName(), destinationAgain(command, rows, raw)))
 
   const outcome = await withEnvironment(
-    { variables, report, temporaryRoot: tmpdir(), ...(!switches.has('json') && { output: process.stdout }) },
+    { variables, report, temporaryRoot: tmpdir(), ...(!switches.has('json') && { output: process.stdout }),
+      ...(process.stdin.isTTY && process.stderr.isTTY && { ask }) },
     (environment) => runCommand(command, raw, environment),
   )
   report.end()

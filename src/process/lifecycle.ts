@@ -25,10 +25,10 @@ const INTERRUPTED_STATUS = 130
  * 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
-  given: Pick<Environment, 'variables' | 'report' | 'run' | 'output'> & { temporaryRoot: string; id?: string },
+  given: Pick<Environment, 'variables' | 'report' | 'run' | 'output' | 'ask'> & { temporaryRoot: string; id?: string },
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
-  const { variables, report, run, output } = given
+  const { variables, report, run, output, ask } = given
   const temporary = stagingFolder(given.temporaryRoot, given.id ?? newRunId())
   removeAbandoned(given.temporaryRoot, new Date())
   const controller = new AbortController()
@@ -56,7 +56,7 @@ export async function withEnvironment<T>(
   process.on('exit', removeStaging)
   try {
     useProxy(variables)
-    const environment = { variables, signal, report, temporary, run, now: () => new Date(), ...(output && { output }) }
+    const environment = { variables, signal, report, temporary, run, now: () => new Date(), ...(output && { output }), ...(ask && { ask }) }
     return await Promise.race([work(environment), broken])
   } catch (error) {
     throw signal.aborted ? signal.reason : error

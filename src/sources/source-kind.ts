@@ -145,6 +145,8 @@ export interface GivenSource<L extends Location = Location> {
 }
 
 export interface RestoreTarget {
+  /** The name of a database, which people confirm before its data is replaced. Absent: this kind is not asked about. */
+  readonly database?: string
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
   require(source: SourceRecord): void
   /**

@@ -49,7 +49,7 @@ describe.each([15, 17, 18] as const)('PostgreSQL %i', (major) => {
     expect(restored.restored).toBe(restored.entries)
     await expectEqual('original', 'new')
 
-    expect(await sandbox.restore({ 'database-url': server.url('new'), mode: 'clean' })).toMatchObject({ snapshot: changed.snapshot, errors: [] })
+    expect(await sandbox.restore({ 'database-url': server.url('new'), mode: 'clean', confirm: 'new' })).toMatchObject({ snapshot: changed.snapshot, errors: [] })
     await expectEqual('shop', 'new')
 
     await server.createDatabase('parallel')

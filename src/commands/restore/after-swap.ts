@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
@@ -7,17 +8,21 @@ import { code, escapeMarkdown, withinLimit } from '../../report/markdown.ts'
 import type { Forgotten, Undone } from '../../sources/restored.ts'
 import type { RestoreTarget } from '../../sources/source-kind.ts'
 import { secondsSince } from '../elapsed.ts'
+import { requireConfirmed } from './confirm.ts'
 import { pauseText } from './swapped.ts'
 
 /** The result of undo and forget-old, which restore nothing from a store. */
 export type AfterSwap = (({ mode: 'undo' } & Undone) | ({ mode: 'forget-old' } & Forgotten)) & { seconds: number }
 
 /** Takes a restore with mode swap back, or drops what such restores have put aside. */
-export async function afterSwap(what: AfterSwap['mode'], target: RestoreTarget | undefined): Promise<AfterSwap> {
+export async function afterSwap(
+  what: AfterSwap['mode'], target: RestoreTarget | undefined, confirm: string | undefined, environment: Environment,
+): Promise<AfterSwap> {
   const started = performance.now()
   try {
     if (!target?.undo || !target.forgetOld)
       throw new LifeboatError(`${what} is for databases that are restored with mode swap, and this kind has none`, { status: 2 })
+    await requireConfirmed(target, confirm, what === 'undo' ? 'exchanges' : 'drops what is kept of', environment)
     return what === 'undo'
       ? { mode: what, ...(await target.undo()), seconds: secondsSince(started) }
       : { mode: what, ...(await target.forgetOld()), seconds: secondsSince(started) }

@@ -54,7 +54,9 @@ export const restore = {
   inputs,
   run: (given, environment) => {
     if (given.afterSwap !== undefined)
-      return afterSwap(given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall }))
+      return afterSwap(
+        given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall }), given.confirm, environment,
+      )
     return given.all.wanted ? restoreAll(given, environment) : restoreOne(given, environment)
   },
   status: (result) => (problemsOf(result).length > 0 ? 1 : 0),

@@ -133,6 +133,14 @@ export const inputs = commandInputs(
       },
       (values) => ({ containers: [], mode: 'stop' as const, before: values['pre-command'], after: values['post-command'] }),
     ),
+    confirm: one('confirm', {
+      help:
+        'The name of the database whose data is replaced, as a confirmation: needed for one database with mode swap or clean, undo and ' +
+        'forget-old. At a terminal the program asks for it.',
+      expected: 'the name of the target database',
+      example: 'app',
+      schema: schema.text,
+    }),
     dryRun: one('dry-run', {
       ...flagInput,
       help:

@@ -21,6 +21,7 @@ import { whileQuiet } from '../backup/quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
+import { replaces, requireConfirmed } from './confirm.ts'
 import { dryTarget, expectedTime } from './dry-run.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
@@ -43,6 +44,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   const given = verifyOnly ? undefined : targetOf(noun, inputs, context)
   const target = given && inputs.dryRun ? dryTarget(given) : given
   try {
+    if (target && !inputs.dryRun && replaces(inputs.mode)) await requireConfirmed(target, inputs.confirm, 'replaces', environment)
     return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
       const manifest = await openManifest(snapshot)

@@ -49,6 +49,7 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   const withMade = (restored: Restored): Restored =>
     made.roles.length + made.tablespaces.length > 0 ? { ...restored, madeGlobals: made } : restored
   return {
+    ...(target.database !== undefined && { database: target.database }),
     require: archiveOf,
     ...(globals !== 'none' && { prepare: async (stored) => void (made = await prepareGlobals(target, route, stored, globals, context)) }),
     restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, context)),
