@@ -13,7 +13,7 @@ let temporary: string
 let server: Server
 let archive: Buffer
 beforeAll(async () => {
-  server = await startServer(17)
+  server = await startServer(17, { settings: { max_prepared_transactions: '2' } })
   await server.sql('CREATE ROLE owner')
   await server.createDatabase('source')
   await server.sql(`
@@ -136,6 +136,17 @@ test('parts, missing targets and the databases of the server itself are refused'
   expect((await thrownBy(swapInto(server, 'app_none', archive, temporary, told))).message).toMatch(/^there is no database .*app_none to exchange/)
   expect((await thrownBy(swapInto(server, 'postgres', archive, temporary, told))).message).toContain('mode swap cannot rename postgres')
   await untouched()
+})
+
+test('prepared transactions of the target are named, and replication that stays with the old database is warned of', async () => {
+  await server.sql(`BEGIN; CREATE TABLE half (id int); PREPARE TRANSACTION 'half done'`, 'app')
+  expect((await thrownBy(swap({ terminate: true }))).message).toBe('app has prepared transactions, with which it cannot be renamed: half done')
+  await server.sql(`ROLLBACK PREPARED 'half done'`, 'app')
+  await untouched()
+  await server.sql(`CREATE SUBSCRIPTION follows CONNECTION 'host=127.0.0.1 dbname=nowhere' PUBLICATION p WITH (connect = false)`, 'app')
+  const { swapped } = await swap()
+  expect(told).toContain('subscriptions go on in the database that is put aside: follows')
+  await server.sql('ALTER SUBSCRIPTION follows SET (slot_name = NONE); DROP SUBSCRIPTION follows', swapped!.kept)
 })
 
 test('a role that is no superuser exchanges what it owns, and is refused what it does not', async () => {

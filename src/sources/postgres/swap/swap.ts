@@ -13,6 +13,7 @@ import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from
 import { runRestore } from '../restore-run.ts'
 import type { SwapSettings } from '../settings.ts'
 import { findMaintenance, type Target } from '../target.ts'
+import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { keptName, newName } from './names.ts'
@@ -76,7 +77,8 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
       if (!live.owned) throw notOwned(target.where)
     }
     const settingsNow = settingsFor(name)
-    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned] }, options, maintenance)
+    const movable = () => requireMovable(live, maintenance, report)
+    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned, movable] }, options, maintenance)
     if (options.dryRun) {
       const at = swap.now()
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
