@@ -8,14 +8,21 @@ import type { NamedDatabase } from './databases.ts'
 const belongings = z.strictObject({ prepared: z.array(z.string()), slots: z.array(z.string()), subscriptions: z.array(z.string()) })
 
 const belongingsSql = (oid: number): string => {
-  const names = (column: string, rest: string) => `(SELECT coalesce(pg_catalog.json_agg(${column}), '[]') FROM ${rest})`
   const name = `(SELECT datname FROM pg_catalog.pg_database WHERE oid = ${oid})`
   return `SELECT pg_catalog.json_build_object('prepared', ${names('gid', `pg_catalog.pg_prepared_xacts WHERE database = ${name}`)},
     'slots', ${names('slot_name', `pg_catalog.pg_replication_slots WHERE database = ${name}`)},
     'subscriptions', ${names('subname', `pg_catalog.pg_subscription WHERE subdbid = ${oid}`)})`
 }
 
+function names(column: string, rest: string): string {
+  return `(SELECT coalesce(pg_catalog.json_agg(${column}), '[]') FROM ${rest})`
+}
+
 const MOST = 5
+
+function some(all: readonly string[]): string {
+  return formatSome(all.map(oneLine), MOST)
+}
 
 /**
  * Throws if the database has prepared transactions, which keep it from being renamed. Warns of replication that goes on with the database
@@ -23,7 +30,6 @@ const MOST = 5
  */
 export async function requireMovable({ oid, name }: NamedDatabase, context: QueryContext, report: Report): Promise<void> {
   const { prepared, slots, subscriptions } = await queryJson(belongingsSql(oid), belongings, context)
-  const some = (names: readonly string[]) => formatSome(names.map(oneLine), MOST)
   if (slots.length > 0) report.warning(
     `replication slots belong to the database that is put aside: ${some(slots)}`,
     'Their subscribers go on with it, and do not get what is written to the new one. Make the slots again there.',
