@@ -1,6 +1,7 @@
-import { formatBytes, formatCount } from '../report/format.ts'
+import { formatBytes, formatCount, formatSome } from '../report/format.ts'
 import { code, table } from '../report/markdown.ts'
 import { details } from '../report/summary-parts.ts'
+import { idOf } from '../repository/catalog.ts'
 import type { Store } from '../stores/store.ts'
 
 /** A group of objects (an artifact), and how many snapshots are lost with it. */
@@ -14,10 +15,31 @@ export interface DependedOn {
 /** More rows than anyone reads. */
 const MOST_ROWS = 20
 
-/** Nothing for a store whose objects do not lie in groups. First those that most snapshots depend on. */
-export async function dependedOn(store: Store): Promise<{ artifacts?: DependedOn[] }> {
-  const found = await store.groups?.dependents()
-  return found ? { artifacts: found.map(({ id, name, size, snapshots }) => ({ id, name, size, snapshots: snapshots.length })) } : {}
+/** Of a store whose objects lie in groups. */
+export interface InArtifacts {
+  /** Those that snapshots depend on, and how many are lost with each; first those that most depend on. */
+  artifacts?: DependedOn[]
+  /** Ids of snapshots that have lost an artifact which they need, newest first. */
+  lost?: string[]
+}
+
+export const LOST_ARTIFACT = 'an artifact that it needs has expired or was deleted'
+
+/** More names than anyone reads in a line. */
+const MOST_NAMED = 5
+
+export async function dependedOn({ groups }: Store): Promise<InArtifacts> {
+  if (!groups) return {}
+  const artifacts = (await groups.dependents()).map(({ id, name, size, snapshots }) => ({ id, name, size, snapshots: snapshots.length }))
+  const { lost } = await groups.wholeness()
+  return { artifacts, ...(lost.length > 0 && { lost: lost.map(idOf) }) }
+}
+
+/** Names the snapshots that are lost; nothing if none is. */
+export function lostLines({ lost = [] }: InArtifacts): string[] {
+  if (lost.length === 0) return []
+  const [are, they] = lost.length === 1 ? ['snapshot is', 'it needs'] : ['snapshots are', 'they need']
+  return [`${lost.length} ${are} lost, because an artifact that ${they} has expired or was deleted: ${formatSome(lost, MOST_NAMED)}.`]
 }
 
 /** A line about all of them. */

@@ -42,7 +42,8 @@ test('the artifact that the newest depends on is deleted: no command calls it go
   expect(check.result.problems.join('\n')).toMatch(new RegExp(`snapshot ${ids[3]} is damaged: \\d+ of its \\d+ objects are missing.*the newest that is whole and verified is ${ids[1]}, 62 days old`))
   const list = await jobs.run('list')
   expect(list.result.restorable).toBe(ids[1])
-  expect(list.text).toMatch(new RegExp(`Snapshot ${ids[3]} is DAMAGED: \\d+ of its \\d+ objects are missing`))
+  expect(list.text).toContain(`Snapshot ${ids[3]} is DAMAGED: an artifact that it needs has expired or was deleted`)
+  expect([list.result.lost, check.result.lost]).toEqual([[ids[3]], [ids[3]]])
   expect(await refusal(jobs.restore())).toMatch(/was in artifact lifeboat-default \(\d+\), which has expired or was deleted/)
   expect((await jobs.run('verify', { level: 'list' })).status).toBe(1)
   // In the summary of a backup that failed.
@@ -51,8 +52,14 @@ test('the artifact that the newest depends on is deleted: no command calls it go
   const newest = await newestBefore(parseInputs('backup', raw, variables), github.now(), { variables, temporary: `${jobs.folder}/failed`, signal: new AbortController().signal, report: quiet, now: () => github.now() })
   expect(newest).toMatchObject({ set: 'default', snapshot: ids[1], unsound: [{ snapshot: ids[3] }] })
   // The next backup does not depend on what is gone.
-  expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
+  const again = await jobs.run('backup')
+  expect(again).toMatchObject({ status: 0, result: { verified: 'read', destinations: [{ lost: [ids[3]] }] } })
+  expect(again.warnings.join('\n')).toContain(`1 snapshot is lost, because an artifact that it needs has expired or was deleted: ${ids[3]}.`)
   await jobs.restore()
+  // It stays named, although a newer one is whole.
+  const later = await jobs.run('list')
+  expect(later.result.snapshots.find(({ id }) => id === ids[3])).toMatchObject({ verified: false, damage: 'an artifact that it needs has expired or was deleted' })
+  expect((await jobs.run('check', { 'max-age': '2d' })).text).toContain(`1 snapshot is lost`)
 })
 
 test('all artifacts extracted into one folder are a store that recover.sh reads', async () => {

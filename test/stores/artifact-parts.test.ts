@@ -79,7 +79,7 @@ test('the oldest artifact that the newest snapshot of a set needs; lost ones and
 })
 
 test('which snapshots depend on each artifact, parts included', () => {
-  const found = dependents([...week, { ...backup(8, [5]), needs: [needOf(31), needOf(5)] }, part(31), part(32)])
+  const found = dependents([...week, { ...backup(8, [5], undefined), needs: [needOf(31), needOf(5)] }, part(31), part(32)], undefined)
   expect(found.map(({ id, snapshots }) => [id, snapshots.map((key) => Number(key.slice(20, 22)))])).toEqual([
     [1, [1, 2, 3, 4]], [5, [5, 6, 7, 8]], [2, [2, 3]], [3, [3]], [4, [4]], [6, [6]], [7, [7]], [8, [8]], [31, [8]],
   ])
@@ -90,10 +90,13 @@ test.each([[30, 7.5], [60, 14], [4, 1], [1, 0.25]])('with snapshots that are kep
 })
 
 test('which snapshots are whole', () => {
-  expect(wholeness(week)).toEqual({ lost: [], newestWhole: snapshot(7) })
-  expect(wholeness(week.filter(({ id }) => id !== 5))).toEqual({ lost: [snapshot(7), snapshot(6)], newestWhole: snapshot(4) })
-  expect(wholeness(week.filter(({ id }) => id !== 1 && id !== 5))).toEqual({ lost: [7, 6, 4, 3, 2].map((day) => snapshot(day)), newestWhole: undefined })
-  expect(wholeness([])).toEqual({ lost: [], newestWhole: undefined })
+  expect(wholeness(week, undefined)).toEqual({ lost: [], newestWhole: snapshot(7) })
+  expect(wholeness(week.filter(({ id }) => id !== 5), undefined)).toEqual({ lost: [snapshot(7), snapshot(6)], newestWhole: snapshot(4) })
+  expect(wholeness(week.filter(({ id }) => id !== 1 && id !== 5), undefined)).toEqual({ lost: [7, 6, 4, 3, 2].map((day) => snapshot(day)), newestWhole: undefined })
+  expect(wholeness([], undefined)).toEqual({ lost: [], newestWhole: undefined })
+  // Of another set not everything may have been looked for; and only some of the lost needed a certain artifact.
+  expect(wholeness(week.filter(({ id }) => id !== 5), 'another')).toEqual({ lost: [], newestWhole: undefined })
+  expect(wholeness(week.filter(({ id }) => id !== 1 && id !== 5), undefined, 5)).toEqual({ lost: [snapshot(7), snapshot(6)], newestWhole: undefined })
 })
 
 test.each([

@@ -14,7 +14,7 @@ import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
-import { dependedOn } from '../artifacts.ts'
+import { dependedOn, lostLines } from '../artifacts.ts'
 import { drilled, keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -135,9 +135,11 @@ export class Destinations {
   }
 
   /** The backup is stored by then: if this cannot be told, that is a warning. */
-  async #dependedOn(store: Store): Promise<Pick<DestinationResult, 'artifacts'>> {
+  async #dependedOn(store: Store): Promise<Pick<DestinationResult, 'artifacts' | 'lost'>> {
     try {
-      return await dependedOn(store)
+      const found = await dependedOn(store)
+      for (const line of lostLines(found)) this.#environment.report.warning(line, 'This snapshot needs nothing of it.')
+      return found
     } catch (error) {
       const { signal, report } = this.#environment
       signal.throwIfAborted()

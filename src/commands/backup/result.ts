@@ -6,7 +6,7 @@ import type { Growth } from '../../sources/growth.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import type { Amount } from '../../sources/source-kind.ts'
-import type { DependedOn } from '../artifacts.ts'
+import type { InArtifacts } from '../artifacts.ts'
 import type { PruneAfterBackup } from '../prune/result.ts'
 
 export interface BackupResult {
@@ -57,7 +57,7 @@ export interface BackupResult {
 }
 
 /** The outcome of a backup in one of its destinations. */
-export interface DestinationResult {
+export interface DestinationResult extends InArtifacts {
   /** `file:/mnt/backups`. */
   name: string
   verified: Level | 'none'
@@ -67,8 +67,6 @@ export interface DestinationResult {
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */
   free?: number
-  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
-  artifacts?: DependedOn[]
   /** The result of the retention policy, or why it deleted nothing; absent without a policy. `snapshots` are those that were deleted. */
   prune?: PruneAfterBackup
 }

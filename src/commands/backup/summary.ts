@@ -6,7 +6,7 @@ import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { details, restoring } from '../../report/summary-parts.ts'
 import type { Statistics } from '../../repository/statistics.ts'
-import { dependedOnPart } from '../artifacts.ts'
+import { dependedOnPart, lostLines } from '../artifacts.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
@@ -52,6 +52,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...prunedIn(result.destinations),
+    ...result.destinations.flatMap(lostLines).map((line) => `⚠️ ${escape(line)}`),
     ...result.destinations.flatMap(({ artifacts }) => dependedOnPart(artifacts)),
     ...recentBackups(result, context),
     restoring({ ...result, destination: whole[0]!.name, ...namesByNoun(sources) }, context),

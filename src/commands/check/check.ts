@@ -47,8 +47,9 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => redact(`set ${set}: ${problem}`)))
     : [redact(nothingThere(inputs.set, found.others))]
   const inactive = await inactiveWorkflows(repository, environment)
-  const { store, artifacts } = found
-  const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...(artifacts && { artifacts }) }
+  const { store, artifacts, lost } = found
+  const parts = { ...(artifacts && { artifacts }), ...(lost && { lost }) }
+  const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...parts }
   return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
@@ -63,7 +64,7 @@ function nothingThere(set: string | undefined, others: readonly string[]): strin
   return `set ${set}: there is no snapshot${others.length > 0 ? `; there are snapshots in ${namedSets(others)}` : ''}`
 }
 
-type Found = Pick<CheckResult, 'store' | 'artifacts'> & { sets: Freshness[]; others: string[] }
+type Found = Pick<CheckResult, 'store' | 'artifacts' | 'lost'> & { sets: Freshness[]; others: string[] }
 
 function look(inputs: CheckInputs, environment: Environment): Promise<Found> {
   return withStore(inputs, environment, async (store, keys) => {

@@ -1,6 +1,6 @@
 import type { Freshness } from '../../repository/freshness.ts'
 import { provenText } from '../proven.ts'
-import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
+import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import type { CheckResult } from './result.ts'
 import type { Failure } from '../../report/failure.ts'
 import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
@@ -52,6 +52,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
     ...result.problems,
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
+    ...lostLines(result),
     ...dependedOnLines(result.artifacts),
     ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
   ].join('\n')
@@ -87,6 +88,7 @@ export function checkSummary(result: CheckResult, shown: Shown): string {
     `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...lostLines(result).map((line) => `⚠️ ${escape(line)}`),
     ...dependedOnPart(result.artifacts),
     ...inactiveLines(result).map((line) => `⚠️ ${line}`),
   ])

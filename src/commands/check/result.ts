@@ -1,7 +1,7 @@
-import type { DependedOn } from '../artifacts.ts'
+import type { InArtifacts } from '../artifacts.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 
-export interface CheckResult {
+export interface CheckResult extends InArtifacts {
   store: string
   /** When it was looked. */
   time: string
@@ -10,8 +10,6 @@ export interface CheckResult {
   problems: string[]
   /** Sentences: how to fix them. */
   advice: string[]
-  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
-  artifacts?: DependedOn[]
   /** Workflows whose schedule GitHub has switched off. */
   inactive: { name: string; path: string }[]
   /** The change of the issue; absent if there was none. */

@@ -4,11 +4,12 @@ import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { isCarried, type Verdict, verdictOf } from '../../repository/proofs.ts'
-import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
+import { openDescription, type Snapshot, snapshotKey, sourceSize } from '../../repository/snapshot.ts'
 import { survey, type Surveyed } from '../../repository/survey.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
 import { expiries, type KnownFacts, standing, sumsOf, visiblePart } from './facts.ts'
+import { LOST_ARTIFACT } from '../artifacts.ts'
 import type { ListedSnapshot } from './result.ts'
 
 /** The snapshots whose ids are wanted, newest first. */
@@ -70,14 +71,15 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
   }
 }
 
-function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged }: KnownFacts): ListedSnapshot {
+function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged, lost }: KnownFacts): ListedSnapshot {
+  const isLost = lost.has(snapshotKey(described.set, described.id))
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].flatMap(newestOf)
   return {
     ...described,
     tags: tagsOf(described, own),
     pinned: own?.pinned ?? false,
-    ...standing(snapshot, found, damaged),
+    ...(isLost ? { verified: false, damage: LOST_ARTIFACT } : standing(snapshot, found, damaged)),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }
 }

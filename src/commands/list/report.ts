@@ -1,4 +1,4 @@
-import { dependedOnLines, dependedOnPart } from '../artifacts.ts'
+import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import { provenText } from '../proven.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
@@ -34,6 +34,7 @@ export function listText(result: ListResult, context: TextContext): string {
     formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', 'CONTENT AND NOTES'], ...rows]),
     '',
     `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    ...lostLines(result),
     ...dependedOnLines(result.artifacts),
     ...unsoundLines(result),
     ...recommendation(result, context),
@@ -147,6 +148,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
     ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
     ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
     ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
+    ...lostLines(result).map((line) => `⚠️ ${escape(line)}`),
     ...dependedOnPart(result.artifacts),
   ]
 }

@@ -3,9 +3,9 @@ import type { DrillFigures } from '../../repository/drills.ts'
 import type { Proof } from '../../repository/proofs.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import type { Remarks } from '../../sources/remarks.ts'
-import type { DependedOn } from '../artifacts.ts'
+import type { InArtifacts } from '../artifacts.ts'
 
-export interface ListResult {
+export interface ListResult extends InArtifacts {
   store: string
   /** When this was, from which ages count. */
   listed: string
@@ -17,8 +17,6 @@ export interface ListResult {
   unsound: Unsound[]
   /** A key was given, and none of these snapshots was made with it. */
   otherKey?: true
-  /** Of artifacts: those that snapshots depend on, and how many are lost with each. */
-  artifacts?: DependedOn[]
   /** The store has no snapshot at all. */
   empty?: true
   /** The set that was asked for has no snapshot; `sets` are those that the store has. */

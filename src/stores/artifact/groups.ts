@@ -123,7 +123,7 @@ export class ArtifactGroups implements Groups {
   }
 
   async dependents(): Promise<Dependents[]> {
-    return dependents(await this.#services.contents.holdings())
+    return dependents(await this.#services.contents.holdings(), this.#options.set)
   }
 
   findUnfinished(since: Date): Promise<void> {
@@ -147,7 +147,7 @@ export class ArtifactGroups implements Groups {
   }
 
   async wholeness(): Promise<Wholeness> {
-    return wholeness(await this.#services.contents.holdings())
+    return wholeness(await this.#services.contents.holdings(), this.#options.set)
   }
 
   /** Without `actions: write` nothing can be deleted: `permitted` is then false. */

@@ -14,12 +14,20 @@ export interface Holding {
   needs: Parts['needs']
 }
 
-/** Which snapshots have lost a part, and the newest one that has not, by key; newest first. */
-export function wholeness(holdings: readonly Holding[]): Wholeness {
+/**
+ * Which snapshots of a set, or of all, have lost a part, and the newest one that has not, by key; newest first. The parts of other sets may
+ * not have been looked for. `artifact`: of the lost, those that needed this one.
+ */
+export function wholeness(holdings: readonly Holding[], set: string | undefined, artifact?: number): Wholeness {
   const present = new Set(holdings.flatMap(({ objects }) => [...objects]))
   const isLost = ({ needs }: Holding): boolean => needs.some(({ objects }) => objects.some(([key]) => !present.has(key)))
-  const lost = new Set(holdings.filter(isLost).flatMap(snapshotsOf))
-  const all = [...new Set(holdings.flatMap(snapshotsOf))].toSorted(newestFirst)
+  const own = holdings.filter((holding) => set === undefined || holding.set === set)
+  const all = [...new Set(own.flatMap(snapshotsOf))].toSorted(newestFirst)
+  const lost = new Set(own.filter(isLost).flatMap(snapshotsOf))
+  if (artifact !== undefined) {
+    const needing = new Set(own.filter(({ needs }) => needs.some((need) => need.artifact === artifact)).flatMap(snapshotsOf))
+    return { lost: all.filter((key) => lost.has(key) && needing.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
+  }
   return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
 }
 
@@ -35,10 +43,10 @@ export function oldestNeeded(holdings: readonly Holding[], set: string | undefin
   return new Date(Math.min(...holdings.filter(({ id }) => needed.has(id)).map(({ created }) => created.getTime())))
 }
 
-/** Each artifact, and the snapshots (keys) that depend on it, with those in it; first those that most depend on. */
-export function dependents(holdings: readonly Holding[]): Dependents[] {
+/** Each artifact, and the snapshots (keys) of a set, or of all, that depend on it, with those in it; first those that most depend on. */
+export function dependents(holdings: readonly Holding[], set: string | undefined): Dependents[] {
   const byId = new Map<number, Set<string>>()
-  for (const holding of holdings) {
+  for (const holding of holdings.filter((one) => set === undefined || one.set === set)) {
     for (const id of [holding.id, ...holding.needs.map(({ artifact }) => artifact)]) {
       const snapshots = byId.get(id) ?? new Set()
       byId.set(id, snapshots)

@@ -157,7 +157,8 @@ export class ArtifactStore implements Store {
   async #notFound(key: string): Promise<NotFound> {
     const needs = (await this.#contents.known()).flatMap(({ held }) => held?.needs ?? [])
     const need = needs.find(({ objects }) => objects.some(([needed]) => needed === key))
-    return need ? new LostPart(key, this.name, need, wholeness(await this.#contents.holdings())) : new NotFound(key, this.name)
+    if (!need) return new NotFound(key, this.name)
+    return new LostPart(key, this.name, need, wholeness(await this.#contents.holdings(), this.#options.set, need.artifact))
   }
 }
 
