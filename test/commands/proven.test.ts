@@ -92,6 +92,16 @@ test.each([
   expect(problems).toEqual([expect.stringMatching(new RegExp(`the newest verification at level drill, .* is 12 days old.*; the verification of ${id} 2 h ago ${text}`))])
 })
 
+test('check tells that a later drill failed, although an earlier one is new enough', async () => {
+  await prove(await snapshot(60), 59, drill)
+  const broken = await snapshot(30)
+  await prove(broken, 29, { level: 'drill', result: 'failed', problems: ['TABLE DATA orders differs'] })
+  await snapshot(1)
+  const { problems } = (await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).result
+  expect(problems).toEqual([`set shop: the verification of ${broken} 29 h ago failed`])
+  expect((await run('check')).result.problems).toEqual([])
+})
+
 test('a proof of a snapshot that is damaged does not count, and the last one that does is shown with its own snapshot', async () => {
   const [kept, damaged] = [await snapshot(200), await snapshot(60)]
   await prove(kept, 190, drill)

@@ -70,6 +70,8 @@ export function unmetConditions(
     })
   } else if (attempt?.result === 'conditions not met') {
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: 'Look at the data of the source, or correct the condition.' })
+  } else if (attempt?.result === 'failed') {
+    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${STORE_AGAIN} ${advice}` })
   }
   return unmet
 }
