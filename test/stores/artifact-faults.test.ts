@@ -312,6 +312,43 @@ test('while a list keeps lacking an artifact nothing counts as missing, no backu
   expect(github.live()).toHaveLength(2)
 })
 
+test('a list whose total is too low is read to its end, and one that repeats a page is refused', async () => {
+  hasFirst()
+  for (let id = 1; id <= 150; id++) github.artifacts.push({ ...earlier, id, name: 'build' })
+  github.claimedTotal = 1
+  expect(await snapshots(stores.open({ set: undefined }))).toEqual([first])
+  Object.assign(github, { claimedTotal: 5000, repeatPages: true })
+  await expect(snapshots(stores.open({ set: undefined }))).rejects.toMatchObject({ message: 'GitHub answers page 2 of a list of artifacts with those of earlier pages', hint: expect.stringMatching(/^Nothing was changed/) })
+  Object.assign(github, { claimedTotal: undefined, repeatPages: false })
+})
+
+test('a backup that later runs would not find, because a name before its own was never completed, fails', async () => {
+  const variables = github.startRun()
+  const open = () => stores.open({ variables, clock: new SkippedTime() })
+  github.faults.push(intermediary('FinalizeArtifact', 3))
+  expect(await endsWell(backUp(first, [], open()))).toMatch(/^all 3 attempts/)
+  expect(await endsWell(backUp(second, [], open()))).toMatch(/^later runs would not find artifact lifeboat-shop\.4 \(\d+\): GitHub never completed lifeboat-shop\.3, which comes before it$/)
+  expect(await snapshots()).toEqual([])
+})
+
+test.each([
+  ['an artifact of an earlier run', {}, (name: string) => name === 'lifeboat-shop', ['chunks/aa/00000001']],
+  ['a part of its own', { stagingLimit: 80_000 }, (name: string) => name.includes('+'), []],
+])('a backup fails when %s, which it needs, is deleted while its last artifact is uploaded', async (_, given, isNeeded, needs) => {
+  hasFirst()
+  const store = stores.open(given)
+  for (let index = 0; index < 3; index++) await store.put(`chunks/bb/${index}`, Buffer.alloc(9000, `${index}`))
+  await store.put(second, Buffer.from(second))
+  // That of the last artifact comes after the last part is there.
+  const last = (): void => {
+    const found = github.live().findIndex(({ name }) => isNeeded(name))
+    if (github.artifacts.at(-1)!.name === 'lifeboat-shop') github.artifacts.splice(found, 1)
+    else github.before.set('FinalizeArtifact', last)
+  }
+  github.before.set('FinalizeArtifact', last)
+  expect(await endsWell(store.groups.commit(needs))).toMatch(/^artifact lifeboat-shop\S* \(\d+\), which this backup needs, was deleted while it ran$/)
+})
+
 test('after a stalled upload nothing keeps the process alive', async () => {
   github.faults.push({ match: '/blobs/', kind: 'stall', times: 100 })
   const program = `

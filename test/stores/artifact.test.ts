@@ -100,6 +100,17 @@ test('further backups of the same run get names of their own, and all are found'
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([1, 2, 3, 4, 5].map((day) => snapshot(day)))
 })
 
+test('a store that makes many backups tries no name twice, and says when none is left', async () => {
+  const store = stores.open()
+  for (const day of [1, 2, 3]) await backUp(day, [], [], store)
+  expect(github.calls.filter(({ name }) => name === 'CreateArtifact')).toHaveLength(3)
+  const artifact = github.artifacts[0]!
+  for (let number = 4; number <= 100; number++) github.artifacts.push({ ...artifact, id: 9000 + number, name: `lifeboat-shop.${number}` })
+  const error = await thrownBy(backUp(4, [], [], store))
+  expect(error.message).toBe('this run has no name left for this backup: all are taken up to lifeboat-shop.100')
+  expect(github.calls.filter(({ name }) => name === 'CreateArtifact')).toHaveLength(4)
+})
+
 test('without a token the artifacts of the same run are read, those of others are not, and a warning says so', async () => {
   const variables = github.startRun()
   await backUp(1, ['chunks/aa/one'], [], stores.open({ variables, token: undefined }))
@@ -395,6 +406,18 @@ test('an interrupt ends an upload at once', async () => {
   while (!github.calls.some(({ path }) => path.includes('CreateArtifact'))) await new Promise((resolve) => setTimeout(resolve, 5))
   controller.abort(new LifeboatError('interrupted'))
   expect((await committed).message).toBe('interrupted')
+})
+
+test('an interrupt that comes before an upload begins lets it not begin', async () => {
+  const controller = new AbortController()
+  const sign = (body: string) => {
+    controller.abort(new LifeboatError('interrupted'))
+    return authenticator.sign(body)
+  }
+  const store = stores.open({ signal: controller.signal, key: { ...authenticator, sign } })
+  await store.put(snapshot(1), bytes('snapshot'))
+  expect((await thrownBy(store.groups.commit([]))).message).toBe('interrupted')
+  expect(github.calls.filter(({ name }) => name === 'CreateArtifact')).toEqual([])
 })
 
 function staged(name: string): string {

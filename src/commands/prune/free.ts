@@ -2,7 +2,7 @@ import type { Report } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
-import { idOf, setOf } from '../../repository/catalog.ts'
+import { idOf, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import { collectGarbage, type Garbage, type GarbageOptions } from '../../repository/garbage.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SNAPSHOTS_BUILT_ON } from '../../repository/known.ts'
@@ -10,11 +10,12 @@ import type { References } from '../../repository/references.ts'
 import type { Groups, Released, Store } from '../../stores/store.ts'
 import type { PruneOptions } from './guards.ts'
 
-/** Deletes the artifacts that no snapshot among these needs. */
+/** Deletes the artifacts that no snapshot needs but these. One that could not be read stays, with all that it needs. */
 export async function releaseArtifacts(
-  groups: Groups, kept: readonly string[], { grace, dryRun }: PruneOptions, report: Report,
+  store: Store, groups: Groups, going: readonly string[], { grace, dryRun }: PruneOptions, report: Report,
 ): Promise<Released> {
-  const released = await groups.release({ kept: new Set(kept), grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
+  const kept = new Set((await snapshotKeys(store)).filter((key) => !going.includes(key)))
+  const released = await groups.release({ kept, grace, builtOn: SNAPSHOTS_BUILT_ON, dryRun })
   if (!released.permitted) {
     report.info('the token may not delete artifacts; they go when they expire, or with `permissions: actions: write`')
   }

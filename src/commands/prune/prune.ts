@@ -88,7 +88,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const keysWhere = (stays: boolean): string[] => decisions.filter(({ keep }) => keep === stays).map(({ snapshot }) => snapshot.key)
   const [kept, going] = [keysWhere(true), keysWhere(false)]
   const freed: Pick<PruneResult, 'chunks' | 'artifacts'> = store.groups
-    ? { artifacts: await releaseArtifacts(store.groups, kept, options, report) }
+    ? { artifacts: await releaseArtifacts(store, store.groups, going, options, report) }
     : { chunks: await deleteUnneeded(store, keys, references, going, { ...options, ...reading }, report) }
   // An artifact goes as a whole, and only once nothing that stays may need it.
   const left = new Set(freed.artifacts?.left)

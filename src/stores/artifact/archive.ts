@@ -129,8 +129,10 @@ export class Archive {
       throw error
     }
     if (answer.status !== 206) throw this.#refused(url, answer.status)
-    const total = Number(/\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1])
-    if (total !== artifact.size) {
+    const range = answer.headers.get('content-range') ?? ''
+    const total = Number(/\/(\d+)$/.exec(range)?.[1])
+    // RFC 9110, section 14.4: a server need not tell the total.
+    if (total !== artifact.size && !range.endsWith('/*')) {
       throw new DamagedArtifact(`${this.#label} is truncated: ${total} bytes are stored instead of ${artifact.size}`)
     }
     if (answer.body.length !== end - start) {

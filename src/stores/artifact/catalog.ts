@@ -1,4 +1,4 @@
-import { messageOf } from '../../error.ts'
+import { type LifeboatError, messageOf } from '../../error.ts'
 import type { Report, Variables } from '../../environment.ts'
 import type { Clock } from '../../net/retry.ts'
 import { inParallel } from '../../process/parallel.ts'
@@ -8,9 +8,10 @@ import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { INDEX } from './index-file.ts'
-import { artifactName, isNameOf, isPartName, LAST_NAME, partName } from './names.ts'
+import { artifactName, isNameOf, isPartName, LAST_NAME, NAMES_AT_ONCE, partName } from './names.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
 import { LeftOutArtifacts, OtherKeyArtifact } from './left-out.ts'
+import { unreadable } from './unreadable.ts'
 import type { ZipEntry } from './zip.ts'
 
 /** Artifacts with a directory or a parts.json of more than these bytes are looked into one after the other. */
@@ -20,15 +21,12 @@ const ENDS_KEPT = 100
 /** Key files of one artifact that are tried. */
 const CANDIDATES_OF_ONE = 4
 /**
- * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until nothing has the last name of a group, and up to the last
- * that a backup takes. A prune leaves no gap in the names of a run.
- */
-const NAMES_AT_ONCE = 3
-/**
  * By these numbers runs are found that left parts behind: the first name that a run tries may be one that it could not complete. Where they
  * are only of use and need not be found, the first alone saves a request.
  */
 const FIRST_PARTS = { all: [1, 2], most: [1] } as const
+/** A command makes about so many requests at most after it has listed the artifacts, if an index tells what is in them. */
+export const LEAST_REQUESTS = 10
 
 export interface CatalogOptions {
   /** The set whose artifacts are read and written; undefined reads those of every set, and cannot put. */
@@ -80,7 +78,11 @@ export class Catalog {
   readonly #run: RunService | undefined
   readonly #leftOut: LeftOutArtifacts
   readonly #archives = new Map<number, Archive>()
+  /** By id, the artifacts whose parts.json could not be read, and why. */
+  readonly #unread = new Map<number, { artifact: Listed; error?: LifeboatError }>()
   #listed: Promise<Listed[]> | undefined
+  /** Artifacts beside the parts of a run with names of backups, as the run was listed. */
+  readonly #beside = new Map<number, ServiceArtifact>()
   /** Ids of workflow runs whose parts are listed. */
   readonly #runsWithParts = new Set<number>()
   /** The last of those that are read alone. */
@@ -131,13 +133,14 @@ export class Catalog {
   }
 
   /** Of these artifacts, those that are not listed any more. */
-  async goneOf(artifacts: readonly Listed[]): Promise<Listed[]> {
-    const [parts, backups] = [artifacts.filter(({ name }) => isPartName(name)), artifacts.filter(({ name }) => !isPartName(name))]
+  async goneOf<T extends Pick<ServiceArtifact, 'id' | 'name' | 'run'>>(artifacts: readonly T[]): Promise<T[]> {
+    const there = new Set(((await this.#run?.list()) ?? []).map(({ id }) => id))
+    const others = artifacts.filter(({ id }) => !there.has(id))
+    const [parts, backups] = [others.filter(({ name }) => isPartName(name)), others.filter(({ name }) => !isPartName(name))]
     const names = [...new Set(backups.map(({ name }) => name))]
-    const own = (await this.#run?.list()) ?? []
     const listed = await inParallel(names, NAMES_AT_ONCE, async (name) => (this.#rest ? this.#rest.list({ name }) : []))
     const listedParts = await this.#partsOf([...new Set(parts.flatMap(({ run }) => run ?? []))])
-    const there = new Set([...own, ...listed.flat(), ...listedParts].map(({ id }) => id))
+    for (const { id } of [...listed.flat(), ...listedParts]) there.add(id)
     return artifacts.filter(({ id }) => !there.has(id))
   }
 
@@ -175,7 +178,14 @@ export class Catalog {
   /** Parts are listed by their run: they may be many, and GitHub finds artifacts by exact names only. */
   async #partsOf(runs: readonly number[]): Promise<ServiceArtifact[]> {
     const found = await inParallel(this.#rest ? runs : [], NAMES_AT_ONCE, (run) => this.#rest!.list({ run }))
+    for (const one of found.flat()) if (isNameOf(this.#options.set, one.name) && !isPartName(one.name)) this.#beside.set(one.id, one)
     return found.flat().filter(({ name }) => isPartName(name))
+  }
+
+  /** Artifacts with names of backups that are not found by their names: one before them is missing. */
+  async hidden(): Promise<ServiceArtifact[]> {
+    const listed = new Set((await this.listed()).map(({ id }) => id))
+    return [...this.#beside.values()].filter(({ id, foreign }) => !foreign && !listed.has(id))
   }
 
   /** Adds the parts of these runs to what is listed. Without a set or a token, everything that can be seen is listed already. */
@@ -213,11 +223,37 @@ export class Catalog {
    * nothing is said of it. Without `signatures` nothing has to be signed. The end of its archive is kept in memory until `forget`.
    */
   look(artifact: Listed, signatures: Signatures | undefined, { quiet = false } = {}): Promise<Held | undefined> {
+    this.#unread.set(artifact.id, { artifact })
     return this.#inspect(artifact, { quiet }, async (archive, entries, large) => {
       const parts = partsIn(artifact, entries)
-      const read = async (): Promise<Held> => heldIn({ artifact, archive, entries, partsFile: await archive.read(parts) }, signatures)
+      const read = async (): Promise<Held> => {
+        const partsFile = await archive.read(parts)
+        this.#unread.delete(artifact.id)
+        return heldIn({ artifact, archive, entries, partsFile }, signatures)
+      }
       return !large && parts.size > SMALL ? this.#byItself(read) : read()
     })
+  }
+
+  /**
+   * Looks once more into the artifacts that could not be read in this run: what they need is not known, and could be deleted. Throws if one
+   * can be read by now, and if GitHub still lists one and does not give it; the result is those that are damaged.
+   */
+  async damaged(signatures: Signatures | undefined): Promise<Listed[]> {
+    const unread = [...this.#unread.values()].map(({ artifact }) => artifact)
+    if (unread.length === 0) return []
+    this.requireRequests(unread.length + LEAST_REQUESTS)
+    for (const artifact of unread) {
+      await this.#archives.get(artifact.id)?.close()
+      this.#archives.delete(artifact.id)
+      if (await this.look(artifact, signatures, { quiet: true })) throw unreadable(artifact, 'could not be read at first, and now can')
+    }
+    const still = [...this.#unread.values()]
+    const missing = still.filter(({ error }) => error instanceof Gone).map(({ artifact }) => artifact)
+    const gone = new Set(missing.length > 0 ? await this.goneOf(missing) : [])
+    const listed = missing.find((artifact) => !gone.has(artifact))
+    if (listed) throw unreadable(listed, 'is listed by GitHub, but cannot be read')
+    return still.filter(({ error }) => !(error instanceof Gone)).map(({ artifact }) => artifact)
   }
 
   async #inspect<T>(
@@ -233,8 +269,10 @@ export class Catalog {
       const inspect = async (): Promise<T> => work(archive, await archive.entries(directory), large)
       return await (large ? this.#byItself(inspect) : inspect())
     } catch (error) {
+      if (!(error instanceof DamagedArtifact || error instanceof Gone)) throw error
+      const unread = this.#unread.get(artifact.id)
+      if (unread) unread.error = error
       if (error instanceof Gone && !(error instanceof ContentGone)) return undefined
-      if (!(error instanceof DamagedArtifact || error instanceof ContentGone)) throw error
       if (!quiet) this.#leftOut.add(artifact, error)
       archive.forget()
       return undefined

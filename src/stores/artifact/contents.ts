@@ -2,7 +2,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import type { Report } from '../../environment.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { type Authenticator, DamagedObject } from '../store.ts'
-import type { CandidateFile, Catalog, Held, Listed, Signatures } from './catalog.ts'
+import { type CandidateFile, type Catalog, type Held, LEAST_REQUESTS, type Listed, type Signatures } from './catalog.ts'
 import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
@@ -17,8 +17,6 @@ const MOST_LEFT_RUNS = 20
 const MOST_LEFT_PARTS = 500
 /** Without a key anyone can claim to need parts of any run: no more than these are asked for. */
 const CLAIMED_RUNS = 20
-/** A command makes about so many requests at most after it has listed the artifacts, if an index tells what is in them. */
-const LEAST_REQUESTS = 10
 /** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
 const UNKNOWN = 8
 
@@ -129,6 +127,11 @@ export class Contents {
     }
   }
 
+  /** Those that are damaged. Throws if others could not be read in this run: what these need is not known. */
+  damaged(): Promise<Listed[]> {
+    return this.#catalog.damaged(this.#authenticator)
+  }
+
   /** After this run itself has made one; GitHub may list it later. `ids`: those in its index, if that names all. */
   add(held: Held, cards: ReadonlyMap<string, string>, ids: ReadonlySet<number> | undefined): void {
     const made = knownAs(held, cards)
@@ -203,8 +206,15 @@ export class Contents {
     const known = new Set((await this.known()).map(({ artifact }) => artifact.id))
     const first = (await this.#catalog.firstParts(which)).filter(({ created }) => created >= since)
     await this.#catalog.listParts([...new Set(first.flatMap(({ run }) => run ?? []))].slice(0, MOST_LEFT_RUNS))
-    const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id))
-    const found = await this.#knownParts(left.slice(0, MOST_LEFT_PARTS))
+    const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id)).slice(0, MOST_LEFT_PARTS)
+    // Anyone may upload artifacts of such names: of a run whose first one is not signed, no other is looked at.
+    const firstOfRuns = [...Map.groupBy(left, ({ run }) => run).values()].map((ofRun) => ofRun.toSorted((a, b) => a.id - b.id)[0]!)
+    this.#catalog.requireRequests(LEAST_REQUESTS + firstOfRuns.length)
+    const found = await this.#knownParts(firstOfRuns)
+    const signed = new Set(found.map(({ artifact }) => artifact.run))
+    const others = left.filter((part) => signed.has(part.run) && !firstOfRuns.includes(part))
+    this.#catalog.requireRequests(LEAST_REQUESTS + others.length)
+    found.push(...(await this.#knownParts(others)))
     found.sort((a, b) => b.artifact.created.getTime() - a.artifact.created.getTime())
     // Before those of backups: the notes of runs that are read are the newest of those that were interrupted.
     this.#known &&= this.#known.then((all) => [...found, ...all])

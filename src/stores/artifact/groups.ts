@@ -12,7 +12,7 @@ import {
 import { unlessDamaged } from './contents.ts'
 import { dependents, described, type Holding, oldestNeeded, snapshotsOf, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import type { Known } from './known.ts'
-import { numberIn } from './names.ts'
+import { isPartName, numberIn } from './names.ts'
 import type { PublishOptions } from './publish.ts'
 import { fullEveryBy } from './retention.ts'
 import { type ArtifactServices, RunArtifacts } from './run-artifacts.ts'
@@ -150,12 +150,19 @@ export class ArtifactGroups implements Groups {
     return wholeness(await this.#services.contents.holdings(), this.#options.set)
   }
 
-  /** Without `actions: write` nothing can be deleted: `permitted` is then false. */
+  /** Without `actions: write` nothing can be deleted: `permitted` is then false. Throws if an artifact could not be read. */
   async release({ kept, grace, builtOn, dryRun }: Release): Promise<Released> {
-    await this.#services.contents.findParts(new Date(0), 'all')
-    const holdings = await this.#services.contents.holdings()
-    const known = await this.#services.contents.known()
-    const going = withoutGaps(new Set(unneeded(holdings, this.#options.now(), { kept, grace, builtOn })), known)
+    const { contents } = this.#services
+    await contents.findParts(new Date(0), 'all')
+    const holdings = await contents.holdings()
+    const known = await contents.known()
+    const unsettled = await this.#unsettledRuns()
+    const chosen = new Set(unneeded(holdings, this.#now(), { kept, grace, builtOn }))
+    for (const { artifact } of leftParts(known)) {
+      const holding = [...chosen].find(({ id }) => id === artifact.id)
+      if (holding && (artifact.run === undefined || (await unsettled(artifact.run)))) chosen.delete(holding)
+    }
+    const going = withoutGaps(chosen, known)
     // A name like lifeboat-app.2 may be another set's: what this set keeps decides nothing about that.
     const own = holdings.filter(({ set }) => this.#options.set === undefined || set === this.#options.set)
     const artifacts = own.filter((one) => going.has(one)).map(described)
@@ -167,6 +174,26 @@ export class ArtifactGroups implements Groups {
     const gone = new Set(artifacts.slice(0, dryRun ? artifacts.length : freed.deleted).map(({ id }) => id))
     const left = [...new Set(own.filter(({ id }) => !gone.has(id)).flatMap(snapshotsOf))]
     return { artifacts, staying, left, ...freed }
+  }
+
+  /** The earlier of GitHub's time and that of this machine: nothing counts as old because a clock is ahead. */
+  #now(): Date {
+    const [now, theirs] = [this.#options.now(), this.#services.rest?.time]
+    return theirs && theirs < now ? theirs : now
+  }
+
+  /** Tells of a run whether parts of it may belong to a backup that was not read, or that is not made yet. */
+  async #unsettledRuns(): Promise<(run: number) => Promise<boolean>> {
+    const { rest, catalog, contents } = this.#services
+    const unread = new Set([...(await contents.damaged()), ...(await catalog.hidden())].map(({ run }) => run))
+    const asked = new Map<number, Promise<boolean>>()
+    return async (run) => {
+      if (unread.has(run)) return true
+      if (!rest) return true
+      const goesOn = asked.get(run) ?? rest.isRunning(run)
+      asked.set(run, goesOn)
+      return goesOn
+    }
   }
 
   async #delete(artifacts: Released['artifacts']): Promise<Pick<Released, 'deleted' | 'permitted'>> {
@@ -182,19 +209,27 @@ export class ArtifactGroups implements Groups {
   }
 }
 
-/** An artifact stays as long as one of the same run has a higher number: names are asked for up to the first that is missing. */
+/** Parts that no artifact needs. */
+function leftParts(known: readonly Known[]): Known[] {
+  const needed = new Set(known.flatMap(({ needs }) => needs.map(({ artifact }) => artifact)))
+  return known.filter(({ artifact: { id, name } }) => isPartName(name) && !needed.has(id))
+}
+
+/**
+ * An artifact stays as long as one of the same run has a higher number, and the last one with its name as long as any of the set has:
+ * names are asked for up to the first that is missing.
+ */
 function withoutGaps(going: ReadonlySet<Holding>, known: readonly Known[]): Set<Holding> {
   const ids = new Set([...going].map(({ id }) => id))
-  const numbered = known.map(({ artifact, set }) => ({ ...artifact, number: numberIn(artifact.name, set), set }))
-  const before = ({ id }: Holding): boolean => {
-    const one = numbered.find((other) => other.id === id)
-    return (
-      one !== undefined &&
-      one.number > 1 &&
-      numbered.some(({ id, run, set, number }) => run === one.run && set === one.set && number > one.number && !ids.has(id))
-    )
+  const numbered = known.map(({ artifact: { id, run, name }, set }) => ({ id, run, set, number: numberIn(name, set) }))
+  const gone = new Set<number>()
+  for (const one of numbered.filter(({ id }) => ids.has(id)).toSorted((a, b) => b.number - a.number || a.id - b.id)) {
+    const others = numbered.filter(({ id, set }) => set === one.set && id !== one.id && !gone.has(id))
+    const higher = others.filter(({ number }) => one.number > 1 && number > one.number)
+    const isLast = higher.length > 0 && others.every(({ number }) => number !== one.number)
+    if (!isLast && higher.every(({ run }) => run !== one.run)) gone.add(one.id)
   }
-  return new Set([...going].filter((holding) => !before(holding)))
+  return new Set([...going].filter(({ id }) => gone.has(id)))
 }
 
 function neverAuthentic(): undefined {}

@@ -1,12 +1,22 @@
 const PREFIX = 'lifeboat-'
 /** The last number that a backup tries. */
 export const LAST_NAME = 100
+/**
+ * Names `lifeboat-<set>.2` and so on are asked for in groups of so many, until nothing has the last name of a group, and up to the last
+ * that a backup takes. A prune leaves no gap in the names of a run.
+ */
+export const NAMES_AT_ONCE = 3
 /** GitHub takes at most 500 artifacts of a job (actions/upload-artifact, "Limitations"): the last one is for the snapshot. */
 export const LAST_PART = 499
 
 /** The artifact of a set's first backup in a run, or of a further one. */
 export function artifactName(set: string, number: number): string {
   return `${PREFIX}${set}${number === 1 ? '' : `.${number}`}`
+}
+
+/** The numbers that an artifact with this one needs before it to be found. */
+export function namesBefore(number: number): number[] {
+  return Array.from({ length: Math.floor((number - 1) / NAMES_AT_ONCE) }, (_, index) => NAMES_AT_ONCE * (index + 1))
 }
 
 /** The number in such a name. */

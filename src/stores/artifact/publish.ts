@@ -5,6 +5,7 @@ import type { Catalog, CatalogOptions } from './catalog.ts'
 import type { ServiceArtifact } from './github.ts'
 import type { RestApi } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
+import { namesBefore } from './names.ts'
 import { PARTS } from './parts.ts'
 import type { ArtifactRetention } from './retention.ts'
 import type { Staged, Staging } from './staging.ts'
@@ -51,6 +52,12 @@ export interface Published {
   entries: ReadonlyMap<string, ZipEntry>
 }
 
+/** Names of artifacts that this run is known to have, and names under which an upload has failed, which may have come through. */
+interface Names {
+  taken: Set<string>
+  tried: Set<string>
+}
+
 /** Makes artifacts of what is staged, and compares what GitHub then has with it. */
 export class Publisher {
   readonly #options: PublishOptions
@@ -71,13 +78,15 @@ export class Publisher {
   async upload(shipment: Shipment): Promise<Sent> {
     const { signal } = this.#options
     const failures: unknown[] = []
+    const names: Names = { taken: new Set(), tried: new Set() }
     let number = shipment.first
     const attempt = async (): Promise<Sent> => {
       try {
-        for (; ; number++) {
-          const sent = await this.#uploadAs(number, shipment)
+        for (; number <= shipment.last; number++) {
+          const sent = names.taken.has(shipment.nameOf(number)) ? undefined : await this.#uploadAs(number, shipment, names)
           if (sent) return sent
         }
+        throw noNameLeft(shipment)
       } catch (error) {
         failures.push(error)
         throw error
@@ -94,8 +103,8 @@ export class Publisher {
     }
   }
 
-  /** Undefined when this run has an artifact of that name, unless that is the last. */
-  async #uploadAs(number: number, { objects: content, nameOf, last, partsFor }: Shipment): Promise<Sent | undefined> {
+  /** Undefined when this run has another artifact of that name. */
+  async #uploadAs(number: number, { objects: content, nameOf, partsFor }: Shipment, { taken, tried }: Names): Promise<Sent | undefined> {
     const { variables, signal, timeout, retention } = this.#options
     const name = nameOf(number)
     const objects = new Map([...content, [PARTS, await this.#staging.writeParts(partsFor(name))]])
@@ -104,12 +113,33 @@ export class Publisher {
     try {
       return { name, number, objects, ...(await uploadArtifact(upload, { variables, signal, silence: timeout / ATTEMPTS })) }
     } catch (error) {
-      if (!(error instanceof NameTaken) || number >= last) throw error
+      if (!(error instanceof NameTaken)) {
+        tried.add(name)
+        throw error
+      }
       // Another backup of this run has the name, or an upload that was never completed has, or the answer to our own upload was lost.
-      const taken = (await this.#run.list()).find((artifact) => artifact.name === name)
-      if (!taken?.digest || (await this.#compare(taken, objects)).wrong.length > 0) return undefined
-      return { name, number, objects, id: taken.id, size: taken.size, digest: taken.digest }
+      const listed = await this.#run.list()
+      const own = tried.has(name) ? listed.find((artifact) => artifact.name === name) : undefined
+      for (const artifact of listed) taken.add(artifact.name)
+      if (!own?.digest || (await this.#compare(own, objects)).wrong.length > 0) return undefined
+      return { name, number, objects, id: own.id, size: own.size, digest: own.digest }
     }
+  }
+
+  /** Throws if later runs would not find an artifact of this number: they ask for names only as far as there are any. */
+  async requireFound({ number, name, id }: Sent, nameOf: Shipment['nameOf']): Promise<void> {
+    const before = namesBefore(number).map(nameOf)
+    if (before.length === 0) return
+    const look = async (): Promise<void> => {
+      const listed = new Set((await this.#run.list()).map((artifact) => artifact.name))
+      const missing = before.find((one) => !listed.has(one))
+      if (missing === undefined) return
+      throw new Transient(`later runs would not find artifact ${name} (${id}): GitHub never completed ${missing}, which comes before it`, {
+        hint: 'Do not count on this backup. Back up in a new run of the workflow, or run the job again. Earlier backups are whole.',
+      })
+    }
+    // Another job of this run may be uploading it.
+    await retry(look, { signal: this.#options.signal, budget: this.#options.timeout, clock: this.#options.clock })
   }
 
   /** `wrong`: keys of staged objects that are not in an artifact of this run, or differ there. */
@@ -191,4 +221,10 @@ export class Publisher {
     }
     return described.expires
   }
+}
+
+function noNameLeft({ nameOf, last, what }: Shipment): LifeboatError {
+  return new LifeboatError(`this run has no name left for ${what}: all are taken up to ${nameOf(last)}`, {
+    hint: 'Nothing was added by this. Go on in a new run of the workflow.',
+  })
 }

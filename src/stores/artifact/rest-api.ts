@@ -24,6 +24,7 @@ const described = z.object({
 })
 type Described = z.infer<typeof described>
 const page = z.object({ total_count: z.int().min(0), artifacts: z.array(described) })
+const workflowRun = z.object({ status: z.string().nullish() })
 
 interface Listing {
   /** As the first page has it. */
@@ -31,9 +32,16 @@ interface Listing {
   artifacts: Described[]
 }
 
-function isSame({ total, artifacts }: Listing, nowTotal: number, firstPage: readonly Described[]): boolean {
-  if (total !== nowTotal) return false
-  return firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
+/**
+ * The list as it was, with those before it that were added since; undefined unless it must be so: additions come first, and what is deleted
+ * is not counted.
+ */
+function grown(before: Listing, total: number, firstPage: readonly Described[]): Listing | undefined {
+  const added = firstPage.findIndex(({ id }) => id === before.artifacts[0]?.id)
+  if (added === -1 || total !== before.total + added) return undefined
+  const artifacts = [...firstPage.slice(0, added), ...before.artifacts]
+  const isIt = firstPage.every(({ id, expired }, index) => id === artifacts[index]?.id && expired === artifacts[index].expired)
+  return isIt ? { total, artifacts } : undefined
 }
 
 /** Artifacts with a name, or those of a workflow run. */
@@ -49,6 +57,8 @@ export class RestApi {
   readonly #base: string
   /** By name or run, what was listed last. */
   readonly #listings = new Map<string | number | undefined, Listing>()
+  /** GitHub's clock, as of the last answer. */
+  time: Date | undefined
   /** The requests that are left. */
   readonly allowance = new Allowance()
 
@@ -68,8 +78,8 @@ export class RestApi {
 
   /**
    * Those with this name or of this run, or all there are; expired ones left out. Throws when GitHub counts more than it lists, also when
-   * asked again: nothing may be concluded from a list with a gap. A list that was asked for before, and still begins with the same
-   * artifacts and has as many, is the same: what is added comes first, and what is deleted is not counted.
+   * asked again: nothing may be concluded from a list with a gap. Of a list that was asked for before, the first page is enough if it tells
+   * that nothing was deleted.
    */
   async list(which: Which = {}): Promise<ServiceArtifact[]> {
     const { signal, clock = MACHINE } = this.#access
@@ -104,15 +114,24 @@ export class RestApi {
       const query = new URLSearchParams({ per_page: `${PER_PAGE}`, page: `${number}`, ...(name !== undefined && { name }) })
       const { total_count, artifacts } = await this.#json(new URL(`${base}?${query.toString()}`), page)
       total ??= total_count
+      const known = found.size
       for (const artifact of artifacts) found.set(artifact.id, artifact)
-      if (number === 1 && before && isSame(before, total, artifacts)) return before
-      // The last page may be a full one.
-      if (artifacts.length < PER_PAGE || found.size >= total_count) return { total, artifacts: [...found.values()] }
+      const same = number === 1 && before && grown(before, total, artifacts)
+      if (same) return same
+      // The last page may be a full one; the total may be too low.
+      if (artifacts.length < PER_PAGE) return { total, artifacts: [...found.values()] }
+      if (found.size === known) {
+        throw new LifeboatError(`GitHub answers page ${number} of a list of artifacts with those of earlier pages`, {
+          hint: 'Nothing was changed. Run it again; if it stays, GitHub or a proxy before it has a problem.',
+        })
+      }
     }
   }
 
-  /** Undefined when there is none with this id. */
+  /** Undefined when there is none with this id. Asks nothing if a list has had it: what is described of an artifact does not change. */
   async get(id: number): Promise<ServiceArtifact | undefined> {
+    const listed = [...this.#listings.values()].flatMap(({ artifacts }) => artifacts).find((one) => one.id === id)
+    if (listed) return fromRest(listed)
     const answer = await this.#call('GET', new URL(`${this.#base}/${id}`))
     return answer.status === 404 ? undefined : fromRest(parsed(answer, described))
   }
@@ -128,6 +147,12 @@ export class RestApi {
   async delete(id: number): Promise<boolean> {
     const answer = await this.#call('DELETE', new URL(`${this.#base}/${id}`), [403])
     return answer.status !== 403
+  }
+
+  /** Whether a workflow run goes on. One that is not there any more does not. */
+  async isRunning(run: number): Promise<boolean> {
+    const answer = await this.#call('GET', new URL(this.#base.replace(/artifacts$/, `runs/${run}`)))
+    return answer.status !== 404 && parsed(answer, workflowRun).status !== 'completed'
   }
 
   async #json<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
@@ -155,6 +180,8 @@ export class RestApi {
         const answer = await request(url, { method, headers }, { signal, silence: limit, maximum: LARGEST_ANSWER, final: [429] })
         const { status } = answer
         this.allowance.note(answer)
+        const time = Date.parse(answer.headers.get('date') ?? '')
+        if (!Number.isNaN(time)) this.time = new Date(time)
         const wait = rateLimited(answer, limited)
         if (wait) {
           limited++

@@ -36,8 +36,9 @@ export class RunArtifacts {
   readonly #parts: PartUploads<Held>
   /** Ends uploads of parts when the store is closed. */
   readonly #closing = new AbortController()
-  /** The number of the last part. */
+  /** The numbers of the last part, and of the last other artifact. */
   #lastPart = 0
+  #lastName = 0
   /** Whether GitHub was asked when the first artifact of this run expires, and its answer. */
   #asked = false
   #expires: Date | undefined
@@ -85,9 +86,14 @@ export class RunArtifacts {
     const objects = await staging.select(staging.content, { common: !proofsAlone })
     if (!proofsAlone) this.#warnOfShortRetention()
     const publisher = this.#publisher(set, run)
-    const names = { nameOf: (number: number) => artifactName(set, number), first: 1, last: LAST_NAME, what: 'this backup' } as const
+    const nameOf = (number: number): string => artifactName(set, number)
+    const names = { nameOf, first: this.#lastName + 1, last: LAST_NAME, what: 'this backup' } as const
     const sent = await publisher.upload(this.#shipment(set, objects, needed, names))
+    this.#lastName = sent.number
+    // Its lists have this artifact, too, which saves the request that `confirm` would make for it.
+    await this.#requireThere(sent, needed)
     const published = await this.#confirm(publisher, sent)
+    await publisher.requireFound(sent, nameOf)
     contents.add(heldOf(set, sent, published, needed), this.#cards, encoded && ids)
     this.#cards.clear()
     await staging.clear()
@@ -178,6 +184,18 @@ export class RunArtifacts {
       for (const { id } of gone) await contents.remove(id)
     }
     return [...found].map(([{ artifact }, objects]) => needOf(artifact, objects))
+  }
+
+  /** Throws if something that the backup needs was deleted while its last artifact was uploaded. */
+  async #requireThere({ name, id }: Sent, needs: Parts['needs']): Promise<void> {
+    if (needs.length === 0) return
+    const needed = needs.map((need) => ({ id: need.artifact, name: need.name, run: need.run ?? undefined }))
+    const [gone] = await this.#services.catalog.goneOf(needed)
+    if (!gone) return
+    await this.#services.contents.remove(gone.id)
+    throw new LifeboatError(`artifact ${gone.name} (${gone.id}), which this backup needs, was deleted while it ran`, {
+      hint: `Do not count on this backup, artifact ${name} (${id}). Run it again: it will store again what was in the other one.`,
+    })
   }
 
   #warnOfShortRetention(): void {

@@ -38,6 +38,8 @@ const outcome = z.union([
  * name, or even the artifact.
  */
 export async function uploadArtifact(upload: Upload, { variables, signal, silence }: UploadOptions): Promise<Uploaded> {
+  // The listener below hears of no abort that came before.
+  signal.throwIfAborted()
   const { promise, resolve, reject } = Promise.withResolvers<Uploaded>()
   let refusal = ''
   const stall = () =>

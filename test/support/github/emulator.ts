@@ -98,6 +98,12 @@ export class GitHub {
   hiddenListings = 0
   /** So many lists of the REST API have one artifact less than `total_count` counts. */
   shortListings = 0
+  /** What the REST API claims to be the count of every list. */
+  claimedTotal: number | undefined
+  /** Every page of a list is the first. */
+  repeatPages = false
+  /** By the name of a call, what happens once before it is answered. */
+  readonly before = new Map<string, () => void>()
   /** Runs once between the first page of a list and the second. */
   betweenPages: (() => void) | undefined
   /** The URL by which clients know it, where that is not its own. */
@@ -108,6 +114,8 @@ export class GitHub {
   #lineFree = 0
   /** The requests of the REST API that are left, and when there are more, in seconds since 1970. */
   allowance: { left: number; reset: number } | undefined
+  /** Ids of runs that go on. */
+  readonly running = new Set<number>()
   /** Moves the services' clock, in milliseconds. */
   offset = 0
   readonly #azurite: Azurite
@@ -138,9 +146,11 @@ export class GitHub {
   /** Without artifacts, faults and anything else that a test has set. */
   reset(): void {
     for (const list of [this.artifacts, this.calls, this.faults]) list.length = 0
+    this.running.clear()
+    this.before.clear()
     Object.assign(this, {
       withoutRepositoryIds: false, maximumRetentionDays: 90, ignoreRanges: false, loseAnswerOf: undefined, claimedDigest: undefined,
-      hiddenListings: 0, shortListings: 0, betweenPages: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
+      hiddenListings: 0, shortListings: 0, claimedTotal: undefined, repeatPages: false, betweenPages: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
     } satisfies Partial<GitHub>)
   }
 
@@ -232,6 +242,9 @@ export class GitHub {
     const repository = this.#repositoryOf(url, request.headers.authorization)
     const call: Call = { method: request.method!, path: url.pathname, name: nameOf(url, request.method!), repository, status: 'stalled', range: request.headers.range ?? request.headers['x-ms-range']?.toString() }
     this.calls.push(call)
+    const before = this.before.get(call.name)
+    this.before.delete(call.name)
+    before?.()
     const fault = this.faults.find((fault) => matches(fault, call) && (fault.skip = (fault.skip ?? 0) - 1) < 0)
     if (fault && (fault.times = (fault.times ?? 1) - 1) <= 0) this.faults.splice(this.faults.indexOf(fault), 1)
     if (fault?.kind === 'stall') return
@@ -253,7 +266,7 @@ export class GitHub {
     if (allowance && url.pathname.startsWith('/repos/')) allowance.left--
     const rate = allowance && { 'x-ratelimit-remaining': `${allowance.left}`, 'x-ratelimit-reset': `${allowance.reset}` }
     const html = fault?.kind === 'html' || fault?.page === true
-    response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), ...rate, ...headers })
+    response.writeHead(status, { 'content-type': html ? 'text/html' : 'application/json', 'x-github-request-id': randomUUID(), date: this.now().toUTCString(), ...rate, ...headers })
     response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
   }
 
@@ -332,6 +345,10 @@ export class GitHub {
   }
 
   async #rest(url: URL, method: string, authorization = ''): Promise<Reply> {
+    const [, ofRun, runId] = /^\/repos\/([^/]+\/[^/]+)\/actions\/runs\/(\d+)$/.exec(url.pathname) ?? []
+    if (ofRun !== undefined && this.#tokens.get(authorization.replace(/^(token|bearer) /i, ''))?.repository === ofRun) {
+      return { status: 200, body: { id: Number(runId), status: this.running.has(Number(runId)) ? 'in_progress' : 'completed' } }
+    }
     const [, repository, run, number, zip] = /^\/repos\/([^/]+\/[^/]+)\/actions\/(?:runs\/(\d+)\/)?artifacts(?:\/(\d+))?(\/zip)?$/.exec(url.pathname) ?? []
     const token = this.#tokens.get(authorization.replace(/^(token|bearer) /i, ''))
     if (!token) throw new Refusal(401, { message: 'Bad credentials' })
@@ -346,9 +363,9 @@ export class GitHub {
       const ofRun = inRepository().filter((artifact) => run === undefined || `${artifact.run.id}` === run)
       const named = ofRun.filter(({ name }) => name === (url.searchParams.get('name') ?? name)).toReversed()
       const size = Math.min(100, Number(url.searchParams.get('per_page') ?? 30))
-      const start = (Number(url.searchParams.get('page') ?? 1) - 1) * size
+      const start = (this.repeatPages ? 0 : Number(url.searchParams.get('page') ?? 1) - 1) * size
       const listed = named.length > 0 && this.shortListings-- > 0 ? named.slice(1) : named
-      return { status: 200, body: { total_count: named.length, artifacts: listed.slice(start, start + size).map((artifact) => this.#describe(artifact)) } }
+      return { status: 200, body: { total_count: this.claimedTotal ?? named.length, artifacts: listed.slice(start, start + size).map((artifact) => this.#describe(artifact)) } }
     }
     const artifact = inRepository().find(({ id }) => `${id}` === number)
     if (!artifact) throw new Refusal(404, { message: 'Not Found' })
