@@ -143,8 +143,10 @@ test('to list snapshots only ends of artifacts are read, to get a chunk only tha
   expect(await other.get('chunks/aa/small', ANY_SIZE)).toEqual(bytes('small'))
   const blobs = github.calls.filter(({ path }) => path.startsWith('/blobs/'))
   expect(new Set(blobs.map(({ status }) => status))).toEqual(new Set([206]))
-  // On a busy machine a request may be repeated.
-  expect(new Set(blobs.map(({ range }) => range)).size).toBe(2)
+  // On a busy machine a request may be repeated, and the client may put the large file last, so that parts.json takes a read of its own.
+  const ranges = [...new Set(blobs.map(({ range }) => range))].map((range) => /(\d+)-(\d+)/.exec(range!)!.slice(1).map(Number))
+  expect(ranges.length).toBeLessThan(4)
+  expect(ranges.reduce((sum, [from, to]) => sum + to! - from!, 0)).toBeLessThan(600_000)
 })
 
 test('where ranges are not answered the whole artifact is fetched once, checked, and removed in the end', async () => {
