@@ -98,11 +98,11 @@ export class GitHub {
   hiddenListings = 0
   /** So many lists of the REST API have one artifact less than `total_count` counts. */
   shortListings = 0
-  /** What the REST API claims to be the count of every list. */
+  /** The count that every list of the REST API claims. */
   claimedTotal: number | undefined
   /** Every page of a list is the first. */
   repeatPages = false
-  /** By the name of a call, what happens once before it is answered. */
+  /** By the name of a call: runs once before it is answered. */
   readonly before = new Map<string, () => void>()
   /** Runs once between the first page of a list and the second. */
   betweenPages: (() => void) | undefined
