@@ -60,7 +60,8 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
 /** The result keeps messages only: one that is no damage says what to do, too. */
 function told(problem: unknown): string {
   const hint = problem instanceof LifeboatError && !isDamage(problem) ? problem.hint : undefined
-  return hint === undefined ? messageOf(problem) : `${messageOf(problem)}. ${hint}`
+  if (hint === undefined) return messageOf(problem)
+  return `${messageOf(problem)}${/[.?!]$/.test(messageOf(problem)) ? '' : '.'} ${hint}`
 }
 
 type Verdict = Pick<SnapshotVerified, 'result' | 'unmet'>

@@ -84,9 +84,13 @@ export function newestClient(clients: readonly Client[]): Client {
 }
 
 export function installHint(major: number | undefined): string {
-  const suffix = major === undefined ? '' : `-${major}`
+  return installPackageHint(`postgresql-client${major === undefined ? '' : `-${major}`}`)
+}
+
+/** For a package that the distribution may lack, and PostgreSQL's own repository has. */
+export function installPackageHint(name: string): string {
   return (
-    `Run sudo apt-get install -y postgresql-client${suffix}; if there is no such package, run before it: sudo apt-get install -y ` +
+    `Run sudo apt-get install -y ${name}; if there is no such package, run before it: sudo apt-get install -y ` +
     "postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y, which adds PostgreSQL's own repository."
   )
 }

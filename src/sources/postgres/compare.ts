@@ -134,6 +134,7 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     rows.length === 0
       ? '  the same versions and settings, tables, numbers of rows and sizes, and entries of the archive'
       : formatColumns(rows, '  '),
+    '  Definitions (columns, views, functions, privileges) were not compared.',
     '  Rows of tables were counted, not compared; where a number is "about", it and the size are estimates of the server.',
   ]
 }

@@ -158,7 +158,7 @@ test('an archive that cannot be reached is an error that says so', async () => {
   const gone = await startRepository()
   await gone.stop()
   const error = await thrownBy(machine.provide(17, { places: { project: gone } }))
-  expect(error.message).toMatch(/with 127\.0\.0\.1:\d+ it has PostgreSQL 15 \(.*(Could not connect|Connection refused)/)
+  expect(error.message).toMatch(/cannot be fetched: 127\.0\.0\.1:\d+ could not be reached \(.*(Could not connect|Connection refused).*\); the distribution's archive has PostgreSQL 15$/)
 })
 
 test('an archive that never answers ends at the time limit', async () => {

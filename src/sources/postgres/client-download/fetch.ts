@@ -94,6 +94,9 @@ async function fromArchives(
   throw new LifeboatError(`${majorText(major, context.set)} are not installed and cannot be fetched: ${reasons.join('; ')}`)
 }
 
+/** Words of apt. */
+const NO_CONNECTION = /could not (?:connect|resolve)|connection (?:failed|refused|timed out)|temporary failure|unable to connect/i
+
 /** The packages, from the archives that a private apt knows. Undefined, with another reason, if they do not have them. */
 async function fromLists(
   apt: Apt,
@@ -105,6 +108,13 @@ async function fromLists(
   const complaints = await updateLists(apt)
   const { chosen, offered } = await choose(apt, major, context)
   if (chosen === undefined) {
+    const { host } = new URL(context.places.project.uri)
+    if (complaints.some((complaint) => complaint.includes(host))) {
+      // The cause comes first: what the other archives have is no news.
+      const how = complaints.some((complaint) => NO_CONNECTION.test(complaint)) ? 'reached' : 'used'
+      reasons.unshift(`${host} could not be ${how} (${complaints.join('; ')})`)
+      return undefined
+    }
     const has = offered.length > 0 ? `has PostgreSQL ${offered.join(', ')}` : `has no PostgreSQL ${context.set.noun}`
     reasons.push(`${archive} ${has}${complaints.length > 0 ? ` (${complaints.join('; ')})` : ''}`)
     return undefined

@@ -6,7 +6,7 @@ import { marked } from '../../../marks.ts'
 import type { Location, SourceContext } from '../../source-kind.ts'
 import { type Connection, onDatabase, parseDatabaseUrl } from '../connection.ts'
 import { queryJson, type QueryContext } from '../query.ts'
-import type { Client } from '../clients.ts'
+import { type Client, installPackageHint } from '../clients.ts'
 import { isPostgres } from '../location.ts'
 import type { ScratchSettings } from '../settings.ts'
 import { startCluster } from './cluster.ts'
@@ -74,7 +74,7 @@ async function programsFor(major: number, image: string | undefined, context: So
   const servers = await findServers(variables)
   const exact = servers.find((server) => server.major === major)
   if (exact) return localPrograms(exact, variables)
-  const reasons = [servers.length === 0 ? 'none is installed' : `found ${servers.map((server) => server.major).join(', ')}`]
+  const reasons: string[] = []
   const ways = clientInstall === 'never' ? [] : [() => fetched(major, context), () => official(major, context)]
   for (const way of ways) {
     try {
@@ -86,8 +86,10 @@ async function programsFor(major: number, image: string | undefined, context: So
   }
   const newer = servers.filter((server) => server.major > major).at(-1)
   if (newer) return localPrograms(newer, variables)
-  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${reasons.join('; ')}`, {
-    hint: marked`Install them (sudo apt-get install -y postgresql-${major}), or give the URL of a server without data in ‹scratch-url›.`,
+  const here = servers.length === 0 ? 'none is installed' : `this machine has those of ${servers.map((server) => server.major).join(', ')}`
+  const why = [here, ...reasons].join('; ')
+  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${why}`, {
+    hint: `${installPackageHint(`postgresql-${major}`)} ${marked`Or give the URL of a server without data in ‹scratch-url›.`}`,
   })
 }
 

@@ -54,13 +54,13 @@ async function drill(set: string, raw: Record<string, string> = {}) {
 }
 
 /** Drills an archive in which a text is replaced by another of the same length. */
-async function drillBroken(set: string, from: string, to: string, raw: Record<string, string> = {}) {
+async function drillBroken(set: string, from: string, to: string, raw: Record<string, string> = {}, major = 17) {
   const bytes = Buffer.from(dump(server, set, 17).toString('latin1').replaceAll(from, to), 'latin1')
   const broken = `${set}-broken`
   const listed = execFileSync(path.join(clientDirectory(17), 'pg_restore'), ['--list'], { input: bytes }).toString()
   const entries = listed.split('\n').filter((line) => line !== '' && !line.startsWith(';'))
   const recorded = {
-    server: { major: 17, version: '17.10' }, database: set, encoding: 'UTF8', collation: 'C.UTF-8', extensions: [], superuser: 'postgres',
+    server: { major, version: `${major}.10` }, database: set, encoding: 'UTF8', collation: 'C.UTF-8', extensions: [], superuser: 'postgres',
     databaseSize: null, tables: [], dumpVersion: '17.5', entries, globals: { reason: 'none' }, arguments: [],
   }
   await backUp({ folder: path.join(folder, 'store'), encryptionKey: identity, set: broken, sources: { app: [{ name: 'app.dump', bytes }] }, kind: { kind: 'postgres', facts: recorded } })
@@ -195,6 +195,13 @@ test('nothing that belonged to an ordinary role is made with the rights of a sup
   const { result } = await drill('rights')
   expect(readdirSync(folder).filter((name) => name.startsWith('harm'))).toEqual([])
   expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('without server programs, the way to them is named', async () => {
+  const result = await drillBroken('parents', 'none', 'none', { 'scratch-url': '', 'client-install': 'never' }, 99)
+  expect(result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(
+    /^a drill needs the server programs of PostgreSQL 99 or newer \(initdb, postgres\): (?:none is installed|this machine has those of [\d, ]+)\. Run sudo apt-get install -y postgresql-99; if there is no such package, /,
+  )] })
 })
 
 test('an extension that the scratch server lacks is found before anything is restored', async () => {
