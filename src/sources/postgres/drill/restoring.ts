@@ -12,6 +12,7 @@ import { clientError } from '../errors.ts'
 import { parseRestoreOutput } from '../restore-output.ts'
 import type { Entry } from '../contents.ts'
 import type { Head } from './head.ts'
+import type { RestoreError } from './requirements.ts'
 import { createMakers, grantServers, type Makers, revokeMaking } from './roles.ts'
 
 /** Connections that make indexes and constraints at the same time. */
@@ -45,12 +46,12 @@ export interface DrillRestore {
  * belonged to an ordinary role is made by one, too, because making it can run functions of its owner: also a definition alone, by a
  * literal of a type with a CHECK. Gives the errors of the first step that had any; the steps after it are left out.
  */
-export async function restoreInSteps(restore: DrillRestore): Promise<string[]> {
+export async function restoreInSteps(restore: DrillRestore): Promise<RestoreError[]> {
   const { head, archive, superuser, loader, makers, sql } = restore
   const { definitions, rows, main, privileges, last } = await stepsOf(restore)
   const database = { connection: superuser, ...restore.reading }
   const acted = await createMakers(makers, restore.major, database)
-  const made = (ids: readonly number[], input: RestoreInput): Promise<string[]> => inRuns(ids, acted, restore, input)
+  const made = (ids: readonly number[], input: RestoreInput): Promise<RestoreError[]> => inRuns(ids, acted, restore, input)
   const before = await made(definitions, { input: head.bytes })
   if (before.length > 0) return before
   const loading = await pgRestore(rows, loader, restore, { input: () => tapped(archive, sql), whole: true })
@@ -99,7 +100,7 @@ async function inRuns(
   acted: ReadonlySet<string>,
   restore: DrillRestore,
   { parameters = [], ...input }: RestoreInput,
-): Promise<string[]> {
+): Promise<RestoreError[]> {
   const { head, superusers, makers, superuser, reading } = restore
   const entries = new Map(head.entries.map((entry) => [entry.id, { kind: entry.kind, made: isMade(entry, superusers, acted) }]))
   const runOf = (id: number): string => `${entries.get(id)?.made} ${entries.get(id)?.kind === 'INDEX ATTACH'}`
@@ -158,7 +159,7 @@ async function pgRestore(
   connection: Connection,
   { reading: { client, variables }, context: { signal, temporary } }: DrillRestore,
   { input, whole = false, parameters = [] }: RestoreInput,
-): Promise<string[]> {
+): Promise<RestoreError[]> {
   if (ids.length === 0 && !whole) return []
   const list = path.join(temporary, `list-${randomBytes(4).toString('hex')}`)
   await writeFile(list, ids.map((id) => `${id};\n`).join(''), { mode: 0o600, flag: 'wx' })
@@ -172,13 +173,7 @@ async function pgRestore(
   const error = await ended
   await rm(list)
   const { errors, finished } = parseRestoreOutput((await child.exit).stderr)
-  if (error === undefined || (error instanceof ChildError && finished)) return errors.map(withoutValues)
-  if (error instanceof ChildError && errors.length > 0) return errors.map(withoutValues)
+  if (error === undefined || (error instanceof ChildError && finished)) return errors.map((told) => ({ told, rows: whole }))
+  if (error instanceof ChildError && errors.length > 0) return errors.map((told) => ({ told, rows: whole }))
   throw error instanceof LifeboatError ? error : clientError(error, 'restore', connection)
-}
-
-/** The first line of an error of the server, without values of rows, which follow a colon or are in the lines after it. */
-function withoutValues(error: string): string {
-  const [line = ''] = error.split('\n')
-  return line.replace(/(syntax for type [^:]+|value too long[^:]*|violates [^:]+|out of range[^:]*): .*$/, '$1')
 }

@@ -7,8 +7,9 @@ import { newIdentity } from '../../../../src/repository/keys.ts'
 import { atTerminal } from '../../../../src/cli/spelling.ts'
 import { spelled } from '../../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
-import { requireExtensions } from '../../../../src/sources/postgres/drill/requirements.ts'
+import { requireExtensions, restoreProblem } from '../../../../src/sources/postgres/drill/requirements.ts'
 import { failureOf } from '../../../../src/report/failure.ts'
+import { BadSource } from '../../../../src/sources/source.ts'
 import { backUp } from '../../../support/backup.ts'
 import { loadSmall } from '../../../support/dataset.ts'
 import { dispatched } from '../../../support/dispatched.ts'
@@ -155,6 +156,32 @@ test('rows that violate a constraint, or that no column takes, are found, and no
   const broken = await drillBroken('parents', '1234567', 'secret2')
   expect(broken).toMatchObject({ result: 'failed', problems: [expect.stringMatching(/^it cannot be restored: .*invalid input syntax for type integer/)] })
   expect(JSON.stringify(broken)).not.toContain('secret2')
+})
+
+test('the text of an error neither shows rows nor decides who is at fault', async () => {
+  await server.createDatabase('said')
+  await server.sql(`
+    CREATE FUNCTION known(t text) RETURNS boolean LANGUAGE plpgsql AS
+      $$BEGIN IF t LIKE 'X%' THEN RAISE EXCEPTION 'permission denied for %', t; END IF; RETURN true; END$$;
+    CREATE TABLE said (note text CHECK (known(note))); INSERT INTO said VALUES ('Shunter2')`, 'said')
+  const found = await drillBroken('said', 'Shunter2', 'Xhunter2')
+  expect(found).toMatchObject({ result: 'failed', problems: ['it cannot be restored: COPY failed for table "said": an error whose text may quote rows, so that it is not shown (line 1)'] })
+  expect(JSON.stringify(found)).not.toContain('hunter2')
+})
+
+test.each([
+  ['COPY failed for table "t": ERROR:  invalid input value for enum public.e: "hunter2"\nCONTEXT:  COPY t, line 3, column c: "hunter2"', 'COPY failed for table "t": invalid input value for enum public.e (line 3, column c)'],
+  ['COPY failed for table "t": ERROR:  value "hunter2" is out of range for type integer\nCONTEXT:  COPY t, line 1, column c: "hunter2"', 'COPY failed for table "t": a value is out of range for type integer (line 1, column c)'],
+  ['COPY failed for table "t": ERROR:  malformed array literal: "hunter2"\nDETAIL:  x', 'COPY failed for table "t": malformed array literal'],
+  ['null value in column "d" of relation "t" violates not-null constraint: INSERT INTO t VALUES (\'hunter2\')', 'null value in column "d" of relation "t" violates not-null constraint'],
+])('of the error %j no row is shown', (told, message) => {
+  const problem = restoreProblem([{ told, rows: true }])
+  expect(problem).toBeInstanceOf(BadSource)
+  expect(problem.message).toBe(`it cannot be restored: ${message}`)
+})
+
+test('a missing role with a line end in its name is not the fault of the backup', () => {
+  expect(restoreProblem([{ told: 'role "two\nlines" does not exist: ALTER TABLE t OWNER TO "two', rows: false }])).not.toBeInstanceOf(BadSource)
 })
 
 test('a function in a constraint cannot run a program while its rows are loaded', async () => {
