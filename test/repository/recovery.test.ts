@@ -16,6 +16,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import { backUp } from '../support/backup.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { run } from '../support/client-programs.ts'
+import { dispatched } from '../support/dispatched.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
 import { changeDataset, loadDataset } from '../support/dataset.ts'
 import { PlainReader } from '../support/plain-reader.ts'
@@ -431,6 +432,35 @@ describe('a PostgreSQL database', () => {
     yield* child.stdout as AsyncIterable<Buffer>
     expect(await ended).toEqual([0, null])
   }
+
+  test('comes back on a fresh server with the commands of RECOVERY.md, with its roles, owner, privileges and settings', async () => {
+    const [old, fresher] = await Promise.all([startServer(17), startServer(17)])
+    try {
+      await old.sql(`CREATE ROLE owner; CREATE ROLE app LOGIN PASSWORD 'of app'; GRANT owner TO app`)
+      await old.createDatabase('app')
+      await old.sql(`CREATE TABLE orders AS SELECT g AS id, md5(g::text) FROM generate_series(1, 2000) g; ALTER TABLE orders OWNER TO owner; GRANT SELECT ON orders TO app;
+        ALTER DATABASE app OWNER TO owner; ALTER DATABASE app SET work_mem = '17MB'; ALTER DATABASE app CONNECTION LIMIT 42; GRANT CREATE ON DATABASE app TO app; ALTER ROLE app IN DATABASE app SET statement_timeout = '5s'`, 'app')
+      const folder = fresh('runbook')
+      const variables = { PATH: `${clientDirectory(17)}:${process.env['PATH']}` }
+      const { result } = await dispatched('backup', { destination: `file:${folder}`, 'encryption-key': identity, 'database-url': old.url('app') }, new Date(), { variables, temporary: fresh('tmp') })
+      writeFileSync(path.join(folder, 'identity.txt'), `${identity}\n`, { mode: 0o600 })
+      rmSync(path.join(folder, 'lifeboat.json'))
+      const text = readFileSync(path.join(folder, 'RECOVERY.md'), 'utf8')
+      const again = /`(printf [^`]* > lifeboat\.json)`/.exec(text)![1]!
+      const blocks = text.split('## 3.')[1]!.split('**A volume**')[0]!.match(/(?:^ {4}.*\n)+/gm)!
+      const script = [again, ...blocks].join('\n').replaceAll('20261120T020000Z-5f3a9c1e', result.snapshot)
+      const env = { ...plainEnvironment, ...clientEnvironment(fresher, 'postgres'), PATH: `${clientDirectory(17)}:${plainEnvironment.PATH}` }
+      execFileSync('/bin/sh', ['-e', '-c', script], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+      expect(await compareDatabases({ server: old, database: 'app' }, { server: fresher, database: 'app' })).toEqual([])
+      const rest = (one: Server): Promise<string> => one.sql(`SELECT json_agg(json_build_array(datname, pg_get_userbyid(datdba), datconnlimit, datacl::text, datcollate,
+        (SELECT json_agg(json_build_array(setrole::regrole, setconfig)) FROM pg_db_role_setting WHERE setdatabase = d.oid),
+        (SELECT json_agg(json_build_array(rolname, rolpassword, rolcanlogin) ORDER BY rolname) FROM pg_authid WHERE rolname !~ '^(pg_|postgres$)'),
+        (SELECT json_agg(json_build_array(roleid::regrole, member::regrole)) FROM pg_auth_members WHERE member > 16000))) FROM pg_database d WHERE datname = 'app'`)
+      expect(await rest(fresher)).toBe(await rest(old))
+    } finally {
+      await Promise.all([old.stop(), fresher.stop()])
+    }
+  })
 
   test('comes back whole, twice, with nothing but recover.sh, age, zstd, jq and pg_restore', async () => {
     await server.createDatabase('shop')

@@ -121,7 +121,7 @@ header_rules='
 # Splits the snapshot object $1: $key and $mac from its first line, and $tmp/frame, which the MAC is of.
 # Returns non-zero if it is not a snapshot.
 split_snapshot() {
-  head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp"
+  head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp: set TMPDIR to a folder with room"
   [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1
   line=$(tr -c 'a-z0-9/ \n' '?' <"$tmp/line")
   case $line in 'lifeboat/1 '*) ;; *) return 1 ;; esac
@@ -130,7 +130,7 @@ split_snapshot() {
   key=${key%% *}
   case $key$mac in *[!0-9a-f]*) return 1 ;; esac
   [ "${#line}" -eq 92 ] && [ "${#key}" -eq 16 ] && [ "${#mac}" -eq 64 ] || return 1
-  tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable"
+  tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable; set TMPDIR to a folder with room"
 }
 
 # Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot.
@@ -139,7 +139,7 @@ read_header() {
   limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))
   [ "$limit" -le 536870912 ] || limit=536870912
   zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" ||
-    fail "cannot write to $tmp: it is full, or not writable"
+    fail "cannot write to $tmp: it is full, or not writable; set TMPDIR to a folder with room"
   [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
@@ -249,7 +249,7 @@ Do not trust it; try an earlier one"
     fi
   done <"$tmp/recipients"
   [ "$unauthenticated" = yes ] ||
-    fail "snapshot $snapshot was made with the key $key, which $identity does not hold, so that nobody can say who wrote it.
+    fail "This is not the key. Snapshot $snapshot was made with the key $key, which $identity does not hold, so that nobody can say who wrote it.
 If $identity is the key of one of the backup's extra recipients, add --unauthenticated: \
 everything is still checked against the sealed manifest"
   printf 'recover.sh: warning: the MAC of snapshot %s cannot be checked with this key\n' "$snapshot" >&2
