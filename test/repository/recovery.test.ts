@@ -417,6 +417,12 @@ test('of a damaged volume, everything that the damage does not touch comes back,
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 
+/** All that belongs to the database itself, and the roles of its server. */
+const rest = (one: Server): Promise<string> => one.sql(`SELECT json_agg(json_build_array(datname, pg_get_userbyid(datdba), datconnlimit, datacl::text, datcollate,
+  (SELECT json_agg(json_build_array(setrole::regrole, setconfig)) FROM pg_db_role_setting WHERE setdatabase = d.oid),
+  (SELECT json_agg(json_build_array(rolname, rolpassword, rolcanlogin) ORDER BY rolname) FROM pg_authid WHERE rolname !~ '^(pg_|postgres$)'),
+  (SELECT json_agg(json_build_array(roleid::regrole, member::regrole)) FROM pg_auth_members WHERE member > 16000))) FROM pg_database d WHERE datname = 'app'`)
+
 describe('a PostgreSQL database', () => {
   let server: Server
   beforeAll(async () => {
@@ -452,10 +458,6 @@ describe('a PostgreSQL database', () => {
       const env = { ...plainEnvironment, ...clientEnvironment(fresher, 'postgres'), PATH: `${clientDirectory(17)}:${plainEnvironment.PATH}` }
       execFileSync('/bin/sh', ['-e', '-c', script], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
       expect(await compareDatabases({ server: old, database: 'app' }, { server: fresher, database: 'app' })).toEqual([])
-      const rest = (one: Server): Promise<string> => one.sql(`SELECT json_agg(json_build_array(datname, pg_get_userbyid(datdba), datconnlimit, datacl::text, datcollate,
-        (SELECT json_agg(json_build_array(setrole::regrole, setconfig)) FROM pg_db_role_setting WHERE setdatabase = d.oid),
-        (SELECT json_agg(json_build_array(rolname, rolpassword, rolcanlogin) ORDER BY rolname) FROM pg_authid WHERE rolname !~ '^(pg_|postgres$)'),
-        (SELECT json_agg(json_build_array(roleid::regrole, member::regrole)) FROM pg_auth_members WHERE member > 16000))) FROM pg_database d WHERE datname = 'app'`)
       expect(await rest(fresher)).toBe(await rest(old))
     } finally {
       await Promise.all([old.stop(), fresher.stop()])

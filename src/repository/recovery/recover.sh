@@ -249,7 +249,8 @@ Do not trust it; try an earlier one"
     fi
   done <"$tmp/recipients"
   [ "$unauthenticated" = yes ] ||
-    fail "This is not the key. Snapshot $snapshot was made with the key $key, which $identity does not hold, so that nobody can say who wrote it.
+    fail "This is not the key. Snapshot $snapshot was made with the key $key, which $identity does not hold, \
+so that nobody can say who wrote it.
 If $identity is the key of one of the backup's extra recipients, add --unauthenticated: \
 everything is still checked against the sealed manifest"
   printf 'recover.sh: warning: the MAC of snapshot %s cannot be checked with this key\n' "$snapshot" >&2
