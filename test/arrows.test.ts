@@ -3,7 +3,7 @@ import path from 'node:path'
 
 /** The floors of the house (docs/architecture.md), from the ground up. */
 const floors: readonly (readonly string[])[] = [
-  ['error.ts', 'marks.ts', 'version.ts', 'environment.ts'],
+  ['error.ts', 'marks.ts', 'nearest.ts', 'version.ts', 'environment.ts'],
   ['process/', 'net/'],
   ['stores/'],
   ['report/', 'repository/', 'notify/', 'sources/'],

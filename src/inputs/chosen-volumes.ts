@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
-import { nearest } from '../report/nearest.ts'
+import { nearest } from '../nearest.ts'
 import { locationExpected, locationPatterns } from '../sources/known-kinds.ts'
 import type { GivenSource } from '../sources/source-kind.ts'
 import { type Group, group } from './group.ts'

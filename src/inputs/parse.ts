@@ -4,7 +4,7 @@ import { marked } from '../marks.ts'
 import { keysIn, looksSecret, SHORTEST_SECRET } from '../report/redaction.ts'
 import { type CommandInputs, readGroups, rowsOf } from './group.ts'
 import { EMPTY_SECRET, type Input } from './input.ts'
-import { nearest } from '../report/nearest.ts'
+import { nearest } from '../nearest.ts'
 import { secretsGiven, secretsOf } from './secrets.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>

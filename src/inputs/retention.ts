@@ -1,6 +1,6 @@
 import type { RetentionPolicy } from '../repository/retention.ts'
 import { parseDuration } from './duration.ts'
-import { nearest } from '../report/nearest.ts'
+import { nearest } from '../nearest.ts'
 
 const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly', 'drilled'] as const
 

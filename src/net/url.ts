@@ -1,4 +1,5 @@
 import { InvalidValue } from '../error.ts'
+import { nearest } from '../nearest.ts'
 
 /** A destination written as a URL, its parts decoded. */
 export interface DestinationUrl {
@@ -54,6 +55,9 @@ function readParameters(query: string | undefined, known: readonly string[]): De
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(pair)!
     if (!known.includes(name)) {
       const meant = known.find((one) => bare(one) === bare(name))
+      const near = nearest(name, known.filter(({ length }) => length >= LONG))
+      // Without quotation marks: its value counts as a secret, beside which nothing quoted is shown.
+      if (!meant && near) throw new InvalidValue(`it has no parameter ${name}; did you mean ${near}?`)
       throw new InvalidValue(
         meant
           ? `${JSON.stringify(name)} is not a parameter of it; did you mean ${meant}?`
@@ -66,6 +70,9 @@ function readParameters(query: string | undefined, known: readonly string[]): De
   }
   return parameters
 }
+
+/** A name that is nearly one so long is a slip, and no part of a secret. */
+const LONG = 6
 
 const bare = (text: string): string => text.toLowerCase().replaceAll(/[^a-z]/g, '')
 

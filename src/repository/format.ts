@@ -7,7 +7,7 @@ export const FORMAT = 'lifeboat/1'
 export function checkFormat(key: string, format: unknown): void {
   if (format === FORMAT) return
   throw new LifeboatError(
-    `${key} has the format ${JSON.stringify(format ?? null)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`,
+    `${key} has the format ${JSON.stringify(format)?.slice(0, 40)}; this version of Lifeboat reads ${FORMAT}`,
     {
       hint: 'Use the version of Lifeboat that wrote this store, or a newer one. Nothing was changed.',
     },

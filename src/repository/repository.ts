@@ -55,7 +55,12 @@ async function hasMarker(store: Store): Promise<boolean> {
     throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it is not JSON`, {
       hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.`,
     })
-  checkFormat(`${store.name}/${MARKER}`, z.object({ format: z.unknown() }).safeParse(json).data?.format)
+  const format = z.object({ format: z.unknown() }).safeParse(json).data?.format
+  if (format === undefined || format === null)
+    throw new LifeboatError(`${MARKER} in ${store.name} is damaged: it names no format`, {
+      hint: `It should read {"format":"${FORMAT}"}. Nothing was changed.`,
+    })
+  checkFormat(`${store.name}/${MARKER}`, format)
   if (marker.safeParse(json).success) return true
   throw new LifeboatError(`${MARKER} in ${store.name} holds more than its format`, {
     hint: 'A newer version of Lifeboat may have written it; use that. Nothing was changed.',

@@ -194,7 +194,8 @@ test('8: a store of a newer, other or malformed format is refused by name, and n
   for (const [marker, message] of [
     ['{"format":"lifeboat/2"}', /has the format "lifeboat\/2"; this version of Lifeboat reads lifeboat\/1/],
     ['{"format":1}', /has the format 1/],
-    ['[]', /has the format null/],
+    ['[]', /is damaged: it names no format/],
+    ['{}', /is damaged: it names no format/],
     ['', /is damaged: it is not JSON/],
     ['{"format":"lifeboat/1","more":1}', /holds more than its format/],
   ] as const) {

@@ -110,6 +110,7 @@ test.each([
   ['the text after s3: cannot be read; a user, a password and a value are percent-encoded (%40 for @, %2F for /, %3F for ?)', 's3:bucket?x=y'],
   ['"Region" is not a parameter of it; did you mean region?', 's3://backups?Region=x'],
   ['"access_key_id" is not a parameter of it; did you mean access-key-id?', 's3://backups?access_key_id=x'],
+  ['it has no parameter endpiont; did you mean endpoint?', 's3://backups?endpiont=https://minio:9000'],
   ['it has an unknown parameter; supported: region, endpoint, path-style, storage-class, sse, sse-kms-key-id, access-key-id, secret-access-key, session-token', 's3://backups?hunter22=x'],
   ['the parameter region has no value', 's3://backups?region='],
   ['the parameter region is given twice', 's3://backups?region=a&region=b'],

@@ -24,6 +24,11 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
   const { report } = environment
   const now = environment.now()
   const [since, until] = [filters.since, filters.until].map((moment) => moment && momentOf(moment, now))
+  if (since && until && since > until) {
+    throw new LifeboatError(marked`‹since› is later than ‹until›, so no snapshot is between them`, {
+      hint: marked`Exchange them: ‹since› is the earlier time. An age like 30d is earlier than 7d.`, status: 2,
+    })
+  }
   const wanted = idsBetween(since, until)
   return withStore(inputs, environment, async (store, keys) => {
     if (filters.source !== undefined && keys?.identity === undefined) throw hiddenSources()

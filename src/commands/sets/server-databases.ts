@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { formatSome } from '../../report/format.ts'
-import { nearest } from '../../report/nearest.ts'
+import { nearest } from '../../nearest.ts'
 import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
 import type { SourceAccess } from '../../sources/settings.ts'

@@ -1,6 +1,6 @@
 import type { Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { nearest } from '../../report/nearest.ts'
+import { nearest } from '../../nearest.ts'
 
 /** How client programs reach one database: libpq's settings, split so that no secret ever becomes an argument. */
 export interface Connection {
