@@ -1,2 +1,213 @@
 import { marked } from '../../marks.ts'
 import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
+import { provenText } from '../proven.ts'
+import type { ListedSnapshot, ListResult } from './result.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
+import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { isAtLeast, type Level } from '../../repository/levels.ts'
+import { namesByNoun } from '../../sources/nouns.ts'
+import type { TextContext } from '../../report/context.ts'
+
+export function listHeadline({ snapshots, store }: ListResult): string {
+  return `${formatCount(snapshots.length, 'snapshot')} in ${store}`
+}
+
+export function listText(result: ListResult, context: TextContext): string {
+  const { snapshots, store } = result
+  if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
+  if (result.missing) return `${store}: ${missingSet(result.missing)}`
+  if (snapshots.length === 0) {
+    return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
+  }
+  const now = new Date(result.listed)
+  const rows = snapshots.map((snapshot) => [
+    snapshot.id,
+    formatTime(snapshot.time, context.timeZone),
+    formatAge(snapshot.time, now),
+    snapshot.set,
+    formatBytes(snapshot.size),
+    formatBytes(snapshot.added),
+    proofText(snapshot, now),
+    about(snapshot, now),
+  ])
+  return [
+    formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', 'CONTENT AND NOTES'], ...rows]),
+    '',
+    `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    ...lostLines(result),
+    ...dependedOnLines(result.artifacts),
+    ...unsoundLines(result),
+    ...recommendation(result, context),
+    ...otherKeyLines(result),
+  ].join('\n')
+}
+
+function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
+  return `set ${oneLine(set)} has no snapshots; there ${sets.length === 1 ? 'is' : 'are'}: ${sets.map(oneLine).join(', ')}.`
+}
+
+function otherKeyLines({ snapshots, otherKey }: ListResult): string[] {
+  if (!otherKey) return []
+  const [one, some] = ['The snapshot was not', `None of the ${formatCount(snapshots.length, 'snapshot')} was`]
+  return [`${snapshots.length === 1 ? one : some} made with the key given.`]
+}
+
+function unsoundLines({ unsound }: ListResult): string[] {
+  return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${oneLine(why)}.`)
+}
+
+/** Only what can be relied on is recommended. */
+function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
+  // The newest of all says nothing about the other sets.
+  if (new Set(snapshots.map(({ set }) => set)).size > 1) {
+    return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
+  }
+  const chosen = snapshots.find(({ id }) => id === restorable)
+  if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
+  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
+  const newest = `the newest${unsound.length > 0 ? ' that is whole' : ''}`
+  return [
+    `To restore ${newest} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
+    `  ${restoreCommand(program, content)}`,
+  ]
+}
+
+/** The facts about a snapshot beside its figures, in one line. */
+function about(
+  { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot,
+  now: Date,
+): string {
+  return [
+    damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
+    partial ? `PARTIAL${partialText(sources)}` : '',
+    sources?.map(({ name }) => oneLine(name)).join(', '),
+    pinned ? 'pinned' : '',
+    tags.map((tag) => `#${tag}`).join(' '),
+    description === undefined ? '' : oneLine(description),
+    retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
+    expires === undefined ? '' : `expires ${formatExpiry(expires, now)}`,
+    authentic ? '' : `key ${key}, not checked`,
+  ].filter((part) => part).join('  ')
+}
+
+/** The missing parts, if a key can read them. */
+function partialText(sources: ListedSnapshot['sources'] = []): string {
+  const missing = sources.flatMap(({ name, partial = [] }) => partial.map((text) => `${name}: ${text}`))
+  return missing.length > 0 ? ` (${oneLine(missing.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
+}
+
+/** `read, 3 days ago`; what failed stands out. */
+function proofText(snapshot: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string {
+  return proofsOf(snapshot, now).join(', ')
+}
+
+function proofsOf({ proofs, drill }: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string[] {
+  return proofs.map(({ level, result, time }) => {
+    const shown = result === 'verified' ? level : `${level} ${result.toUpperCase()}`
+    const figures = level === 'drill' && result === 'verified' && drill ? ` (${provenText(drill)})` : ''
+    return `${shown} ${formatAge(time, now)} ago${figures}`
+  })
+}
+
+/** `in 3 days`. */
+export function formatExpiry(expires: string, now: Date): string {
+  const left = Date.parse(expires) - now.getTime()
+  return left <= 0 ? 'now' : `in ${formatAge(now.toISOString(), new Date(expires))}`
+}
+
+/** More rows than anyone reads would push the summary over its limit. */
+const MOST_ROWS = 200
+
+/** A description is a sentence; in a table its beginning will do. */
+const MOST_CHARACTERS = 80
+
+export function listSummary(result: ListResult, { timeZone }: { timeZone: string }): string {
+  return withinLimit(listMarkdown(result, timeZone, MOST_ROWS))
+}
+
+function listMarkdown(result: ListResult, timeZone: string, mostRows: number): string[] {
+  const { snapshots } = result
+  const now = new Date(result.listed)
+  const shown = snapshots.slice(0, mostRows)
+  const filled = COLUMNS
+    .map(({ head, always, cell }) => ({ head, always, cells: shown.map((snapshot) => cell(snapshot, now, timeZone)) }))
+    .filter(({ always, cells }) => always || cells.some((cell) => cell !== ''))
+  const same = shown.length > 1 ? filled.filter(({ always, cells }) => !always && cells.every((cell) => cell === cells[0])) : []
+  const sameText = same.map(({ head, cells }) => `${head.toLowerCase()} ${cells[0]!}`).join('; ')
+  const columns = filled.filter((column) => !same.includes(column))
+  const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]!))
+  const [newest] = snapshots
+  const age = newest ? `, the newest ${formatAge(newest.time, now)} old` : ''
+  return [
+    `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${age}`,
+    ...(result.missing ? [escape(missingSet(result.missing))] : []),
+    ...(result.unsound.length > 0 ? [
+      ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
+      result.restorable === undefined
+        ? 'None of the newest can be restored as it is.'
+        : `The newest that is whole is ${code(result.restorable)}.`,
+    ] : []),
+    ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
+    ...setsOf(snapshots, now),
+    ...(same.length > 0 ? [`Of all${snapshots.length > mostRows ? ' that are shown' : ''}: ${sameText}.`] : []),
+    ...(rows.length > 0 ? [table(columns.map(({ head }) => (head === MADE ? madeIn(timeZone) : head)), rows, ['Size', 'Added'])] : []),
+    ...(snapshots.length > mostRows ? [`The newest ${mostRows} are shown; the output \`result\` has them all.`] : []),
+    ...lostLines(result).map((line) => `⚠️ ${escape(line)}`),
+    ...dependedOnPart(result.artifacts),
+  ]
+}
+
+const MADE = 'Made'
+
+/** A verification at a high level says more than a good one at a lower level, which is left out. */
+function verifiedCell({ proofs, drill, damage }: ListedSnapshot, now: Date): string {
+  const isImplied = (level: Level): boolean =>
+    proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
+  const telling = proofs.filter(({ level, result }) => result !== 'verified' || !isImplied(level))
+  const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
+  return lines.map((line) => unbroken(escape(line))).join('<br>')
+}
+
+/** The beginning of a text, for a table. */
+function brief(text: string): string {
+  return escape(shortened(text, MOST_CHARACTERS))
+}
+
+/**
+ * Columns that no row has anything for are left out, and those with the same in all rows are one line above the table. GitHub shows some
+ * 1,000 pixels of a table: as few columns as possible, or what is on the right is cut.
+ */
+const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSnapshot, now: Date, timeZone: string) => string }[] = [
+  { head: 'Snapshot', always: true, cell: ({ id, run }) => (run ? link(code(id), run) : code(id)) },
+  { head: MADE, always: true, cell: ({ time }, _, timeZone) => shortTime(time, timeZone) },
+  { head: 'Size', always: true, cell: ({ size }) => unbroken(formatBytes(size)) },
+  { head: 'Added', always: true, cell: ({ added }) => unbroken(formatBytes(added)) },
+  { head: 'Verified', always: true, cell: verifiedCell },
+  { head: 'Set', cell: ({ set }) => escape(set) },
+  { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
+  { head: 'About', cell: ({ pinned, partial }) => [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : [])].join(', ') },
+  { head: 'Tags', cell: ({ tags }) => brief(tags.join(', ')) },
+  { head: 'Description', cell: ({ description = '' }) => brief(description) },
+  {
+    head: 'Kept',
+    cell: ({ retention }) => (retention ? brief(`${retention.keep ? '' : 'to go: '}${retention.reasons.join(', ')}`) : ''),
+  },
+  { head: 'Expires', cell: ({ expires }, now) => (expires === undefined ? '' : unbroken(formatExpiry(expires, now))) },
+  { head: 'Key', cell: ({ authentic, key }) => (authentic ? '' : `${code(key)}, not checked`) },
+]
+
+/** With several sets, how old the newest backup of each is: one that has fallen behind does not show in a long list. */
+function setsOf(newestFirst: ListResult['snapshots'], now: Date): string[] {
+  const sets = Map.groupBy(newestFirst, ({ set }) => set)
+  if (sets.size < 2) return []
+  const rows = [...sets].slice(0, MOST_ROWS).map(
+    ([set, snapshots]) => [
+      escape(set),
+      snapshots.length.toLocaleString('en-US'),
+      formatAge(snapshots[0]!.time, now),
+      formatBytes(snapshots[0]!.size),
+    ],
+  )
+  return [table(['Set', 'Snapshots', 'Age of the newest', 'Its size'], rows, 3)]
+}
