@@ -65,6 +65,13 @@ test('a list of a set that does not exist names the sets of the store', async ()
   expect(text).toMatch(/set nope has no snapshots; there are: app, other\.$/)
 })
 
+test('of several sets no one restore is shown: the newest of all says nothing about the others', async () => {
+  expect((await list({ set: 'app' })).text).toContain(`--snapshot ${ids[4]}`)
+  const { text } = await list()
+  expect(text).toMatch(/`lifeboat list.*` with --set shows how to restore the newest of a set\.$/i)
+  expect(text).not.toContain('lifeboat restore')
+})
+
 test('a list can be of one tag, of one source, of a time', async () => {
   const listed = async (raw: Record<string, string>): Promise<string[]> => (await list(raw)).result.snapshots.map(({ id }) => id)
   expect(await listed({ tag: 'before-2.0' })).toEqual([ids[0]])
