@@ -21,6 +21,7 @@ import type { BackupInputs } from './inputs.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 import { accessOf } from './access.ts'
+import { warnOfExpiry } from './warnings.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
 /** The inputs of a backup that its destinations need. */
@@ -63,7 +64,9 @@ export class Destinations {
     const opened: OpenDestination[] = []
     for (const destination of inputs.destinations) {
       warnOfLoss(destination, environment)
-      opened.push({ name: destination.text, store: await openStore(destination, accessOf(inputs), environment) })
+      const store = await openStore(destination, accessOf(inputs), environment)
+      if (store.groups) warnOfExpiry(destination.text, inputs.retention, environment)
+      opened.push({ name: destination.text, store })
     }
     return new Destinations(opened, inputs, environment)
   }

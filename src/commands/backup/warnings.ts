@@ -3,6 +3,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
+import type { RetentionPolicy } from '../../repository/retention.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import { otherKeyText } from './other-key.ts'
@@ -94,4 +95,13 @@ export function warnOfLargeSnapshot(set: string, size: number, limit: number, { 
 /** A failure beside another one that ends the command. */
 export function warnOfFailure(failure: unknown, { report }: Reporting): void {
   report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined)
+}
+
+/** Stores whose objects expire keep them for as long as the rules that count time or snapshots need. */
+export function warnOfExpiry(store: string, { drilled, ...others }: RetentionPolicy, { report }: Reporting): void {
+  if (drilled === undefined || Object.keys(others).length === 0) return
+  report.warning(
+    `in ${store} the newest drilled snapshot is not kept by drilled=${drilled} alone: artifacts expire as the other rules say`,
+    'Drill more often than that, or copy backups to another store.',
+  )
 }

@@ -27,7 +27,7 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 export function verifyText(result: VerifyResult, context: TextContext): string {
   const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
     verified: 'Verified',
-    failed: result.unmet === undefined ? 'FAILED: the snapshot is damaged' : result.unmet === 'all else verified'
+    failed: result.unmet === undefined ? failureOf(result) : result.unmet === 'all else verified'
       ? 'FAILED: the snapshot is whole, but a condition does not hold'
       : 'FAILED: a condition does not hold, and not everything else could be verified',
     'could not verify': 'Could not verify',
@@ -59,6 +59,13 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
     ...nextStep(result, context),
   ].join('\n')
+}
+
+/** A drill can fail although every object is whole: what was restored is not what was backed up. */
+function failureOf({ level, damaged }: SnapshotVerified): string {
+  return level === 'drill' && damaged.length === 0
+    ? 'FAILED: the snapshot cannot be restored to what was backed up'
+    : 'FAILED: the snapshot is damaged'
 }
 
 /** `1,329 rows and 154 entries equal; recovery takes 4.2 s, comparing took 1.1 s`. */

@@ -8,7 +8,7 @@ import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import type { AuthenticSnapshot } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
@@ -93,11 +93,10 @@ async function readable(key: string, store: Store, keys: Keys): Promise<Authenti
 /** A snapshot object that cannot be read. Without a signature that holds, there is nothing to keep a proof of. */
 function unread(key: string, set: string, level: Level, { problem, damaged }: Unread): SnapshotVerified {
   const snapshot = idOf(key)
-  const time = snapshot.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
   return {
     snapshot,
     set,
-    time,
+    time: timeOfId(snapshot),
     level,
     result: damaged ? 'failed' : 'could not verify',
     problems: [problem],
@@ -188,7 +187,7 @@ async function aboutBackups(
   if (!hit) {
     return [`The newest snapshot, ${id}, is not affected; a new backup is not needed.`]
   }
-  if (damaged.size === 0) return ['Back up again: the next snapshot is another one.']
+  if (damaged.size === 0) return ['Back up again: no stored object is damaged, so the next snapshot can be good.']
   const again = `${formatCount(damaged.size, 'damaged object')} again`
   if (kept) {
     return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`]

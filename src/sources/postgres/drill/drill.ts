@@ -225,10 +225,12 @@ class Drill {
       await change(`ALTER DATABASE "${this.#database}" IS_TEMPLATE false`, steady).catch(() => undefined)
       await detachSubscriptions(this.#database, steady).catch(() => undefined)
       await withoutTransaction(`DROP DATABASE IF EXISTS "${this.#database}" WITH (FORCE)`, { ...steady, timeLimit: Infinity })
-      await dropRoles(this.#created, steady)
     } catch (error) {
-      this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
+      return this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
     }
+    await dropRoles(this.#created, steady).catch((error: unknown) => {
+      this.#context.report.warning(`the scratch server keeps roles of the drill: ${messageOf(error)}`, 'Drop them by hand.')
+    })
   }
 }
 
