@@ -34,3 +34,10 @@ test('when the content of all artifacts is gone, doctor and verify say so and wh
   expect(await jobs.run('backup')).toMatchObject({ status: 0, result: { verified: 'read' } })
   expect(await jobs.run('verify')).toMatchObject({ status: 0, result: { result: 'verified' } })
 })
+
+test('a backup warns that artifacts do not stay for a drill, if other rules say when they expire', async () => {
+  expect((await jobs.run('backup', { retention: 'last=2 drilled=1' })).warnings).toEqual([
+    expect.stringMatching(/^in artifact the newest drilled snapshot is not kept by drilled=1 alone: artifacts expire as the other rules say/),
+  ])
+  expect((await jobs.run('backup', { retention: 'drilled=1' })).warnings).toEqual([])
+})

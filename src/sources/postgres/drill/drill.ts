@@ -226,7 +226,8 @@ class Drill {
       await detachSubscriptions(this.#database, steady).catch(() => undefined)
       await withoutTransaction(`DROP DATABASE IF EXISTS "${this.#database}" WITH (FORCE)`, { ...steady, timeLimit: Infinity })
     } catch (error) {
-      return this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
+      this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
+      return
     }
     await dropRoles(this.#created, steady).catch((error: unknown) => {
       this.#context.report.warning(`the scratch server keeps roles of the drill: ${messageOf(error)}`, 'Drop them by hand.')
