@@ -39,6 +39,8 @@ export class SqlCutter {
   #data = false
   #inserts = new InsertLines()
   #accessMethod = ''
+  /** The line before set the access method, which says nothing of the entry that it follows; neither does the empty line after it. */
+  #afterMethod = false
 
   constructor(sink: SqlSink) {
     this.#sink = sink
@@ -82,11 +84,15 @@ export class SqlCutter {
 
   #whole(line: Buffer): void {
     const text = line.subarray(0, -1)
+    const spare = this.#afterMethod && text.length === 0
+    this.#afterMethod = false
     if (this.#rows !== undefined) this.#row(line)
     else if (this.#data && this.#inserts.has(line)) this.#piece(line, true)
     else if (HEADERS.some((header) => begins(text, header))) this.#begin(text.toString('latin1'))
-    else if (begins(text, ACCESS_METHOD)) this.#accessMethod = text.toString('latin1')
-    else if (!PASSED_OVER.some((known) => begins(text, known))) {
+    else if (begins(text, ACCESS_METHOD)) {
+      this.#accessMethod = text.toString('latin1')
+      this.#afterMethod = true
+    } else if (!spare && !PASSED_OVER.some((known) => begins(text, known))) {
       this.#sink.bytes(line)
       if (this.#data && begins(text, COPY) && text.subarray(-FROM_STDIN.length).equals(FROM_STDIN)) this.#rows = 0
     }

@@ -281,7 +281,7 @@ test('a drill does not log in to other servers', async () => {
     CREATE EXTENSION postgres_fdw; CREATE SERVER rem FOREIGN DATA WRAPPER postgres_fdw
       OPTIONS (host '${environment.PGHOST}', port '${environment.PGPORT ?? 5432}', dbname 'remote');
     CREATE USER MAPPING FOR PUBLIC SERVER rem OPTIONS (user 'postgres', password '${environment.PGPASSWORD ?? 'none'}');
-    CREATE FOREIGN TABLE ft (id int) SERVER rem OPTIONS (table_name 'orders')`, 'foreigner')
+    CREATE FOREIGN TABLE ft (id int) SERVER rem OPTIONS (table_name 'orders'); CREATE TABLE at_first (id int)`, 'foreigner')
   expect((await drill('foreigner', { 'pg-dump-args': '--include-foreign-data=rem' })).result).toMatchObject({
     result: 'could not verify', problems: [expect.stringContaining('the rows of 1 foreign tables, which a restore would write to other servers')],
   })
