@@ -57,6 +57,9 @@ const detailsSchema = z.object({
     entries: z.int().min(0),
     rows: z.int().min(0),
     bytes: z.int().min(0),
+    /** Whether definitions were compared word for word, and the conditions of the user that were checked. Absent in older proofs. */
+    wording: z.boolean().optional(),
+    assertions: z.int().min(0).optional(),
     /** `download` and `restore` together are the time that a recovery takes. */
     seconds: z.object({ download: seconds, restore: seconds, compare: seconds, checks: seconds }),
     /** The machine: `linux x64, 4 CPUs, 16.8 GB of memory`. */

@@ -93,7 +93,7 @@ test('a verification is attested: the digest of the snapshot, numbers and no nam
     predicateType: 'urn:lifeboat:verification:v1',
     predicate: {
       level: 'drill', result: 'verified', verifiedAt: expect.any(String), bytesRead: expect.any(Number), seconds: expect.any(Number), lifeboat: expect.any(String),
-      drill: { entries: 2, rows: 0, bytes: expect.any(Number), recoverySeconds: expect.any(Number) },
+      drill: { entries: 2, rows: 0, bytes: expect.any(Number), wording: true, assertions: 0, recoverySeconds: expect.any(Number) },
     },
   })
   expect(statement.toString()).not.toMatch(/private|secret-name|shop/)

@@ -56,6 +56,10 @@ test('list, check and show say what the last drill proved', async () => {
   const shown = (await run('show', { set: 'shop', snapshot: id })).text
   expect(shown).toContain('recovery took 4 min 12 s, of which 52 s for reading the store; comparing and checking')
   expect(shown).toContain('the snapshot was 7 h old; on linux x64, 4 CPUs')
+  expect(shown).not.toMatch(/wording|conditions? asked/)
+  await prove(id, 71, { ...drill, drill: { ...figures, wording: false, assertions: 2 } })
+  expect((await run('show', { set: 'shop', snapshot: id })).text).toMatch(
+    /154 entries equal \(1.00 MB\), but not the wording of definitions, because the scratch server had another version; 2 conditions asked; recovery/)
 })
 
 test('a drill that could not be completed hides neither the one before it nor its figures', async () => {

@@ -111,9 +111,11 @@ function drillLines(made: string): (proof: ShownProof) => string[] {
   return ({ drill, result, time }) => {
     if (!drill) return []
     const { download, compare, checks } = drill.seconds
-    const comparison = isGood({ result }) ? 'equal' : 'compared'
+    const comparison = `${isGood({ result }) ? 'equal' : 'compared'} (${formatBytes(drill.bytes)})`
     const parts = [
-      `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${comparison} (${formatBytes(drill.bytes)})`,
+      `${formatCount(drill.rows, 'row')} and ${formatCount(drill.entries, 'entry', 'entries')} ${comparison}` +
+        (drill.wording === false ? ', but not the wording of definitions, because the scratch server had another version' : ''),
+      ...(drill.assertions ? [`${formatCount(drill.assertions, 'condition')} asked`] : []),
       `recovery took ${formatSeconds(recoveryOf(drill))}, of which ${formatSeconds(download)} for reading the store`,
       `comparing and checking ${formatSeconds(compare + checks)}`,
       ...[ageThen(made, time)].filter((age) => age !== undefined),

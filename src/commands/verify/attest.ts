@@ -52,7 +52,12 @@ function predicateOf({ time, level, result, seconds, bytes, drill }: Verificatio
     verifiedAt: time.toISOString(),
     bytesRead: bytes,
     seconds,
-    ...(drill && { drill: { entries: drill.entries, rows: drill.rows, bytes: drill.bytes, recoverySeconds: recoveryOf(drill) } }),
+    ...(drill && {
+      drill: {
+        entries: drill.entries, rows: drill.rows, bytes: drill.bytes, wording: drill.wording, assertions: drill.assertions,
+        recoverySeconds: recoveryOf(drill),
+      },
+    }),
     lifeboat: VERSION,
   }
 }

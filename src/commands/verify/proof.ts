@@ -61,6 +61,8 @@ export function drilled(sources: SnapshotVerified['sources']): ProofDetails['dri
     entries: sum(({ entries }) => entries),
     rows: sum(({ rows }) => rows),
     bytes: sum(({ bytes }) => bytes),
+    wording: drills.every(({ wording }) => wording),
+    assertions: sum(({ assertions }) => assertions),
     seconds: {
       download: sum(({ seconds }) => seconds.download),
       restore: sum(({ seconds }) => seconds.restore),

@@ -96,6 +96,13 @@ export function onDatabase(connection: Connection, database: string): Connection
   }
 }
 
+/** The same connection, whose sessions begin with these settings, whatever those of the server, the database and the role are. */
+export function withOptions(connection: Connection, settings: readonly (readonly [name: string, value: string])[]): Connection {
+  const options = settings.map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, '\\$&')}`)
+  const PGOPTIONS = [connection.environment.PGOPTIONS ?? '', ...options].join(' ').trim()
+  return { ...connection, environment: { ...connection.environment, PGOPTIONS } }
+}
+
 /**
  * The environment of a client program: variables that it needs to run and to connect, without the workflow's inputs and tokens.
  */

@@ -16,6 +16,12 @@ const table = z.strictObject({
   archived: z.strictObject({ rows: z.int().min(0), bytes: z.int().min(0) }).optional(),
 })
 
+/** Settings of the session of pg_dump that change what it writes; it sets all others itself (pg_dump.c: setup_connection). */
+const session = z.strictObject({
+  TimeZone: z.string(), bytea_output: z.string(), lc_monetary: z.string(), quote_all_identifiers: z.string(),
+  standard_conforming_strings: z.string(),
+})
+
 /** Facts of a server and a database that one query reads. */
 const serverFacts = z.strictObject({
   server: z.strictObject({ major: z.int().min(1), version: z.string() }),
@@ -27,11 +33,14 @@ const serverFacts = z.strictObject({
   superuser: z.string().optional(),
   /** Whether the role may read pg_authid: passwords of roles. */
   rolePasswords: z.boolean(),
+  session,
 })
 
 /** The facts of a PostgreSQL source in a snapshot. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true }).shape,
+  /** Absent in older snapshots. */
+  session: session.optional(),
   /** Bytes on the server's disk; null if the role may not ask. */
   databaseSize: z.int().min(0).nullable(),
   tables: z.array(table),
@@ -59,6 +68,7 @@ export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSiz
 export const drillFacts = z.object(
   postgresFacts.pick({
     dumpVersion: true, server: true, encoding: true, superuser: true, databaseSize: true, arguments: true, omitted: true,
+    session: true,
   }).shape,
 )
 
@@ -73,8 +83,11 @@ export interface RowCount {
 export function rowCount({ rows, archived }: Pick<Table, 'rows' | 'archived'>): RowCount {
   return archived ? { rows: archived.rows, exact: true } : { rows, exact: false }
 }
+export type SessionSettings = z.infer<typeof session>
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
+
+const SESSION = Object.keys(session.shape).map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')
 
 const sql = `SELECT pg_catalog.json_build_object(
   'server', pg_catalog.json_build_object(
@@ -87,7 +100,8 @@ const sql = `SELECT pg_catalog.json_build_object(
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
     FROM pg_catalog.pg_extension),
   'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
-  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'))
+  'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
+  'session', pg_catalog.json_build_object(${SESSION}))
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 
 export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
@@ -114,6 +128,11 @@ SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspna
   'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
   'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
 FROM sizes`
+
+/** The settings of a session of this kind. */
+export function readSession(context: QueryContext): Promise<SessionSettings> {
+  return queryJson(`SELECT pg_catalog.json_build_object(${SESSION})`, session, context)
+}
 
 export function readTables(context: QueryContext): Promise<Table[]> {
   return queryJson(tablesSql, z.array(table), context)

@@ -37,6 +37,7 @@ async function contextOf(answer: (statement: string) => Answer, reports?: Record
 const facts = (name: string): string =>
   JSON.stringify({
     server: { major: 17, version: name }, database: name, encoding: 'UTF8', collation: name, extensions: [{ name, version: name }], rolePasswords: true,
+    session: { TimeZone: name, bytea_output: name, lc_monetary: name, quote_all_identifiers: name, standard_conforming_strings: name },
   })
 const json = (value: string): Answer => [heading, row(value), complete()]
 

@@ -6,8 +6,10 @@ import type { Assertion } from '../settings.ts'
 
 const names = z.array(z.string())
 
+/** The index of a partitioned table is invalid while partitions lack theirs, at the source as well. */
 const INVALID_INDEXES = `SELECT coalesce(pg_catalog.json_agg(indexrelid::pg_catalog.regclass::pg_catalog.text), '[]')
-FROM pg_catalog.pg_index WHERE NOT (indisvalid AND indisready AND indislive)`
+FROM pg_catalog.pg_index JOIN pg_catalog.pg_class c ON c.oid = indexrelid
+WHERE NOT (indisvalid AND indisready AND indislive) AND c.relkind <> 'I'`
 
 /** B-trees of permanent tables, each in its own order; the function is of an extension in a schema of this name. */
 const SOUND = (schema: string): string => `SELECT pg_catalog.count(*) FROM (

@@ -1,4 +1,5 @@
 import { LifeboatError } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
 import { startChild } from '../../../process/child.ts'
 import { BadSource } from '../../source.ts'
 import { type ArchiveContext, readContents, sqlOf } from '../archive.ts'
@@ -15,6 +16,8 @@ import { textShapes } from './shape.ts'
 /** A restored database, and the archive that it was restored from. */
 export interface RestoredCopy {
   connection: Connection
+  /** Why the settings of its sessions are not those of the backup. */
+  unlike: string | undefined
   reading: ArchiveContext
   archive: () => AsyncIterable<Buffer>
   /** The arguments of the dump that the archive is. */
@@ -25,20 +28,34 @@ export interface RestoredCopy {
 }
 
 const MOST_NAMED = 10
-/** In a scratch database nothing has a tablespace. */
-const PLAIN = ['--format=plain', '--no-tablespaces']
+const ARCHIVE = ['--format=custom', '--compress=0']
 const CHOICE = { noOwner: false, noPrivileges: false, noTablespaces: true }
 
 /** Dumps a restored database, and compares it with the archive. A problem for each difference, up to a number. */
 export async function comparison(restored: RestoredCopy, before: Digests, wording: boolean): Promise<unknown[]> {
   const archive = (): AsyncIterable<Buffer> => sqlOf(restored.archive(), restored.reading)
-  const found = await dumped(restored, PLAIN, (after) => differences(before, after, wording, archive))
+  const found = await redumped(restored, (after) => differences(before, after, wording, archive))
   const problems: unknown[] = []
-  for (const difference of found.slice(0, MOST_NAMED)) problems.push(new BadSource(await told(difference, restored, problems.length === 0)))
-  if (found.length > MOST_NAMED)
-    problems.push(new BadSource(`${(found.length - MOST_NAMED).toLocaleString('en-US')} more entries differ after the restore`))
+  for (const difference of found.slice(0, MOST_NAMED)) {
+    const text = await told(difference, restored, problems.length === 0)
+    problems.push(isSure(difference, restored) ? new BadSource(text) : unsure(text, restored))
+  }
+  if (found.length > MOST_NAMED) {
+    const more = `${(found.length - MOST_NAMED).toLocaleString('en-US')} more entries differ after the restore`
+    problems.push(found.slice(MOST_NAMED).some((one) => isSure(one, restored)) ? new BadSource(more) : new LifeboatError(more))
+  }
   if (wording && restored.settings) problems.push(...(await comparedSettings(restored, restored.settings)))
   return problems
+}
+
+/** With other settings than those of the backup, texts of equal data may differ; numbers do not. */
+function isSure({ header, what, rows }: Difference, { unlike }: RestoredCopy): boolean {
+  return unlike === undefined || what !== 'changed' || rows !== undefined || /; Type: (?:SEQUENCE SET|BLOBS?); /.test(header)
+}
+
+function unsure(text: string, { unlike }: RestoredCopy): LifeboatError {
+  return new LifeboatError(`${text}, perhaps because of settings of the session of the backup, ${unlike}`, {
+    hint: marked`Drill a newer snapshot, or give a scratch server that is like the one of the backup, in ‹scratch-url›.` })
 }
 
 /** `place`: also where an entry begins to differ, for which both archives are read once more. */
@@ -49,14 +66,27 @@ async function told({ header, what, rows }: Difference, restored: RestoredCopy, 
   const counted = rows ? `: ${rows[1].toLocaleString('en-US')} rows instead of ${rows[0].toLocaleString('en-US')}` : ''
   const differs = `${name} differs after the restore${counted}`
   if (!place) return differs
-  const found = await dumped(restored, PLAIN, (after) => firstDifference(header, sqlOf(restored.archive(), restored.reading), after))
+  const found = await placeOf(header, restored).catch(() => restored.reading.signal?.throwIfAborted())
   return found === undefined ? differs : `${differs}; ${found}`
+}
+
+function placeOf(header: string, restored: RestoredCopy): Promise<string | undefined> {
+  return redumped(restored, (after) => firstDifference(header, sqlOf(restored.archive(), restored.reading), after))
+}
+
+/**
+ * The SQL of a restored database, made as that of the archive was: arguments may mean nothing for an archive, but something for SQL
+ * (`--no-owner`, `--create`).
+ */
+function redumped<T>(restored: RestoredCopy, read: (sql: AsyncIterable<Buffer>) => Promise<T>): Promise<T> {
+  if (restored.again.length === 0) return dumped(restored, ['--format=plain', '--no-tablespaces'], read)
+  return dumped(restored, ARCHIVE, (archive) => read(sqlOf(archive, restored.reading)), argumentsAgain(restored.again))
 }
 
 /** The settings, owner, privileges and comment of the database itself, of which the SQL of an archive tells nothing. */
 async function comparedSettings(restored: RestoredCopy, settings: DatabaseSettings): Promise<unknown[]> {
-  const parameters = ['--format=custom', '--compress=0', '--schema-only', '--exclude-schema=*']
-  const { entries } = await dumped(restored, parameters, (archive) => readContents(archive, restored.reading, [], () => false), [])
+  const parameters = [...ARCHIVE, '--schema-only', '--exclude-schema=*']
+  const { entries } = await dumped(restored, parameters, (archive) => readContents(archive, restored.reading, [], () => false))
   const now = settingsIn(entries, restored.database)
   const [was, is] = [statementsOf(settings), now ? statementsOf(now) : []]
   const missing = was.find((statement) => !is.includes(statement))
@@ -76,10 +106,10 @@ function statementsOf({ options, early, late }: DatabaseSettings): string[] {
 
 /** Runs pg_dump on the restored database, and reads what it writes. */
 async function dumped<T>(
-  { connection, reading: { client, variables, signal }, again }: RestoredCopy,
+  { connection, reading: { client, variables, signal } }: RestoredCopy,
   parameters: readonly string[],
   read: (output: AsyncIterable<Buffer>) => Promise<T>,
-  more: readonly string[] = argumentsAgain(again),
+  more: readonly string[] = [],
 ): Promise<T> {
   const child = startChild(
     programOf(client, 'pg_dump'),

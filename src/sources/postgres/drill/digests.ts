@@ -20,6 +20,16 @@ export interface Digests {
 /** The header of what comes before the first entry: the settings of the session. */
 const SETTINGS = ''
 
+/**
+ * pg_dump writes this before rows that are loaded through the root of their partitions, which may put them into others (pg_dump.c:
+ * dumpTableData). The rows of all partitions of a root have one digest.
+ */
+const THROUGH_ROOT = '-- load via partition root '
+/** The lines between the header of an entry and its first own line. */
+const COMMENT_END = new Set(['--\n', '\n'])
+/** The digest of each entry of such rows. */
+const IN_ROOT = 'root:0'
+
 /** Digests the SQL of an archive while it passes. */
 export async function digestsOf(sql: AsyncIterable<Buffer>): Promise<Digests> {
   const entries = new Map<string, string>()
@@ -39,14 +49,21 @@ function append(texts: Map<string, string>, key: string, text: string): void {
 
 async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, digest: string) => void): Promise<Omit<Digests, 'entries'>> {
   const total = { count: 0, rows: 0, bytes: 0 }
+  const roots = new Map<string, { rows: number; lines: LineSet }>()
   const digester = new Digester()
   let current = started(SETTINGS)
   const finish = (): void => {
-    const { header, rows, lines } = current
+    const { header, rows, lines, root } = current
     const digest = digester.digest()
     if (isLeftOut(header)) return
     if (header !== SETTINGS && header !== END) total.count++
-    take(header, flat(`${digest}:${rows}${lines ? `:${lines.digest()}` : ''}`))
+    if (root && lines) {
+      const together = roots.get(root) ?? { rows: 0, lines: new LineSet() }
+      together.rows += rows
+      together.lines.add(lines)
+      roots.set(root, together)
+    }
+    take(header, root ? IN_ROOT : flat(`${digest}:${rows}${lines ? `:${lines.digest()}` : ''}`))
   }
   const cutter = new SqlCutter({
     entry(header) {
@@ -54,6 +71,7 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
       current = started(header)
     },
     bytes(piece, insert) {
+      if (current.lines && current.root === undefined && !COMMENT_END.has(piece.toString('latin1', 0, 3))) current.root = rootIn(piece)
       digester.update(piece)
       if (insert) current.lines?.insert(piece, insert)
       else current.lines?.update(piece)
@@ -67,6 +85,8 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
   for await (const piece of sql) cutter.push(piece)
   cutter.end()
   finish()
+  for (const [root, { rows, lines }] of roots)
+    take(`-- Data for Name: ${root}; Type: TABLE DATA; Schema: -; Owner: `, `root:${rows}:${lines.digest()}`)
   return total
 }
 
@@ -80,11 +100,18 @@ function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
 
+function rootIn(line: Buffer): string {
+  const text = line.toString('latin1')
+  return text.startsWith(THROUGH_ROOT) ? text.slice(THROUGH_ROOT.length).trimEnd() : ''
+}
+
 interface Started {
   header: string
   rows: number
   /** Of the rows of a table. */
   lines: LineSet | undefined
+  /** The root through which they are loaded, or an empty text; undefined before their first line. */
+  root?: string
 }
 
 function started(header: string): Started {

@@ -6,9 +6,9 @@ import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../..
 import { type ArchiveContext, startSql } from '../archive.ts'
 import { restoreClient } from '../client-download/choose.ts'
 import { clientPrograms } from '../client-programs.ts'
-import { type Connection, onDatabase } from '../connection.ts'
+import { type Connection, onDatabase, withOptions } from '../connection.ts'
 import { createStatement, type DatabaseSettings } from '../database-settings.ts'
-import { drillFacts } from '../facts.ts'
+import { drillFacts, type SessionSettings } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
 import { allAssertions, type Assertion, type ScratchSettings } from '../settings.ts'
 import { detachSubscriptions } from '../target.ts'
@@ -22,10 +22,13 @@ import { requireExtensions, restoreProblem } from './requirements.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
 import { admit, createLoader, createRoles, dropRoles, EVENTS_OFF_SINCE, rolesIn, rolesOfArchive, type ServerRoles } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
+import { encodedAs, likeBackup } from './session.ts'
 import { Watch } from './watch.ts'
 
 /** The entries that make large objects, of pg_dump 17 and newer. */
 const LARGE_OBJECTS = 'BLOB METADATA'
+/** Entries of data in `pg_restore --list`. */
+const DATA = /^\d+; \d+ \d+ (?:TABLE DATA|SEQUENCE SET|BLOBS?|BLOB METADATA|STATISTICS DATA) /
 /** Bytes of an empty cluster, and of the log that a server writes ahead of its tables. */
 const CLUSTER = 100_000_000
 const MOST_LOG = 1_000_000_000
@@ -44,6 +47,9 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
       hint: 'Drill a newer snapshot.' })
   refuseForeignRows(entries)
+  if (facts.omitted !== undefined && entries.every((entry) => DATA.test(entry)))
+    throw new LifeboatError(`the backup of ${stored.source.name} has data only, without the tables that a drill needs`, {
+      hint: 'Back up without --data-only, or restore it into a database with these tables.' })
   const assertions = allAssertions(settings)
   const roles = await rolesOf(stored, stream)
   const { clients, provide } = await clientPrograms(context)
@@ -68,7 +74,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     const superusers = new Set([...(roles?.superusers ?? []), ...(facts.superuser === undefined ? [] : [facts.superuser])])
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
     const found = await drill.run({ archive, size: stream.size }, head, { owners, superusers }, {
-      again: facts.arguments ?? [], encoding: facts.encoding, wording, assertions,
+      again: facts.arguments ?? [], session: facts.session, encoding: facts.encoding, wording, assertions,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
   } finally {
@@ -89,6 +95,8 @@ async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<Ser
 interface Choices {
   /** The arguments of the dump. */
   again: readonly string[]
+  /** Of the session of the dump; undefined in older snapshots. */
+  session: SessionSettings | undefined
   /** Of the database, for an archive that does not have its definition. */
   encoding: string
   /** Whether definitions are compared word for word. */
@@ -106,8 +114,8 @@ class Drill {
   readonly #id = randomBytes(4).toString('hex')
   readonly #database = `lifeboat_drill_${this.#id}`
   readonly #maintenance: QueryContext
-  readonly #plain: Connection
-  readonly #superuser: Connection
+  #plain: Connection
+  #superuser: Connection
   #created: string[] = []
 
   constructor(name: string, { connection, major, given }: Scratch, reading: ArchiveContext, context: SourceContext) {
@@ -118,14 +126,14 @@ class Drill {
     this.#context = context
     this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
     this.#plain = onDatabase(connection, this.#database)
-    this.#superuser = major >= EVENTS_OFF_SINCE ? withOption(this.#plain, 'event_triggers=off') : this.#plain
+    this.#superuser = major >= EVENTS_OFF_SINCE ? withOptions(this.#plain, [['event_triggers', 'off']]) : this.#plain
   }
 
   async run(
     archive: { archive: () => AsyncIterable<Buffer>; size: number },
     head: Head,
     { owners, superusers }: { owners: readonly string[]; superusers: ReadonlySet<string> },
-    { again, encoding, wording, assertions }: Choices,
+    { again, session, encoding, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
     const [loader, maker, group] = [`lifeboat_loader_${this.#id}`, `lifeboat_maker_${this.#id}`, `lifeboat_owners_${this.#id}`]
@@ -137,6 +145,9 @@ class Drill {
       await createLoader(loader, password, this.#major, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
+      const { taken, unlike } = await likeBackup(session, this.#query())
+      const like = (connection: Connection): Connection => encodedAs(head.entries, withOptions(connection, taken))
+      ;[this.#plain, this.#superuser] = [like(this.#plain), like(this.#superuser)]
       const owned = head.entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
       const restored = await this.#restore({ ...archive, head, owned, superusers, makers }, this.#as(loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
@@ -144,7 +155,7 @@ class Drill {
       watch.next('compare')
       this.#context.report.info(`${this.#name}: comparing the restored database`)
       const of: RestoredCopy = {
-        connection: this.#superuser, reading: this.#reading, archive: archive.archive, again, settings, database: this.#database,
+        connection: this.#superuser, unlike, reading: this.#reading, archive: archive.archive, again, settings, database: this.#database,
       }
       const problems = await comparison(of, restored.digests, wording)
       watch.next('checks')
@@ -246,11 +257,6 @@ function later(settings: DatabaseSettings | undefined): string[] {
 
 function isSetting(statement: string): boolean {
   return /^ALTER (?:DATABASE|ROLE) .* SET /.test(statement)
-}
-
-function withOption(connection: Connection, option: string): Connection {
-  const { PGOPTIONS = '' } = connection.environment
-  return { ...connection, environment: { ...connection.environment, PGOPTIONS: `${PGOPTIONS} -c ${option}`.trim() } }
 }
 
 /** The same database as another role. */

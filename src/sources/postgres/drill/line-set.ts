@@ -57,8 +57,19 @@ export class LineSet {
   }
 
   /** Ends a line without an end. */
-  digest(): string {
+  #finish(): void {
     if (this.#first !== FIRST || this.#second !== SECOND) this.#end()
+  }
+
+  /** Adds the lines of another set. */
+  add(other: LineSet): void {
+    other.#finish()
+    this.#sums = [(this.#sums[0] + other.#sums[0]) | 0, (this.#sums[1] + other.#sums[1]) | 0]
+    this.#bytes += other.#bytes
+  }
+
+  digest(): string {
+    this.#finish()
     return [...this.#sums.map((sum) => (sum >>> 0).toString(36)), this.#bytes.toString(36)].join('.')
   }
 }

@@ -100,6 +100,40 @@ test('the order of rows does not matter, but each of them does', async () => {
   }
 })
 
+const table = '-- Data for Name: t; Type: TABLE DATA; Schema: public; Owner: o'
+/** A table with a long value in each row. */
+const tableOf = (rows: readonly string[]): Buffer =>
+  Buffer.from(`--\n${table}\n--\n\nCOPY public.t (id, v) FROM stdin;\n${rows.map((row) => `${row}\n`).join('')}\\.\n\n\n`)
+
+test.each([
+  ['long', 160_000, undefined, 'row 12: column v has 159,999 bytes instead of 160,000 bytes'],
+  ['in another order', 20, [4, 3], 'row 12: column v has 19 bytes instead of 20 bytes'],
+  ['longer than is kept', 9_000_000, undefined, 'row 12: a very long line differs'],
+])('the row that differs is shown, also where rows are %s, in any pieces', async (_, length, swap, told) => {
+  const rows = Array.from({ length: 30 }, (_, row) => `${row + 1}\t${String.fromCharCode(97 + (row % 26)).repeat(row === 11 ? length : length % 1_000_000)}`)
+  const changed = rows.with(11, rows[11]!.slice(0, -1))
+  if (swap) [changed[swap[0]!], changed[swap[1]!]] = [rows[swap[1]!]!, rows[swap[0]!]!]
+  for (const size of [65_536, 100_003]) {
+    expect(await firstDifference(table, pieces(tableOf(rows), size), pieces(tableOf(changed), size + 1))).toBe(told)
+    expect(await firstDifference(table, pieces(tableOf(rows), size), pieces(tableOf(rows), size + 1))).toBeUndefined()
+  }
+})
+
+/** Partitions of a root. */
+const rootOf = (parts: readonly string[][]): Buffer => Buffer.from(parts.map((rows, part) =>
+  `--\n-- Data for Name: h${part}; Type: TABLE DATA; Schema: public; Owner: o\n--\n\n-- load via partition root public.h\n\n` +
+  `COPY public.h (c) FROM stdin;\n${rows.map((row) => `${row}\n`).join('')}\\.\n\n\n`).join(''))
+
+test('rows that are loaded through the root of their partitions are compared together, and each of them counts', async () => {
+  const both = rootOf([['a', '-- load via partition root public.x'], ['c']])
+  expect(await digestsOf(pieces(both))).toMatchObject({ rows: 3, count: 2 })
+  expect(await digestsOf(pieces(both, 7))).toEqual(await digestsOf(pieces(both)))
+  expect(await compared(both, rootOf([['c'], ['-- load via partition root public.x', 'a']]))).toEqual([])
+  expect(await compared(both, rootOf([['a'], ['c']]))).toMatchObject([{ what: 'changed', rows: [3, 2] }])
+  const [found] = await compared(both, rootOf([['a', '-- load via partition root public.x'], ['d']]))
+  expect([found!.what, entryName(found!.header)]).toEqual(['changed', 'TABLE DATA public.h'])
+})
+
 function digest(parts: Buffer[]): string {
   const lines = new LineSet()
   for (const part of parts) lines.update(part)
