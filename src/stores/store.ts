@@ -133,10 +133,10 @@ export interface Release {
 export interface Released {
   artifacts: { id: number; name: string; size: number }[]
   /**
-   * Groups without a snapshot to keep that stay: because these snapshots (keys) need them, or, if there are none, because a backup that is
-   * running may build on them.
+   * Groups without a snapshot to keep that stay: because these snapshots (keys) need them or have proofs in them, or, if there are none,
+   * because a backup that is running may build on them.
    */
-  staying: { id: number; name: string; size: number; neededBy: string[] }[]
+  staying: { id: number; name: string; size: number; neededBy: string[]; proves: string[] }[]
   deleted: number
   /** Keys of the snapshots in groups that are left, or would be. */
   left: string[]

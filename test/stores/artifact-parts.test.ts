@@ -1,5 +1,5 @@
 import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
-import { dependents, type Holding, oldestNeeded, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
+import { dependents, type Holding, oldestNeeded, stayingWithout, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
 import { encodeParts, parseParts, type Parts } from '../../src/stores/artifact/parts.ts'
 import { artifactRetention, fullEveryBy, grantedDays } from '../../src/stores/artifact/retention.ts'
 
@@ -59,6 +59,12 @@ test('an artifact with proofs alone goes with the last of their snapshots', () =
   expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
   expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])
   expect(unneeded(holdings, new Set(), at(8)).map(({ id }) => id)).not.toContain(21)
+})
+
+test('a backup that stays for the sake of a proof in it says of which snapshot', () => {
+  const proof = snapshot(5).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260106T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`)
+  const six = { ...backup(6), objects: new Set([snapshot(6), proof]) }
+  expect(stayingWithout([backup(5), six], new Set([snapshot(5)]))).toMatchObject([{ id: 6, neededBy: [], proves: [snapshot(5)] }])
 })
 
 const part = (id: number, day = 8): Holding => ({ id, name: `lifeboat-app+${id}`, size: 1000, set: 'app', created: at(day), objects: new Set([`chunks/aa/${id}`]), needs: [] })

@@ -83,7 +83,8 @@ function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
   if (!artifacts) return []
   const bytes = artifacts.artifacts.reduce((sum, { size }) => sum + size, 0)
   const leaning = artifacts.staying.filter(({ neededBy }) => neededBy.length > 0)
-  const running = artifacts.staying.length - leaning.length
+  const proving = artifacts.staying.filter(({ neededBy, proves }) => neededBy.length === 0 && proves.length > 0)
+  const running = artifacts.staying.length - leaning.length - proving.length
   const [stays, it] = running === 1 ? ['stays', 'it'] : ['stay', 'them']
   const deleted = dryRun || !artifacts.permitted ? 'would be deleted' : 'deleted'
   const refused = artifacts.permitted ? '' : ', but the token may not (actions: write)'
@@ -93,6 +94,7 @@ function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
       : []),
     ...leaning.map(({ name, id, neededBy: { length } }) =>
       `${name} (${id}) stays: ${formatCount(length, 'later backup')} ${length === 1 ? 'depends' : 'depend'} on it`),
+    ...proving.map(({ name, id, proves: { length } }) => `${name} (${id}) stays: it has the proofs of ${formatCount(length, 'snapshot')}`),
     ...(running > 0 ? [`${formatCount(running, 'artifact')} ${stays} for now: a backup that is running may depend on ${it}`] : []),
   ]
 }

@@ -99,13 +99,16 @@ function providersOf({ artifact, objects }: Holding['needs'][number], holdings: 
   return [artifact, ...holdings.filter((holding) => lacking.some(([key]) => holding.objects.has(key))).map(({ id }) => id)]
 }
 
-/** Artifacts that stay although they hold snapshots and none to keep, and the snapshots to keep that need them. */
+/** Artifacts that stay although they hold snapshots and none to keep, and the snapshots to keep that need them or have proofs in them. */
 export function stayingWithout(staying: readonly Holding[], kept: ReadonlySet<string>): Released['staying'] {
   const keptIn = (holding: Holding): string[] => snapshotsOf(holding).filter((key) => kept.has(key))
   const needing = (id: number): Holding[] => staying.filter(({ needs }) => needs.some(({ artifact }) => artifact === id))
   return staying
     .filter((holding) => snapshotsOf(holding).length > 0 && keptIn(holding).length === 0)
-    .map((holding) => ({ ...described(holding), neededBy: needing(holding.id).flatMap(keptIn) }))
+    .map((holding) => {
+      const proves = provedBy(holding).filter((key) => kept.has(key))
+      return { ...described(holding), neededBy: needing(holding.id).flatMap(keptIn), proves }
+    })
 }
 
 export function described({ id, name, size }: Holding): Released['artifacts'][number] {
