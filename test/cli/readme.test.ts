@@ -60,6 +60,7 @@ async function run(line: string, more: { directory?: string; variables?: Record<
   let next = 0
   const command = line
     .replace(/^DATABASE_URL='[^']*'/, () => `DATABASE_URL=${shellWord(server.url('new_database'))}`)
+    .replace(/--confirm app$/, '--confirm new_database')
     .replaceAll(/file:\/mnt\/(\w+)/g, (_, name: string) => shellWord(at(name)))
     .replaceAll(/\b202611(?:19|20)T0217\d\dZ-[0-9a-f]{8}\b/g, () => snapshots[next++]!)
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], {
@@ -127,8 +128,8 @@ test('the commands for roles, with extract and psql', async () => {
 
 test('every shell command of README and docs is run by a test', () => {
   const others = lines.filter(({ page, line }) => !bare(line).startsWith('lifeboat ') && !(page === 'docs/restore.md' && recovery.includes(line)))
-  // The variables are set by `run`; the npm scripts are run by `npm test` itself and by the tests of the demo.
-  expect(others.filter(({ line }) => !/^(export [A-Z_]+='|npm (run [a-z:]+|test)$)/.test(line))).toEqual([])
+  // The variables are set by `run`; the npm scripts are run by `npm test` itself and by the tests of the demo; attestations are verified by GitHub.
+  expect(others.filter(({ line }) => !/^(export [A-Z_]+='|npm (run [a-z:]+|test)$|gh attestation verify )/.test(line))).toEqual([])
 })
 
 test('the npm scripts that README and docs name exist', () => {
