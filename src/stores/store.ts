@@ -79,6 +79,8 @@ export interface Groups {
   describe(key: string, card: string): void
   /** These texts, by the key of the snapshot. Some may be missing. */
   cards(): Promise<ReadonlyMap<string, string>>
+  /** Keys of the snapshots that may need one of these objects. */
+  needing(objects: ReadonlySet<string>): Promise<ReadonlySet<string>>
   /** When each snapshot, by its key, loses the first object that it needs. */
   expiries(): Promise<ReadonlyMap<string, Date>>
   /**

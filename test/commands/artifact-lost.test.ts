@@ -5,6 +5,7 @@ import { parseInputs } from '../../src/commands/all.ts'
 import { refusal } from '../support/dispatched.ts'
 import { GitHub } from '../support/github/emulator.ts'
 import { Jobs } from '../support/github/jobs.ts'
+import { plantBackups } from '../support/github/many-backups.ts'
 import { filesIn } from '../support/github/zip.ts'
 import { quiet } from '../support/quiet.ts'
 import { recover } from '../support/recover-script.ts'
@@ -75,4 +76,19 @@ test('all artifacts extracted into one folder are a store that recover.sh reads'
   const [newest] = (await jobs.run('list')).result.snapshots
   const { status, stdout } = recover(store, ['extract', newest!.id, 'files/files.list', '-i', key])
   expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('\tfirst\t')])
+})
+
+test('after a verification that found a lost artifact, a list makes about as few requests as before', async () => {
+  await plantBackups(github, 20, { set: 'many' })
+  await jobs.run('backup', { set: 'many' })
+  const requests = async (): Promise<number> => {
+    const before = github.calls.length
+    await jobs.run('list', { set: 'many' })
+    return github.calls.slice(before).filter((call) => call.path.startsWith('/repos/')).length
+  }
+  github.artifacts.splice(github.artifacts.findIndex(({ name }) => name === 'lifeboat-many'), 1)
+  const few = await requests()
+  const [, lost] = (await jobs.run('list', { set: 'many' })).result.snapshots
+  expect((await jobs.run('verify', { set: 'many', snapshot: lost!.id })).result).toMatchObject({ result: 'failed' })
+  expect(await requests()).toBeLessThanOrEqual(few + 2)
 })

@@ -171,7 +171,8 @@ test('with every completion lost, an upload is tried three times over all names,
 })
 
 test.each(['CreateArtifact', 'PUT blob block', 'PUT blob blocklist', 'FinalizeArtifact'])('a backup goes on after one %s that is never answered', async (match) => {
-  const store = stores.open({ timeout: 12_000 })
+  // Each attempt has a third of it, also on a machine that is busy with other things.
+  const store = stores.open({ timeout: 45_000 })
   github.faults.push({ match, kind: 'stall' })
   expect(await endsWell(backUp(first, [], store))).toBe('done')
   expect(github.faults).toEqual([])

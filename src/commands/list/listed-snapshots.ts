@@ -34,15 +34,16 @@ export async function listedSnapshots(
   return [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
 }
 
-/** The cards of snapshots, which need not be read then; none if objects are damaged, so that all have to be read. */
+/** The cards of snapshots, which need not be read then: those that are lost, or need no object that is damaged. */
 async function cardsIn(
   store: Store,
   keys: Keys | undefined,
   set: string | undefined,
-  { damaged }: KnownFacts,
+  { damaged, lost }: KnownFacts,
 ): Promise<ReadonlyMap<string, Card>> {
-  if (damaged.size > 0) return new Map()
-  return new Map([...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set))
+  const hit = (await store.groups?.needing(damaged)) ?? new Set()
+  const cards = [...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set)
+  return new Map(cards.filter(([key]) => lost.has(key) || !hit.has(key)))
 }
 
 /** A snapshot without what other objects tell of it. */

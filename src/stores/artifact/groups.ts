@@ -11,6 +11,7 @@ import {
 } from '../store.ts'
 import { unlessDamaged } from './contents.ts'
 import { dependents, described, type Holding, oldestNeeded, snapshotsOf, stayingWithout, unneeded, wholeness } from './holdings.ts'
+import { markOfKey } from './index-file.ts'
 import type { Known } from './known.ts'
 import { isPartName, numberIn } from './names.ts'
 import type { PublishOptions } from './publish.ts'
@@ -128,6 +129,14 @@ export class ArtifactGroups implements Groups {
 
   findUnfinished(since: Date): Promise<void> {
     return this.#services.contents.findParts(since, 'most')
+  }
+
+  /** An index does not tell which chunks a snapshot needs, but their marks. */
+  async needing(objects: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const wanted = new Set([...objects].flatMap((key) => markOfKey(key) ?? []))
+    const known = await this.#services.contents.known()
+    const found = known.filter(({ marks, needs }) => [...marks, ...needs.flatMap((need) => need.marks)].some((mark) => wanted.has(mark)))
+    return new Set(found.flatMap(snapshotsOf))
   }
 
   async cards(): Promise<ReadonlyMap<string, string>> {

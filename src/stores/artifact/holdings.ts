@@ -130,8 +130,8 @@ function judgedBy(holding: Holding): string[] {
   return [...snapshotsOf(holding), ...provedBy(holding)]
 }
 
-export function snapshotsOf({ objects }: Pick<Holding, 'objects'>): string[] {
-  return [...objects].filter((key) => key.startsWith('snapshots/'))
+export function snapshotsOf({ objects }: { objects: Holding['objects'] | ReadonlyMap<string, unknown> }): string[] {
+  return [...objects.keys()].filter((key) => key.startsWith('snapshots/'))
 }
 
 /** Keys of the snapshots that proofs are of: a proof is put after its backup's artifact was made, so it has an artifact of its own. */
