@@ -272,7 +272,8 @@ test('snapshots as large as is read, which take no disk, are not in memory toget
   const peaks: Record<string, number> = {}
   for (const [command, args] of commands) {
     const { status, err, peak } = await run(store, command, [...args, '--json'])
-    if (command !== 'check') expect(`${status} ${err}`).toMatch(/^0 /)
+    // A verification of the newest fails if that cannot be read.
+    if (command !== 'check') expect(`${status} ${err}`).toMatch(command === 'verify' ? /^1 / : /^0 /)
     peaks[command] = peak
   }
   expect(Object.entries(peaks).filter(([, peak]) => !(peak < 300))).toEqual([])
