@@ -39,7 +39,7 @@ export function namesIn(texts: readonly string[]): SqlNames {
     types: ofCatalog(types),
     relations: ofCatalog(relations),
     operators: [...new Set(operators)],
-    unqualified: [...new Set([...functions, ...types, ...relations].filter((name) => !name.startsWith('pg_catalog.')))],
+    unqualified: [...new Set([...functions, ...types, ...relations].filter((name) => !/^pg_(catalog|temp)\./.test(name)))],
   }
 }
 
