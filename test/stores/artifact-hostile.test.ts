@@ -135,8 +135,9 @@ async function listWithLittleMemory(): Promise<{ keys: string[]; warnings: strin
     await store.close()
     console.log(JSON.stringify({ keys: found, warnings, grew: process.resourceUsage().maxRSS / 1024 - before / 1024 ** 2 }))`
   const given = JSON.stringify({ variables: github.startRun(), token: github.token(), temporary: stores.temporary })
+  // Threads that collect garbage come late on a busy machine.
   const { stdout } = await promisify(execFile)(
-    process.execPath, ['--max-old-space-size=96', '--max-semi-space-size=8', '--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given } },
+    process.execPath, ['--max-old-space-size=96', '--max-semi-space-size=8', '--single-threaded-gc', '--input-type=module', '--eval', program], { env: { PATH: process.env['PATH'], GIVEN: given } },
   )
   return JSON.parse(stdout)
 }
@@ -147,6 +148,6 @@ test('sixteen artifacts with large directories take little memory, one after the
   const { keys, warnings, grew } = await listWithLittleMemory()
   expect(keys).toEqual([])
   expect(warnings).toEqual([expect.stringMatching(/^16 artifacts count as not there: .*it has no parts.json/)])
-  // Measured: 89 to 107; when they are not read one after the other, 182 to 190.
-  expect(grew).toBeLessThan(150)
+  // Measured, with a load of 7 on two cores: 139 to 157; when they are not read one after the other, 187 to 227.
+  expect(grew).toBeLessThan(175)
 })
