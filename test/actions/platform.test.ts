@@ -26,7 +26,7 @@ test.each(actions)('the action %s fails at once on macOS, and touches nothing', 
   expect(status).toBe(2)
   expect(stdout).toContain(`::error title=Lifeboat ${command} failed::Lifeboat's actions run on Linux, x64 or arm64; this runner is macOS on arm64`)
   expect(stdout).toContain('runs-on: ubuntu-24.04')
-  expect(output).toContain('failed')
+  expect(output).toContain(command === 'verify' ? 'could not verify' : 'failed')
   expect(readdirSync(folder)).toEqual(['output'])
 })
 
