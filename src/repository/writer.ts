@@ -106,7 +106,7 @@ export class Writer {
         onBytes(chunk.bytes.length)
       }
     } catch (error) {
-      await this.#settle()
+      await this.idle()
       throw error
     }
     record.sha256 = hash.digest('hex')
@@ -369,13 +369,14 @@ export class Writer {
     if (this.#failure) throw this.#failure.error
   }
 
-  async #settle(): Promise<void> {
+  /** Waits until no chunk is being stored any more, whether that went well or not. */
+  async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
   /** Waits until all chunks that were taken are stored; throws if one could not be. */
   async settled(): Promise<void> {
-    await this.#settle()
+    await this.idle()
     this.#check()
   }
 }

@@ -62,11 +62,17 @@ async function storeSources(
   environment: Environment,
 ): Promise<RecordedSource[]> {
   const stored: RecordedSource[] = []
-  for (const source of sources) {
-    const same = before.find(({ name, kind }) => name === source.name && kind === source.kind)
-    stored.push(await storeSource(source, writer, same, environment))
+  try {
+    for (const source of sources) {
+      const same = before.find(({ name, kind }) => name === source.name && kind === source.kind)
+      stored.push(await storeSource(source, writer, same, environment))
+    }
+    return stored
+  } catch (error) {
+    // Chunks of a stream that has ended may be on their way when the source fails.
+    await writer.idle()
+    throw error
   }
-  return stored
 }
 
 async function storeSource(
