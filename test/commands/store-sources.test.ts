@@ -8,6 +8,7 @@ import { noise } from '../support/bytes.ts'
 import { keys, through } from '../support/engine.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { quiet } from '../support/quiet.ts'
+import { until } from '../support/until.ts'
 
 test('when a source fails after a stream that ended well, nothing is being stored any more', async () => {
   let storing = 0
@@ -23,7 +24,7 @@ test('when a source fails after a stream that ended well, nothing is being store
     async *streams() {
       yield { name: 'shop.dump', format: 'pg_dump-custom', bytes: (async function* () { yield noise('shop', 10_000) })() }
       // The stream has ended; its last chunk is on its way.
-      while (storing === 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(async () => storing > 0)
       throw new Error('interrupted')
     },
   }
