@@ -12,6 +12,7 @@ export const left: Readonly<Record<string, string>> = {
   'test/commands/check-reused.test.ts': 'backs up a folder, which needs GNU tar and find',
   'test/commands/damage.test.ts': 'the same',
   'test/commands/keys-in-stores.test.ts': 'the same',
+  'test/commands/not-resumed.test.ts': 'the same',
   'test/commands/recovery-files.test.ts': 'the same',
   'test/report/summary-page.test.ts': 'needs Chromium',
   'test/repository/invariants.test.ts': 'takes half a minute',
