@@ -8,7 +8,7 @@ test.each(['UTC', 'Europe/Berlin', 'Asia/Kolkata', 'America/New_York', 'America/
   },
 )
 
-test('a date is the end of its day in UTC; a time without an offset, or that is none, is not read', () => {
+test('a date is the end of its day in UTC; a time without an offset, and a text that is not a time, are not read', () => {
   expect(momentIn('2026-11-20')?.toISOString()).toBe('2026-11-20T23:59:59.999Z')
   expect(momentIn('2026-11-20T02:00:00+01:00')?.toISOString()).toBe('2026-11-20T01:00:00.000Z')
   expect(momentIn('2026-11-20 02:00 UTC')?.toISOString()).toBe('2026-11-20T02:00:00.000Z')

@@ -16,8 +16,6 @@ export interface KnownFacts {
   proofs: ReadonlyMap<string, readonly Verdict[]>
   /** Keys of chunk objects. */
   damaged: ReadonlySet<string>
-  /** Keys of snapshots that have lost a group of objects which they need. */
-  lost: ReadonlySet<string>
 }
 
 /**
@@ -42,8 +40,7 @@ export async function whatIsKnown(
   for (const [id, { problem }] of labels) {
     if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
   }
-  const lost = new Set((await store.groups?.wholeness())?.lost)
-  return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()), lost }
+  return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
 }
 
 /** When each snapshot, by its key, loses the first object that it needs, in stores whose objects expire. */

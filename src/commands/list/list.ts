@@ -32,7 +32,8 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
   const wanted = idsBetween(since, until)
   return withStore(inputs, environment, async (store, keys) => {
     if (filters.source !== undefined && keys?.identity === undefined) throw hiddenSources()
-    const known = await whatIsKnown(store, keys, { set, wanted, since }, report)
+    const inArtifacts = await dependedOn(store)
+    const known = { ...(await whatIsKnown(store, keys, { set, wanted, since }, report)), lost: new Set(inArtifacts.lost) }
     // A policy counts from the newest on, so with one all are read.
     const counts = retention ? () => true : wanted
     const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment)
@@ -46,7 +47,7 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       listed: now.toISOString(),
       snapshots: shown,
       ...(await restorableOf(shown, store, keys, now)),
-      ...(await dependedOn(store)),
+      ...inArtifacts,
     }
   })
 }

@@ -4,7 +4,7 @@ import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { isCarried, type Verdict, verdictOf } from '../../repository/proofs.ts'
-import { openDescription, type Snapshot, snapshotKey, sourceSize } from '../../repository/snapshot.ts'
+import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
 import { survey, type Surveyed } from '../../repository/survey.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
@@ -12,12 +12,15 @@ import { expiries, type KnownFacts, standing, sumsOf, visiblePart } from './fact
 import { LOST_ARTIFACT } from '../artifacts.ts'
 import type { ListedSnapshot } from './result.ts'
 
+/** The facts, and the ids of snapshots that have lost a group of objects which they need. */
+type Known = KnownFacts & { lost: ReadonlySet<string> }
+
 /** The snapshots whose ids are wanted, newest first. */
 export async function listedSnapshots(
   store: Store,
   keys: Keys | undefined,
   { set, wanted }: { set: string | undefined; wanted: (id: string) => boolean },
-  known: KnownFacts,
+  known: Known,
   { signal, report }: Environment,
 ): Promise<ListedSnapshot[]> {
   const expires = await expiries(store)
@@ -39,11 +42,11 @@ async function cardsIn(
   store: Store,
   keys: Keys | undefined,
   set: string | undefined,
-  { damaged, lost }: KnownFacts,
+  { damaged, lost }: Known,
 ): Promise<ReadonlyMap<string, Card>> {
   const hit = (await store.groups?.needing(damaged)) ?? new Set()
   const cards = [...(await readCards(store, keys))].filter(([, { header }]) => set === undefined || header.set === set)
-  return new Map(cards.filter(([key]) => lost.has(key) || !hit.has(key)))
+  return new Map(cards.filter(([key, { header }]) => lost.has(header.id) || !hit.has(key)))
 }
 
 /** A snapshot without what other objects tell of it. */
@@ -72,15 +75,14 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
   }
 }
 
-function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged, lost }: KnownFacts): ListedSnapshot {
-  const isLost = lost.has(snapshotKey(described.set, described.id))
+function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged, lost }: Known): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].flatMap(newestOf)
   return {
     ...described,
     tags: tagsOf(described, own),
     pinned: own?.pinned ?? false,
-    ...(isLost ? { verified: false, damage: LOST_ARTIFACT } : standing(snapshot, found, damaged)),
+    ...(lost.has(described.id) ? { verified: false, damage: LOST_ARTIFACT } : standing(snapshot, found, damaged)),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }
 }

@@ -24,11 +24,9 @@ export function wholeness(holdings: readonly Holding[], set: string | undefined,
   const own = holdings.filter((holding) => set === undefined || holding.set === set)
   const all = [...new Set(own.flatMap(snapshotsOf))].toSorted(newestFirst)
   const lost = new Set(own.filter(isLost).flatMap(snapshotsOf))
-  if (artifact !== undefined) {
-    const needing = new Set(own.filter(({ needs }) => needs.some((need) => need.artifact === artifact)).flatMap(snapshotsOf))
-    return { lost: all.filter((key) => lost.has(key) && needing.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
-  }
-  return { lost: all.filter((key) => lost.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
+  const needed = ({ needs }: Holding): boolean => artifact === undefined || needs.some((need) => need.artifact === artifact)
+  const needing = new Set(own.filter(needed).flatMap(snapshotsOf))
+  return { lost: all.filter((key) => lost.has(key) && needing.has(key)), newestWhole: all.find((key) => !lost.has(key)) }
 }
 
 /** When the oldest artifact was made that the last snapshot of a set needs, lost ones aside; undefined without a snapshot. */
@@ -88,8 +86,8 @@ function isProofs({ objects }: Holding, carried: ReadonlySet<string>): boolean {
   return own.length > 0 && own.every((key) => key.startsWith('proofs/') && carried.has(key))
 }
 
-function hasSnapshot({ objects }: Pick<Holding, 'objects'>): boolean {
-  return [...objects].some((key) => key.startsWith('snapshots/'))
+export function hasSnapshot(one: Parameters<typeof snapshotsOf>[0]): boolean {
+  return snapshotsOf(one).length > 0
 }
 
 /** The artifact that a backup names, and every other holder of the objects that it lacks, because it has expired or was deleted. */

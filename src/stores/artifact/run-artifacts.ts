@@ -3,6 +3,7 @@ import { marked } from '../../marks.ts'
 import type { Authenticator } from '../store.ts'
 import type { Catalog, Held, Listed } from './catalog.ts'
 import { type Contents, unlessDamaged } from './contents.ts'
+import { hasSnapshot } from './holdings.ts'
 import { encodeIndex, INDEX } from './index-file.ts'
 import type { Known } from './known.ts'
 import { artifactName, LAST_NAME, LAST_PART, partName } from './names.ts'
@@ -232,10 +233,6 @@ function tooManyParts(limit: number): LifeboatError {
   return new LifeboatError(`this backup adds too much for artifacts: more than ${LAST_PART} parts of ${part} MiB`, {
     hint: marked`Raise ‹staging-limit›, a quarter of which is the size of a part, as far as the disk has room; or use another destination.`,
   })
-}
-
-function hasSnapshot({ objects }: Known): boolean {
-  return [...objects.keys()].some((key) => key.startsWith('snapshots/'))
 }
 
 function signedParts(name: string, parts: Omit<Parts, 'format' | 'name'>, { sign }: Authenticator): Buffer {
