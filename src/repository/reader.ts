@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import type { Extent } from './holes.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
@@ -39,30 +40,56 @@ export class Reader {
   /** The bytes of a stream, chunk by chunk. The last chunk is yielded only after the SHA-256 of the whole was compared. */
   async *stream(record: StreamRecord): AsyncGenerator<Buffer, void, void> {
     const hash = createHash('sha256')
+    let read = 0
+    for await (const chunk of this.#inOrder(record.chunks)) {
+      hash.update(chunk)
+      read++
+      if (read === record.chunks.length) this.#checkSum(record, hash.digest('hex'))
+      yield chunk
+    }
+    if (record.chunks.length === 0) this.#checkSum(record, hash.digest('hex'))
+  }
+
+  /** A part of a stream, of which only the chunks that hold it are read. Each is checked; the SHA-256 of the stream is not. */
+  async *part(record: StreamRecord, { start, end }: Extent): AsyncGenerator<Buffer, void, void> {
+    const places: number[] = []
+    let [first, at] = [0, 0]
+    for (const place of record.chunks) {
+      const from = at
+      at += this.#chunks[place]![1]
+      if (at <= start || from >= end) continue
+      if (places.length === 0) first = from
+      places.push(place)
+    }
+    for await (const chunk of this.#inOrder(places)) {
+      yield chunk.subarray(Math.max(0, start - first), end - first)
+      first += chunk.length
+    }
+  }
+
+  /** These chunks; those that come next are fetched meanwhile. */
+  async *#inOrder(places: readonly number[]): AsyncGenerator<Buffer, void, void> {
     const ahead: Promise<Buffer>[] = []
     let next = 0
     let fetching = 0
     let used = 0
     const fetchAhead = () => {
-      for (; next < record.chunks.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
-        fetching += this.#chunks[record.chunks[next]!]![1]
-        const chunk = this.chunk(record.chunks[next]!)
+      for (; next < places.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
+        fetching += this.#chunks[places[next]!]![1]
+        const chunk = this.chunk(places[next]!)
         // The failure is thrown when it is the chunk's turn; until then it must not count as unhandled.
         chunk.catch(() => undefined)
         ahead.push(chunk)
       }
     }
     try {
-      for (let read = 0; read < record.chunks.length; read++) {
+      for (let read = 0; read < places.length; read++) {
         fetchAhead()
         const chunk = await ahead.shift()!
         fetching -= chunk.length
         used += chunk.length
-        hash.update(chunk)
-        if (read === record.chunks.length - 1) this.#checkSum(record, hash.digest('hex'))
         yield chunk
       }
-      if (record.chunks.length === 0) this.#checkSum(record, hash.digest('hex'))
     } finally {
       await Promise.allSettled(ahead)
     }

@@ -69,7 +69,7 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
    */
   extract?(source: StoredSource, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
   /** The rows of one table, as CSV with a header or as SQL. Iterating throws as that of `extract`. */
-  extractTable?(source: StoredSource, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql'): AsyncIterable<Buffer>
+  extractTable?(source: PartlyRead, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql'): AsyncIterable<Buffer>
   /** Members for the JSON result of `diff`; none if `before` cannot be compared with `after`, which is of this kind. */
   compare(before: StoredSource, after: StoredSource): Promise<C>
   /** The same as lines of text. */
@@ -194,6 +194,11 @@ export interface StoredSource {
   readonly source: SourceRecord
   /** The bytes of one of its streams. Each is checked; iterating throws at damage. */
   readonly read: (stream: StreamRecord) => AsyncIterable<Buffer>
+}
+
+export interface PartlyRead extends StoredSource {
+  /** A part of a stream, for which only its chunks are read. Each is checked. */
+  readonly readPart: (stream: StreamRecord, part: Extent) => AsyncIterable<Buffer>
 }
 
 export interface ArchiveContents {

@@ -5,6 +5,7 @@ import { findSnapshot } from '../../repository/catalog.ts'
 import { Reader } from '../../repository/reader.ts'
 import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
+import type { PartlyRead } from '../../sources/source-kind.ts'
 import { secondsSince } from '../elapsed.ts'
 import { backupRemarks } from '../restore/before-restore.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
@@ -60,7 +61,10 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
 function rowsOf(
   source: SourceRecord, table: ExtractInputs['table'][number], format: ExtractInputs['tableFormat'], reader: Reader,
 ): AsyncIterable<Buffer> {
-  const bytes = kindOf(source).extractTable?.({ source, read: (stream) => reader.stream(stream) }, table, format)
+  const stored: PartlyRead = {
+    source, read: (stream) => reader.stream(stream), readPart: (stream, part) => reader.part(stream, part),
+  }
+  const bytes = kindOf(source).extractTable?.(stored, table, format)
   if (bytes) return bytes
   throw new LifeboatError(`${source.name} is of kind ${source.kind}, which has no tables that can be extracted`, { status: 2 })
 }

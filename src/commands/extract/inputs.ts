@@ -28,7 +28,7 @@ export const inputs = commandInputs(
       positional: true,
     }),
     table: one('table', {
-      help: 'Of a database, the rows of one table alone. The archive is read up to their end.',
+      help: 'Of a database, the rows of one table alone. Only they are read of the data, or, in a snapshot of an older version, all up to them.',
       expected: 'the name of a table with its schema, or a JSON array of one pair of schema and name',
       example: 'public.orders',
       schema: schema.tableNames,

@@ -1,40 +1,59 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import type { StoredSource } from '../source-kind.ts'
+import type { PartlyRead, StoredSource } from '../source-kind.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import { CsvRows } from './csv-rows.ts'
+import { placeFacts } from './facts.ts'
 import type { TableName } from './settings.ts'
 import { archiveOf } from './verify.ts'
 
 /** How the rows of a table are written: as COPY … CSV HEADER writes them, or as SQL for psql. */
 export type TableFormat = 'csv' | 'sql'
 
-/** The rows of one table in the archive of a database, which is read up to their end. No client program is needed. */
-export async function* extractTable(
-  { source, read }: StoredSource, table: TableName, format: TableFormat,
-): AsyncGenerator<Buffer, void, void> {
-  const { archive } = archiveOf(source)
-  const contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' || kind === 'ENCODING', copies: true })
-  let rows: TableData | undefined
-  let csv: CsvRows | undefined
-  for await (const piece of read(archive)) {
-    let bytes = piece
-    if (!rows) {
-      if (contents.push(piece)) continue
-      const entries = contents.finish()
-      const entry = choose(entries, table, source.name)
-      if (format === 'csv') csv = CsvRows.of(entry)
-      else yield Buffer.from(`${entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''}\n${entry.copy ?? ''}`)
-      rows = new TableData(entry.id, contents.integer)
-      bytes = contents.after
-    }
-    for (const data of rows.push(bytes)) {
+/**
+ * The rows of one table in the archive of a database. Of the archive, its table of contents and these rows are read, or, where the place of
+ * the rows is not recorded, all up to their end. No client program is needed.
+ */
+export async function* extractTable(stored: PartlyRead, table: TableName, format: TableFormat): AsyncGenerator<Buffer, void, void> {
+  const { source } = stored
+  const head = await readHead(stored)
+  const entry = choose(head.entries, table, source.name)
+  const csv = format === 'csv' ? CsvRows.of(entry) : undefined
+  if (!csv) yield Buffer.from(`${head.entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''}\n${entry.copy ?? ''}`)
+  const rows = new TableData(entry.id, head.integer)
+  for await (const piece of dataOf(stored, entry, head)) {
+    for (const data of rows.push(piece)) {
       const text = csv ? csv.push(data) : data
       if (text.length > 0) yield Buffer.from(text)
     }
     if (rows.ended) return
   }
   throw new LifeboatError(`the archive of ${source.name} ends before the rows of the table`)
+}
+
+interface Head {
+  entries: Entry[]
+  /** Bytes of an integer in the archive. */
+  integer: number
+  /** Size of the table of contents. */
+  size: number
+}
+
+async function readHead({ source, read }: StoredSource): Promise<Head> {
+  const contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' || kind === 'ENCODING', copies: true })
+  let passed = 0
+  for await (const piece of read(archiveOf(source).archive)) {
+    passed += piece.length
+    if (!contents.push(piece)) break
+  }
+  return { entries: contents.finish(), integer: contents.integer, size: passed - contents.after.length }
+}
+
+/** The block of an entry, or all data from the first block on. */
+function dataOf({ source, readPart }: PartlyRead, { id }: Entry, { size }: Head): AsyncIterable<Buffer> {
+  const { archive } = archiveOf(source)
+  const [, start = size, end = archive.size] = placeFacts.safeParse(source.facts).data?.data?.find(([of]) => of === id) ?? []
+  return readPart(archive, { start, end })
 }
 
 function choose(entries: readonly Entry[], table: TableName, source: string): Entry {

@@ -48,6 +48,11 @@ export const postgresFacts = z.strictObject({
   dumpVersion: z.string(),
   /** The lines of `pg_restore --list` without its comments. */
   entries: z.array(z.string()),
+  /**
+   * The place of all data in the archive, in its order: the id of the entry, the place of the first byte of its block, and that after its
+   * last. Absent in older snapshots, and if the archive has another form than pg_dump writes.
+   */
+  data: z.array(z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)])).optional(),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),
   /** The arguments of pg_dump that were asked for. */
@@ -60,6 +65,9 @@ export const postgresFacts = z.strictObject({
 
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
 export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
+
+/** The fact with which a part of the data is read. */
+export const placeFacts = z.object(postgresFacts.pick({ data: true }).shape)
 
 /** The facts that a restore uses if they are there. */
 export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true }).partial().shape)

@@ -1,4 +1,5 @@
 import { ContentsReader, type Entry } from './contents.ts'
+import type { Block } from './data-blocks.ts'
 
 /** The rows of a table in an archive, and their bytes as COPY writes them. */
 export interface CountedRows {
@@ -23,18 +24,27 @@ export class RowCounter {
   readonly #contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' })
   #blocks: Blocks | undefined
   #broken = false
+  /** Bytes of the archive so far. */
+  #passed = 0
 
   push(bytes: Buffer): void {
     if (this.#broken) return
+    this.#passed += bytes.length
     try {
       if (this.#blocks) this.#blocks.push(bytes)
       else if (!this.#contents.push(bytes)) {
-        this.#blocks = new Blocks(this.#contents.integer)
-        this.#blocks.push(this.#contents.passed())
+        const rest = this.#contents.passed()
+        this.#blocks = new Blocks(this.#contents.integer, this.#passed - rest.length)
+        this.#blocks.push(rest)
       }
     } catch {
       this.#broken = true
     }
+  }
+
+  /** The place of all data in the archive, in its order; undefined if the archive has another form. */
+  places(): Block[] | undefined {
+    return this.#broken || !this.#blocks?.ended ? undefined : this.#blocks.places
   }
 
   /** The tables that were counted, by schema and name. */
@@ -56,7 +66,11 @@ const LARGE_OBJECTS = 3
 class Blocks {
   /** By the ids of entries. */
   readonly counts = new Map<number, CountedRows>()
+  readonly places: Block[] = []
   readonly #integer: number
+  /** The place in the archive of the bytes that are read now, and that of the first byte of the block. */
+  #offset: number
+  #start = 0
   /** The part of a number that has come. */
   #partial: number[] = []
   #state: 'type' | 'entry' | 'object' | 'length' | 'piece' = 'type'
@@ -73,8 +87,9 @@ class Blocks {
   #single = false
   #certain = true
 
-  constructor(integer: number) {
+  constructor(integer: number, offset: number) {
     this.#integer = integer
+    this.#offset = offset
   }
 
   /** Whether the archive ends here. */
@@ -87,8 +102,9 @@ class Blocks {
     while (at < bytes.length) {
       if (this.#state === 'piece') at = this.#piece(bytes, at)
       else if (this.#state === 'length' && this.#single && this.#partial.length === 0 && this.#integer === 4) at = this.#singles(bytes, at)
-      else this.#byte(bytes[at++]!)
+      else this.#byte(bytes, at++)
     }
+    this.#offset += bytes.length
   }
 
   /** Rows that are whole here, one after the other: nearly all of an archive. */
@@ -105,12 +121,14 @@ class Blocks {
     this.#size = last
     this.#rows += rows
     this.#bytes += at - from - rows * HEAD
-    if (at === from) this.#byte(bytes[at++]!)
+    if (at === from) this.#byte(bytes, at++)
     return at
   }
 
-  #byte(byte: number): void {
+  #byte(bytes: Buffer, at: number): void {
+    const byte = bytes[at]!
     if (this.#state === 'type') {
+      this.#start = this.#offset + at
       if (byte !== TABLE && byte !== LARGE_OBJECTS) throw new Error(`a block has the type ${byte}`)
       this.#type = byte
       this.#state = 'entry'
@@ -121,21 +139,26 @@ class Blocks {
     const number = this.#partial.slice(1).reduceRight((sum, part) => sum * 256 + part, 0)
     if (this.#partial[0] !== 0) throw new Error('a number is negative')
     this.#partial = []
-    this.#number(number)
+    this.#number(number, this.#offset + at + 1)
   }
 
-  #number(number: number): void {
+  /** `end`: the place after the number. */
+  #number(number: number, end: number): void {
     if (this.#state === 'entry') {
       this.#entry = number
       this.#state = this.#type === TABLE ? 'length' : 'object'
       ;[this.#rows, this.#bytes, this.#begun, this.#single, this.#certain] = [0, 0, false, false, true]
     } else if (this.#state === 'object') {
-      this.#state = number === 0 ? 'type' : 'length'
+      this.#state = 'length'
+      if (number === 0) this.#end(end)
     } else if (number > 0) {
       this.#size = this.#left = number
       this.#state = 'piece'
     } else if (this.#type === LARGE_OBJECTS) this.#state = 'object'
-    else this.#end()
+    else {
+      this.#count()
+      this.#end(end)
+    }
   }
 
   /** A part of a piece, up to its end or that of the bytes. */
@@ -161,9 +184,13 @@ class Blocks {
   }
 
   /** The end of the rows is a piece of its own if they are, with three line ends that count as one. */
-  #end(): void {
+  #count(): void {
     const whole = this.#single ? this.#size === END : this.#bytes >= END
     if (this.#certain && whole) this.counts.set(this.#entry, { rows: this.#rows - (this.#single ? 1 : 3), bytes: this.#bytes - END })
+  }
+
+  #end(end: number): void {
+    this.places.push({ id: this.#entry, start: this.#start, end })
     this.#state = 'type'
   }
 }

@@ -48,6 +48,7 @@ export class PostgresSource implements Source {
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   #listing: ArchiveListing | undefined
   #rows: ReturnType<RowCounter['finish']> = []
+  #places: ReturnType<RowCounter['places']>
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
@@ -118,6 +119,7 @@ export class PostgresSource implements Source {
       tables: withArchived(this.#content.tables, this.#rows),
       dumpVersion,
       entries,
+      ...(this.#places && { data: this.#places.map(({ id, start, end }): [number, number, number] => [id, start, end]) }),
       globals: this.#globals,
       arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
@@ -160,6 +162,7 @@ export class PostgresSource implements Source {
       }
       this.#listing = await listing.finish()
       this.#rows = rows.finish()
+      this.#places = rows.places()
       this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
     } catch (error) {
       throw await this.#route.causeOf(clientError(error, 'dump', connection))

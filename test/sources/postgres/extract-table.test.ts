@@ -2,6 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { findSnapshot } from '../../../src/repository/catalog.ts'
+import { openKeys } from '../../../src/repository/open-keys.ts'
+import { Reader } from '../../../src/repository/reader.ts'
+import { openManifest, type SourceRecord } from '../../../src/repository/snapshot.ts'
+import { postgresFacts } from '../../../src/sources/postgres/facts.ts'
+import { extractTable } from '../../../src/sources/postgres/extract-table.ts'
+import { FileStore } from '../../../src/stores/file/store.ts'
 import { clientDirectory } from '../../support/client-programs.ts'
 import { dispatched, refusal } from '../../support/dispatched.ts'
 import { identity } from '../../support/engine.ts'
@@ -21,6 +28,8 @@ beforeAll(async () => {
     CREATE TABLE nothing (id int);
     CREATE TABLE orders AS SELECT g AS id, repeat(md5(g::text), 30) AS text FROM generate_series(1, 3000) g;
     CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 7 AS id;
+    CREATE TABLE noise AS SELECT g AS id, string_agg(md5(g || ' ' || h), '') FROM generate_series(1, 20000) g, generate_series(1, 12) h GROUP BY g;
+    CREATE TABLE zz_last AS SELECT g AS id FROM generate_series(1, 200) g;
     SELECT lo_from_bytea(0, 'large')`, 'shop')
   await run('backup', { 'database-url': server.url('shop'), volumes: `files=${path.join(import.meta.dirname)}` })
 })
@@ -51,6 +60,37 @@ test.each([
   const before = psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`).toString()
   psql('-c', `TRUNCATE ${sql}`, '-f', await extracted(table, 'sql'))
   expect(psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`).toString()).toBe(before)
+})
+
+test('only the chunks with the table of contents and the rows are read; all up to the rows in a snapshot that does not record their place', async () => {
+  const store = new FileStore(path.join(folder, 'store'))
+  const keys = await openKeys(identity, { store, create: false, onDamaged: () => undefined })
+  const snapshot = await findSnapshot(store, keys, 'default', { kind: 'latest' })
+  const shop = (await openManifest(snapshot)).sources.find(({ name }) => name === 'shop')!
+  const archive = shop.streams[0]!
+  const places = archive.chunks
+  const { chunks } = snapshot.header
+  expect(places.length).toBeGreaterThan(5)
+  const rows = async (facts: SourceRecord['facts'], table: string): Promise<{ text: string; read: number[] }> => {
+    const reader = new Reader(store, snapshot.keys, chunks)
+    let text = ''
+    const stored = { source: { ...shop, facts }, read: reader.stream.bind(reader), readPart: reader.part.bind(reader) }
+    for await (const piece of extractTable(stored, table, 'csv')) text += piece.toString()
+    return { text, read: [...reader.opened].map((index) => places.indexOf(index)).toSorted((a, b) => a - b) }
+  }
+  const { data, ...old } = postgresFacts.parse(shop.facts)
+  for (const table of ['zz_last', 'public.single']) {
+    const now = await rows(shop.facts, table)
+    const before = await rows(old, table)
+    expect(now.text).toBe(before.text)
+    expect(before.read.length).toBe(before.read.at(-1)! + 1)
+    const start = now.read.find((place) => place > 0)!
+    expect(now.read).toEqual([0, ...now.read.slice(1).map((_, index) => start + index)])
+    expect(now.read.length).toBeLessThan(4)
+  }
+  expect((await rows(old, 'zz_last')).read.length).toBeGreaterThan(5)
+  const moved = data!.map(([id, from, to]): [number, number, number] => [id, from + 1, to])
+  await expect(rows({ ...old, data: moved }, 'zz_last')).rejects.toThrow('another form than pg_dump writes')
 })
 
 test('a table that is not there, that is there twice, of a volume, or with a path is refused', async () => {

@@ -42,6 +42,26 @@ describe.each([15, 17, 18] as const)('an archive of pg_dump %i', (major) => {
     for (const size of [1, 7, 4096, archive.length]) expect(countedIn(archive, size)).toEqual(counted)
   })
 
+  test('has its data where it is recorded to be, without a gap, whatever pieces it comes in', () => {
+    const archive = dump(server, 'shop', major)
+    const contents = new ContentsReader()
+    contents.push(archive)
+    const head = archive.length - contents.after.length
+    const withData = contents.finish().filter(({ kind }) => kind === 'TABLE DATA' || kind === 'BLOBS').map(({ id }) => id)
+    for (const size of [1, 4096, archive.length]) {
+      const counter = new RowCounter()
+      for (let at = 0; at < archive.length; at += size) counter.push(archive.subarray(at, at + size))
+      const places = counter.places()!
+      expect(places.map(({ id }) => id)).toEqual(withData)
+      expect(places.map(({ start }) => start)).toEqual([head, ...places.slice(0, -1).map(({ end }) => end)])
+      expect(places.at(-1)!.end).toBe(archive.length)
+      for (const { id, start } of places) expect(archive.readUInt32LE(start + 2)).toBe(id)
+    }
+    const cut = new RowCounter()
+    cut.push(archive.subarray(0, archive.length - 10))
+    expect(cut.places()).toBeUndefined()
+  })
+
   test('is not counted where rows are INSERT statements, where it ends too early, or is no archive', () => {
     expect(countedIn(dump(server, 'shop', major, '--inserts'))).toEqual([])
     const archive = dump(server, 'shop', major)
