@@ -28,7 +28,9 @@ export const inputs = commandInputs(
       positional: true,
     }),
     table: one('table', {
-      help: 'Of a database, the rows of one table alone. Only they are read of the data, or, in a snapshot of an older version, all up to them.',
+      help:
+        'Of a database, the rows of one table alone. Of the data, only they are read, or, in a snapshot of an older version, everything ' +
+        'before them as well.',
       expected: 'the name of a table with its schema, or a JSON array of one pair of schema and name',
       example: 'public.orders',
       schema: schema.tableNames,
