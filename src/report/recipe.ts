@@ -8,78 +8,64 @@ export interface Whereabouts {
   set: string
 }
 
-/** The sources of a snapshot, each of which is restored on its own. */
+/** The sources of a snapshot. */
 export interface SnapshotContent extends Whereabouts {
   snapshot: string
   databases: readonly string[]
   volumes?: readonly string[]
 }
 
-/** One source of a snapshot, as the inputs of a restore name it. */
-interface Restorable {
-  noun: 'database' | 'volume'
-  name: string
-  /** No other source of the snapshot has the same noun, so that its name may be left out. */
-  only: boolean
+type Names = Pick<SnapshotContent, 'databases' | 'volumes'>
+
+export const severalSources = ({ databases, volumes = [] }: Names): boolean => databases.length + volumes.length > 1
+
+/** More lines than anyone copies. */
+const MOST_VOLUMES = 20
+
+/** What the restore that is shown is into: `an empty database`, `new databases and an empty folder`. */
+export function restoreInto({ databases, volumes = [] }: Names): string {
+  const database = databases.length > 1 ? 'new databases' : volumes.length > 0 ? 'a new database' : 'an empty database'
+  const volume = volumes.length > 1 ? 'empty folders' : 'an empty folder'
+  return [...(databases.length > 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(' and ')
 }
 
-/** Every source of a snapshot, in the order in which they are restored: databases first. */
-export function restorables({ databases, volumes = [] }: Pick<SnapshotContent, 'databases' | 'volumes'>): Restorable[] {
+/** The volumes for which no target is shown. */
+export function volumesNotShown({ volumes = [] }: Names): number {
+  return Math.max(0, volumes.length - MOST_VOLUMES)
+}
+
+/** The inputs of a restore of everything in a snapshot that say what and where to, beside DATABASE_URL; several values have a line each. */
+function selection({ databases, volumes = [] }: Names): [input: string, value: string | readonly string[]][] {
+  if (!severalSources({ databases, volumes })) return volumes.map((name) => ['target', `./${name}`])
+  const map = volumes.slice(0, MOST_VOLUMES).map((name) => `${name}=./${name}`)
   return [
-    ...databases.map((name): Restorable => ({ noun: 'database', name, only: databases.length === 1 })),
-    ...volumes.map((name): Restorable => ({ noun: 'volume', name, only: volumes.length === 1 })),
-  ]
-}
-
-/** Whether the first restore that is shown is of a volume. */
-function ofVolume({ databases, volumes = [] }: Pick<SnapshotContent, 'databases' | 'volumes'>): boolean {
-  return databases.length === 0 && volumes.length > 0
-}
-
-/** `an empty database`, or `an empty folder`: what the restore that is shown is into. */
-export function restoreInto(content: Pick<SnapshotContent, 'databases' | 'volumes'>): string {
-  return ofVolume(content) ? 'an empty folder' : 'an empty database'
-}
-
-/** The inputs of a restore that say what and where to, beside DATABASE_URL. */
-function selection({ noun, name, only }: Restorable): [input: string, value: string][] {
-  return [
-    ...(only ? [] : [[noun, name] satisfies [string, string]]),
-    ...(noun === 'volume' ? [['target', `./${name}`] satisfies [string, string]] : []),
+    ['all', 'true'],
+    ...(databases.length > 0 ? [['mode', 'create'] satisfies [string, string]] : []),
+    ...(map.length > 0 ? [['map', map] satisfies [string, string[]]] : []),
   ]
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
 export function restoreVariables(
-  content: Pick<Whereabouts, 'destination'> & Partial<Pick<SnapshotContent, 'databases' | 'volumes'>>,
+  { destination, databases = [], volumes = [] }: Pick<Whereabouts, 'destination'> & Partial<Names>,
   quote: (name: string) => string = (name) => name,
 ): string {
-  const url = ofVolume({
-    databases: content.databases ?? [],
-    ...(content.volumes && { volumes: content.volumes }),
-  }) ? [] : [`${quote('DATABASE_URL')} (the target)`]
+  const target = severalSources({ databases, volumes }) ? 'the target server, without the name of a database' : 'the target'
   const names = [
     quote('LIFEBOAT_ENCRYPTION_KEY'),
-    ...url,
-    ...(destinationHelp(content.destination)?.variables ?? []).map((name) => quote(name)),
+    ...(databases.length > 0 || volumes.length === 0 ? [`${quote('DATABASE_URL')} (${target})`] : []),
+    ...(destinationHelp(destination)?.variables ?? []).map((name) => quote(name)),
   ]
   return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}` : names[0]!
 }
 
-/**
- * A command line that restores one source, by default the first; the secrets come from the environment. `separator` stands between its
- * options.
- */
-export function restoreCommand(
-  program: string,
-  content: SnapshotContent,
-  separator = ' ',
-  source: Restorable | undefined = restorables(content)[0],
-): string {
+/** A command line that restores everything in a snapshot; the secrets come from the environment. `separator` stands between its options. */
+export function restoreCommand(program: string, content: SnapshotContent, separator = ' '): string {
   return [
     `${program} restore`,
     ...snapshotOptions(content),
-    ...(source ? selection(source) : []).map(([input, value]) => `--${input} ${shellWord(value)}`),
+    ...selection(content).flatMap(([input, value]) =>
+      value === 'true' ? [`--${input}`] : [value].flat().map((one) => `--${input} ${shellWord(one)}`)),
   ].join(separator)
 }
 
@@ -105,29 +91,21 @@ function snapshotOptions({ destination, set, snapshot }: SnapshotContent): strin
   return [`--destination ${shellWord(destination)}`, `--set ${shellWord(set)}`, `--snapshot ${snapshot}`]
 }
 
-/**
- * Steps of a workflow that restore these sources. `action` is `owner/repository` and `reference` what follows `@`. Each database is
- * restored into a target of its own: `RESTORE_DATABASE_URL`, `RESTORE_DATABASE_URL_2`, ….
- */
-export function restoreSteps(action: string, reference: string, content: SnapshotContent, sources = restorables(content)): string {
+/** A step of a workflow that restores everything in a snapshot. `action` is `owner/repository` and `reference` what follows `@`. */
+export function restoreStep(action: string, reference: string, content: SnapshotContent): string {
   const permissions = destinationHelp(content.destination)?.permissions
   return [
     ...(permissions === undefined ? [] : [`# permissions of the job: ${permissions}`]),
-    ...sources.map((source, index) => restoreStep(`${action}/restore@${reference}`, content, source, index)),
-  ].join('\n')
-}
-
-function restoreStep(uses: string, content: SnapshotContent, source: Restorable, index: number): string {
-  const secret = `RESTORE_DATABASE_URL${index === 0 ? '' : `_${index + 1}`}`
-  return [
-    `- uses: ${uses}`,
+    `- uses: ${action}/restore@${reference}`,
     '  with:',
-    ...(source.noun === 'volume' ? [] : [`    database-url: \${{ secrets.${secret} }}`]),
+    ...(content.databases.length === 0 ? [] : ['    database-url: ${{ secrets.RESTORE_DATABASE_URL }}']),
     '    encryption-key: ${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}',
     `    destination: ${yamlWord(content.destination)}`,
     `    set: ${yamlWord(content.set)}`,
     `    snapshot: ${content.snapshot}`,
-    ...selection(source).map(([input, value]) => `    ${input}: ${yamlWord(value)}`),
+    ...selection(content).flatMap(([input, value]) => (typeof value === 'string'
+      ? [`    ${input}: ${value === 'true' ? value : yamlWord(value)}`]
+      : [`    ${input}: ${yamlLines(value)}`])),
   ].join('\n')
 }
 
@@ -136,8 +114,16 @@ export function shellWord(word: string): string {
   return /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
+/** Lines as a YAML scalar, each on a line of its own where they can be told apart. */
+function yamlLines(lines: readonly string[]): string {
+  if (!lines.every((line) => /^[^\s\p{C}][^\p{C}\p{Zl}\p{Zp}]*$/u.test(line))) return yamlWord(lines.join('\n'))
+  return ['|', ...lines.map((line) => `      ${withoutExpressions(line)}`)].join('\n')
+}
+
 /** A YAML scalar; JSON strings are YAML. A `${{` in it would be an expression. */
 function yamlWord(word: string): string {
   const plain = /^[A-Za-z/][A-Za-z0-9@%+=:,./_-]*[A-Za-z0-9/]$/.test(word) && !/^(true|false|yes|no|on|off|null|y|n)$/i.test(word)
-  return plain ? word : JSON.stringify(word).replaceAll('${{', "${{ '${{' }}")
+  return plain ? word : withoutExpressions(JSON.stringify(word))
 }
+
+const withoutExpressions = (text: string): string => text.replaceAll('${{', "${{ '${{' }}")

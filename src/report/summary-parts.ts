@@ -1,32 +1,24 @@
 import { formatAge, formatTime } from './format.ts'
 import { code, escapeMarkdown as escape, fenced } from './markdown.ts'
 import type { SummaryContext, When } from './context.ts'
-import { restorables, restoreCommand, restoreSteps, restoreVariables, type SnapshotContent } from './recipe.ts'
+import {
+  restoreCommand, restoreInto, restoreStep, restoreVariables, severalSources, volumesNotShown, type SnapshotContent,
+} from './recipe.ts'
 
-/** More steps than anyone copies. */
-const MOST_SOURCES = 20
-
-/** How to restore every source of a snapshot. */
+/** How to restore everything in a snapshot. */
 export function restoring(content: SnapshotContent, context: SummaryContext): string {
-  const all = restorables(content)
-  const shown = all.slice(0, MOST_SOURCES)
-  const commands = shown.map((source) => restoreCommand('lifeboat', content, ' \\\n  ', source))
-  const variables = restoreVariables(content, (name) => `\`${name}\``)
-  const terminal = content.databases.length > 1 ? 'At a terminal, each database into a target of its own,' : 'At a terminal,'
+  const several = severalSources(content)
+  const secret = several && content.databases.length > 0 ? '; the secret is the URL of a server, without the name of a database' : ''
+  const more = volumesNotShown(content)
   return details('How to restore this snapshot', [
-    `As ${all.length > 1 ? 'steps' : 'a step'} of a workflow, ${restoredInto(content)}:`,
-    fenced('yaml', restoreSteps(context.action, context.reference, content, shown)),
-    `${terminal} with ${variables} set:`,
-    fenced('sh', commands.join('\n\n')),
-    ...(shown.length < all.length ? [`The other ${all.length - shown.length} sources are restored in the same way, each by name.`] : []),
+    `As a step of a workflow, into ${restoreInto(content)}${secret}:`,
+    fenced('yaml', restoreStep(context.action, context.reference, content)),
+    `At a terminal, with ${restoreVariables(content, (name) => `\`${name}\``)} set:`,
+    fenced('sh', restoreCommand('lifeboat', content, ' \\\n  ')),
+    ...(more > 0 ? [`The other ${more} volumes need a line each in \`map\`.`] : []),
+    ...(several ? ['For one source alone, give its name as `database` or `volume` in place of `all`.'] : []),
     'Without Lifeboat: `RECOVERY.md` in the store says how.',
   ].join('\n\n'))
-}
-
-function restoredInto({ databases, volumes = [] }: SnapshotContent): string {
-  const database = databases.length > 1 ? 'each database into an empty one of its own' : 'the database into an empty one'
-  const volume = volumes.length > 1 ? 'each volume into an empty folder' : 'the volume into an empty folder'
-  return [...(databases.length > 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(', ')
 }
 
 export function details(title: string, content: string): string {

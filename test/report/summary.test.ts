@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
+import YAML from 'yaml'
 import type { BackupResult } from '../../src/commands/backup/result.ts'
 import type { ListedSnapshot, ListResult } from '../../src/commands/list/result.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
-import { shellWord } from '../../src/report/recipe.ts'
+import { restoreCommand, restoreStep, shellWord } from '../../src/report/recipe.ts'
 import { doctorSummary } from '../../src/commands/doctor/report.ts'
 import { pruneSummary } from '../../src/commands/prune/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
@@ -45,8 +46,20 @@ test("a backup's summary says what was stored and how to restore that very snaps
   expect(summary).toContain('| `shop` | 1.00 GB | 3.00 MB | 99.7 % | 250 MB/s | 4.0 s |')
   expect(summary).toContain('| **Total** | 1.25 GB | 3.10 MB | 99.7 % | 284 MB/s | 4.4 s |')
   expect(summary).toContain('- uses: OWNER/lifeboat/restore@v0.1.0')
-  expect(summary).toContain('    destination: "file:/mnt/my backups"\n    set: app\n    snapshot: 20261120T020000Z-5f3a9c1e\n    database: shop')
-  expect(summary).toContain("restore \\\n  --destination 'file:/mnt/my backups' \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e \\\n  --database shop")
+  expect(summary).toContain('    destination: "file:/mnt/my backups"\n    set: app\n    snapshot: 20261120T020000Z-5f3a9c1e\n    all: true\n    mode: create\n```')
+  expect(summary).toContain("restore \\\n  --destination 'file:/mnt/my backups' \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e \\\n  --all \\\n  --mode create\n")
+  expect(summary).toContain('`LIFEBOAT_ENCRYPTION_KEY` and `DATABASE_URL` (the target server, without the name of a database) set:')
+})
+
+test('volumes of a snapshot with several sources have a line each in map, as a shell and as YAML take them', () => {
+  const content = { destination: 's3://b/c', set: 'app', snapshot: backup.snapshot, databases: ['shop'], volumes: ["it's", 'a ${{ b'] }
+  expect(restoreCommand('lifeboat', content)).toMatch(/--all --mode create --map 'it'\\''s=\.\/it'\\''s' --map 'a \$\{\{ b=\.\/a \$\{\{ b'$/)
+  const mapOf = (volumes: string[]): unknown => {
+    const [step] = YAML.parse(restoreStep('OWNER/lifeboat', 'v1', { ...content, volumes })) as [{ with: Record<string, unknown> }]
+    return (step.with['map'] as string).trimEnd().replaceAll("${{ '${{' }}", '${{').split('\n').map((line) => line.slice(0, line.length / 2 - 1))
+  }
+  for (const volumes of [["it's", 'a ${{ b'], [' x', '#', '- a: b'], ['\t"', '\u2028', '}}']]) expect(mapOf(volumes)).toEqual(volumes)
+  expect(restoreStep('OWNER/lifeboat', 'v1', { ...content, databases: [], volumes: ['one'] })).toMatch(/\n {4}snapshot: \S+\n {4}target: "\.\/one"$/)
 })
 
 test('a backup that one of its destinations lacks says which, and is a failure only where all are required', () => {
@@ -166,10 +179,10 @@ test('a summary stays below the limit of GitHub, with thousands of snapshots and
 })
 
 test('a backup of thousands of sources still says how to restore it', () => {
-  const sources = Array.from({ length: 20_000 }, (_, index) => ({ ...backup.sources[0]!, name: `tenant ${index} ${'*'.repeat(60)}` }))
+  const sources = Array.from({ length: 20_000 }, (_, index) => ({ ...backup.sources[0]!, kind: 'directory', name: `tenant ${index} ${'*'.repeat(60)}` }))
   const summary = backupSummary({ ...backup, sources }, context)
   expect(Buffer.byteLength(summary)).toBeLessThan(1024 * 1024)
-  for (const text of ['The first 200 of 20000 sources are shown.', 'How to restore this snapshot', 'The other 19980 sources']) expect(summary).toContain(text)
+  for (const text of ['The first 200 of 20000 sources are shown.', 'How to restore this snapshot', 'The other 19980 volumes']) expect(summary).toContain(text)
 })
 
 test('a destination that lacks the backup, and losses, stand above the figures', () => {
@@ -245,13 +258,8 @@ test('a backup says how much room was saved, and by what', () => {
 test('how to restore covers every database and every volume of the snapshot', () => {
   const volumes = ['uploads', 'avatars'].map((name) => ({ name, kind: 'directory', size: 1, added: 1, seconds: 1 }))
   const summary = backupSummary({ ...backup, sources: [...backup.sources, ...volumes] }, context)
-  for (const name of ['shop', 'billing']) expect(summary).toContain(`    database: ${name}\n`)
-  for (const name of ['uploads', 'avatars']) expect(summary).toMatch(new RegExp(`    volume: ${name}\n    target: "?\\./${name}"?\n`))
-  for (const name of ['shop', 'billing']) expect(summary).toContain(`--database ${name}\n\n`)
-  for (const name of ['uploads', 'avatars']) expect(summary).toContain(`--volume ${name} \\\n  --target ./${name}\n`)
-  expect(summary.match(/uses: OWNER\/lifeboat\/restore/g)).toHaveLength(4)
-  expect(summary).toContain('secrets.RESTORE_DATABASE_URL }}')
-  expect(summary).toContain('secrets.RESTORE_DATABASE_URL_2 }}')
+  expect(summary).toContain('    all: true\n    mode: create\n    map: |\n      uploads=./uploads\n      avatars=./avatars\n')
+  expect(summary).toContain('  --all \\\n  --mode create \\\n  --map uploads=./uploads \\\n  --map avatars=./avatars\n')
 })
 
 test('a failed verification has a line for each problem, and says what to do', () => {

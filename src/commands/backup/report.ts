@@ -9,7 +9,7 @@ import {
   oneLine,
   parenthesised,
 } from '../../report/format.ts'
-import { restorables, restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
@@ -60,7 +60,6 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `${formatBytes(source.added)} added`,
     formatSeconds(source.seconds),
   ])
-  const several = names.databases.length + names.volumes.length > 1
   return [
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}` +
       (isFirst(result) ? ', the first of its set' : ''),
@@ -81,16 +80,10 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ]),
     ...block(notResumedProblem(result).map((problem) => `FAILED: ${problem}`)),
     '',
-    `To restore it${several ? ', each source on its own,' : ''} into ${restoreInto(names)}, ` +
-      `with ${restoreVariables({ ...where, ...names })} set:`,
-    ...restorables(names)
-      .slice(0, MOST_COMMANDS)
-      .map((source) => `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names }, ' ', source)}`),
+    `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
+    `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names })}`,
   ].join('\n')
 }
-
-/** More commands than anyone copies. */
-const MOST_COMMANDS = 20
 
 /** Of the check of what earlier backups stored. */
 export function checkedText(checked: BackupResult['checked']): string[] {

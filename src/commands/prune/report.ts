@@ -1,6 +1,7 @@
 import type { PruneAfterBackup, PruneResult } from './result.ts'
 import type { ChunkAmount } from '../../repository/garbage.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatSome, formatTime } from '../../report/format.ts'
+import { details } from '../../report/summary-parts.ts'
 import { code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
 /** More rows than anyone reads. */
@@ -35,19 +36,26 @@ export function pruneText(result: PruneResult, { timeZone }: { timeZone: string 
 }
 
 export function pruneSummary(result: PruneResult, { timeZone }: { timeZone: string }): string {
-  const shown = result.snapshots.slice(0, MOST_ROWS)
-  const rows = shown.map(({ id, time, size, keep, waiting, reasons }) => [
-    keep ? 'keep' : waiting ? '⏳ later' : '🗑️ delete',
-    code(id),
-    shortTime(time, timeZone),
-    formatBytes(size),
-    escape(reasons.join(', ')),
-  ])
+  const tableOf = (snapshots: PruneResult['snapshots']): string[] => {
+    const rows = snapshots.slice(0, MOST_ROWS).map(({ id, time, size, keep, waiting, reasons }) => [
+      keep ? 'keep' : waiting ? '⏳ later' : '🗑️ delete',
+      code(id),
+      shortTime(time, timeZone),
+      formatBytes(size),
+      escape(reasons.join(', ')),
+    ])
+    return [
+      ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : []),
+      ...(rows.length < snapshots.length ? [`The newest ${MOST_ROWS} of ${snapshots.length} are shown.`] : []),
+    ]
+  }
+  const kept = result.snapshots.filter(({ keep }) => keep)
   return withinLimit([
     `### ${result.dryRun ? '🔍' : '✅'} Lifeboat: ${escape(pruneHeadline(result))}`,
     ...whatWent(result).map(escape),
-    ...(rows.length > 0 ? [table(['', 'Snapshot', madeIn(timeZone), 'Size', 'Why'], rows, ['Size'])] : ['There are no snapshots.']),
-    ...(shown.length < result.snapshots.length ? [`The newest ${MOST_ROWS} of ${result.snapshots.length} are shown.`] : []),
+    ...(result.snapshots.length === 0 ? ['There are no snapshots.'] : []),
+    ...tableOf(result.snapshots.filter(({ keep }) => !keep)),
+    ...(kept.length > 0 ? [details(`Kept: ${formatCount(kept.length, 'snapshot')}`, tableOf(kept).join('\n\n'))] : []),
   ])
 }
 

@@ -7,7 +7,7 @@ import type { ShownProof, ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
 import { remarkLines } from '../../sources/remarks.ts'
-import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import type { TextContext } from '../../report/context.ts'
 
 export function showHeadline({ id, set, store }: ShowResult): string {
@@ -15,17 +15,17 @@ export function showHeadline({ id, set, store }: ShowResult): string {
 }
 
 export function showText(result: ShowResult, context: TextContext): string {
-  const { databases } = namesByNoun(result.sources ?? [])
+  const names = namesByNoun(result.sources ?? [])
   return [
     showHeadline(result),
     formatColumns(factsOf(result, context.timeZone), '  '),
     ...proofsOf(result, context.timeZone),
     ...(result.sources ?? []).flatMap((source) => ['', ...sourceText(source)]),
     ...(result.sources === undefined ? ['', 'Its content can be read only with the key that it was made with.'] : []),
-    ...(databases.length === 0 || result.damage !== undefined ? [] : [
+    ...((result.sources ?? []).length === 0 || result.damage !== undefined ? [] : [
       '',
-      `To restore it into an empty database, with ${restoreVariables(context)} set:`,
-      `  ${restoreCommand(context.program, { destination: context.destination, set: result.set, snapshot: result.id, databases })}`,
+      `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...context, ...names })} set:`,
+      `  ${restoreCommand(context.program, { destination: context.destination, set: result.set, snapshot: result.id, ...names })}`,
     ]),
   ].join('\n')
 }
