@@ -35,7 +35,7 @@ const between: Readonly<Record<string, string>> = {
 
 /** Imports from outside of src/sources into the folder of a kind, but for the types of its settings; each with its reason. */
 const intoKinds: Readonly<Record<string, string>> = {
-  'commands/backup/quiesce.ts -> sources/volumes/docker.ts': 'containers are stopped with the same docker client',
+  'commands/quiesce.ts -> sources/volumes/docker.ts': 'containers are stopped with the same docker client',
   'inputs/kind-options.ts -> sources/volumes/docker.ts': 'the default of the input is the image that is pinned there',
 }
 

@@ -9,12 +9,14 @@ import { Destinations } from './destinations.ts'
 import { stopwatch } from '../elapsed.ts'
 import { PreviousBackups } from './previous.ts'
 import { beginSnapshot, commitSnapshot } from './new-snapshot.ts'
-import { despite, whileQuiet } from './quiesce.ts'
+import { despite, whileQuiet } from '../quiesce.ts'
 import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
 import { sourcesOf } from './sources.ts'
 import { type RecordedSource, storeUntilSound } from './store-sources.ts'
 import { warnOfEmpty, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking } from './warnings.ts'
+
+export const NOT_BACKED_UP = 'Fix the command or what it reports, and back up again. Nothing was backed up.'
 
 /** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
 export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
@@ -50,6 +52,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
       inputs.hooks,
       environment,
       () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment),
+      NOT_BACKED_UP,
     )
     const { snapshot: { id, time, writer }, stored } = read
     const results = stored.map(({ result }) => result)

@@ -10,9 +10,9 @@ import type { SourceContext } from '../../sources/source-kind.ts'
 import { stopwatch } from '../elapsed.ts'
 import { findDatabases, type FoundDatabases, type ServerDatabase } from '../sets/server-databases.ts'
 import { named, ownSet, VOLUMES } from '../sets/set-names.ts'
-import { backup } from './backup.ts'
+import { backup, NOT_BACKED_UP } from './backup.ts'
 import type { BackupInputs } from './inputs.ts'
-import { whileQuiet } from './quiesce.ts'
+import { whileQuiet } from '../quiesce.ts'
 import type { BackupResult } from './result.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
 import { sourcesOf } from './sources.ts'
@@ -42,7 +42,7 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
       outcomes.push(await outcomeOf(task, environment))
     }
     return outcomes
-  })
+  }, NOT_BACKED_UP)
   const sets = [...quiet.result, ...lacking]
   const sum = (of: (backup: NonNullable<SetOutcome['backup']>) => number): number => {
     return sets.reduce((total, { backup }) => total + (backup ? of(backup) : 0), 0)

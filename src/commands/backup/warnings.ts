@@ -1,5 +1,4 @@
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
@@ -90,11 +89,6 @@ export function warnOfLargeSnapshot(set: string, size: number, limit: number, { 
     `the newest snapshot of set ${set} has ${formatBytes(size)}, and none may have more than ${formatBytes(limit)}`,
     'Back up the sources in several sets.',
   )
-}
-
-/** A failure beside another one that ends the command. */
-export function warnOfFailure(failure: unknown, { report }: Reporting): void {
-  report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined)
 }
 
 /** Stores whose objects expire keep them for as long as the rules that count time or snapshots need. */

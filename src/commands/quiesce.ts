@@ -1,18 +1,22 @@
-import { arrangeFinalSteps } from '../../process/watchdog.ts'
-import { runChild, ChildError } from '../../process/child.ts'
-import type { Environment, Variables } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
-import { endOf } from '../../process/cut.ts'
-import { dockerEnvironment, runDocker } from '../../sources/volumes/docker.ts'
-import type { BackupInputs } from './inputs.ts'
-import { warnOfFailure } from './warnings.ts'
+import { arrangeFinalSteps } from '../process/watchdog.ts'
+import { runChild, ChildError } from '../process/child.ts'
+import type { Environment, Variables } from '../environment.ts'
+import { LifeboatError, messageOf } from '../error.ts'
+import { endOf } from '../process/cut.ts'
+import { dockerEnvironment, runDocker } from '../sources/volumes/docker.ts'
 
-type Hooks = BackupInputs['hooks']
-
-const NOT_BACKED_UP = 'Fix the command or what it reports, and back up again. Nothing was backed up.'
+/** What rests while a command works, and what runs before and after. */
+interface Hooks {
+  /** Docker containers, by name or by `label=LABEL`. */
+  containers: readonly { name?: string; label?: string }[]
+  mode: string
+  /** Commands for sh; '' is none. */
+  before: string
+  after: string
+}
 
 /**
- * Does work while everything that writes to the sources rests. If the work succeeds and bringing the writers back does not, the reason is
+ * Does work while everything that writes rests. If the work succeeds and bringing the writers back does not, the reason is
  * returned: it must be told, but is no reason to throw away the data that was read. If both fail, the work's failure is thrown and the
  * other is a warning. `afterFailure`: the hint if the pre-command fails.
  */
@@ -20,7 +24,7 @@ export async function whileQuiet<T>(
   hooks: Hooks,
   environment: Environment,
   work: () => Promise<T>,
-  afterFailure = NOT_BACKED_UP,
+  afterFailure: string,
 ): Promise<{ result: T; notResumed?: string }> {
   const resume = await quiesce(hooks, environment, afterFailure)
   let result: T
@@ -39,7 +43,7 @@ export async function whileQuiet<T>(
   }
 }
 
-/** Does the rest of a backup although its writers could not be brought back: if the rest fails too, that is a warning. */
+/** Does the rest of a command although its writers could not be brought back: if the rest fails too, that is a warning. */
 export async function despite<T>(failure: string | undefined, { report }: Environment, rest: () => Promise<T>): Promise<T> {
   try {
     return await rest()
@@ -53,8 +57,8 @@ export async function despite<T>(failure: string | undefined, { report }: Enviro
  * Brings everything that writes to the sources to rest: runs the pre-command, stops or pauses containers. The returned function brings it
  * back, once, even if it is called more often. If this process dies without calling it, another process does that (process/watchdog.ts).
  */
-export async function quiesce(
-  hooks: Hooks, { variables, signal, report }: Environment, afterFailure = NOT_BACKED_UP,
+async function quiesce(
+  hooks: Hooks, { variables, signal, report }: Environment, afterFailure: string,
 ): Promise<() => Promise<void>> {
   const { containers: wanted, mode, before, after } = hooks
   if (wanted.length === 0 && before === '' && after === '') return async () => undefined
@@ -129,4 +133,9 @@ async function runHook(
       { cause: error, hint: afterFailure },
     )
   }
+}
+
+/** A failure beside another one that ends the command. */
+function warnOfFailure(failure: unknown, { report }: Pick<Environment, 'report'>): void {
+  report.warning(messageOf(failure), failure instanceof LifeboatError ? failure.hint : undefined)
 }
