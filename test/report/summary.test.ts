@@ -55,8 +55,8 @@ test('volumes of a snapshot with several sources have a line each in map, as a s
   const content = { destination: 's3://b/c', set: 'app', snapshot: backup.snapshot, databases: ['shop'], volumes: ["it's", 'a ${{ b'] }
   expect(restoreCommand('lifeboat', content)).toMatch(/--all --mode create --map 'it'\\''s=\.\/it'\\''s' --map 'a \$\{\{ b=\.\/a \$\{\{ b'$/)
   const mapOf = (volumes: string[]): unknown => {
-    const [step] = YAML.parse(restoreStep('OWNER/lifeboat', 'v1', { ...content, volumes })) as [{ with: Record<string, unknown> }]
-    return (step.with['map'] as string).trimEnd().replaceAll("${{ '${{' }}", '${{').split('\n').map((line) => line.slice(0, line.length / 2 - 1))
+    const map = YAML.parseDocument(restoreStep('OWNER/lifeboat', 'v1', { ...content, volumes })).getIn([0, 'with', 'map'])
+    return String(map).trimEnd().replaceAll("${{ '${{' }}", '${{').split('\n').map((line) => line.slice(0, line.length / 2 - 1))
   }
   for (const volumes of [["it's", 'a ${{ b'], [' x', '#', '- a: b'], ['\t"', '\u2028', '}}']]) expect(mapOf(volumes)).toEqual(volumes)
   expect(restoreStep('OWNER/lifeboat', 'v1', { ...content, databases: [], volumes: ['one'] })).toMatch(/\n {4}snapshot: \S+\n {4}target: "\.\/one"$/)
