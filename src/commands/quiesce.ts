@@ -5,7 +5,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { endOf } from '../process/cut.ts'
 import { dockerEnvironment, runDocker } from '../sources/volumes/docker.ts'
 
-/** What rests while a command works, and what runs before and after. */
+/** Containers that rest while a command works, and commands of the user around it. */
 interface Hooks {
   /** Docker containers, by name or by `label=LABEL`. */
   containers: readonly { name?: string; label?: string }[]

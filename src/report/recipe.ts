@@ -22,7 +22,7 @@ export const severalSources = ({ databases, volumes = [] }: Names): boolean => d
 /** More lines than anyone copies. */
 const MOST_VOLUMES = 20
 
-/** What the restore that is shown is into: `an empty database`, `new databases and an empty folder`. */
+/** The target of the restore that is shown: `an empty database`, `new databases and an empty folder`. */
 export function restoreInto({ databases, volumes = [] }: Names): string {
   const database = databases.length > 1 ? 'new databases' : volumes.length > 0 ? 'a new database' : 'an empty database'
   const volume = volumes.length > 1 ? 'empty folders' : 'an empty folder'
