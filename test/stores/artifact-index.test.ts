@@ -23,8 +23,8 @@ const chunk = (day: number, name = 'a') => `chunks/aa/${sha256(Buffer.from(name)
 const proof = (day: number) => `proofs/shop/202611${String(day).padStart(2, '0')}T020000Z-${mark(day)}.20261130T020000Z-00000000.read-verified.${'0'.repeat(32)}.json`
 const bytes = (text: string, length = 1000) => Buffer.alloc(length, text)
 
-async function backUp(day: number, chunks: string[], needs: string[] = []): Promise<ArtifactStore> {
-  const store = stores.open()
+async function backUp(day: number, chunks: string[], needs: string[] = [], options: Parameters<ArtifactStores['open']>[0] = {}): Promise<ArtifactStore> {
+  const store = stores.open(options)
   for (const key of chunks) await store.put(key, bytes(key))
   await store.put(snapshot(day), bytes(`snapshot ${day}`))
   await store.groups.commit(needs)
@@ -154,6 +154,52 @@ test('a chunk that a copy has put once more saves the snapshots that need it, an
   const released = await stores.open({ token: github.token('write') }).groups.release({ kept: new Set([snapshot(2), snapshot(4)]), grace: DAY, builtOn: 0, dryRun: false })
   expect(released.artifacts).toEqual([])
   expect(await stores.open().get(chunk(1), ANY_SIZE)).toEqual(bytes(chunk(1)))
+})
+
+/** A backup in eight parts of two chunks, three that need some of these, one of a copy that has two of them again, and an index of all. */
+async function planted(): Promise<string[]> {
+  const chunks = Array.from({ length: 18 }, (_, number) => chunk(1, `${number}`))
+  await backUp(1, chunks, [], { stagingLimit: 16_000 })
+  await backUp(2, [chunk(2)], [chunks[0]!, chunks[4]!])
+  await backUp(3, [chunk(3)], [chunks[5]!, chunks[17]!, chunk(2)])
+  await backUp(4, [chunk(4), chunks[4]!, chunks[6]!])
+  await backUp(5, [chunk(5)], [chunks[6]!, chunks[4]!])
+  await backUp(6, [chunk(6)])
+  expect(github.artifacts.filter(({ name }) => name.includes('+')).length).toBe(8)
+  return chunks
+}
+
+test('one lost part takes the same few requests, however many parts its backup has', async () => {
+  const chunks = await planted()
+  github.artifacts.splice(github.artifacts.findIndex(({ name }) => name === 'lifeboat-shop+3'), 1)
+  const copy = github.artifacts.filter(({ name }) => name === 'lifeboat-shop')[3]!
+  const looks = async (work: (store: ArtifactStore) => Promise<unknown>): Promise<number> => {
+    github.calls.length = 0
+    await work(stores.open())
+    return github.calls.filter(({ name }) => name === 'GET artifacts/N/zip').length
+  }
+  for (const more of [false, true]) {
+    // The newest, the backup that tells of all its parts, the copy, and those that need something of the lost one.
+    expect(await looks(async (store) => expect((await store.groups.wholeness()).lost).toEqual([snapshot(3), snapshot(1)]))).toBe(5)
+    expect(await looks((store) => expect(store.get(chunks[5]!, ANY_SIZE)).rejects.toThrow('was in artifact lifeboat-shop+3'))).toBe(5)
+    expect(await looks(async (store) => expect(await store.get(chunks[4]!, ANY_SIZE)).toEqual(bytes(chunks[4]!)))).toBeLessThanOrEqual(4)
+    // Its index is made without the part.
+    if (!more) await backUp(7, [chunk(7)])
+  }
+  // Without the copy nothing else may have the chunks; its own are looked for once more, for the one that needs them.
+  github.artifacts.splice(github.artifacts.indexOf(copy), 1)
+  expect(await looks((store) => store.groups.wholeness())).toBe(3)
+})
+
+test('whichever artifact is lost, the index tells the same as all artifacts do', async () => {
+  await planted()
+  const all = [...github.artifacts]
+  for (const lost of all) {
+    github.artifacts.splice(0, Infinity, ...all.filter((one) => one !== lost))
+    const opened = stores.open()
+    await keysOf(opened, 'chunks/')
+    expect([lost.name, await stores.open().groups.wholeness()]).toEqual([lost.name, await opened.groups.wholeness()])
+  }
 })
 
 test('a backup has the proofs that came before it, so that a prune deletes their artifacts after the grace, and no proof is lost', async () => {

@@ -8,7 +8,7 @@ import type { Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
 import { isPartName } from './names.ts'
 import { sha256Of } from './parts.ts'
-import { holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom } from './known.ts'
+import { type ChunksById, chunksById, holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom, telling } from './known.ts'
 
 /** Artifacts looked into at the same time. */
 const PARALLEL = 8
@@ -19,6 +19,12 @@ const MOST_LEFT_PARTS = 500
 const CLAIMED_RUNS = 20
 /** More artifacts than these are looked into only where an index is missing; of every run there may be some that are newer than it. */
 const UNKNOWN = 8
+
+/** By key, the objects that artifacts which were looked into need of others; and what is known of the chunks in artifacts. */
+interface Told {
+  needed: ReadonlyMap<string, { known: Known; size: number }>
+  chunks: ChunksById
+}
 
 /**
  * The content of the artifacts of a store. The index of the newest one tells of most; artifacts are looked into when something of them is
@@ -35,8 +41,8 @@ export class Contents {
   readonly #indexes = new Map<number, ReadonlySet<number>>()
   /** The entries of parts in the indexes that were read, by their ids. */
   readonly #indexedParts = new Map<number, Indexed>()
-  /** Objects that artifacts which were looked into need of others, by key; made again when that changes. */
-  #needed: Map<string, { known: Known; size: number }> | undefined
+  /** Made again when there is another artifact, or one more was looked into. */
+  #told: Told | undefined
 
   constructor(catalog: Catalog, report: Pick<Report, 'info'>) {
     this.#catalog = catalog
@@ -70,7 +76,7 @@ export class Contents {
     one.opening ??= this.#catalog.look(one.artifact, this.#authenticator)
     one.held = await one.opening
     if (this.#authenticator) one.held?.archive.forget()
-    this.#needed = undefined
+    this.#told = undefined
     this.#catalog.tellLeftOut()
     if (!one.held) await this.remove(one.artifact.id)
     return one.held
@@ -82,14 +88,33 @@ export class Contents {
     const [opened, others] = [known.filter(({ held }) => held), known.filter(({ held }) => !held)]
     for (const { held } of opened) if (held!.entries.has(key)) yield held!
     // All parts of a backup have the same mark: who needs the object tells in which it is.
-    this.#needed ??= neededOf(known)
-    const needed = this.#needed.get(key)?.known
+    const needed = this.#toldBy(known).needed.get(key)?.known
+    const first = needed && (await this.open(needed))
+    if (first?.entries.has(key)) yield first
     const mark = markOfKey(key)
-    for (const one of needed ? [needed, ...others.filter((other) => other !== needed)] : others) {
-      if (!(mark === undefined ? one.objects.has(key) : one.marks.has(mark))) continue
+    const chunks = mark === undefined ? undefined : await this.#chunksWith(mark)
+    for (const one of others) {
+      if (one === needed || !(chunks ? chunks.get(one.artifact.id)?.has(key) : one.objects.has(key))) continue
       const held = await this.open(one)
       if (held?.entries.has(key)) yield held
     }
+  }
+
+  /** The chunks of the artifacts that have some with this mark. */
+  async #chunksWith(mark: string): Promise<ChunksById> {
+    for (;;) {
+      const known = await this.known()
+      const { chunks } = this.#toldBy(known)
+      const unknown = known.filter(({ artifact, marks }) => marks.has(mark) && !chunks.has(artifact.id))
+      if (unknown.length === 0) return chunks
+      await inParallel(telling(unknown, known), PARALLEL, (one) => this.open(one))
+    }
+  }
+
+  /** All that the artifacts which were looked into tell of chunks. */
+  #toldBy(known: readonly Known[]): Told {
+    this.#told ??= { needed: neededOf(known), chunks: chunksById(known, this.#indexedParts) }
+    return this.#told
   }
 
   /**
@@ -106,8 +131,7 @@ export class Contents {
       const size = known.held?.entries.get(key)?.size
       if (size !== undefined) return { known, size }
     }
-    this.#needed ??= neededOf(all)
-    const needed = this.#needed.get(key)
+    const needed = this.#toldBy(all).needed.get(key)
     if (needed) return needed
     for await (const { artifact, entries } of this.holders(key)) {
       const known = (await this.known()).find((one) => one.artifact.id === artifact.id)
@@ -120,9 +144,10 @@ export class Contents {
   async holdings(): Promise<Holding[]> {
     for (;;) {
       const known = await this.known()
+      const { chunks } = this.#toldBy(known)
+      const doubtful = inDoubt(known, this.#indexedParts, chunks)
       const there = new Set(known.map(({ artifact }) => artifact.id))
-      const doubtful = inDoubt(known, there)
-      if (doubtful.length === 0) return known.map((one) => holdingOf(one, there))
+      if (doubtful.length === 0) return known.map((one) => holdingOf(one, there, chunks))
       await inParallel(doubtful, PARALLEL, (one) => this.open(one))
     }
   }
@@ -137,7 +162,7 @@ export class Contents {
     const made = knownAs(held, cards)
     this.#made.unshift(made)
     if (ids) this.#indexes.set(held.artifact.id, ids)
-    this.#needed = undefined
+    this.#told = undefined
     this.#known &&= this.#known.then((known) => [made, ...known.filter((one) => one !== made)])
   }
 
@@ -149,7 +174,7 @@ export class Contents {
   /** After this run itself has deleted one, or found that it is gone. */
   async remove(id: number): Promise<void> {
     this.#made = this.#made.filter(({ artifact }) => artifact.id !== id)
-    this.#needed = undefined
+    this.#told = undefined
     this.#catalog.remove(id)
     this.#known &&= this.#known.then((known) => known.filter(({ artifact }) => artifact.id !== id))
     await this.#known
@@ -218,6 +243,7 @@ export class Contents {
     found.sort((a, b) => b.artifact.created.getTime() - a.artifact.created.getTime())
     // Before those of backups: the notes of runs that are read are the newest of those that were interrupted.
     this.#known &&= this.#known.then((all) => [...found, ...all])
+    this.#told = undefined
   }
 
   /** Adds what the index of an artifact knows of those that are listed, and the index that it is based on. */
@@ -272,7 +298,10 @@ export class Contents {
     await inParallel(known, PARALLEL, (one) => this.#describe(one))
     const there = new Set(known.map(({ artifact }) => artifact.id))
     const base = short ? [...this.#indexes].findLast(([id]) => there.has(id)) : undefined
-    const artifacts = known.filter(({ artifact }) => !base?.[1].has(artifact.id)).map(indexed)
+    const needed = new Set(known.flatMap(({ needs }) => needs.map(({ artifact }) => artifact)))
+    // Parts that are gone stay in it as long as something needs them: what was in them tells what is lost.
+    const gone = [...this.#indexedParts.values()].filter(({ id }) => needed.has(id) && !there.has(id))
+    const artifacts = [...known.map(indexed), ...gone].filter(({ id }) => !base?.[1].has(id))
     return { index: { base: base?.[0] ?? null, artifacts }, ids: base ? undefined : there }
   }
 

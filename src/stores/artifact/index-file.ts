@@ -13,6 +13,7 @@ const LEVEL = 9
 
 const id = z.int().min(1)
 const mark = z.string().regex(/^[0-9a-f]{8}$/)
+const count = z.int().min(0)
 const object = z.tuple([objectKey, z.int().min(0)])
 
 const indexedSchema = z.strictObject({
@@ -25,8 +26,9 @@ const indexedSchema = z.strictObject({
   objects: z.array(object),
   /** The marks with which the names of its chunks end. */
   marks: z.array(mark),
-  /** The other artifacts that its snapshots need: the id, the marks of the chunks, and key and bytes of other objects. */
-  needs: z.array(z.strictObject({ artifact: id, marks: z.array(mark), objects: z.array(object) })),
+  chunks: count,
+  /** The other artifacts that its snapshots need: the id, the marks and the number of the chunks, and key and bytes of other objects. */
+  needs: z.array(z.strictObject({ artifact: id, marks: z.array(mark), chunks: count, objects: z.array(object) })),
   /** By the key of a snapshot, the text that describes it. */
   cards: z.record(objectKey, z.string().max(64 * 1024)),
 })
