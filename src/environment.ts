@@ -14,9 +14,14 @@ export interface Environment {
   readonly output?: Writable
   /** Asks the person at the terminal. Absent where nobody is there to answer. */
   readonly ask?: (question: string) => Promise<string>
+  /** Tells what the run leaves behind if a signal ends it from now on, and what to do then. Absent: nobody is told. */
+  readonly leaves?: Leaves
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
 }
+
+/** `state`: read after "interrupted: ". */
+export type Leaves = (state: string, hint?: string) => void
 
 /** Environment variables by name. */
 export type Variables = Readonly<Record<string, string | undefined>>

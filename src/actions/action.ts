@@ -26,7 +26,7 @@ import { atMostTen } from '../report/annotations.ts'
 import { inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { workflowReport } from '../report/workflow.ts'
-import { INTERRUPTED, withEnvironment } from '../process/lifecycle.ts'
+import { withEnvironment } from '../process/lifecycle.ts'
 import { requireSupportedRunner } from '../process/platform.ts'
 import { stagingFolder } from '../process/staging.ts'
 import { VERSION } from '../version.ts'
@@ -123,7 +123,7 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askMo
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
   setOutputs({ outcome: isFailure(command, error) && failure.status !== 3 ? 'failed' : 'could not verify' })
-  const more = failure.message === INTERRUPTED ? undefined : await askMore()
+  const more = failure.status === 130 ? undefined : await askMore()
   await writeSummary(failureSummary(command, failure, more))
   return failure.status
 }

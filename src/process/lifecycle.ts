@@ -10,8 +10,7 @@ import { newRunId, removeAbandoned, removeFolder, stagingFolder } from './stagin
  */
 const patienceMs = 6000
 
-/** The message of the error that a signal ends a run with. */
-export const INTERRUPTED = 'interrupted'
+const INTERRUPTED = 'interrupted'
 const NOT_ENDED =
   `the run was stopped without waiting for operations that did not end within ${patienceMs / 1000} s; ` +
   'temporary files of them may be left in the store, and later backups remove them'
@@ -21,8 +20,8 @@ const INTERRUPTED_STATUS = 130
 /**
  * Runs `work` with an environment of its own: its requests go through the proxies that `variables` name, SIGINT and SIGTERM abort its
  * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs
- * which were killed goes first. Rejects with `interrupted` when work stopped because of a signal, or, after a warning, did not stop within
- * 6 s of it. `id` names the run where someone else must know it.
+ * which were killed goes first. Rejects with `interrupted`, and what work said that it leaves, when work stopped because of a signal, or, after a
+ * warning, did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
   given: Pick<Environment, 'variables' | 'report' | 'run' | 'output' | 'ask'> & { temporaryRoot: string; id?: string },
@@ -36,8 +35,12 @@ export async function withEnvironment<T>(
 
   const { promise: broken, reject: breakOff } = Promise.withResolvers<never>()
   let patience: NodeJS.Timeout | undefined
+  let left: { state: string; hint: string | undefined } | undefined
   const interrupt = (name: NodeJS.Signals): void => {
-    if (signal.aborted && name === 'SIGINT') exit(INTERRUPTED_STATUS)
+    if (signal.aborted && name === 'SIGINT') {
+      if (left) report.warning(`ended at once: ${left.state}`, left.hint)
+      exit(INTERRUPTED_STATUS)
+    }
     controller.abort(new LifeboatError(INTERRUPTED, { status: INTERRUPTED_STATUS }))
     patience ??= setTimeout(() => {
       report.warning(NOT_ENDED)
@@ -56,10 +59,14 @@ export async function withEnvironment<T>(
   process.on('exit', removeStaging)
   try {
     useProxy(variables)
-    const environment = { variables, signal, report, temporary, run, now: () => new Date(), ...(output && { output }), ...(ask && { ask }) }
+    const leaves: Environment['leaves'] = (state, hint) => void (left = { state, hint })
+    const environment = {
+      variables, signal, report, temporary, run, now: () => new Date(), leaves, ...(output && { output }), ...(ask && { ask }),
+    }
     return await Promise.race([work(environment), broken])
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    if (!signal.aborted) throw error
+    throw left && isInterruption(signal.reason) ? interruption(left) : signal.reason
   } finally {
     clearTimeout(patience)
     removeStaging()
@@ -68,4 +75,12 @@ export async function withEnvironment<T>(
     process.off('uncaughtException', fatal)
     process.off('exit', removeStaging)
   }
+}
+
+function isInterruption(reason: unknown): boolean {
+  return reason instanceof LifeboatError && reason.status === INTERRUPTED_STATUS
+}
+
+function interruption({ state, hint }: { state: string; hint: string | undefined }): LifeboatError {
+  return new LifeboatError(`${INTERRUPTED}: ${state}`, { status: INTERRUPTED_STATUS, ...(hint !== undefined && { hint }) })
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { chunkKey, decodeSnapshot } from '../../src/repository/snapshot.ts'
@@ -47,10 +47,11 @@ async function interruptIn(call: string, count: number, signal: Signal, command:
 /** The warning of a run that did not wait any longer: a slow disk on a busy machine is enough. */
 const NOT_ENDED = /^warning: the run was stopped without waiting for operations .*\n/m
 
-function expectInterrupted({ status, out, err }: Ending, saidBefore = ''): void {
+/** `left`: the state that a restore says it leaves, and its hint. */
+function expectInterrupted({ status, out, err }: Ending, saidBefore = '', left = ''): void {
   // A run before it may have been interrupted as well.
   const said = err.replace(/^\d+ chunks? \(.*\) of an interrupted backup were checked and used\n/, '').replace(NOT_ENDED, '')
-  expect([status, out, said]).toEqual([130, '', `${saidBefore}error: interrupted\n`])
+  expect([status, out, said]).toEqual([130, '', `${saidBefore}error: interrupted${left}\n`])
 }
 
 function snapshots(): string[] {
@@ -141,34 +142,86 @@ describe.each(signals)('%s', (signal) => {
       await server.sql('DROP ROLE slow')
       return ending
     }
-    const dropped = (): string => `the new database 127.0.0.1:${server.port}/${target} was dropped again\n`
+    const where = (): string => `127.0.0.1:${server.port}/${target}`
+    const dropped = (): [string, string] => [`the new database ${where()} was dropped again\n`, `: the new database ${where()} was dropped again, and nothing else was changed`]
     const databases = (): Promise<string> => server.sql(`SELECT count(*) FROM pg_database WHERE datname = '${target}'`)
     afterEach(() => server.sql(`DROP DATABASE IF EXISTS ${target} WITH (FORCE)`))
 
     test('into a new database: it is gone, and can be made again', async () => {
-      expectInterrupted(await restoring({ mode: 'create' }), dropped())
+      expectInterrupted(await restoring({ mode: 'create' }), ...dropped())
       expect(await databases()).toBe('0')
       expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'create' })).errors).toEqual([])
     })
 
     test('with several jobs: the staged archive is removed', async () => {
-      expectInterrupted(await restoring({ mode: 'create', jobs: '3' }), dropped())
+      expectInterrupted(await restoring({ mode: 'create', jobs: '3' }), ...dropped())
       expect(await databases()).toBe('0')
     })
 
     test('in one transaction: everything is as it was', async () => {
       await server.createDatabase(target)
       await server.sql('CREATE TABLE precious AS SELECT 7 AS id; CREATE TABLE orders AS SELECT 8 AS id', target)
-      expectInterrupted(await restoring({ mode: 'clean', confirm: target }))
+      expectInterrupted(await restoring({ mode: 'clean', confirm: target }), '', `: ${where()} is as it was before: nothing was restored`)
       expect(await rows()).toBe('7')
       expect(await server.sql('SELECT id FROM orders', target)).toBe('8')
       expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'clean', confirm: target })).errors).toEqual([])
       expect(await server.sql('SELECT count(*) FROM orders', target)).toBe('5000')
     })
 
-    test('into an empty database: it says that a part may be there', async () => {
+    test('into an empty database: it says what is there', async () => {
       await server.createDatabase(target)
-      expectInterrupted(await restoring({}), `warning: the restore broke off: 127.0.0.1:${server.port}/${target} may be partly restored\nhint: Drop and create that database before you restore again.\n`)
+      expectInterrupted(await restoring({}), '', `: ${where()} is partly restored: it has 1 table now; rows, indexes and constraints may be missing\nhint: Drop and create that database before you restore again.`)
+    })
+
+    test('beside a database (mode swap): that is as it was before, and the new one is gone', async () => {
+      await server.createDatabase(target)
+      await server.sql('CREATE TABLE precious AS SELECT 7 AS id', target)
+      await sandbox.backup()
+      await server.sql('CREATE ROLE slow')
+      const ending = await interrupt('restore', { 'database-url': server.url(target), mode: 'swap', confirm: target }, signal, async () => (await activity(`datname LIKE 'lifeboat_new_%' AND query LIKE 'REFRESH MATERIALIZED VIEW%' AND state = 'active'`)) === '1')
+      await server.sql('DROP ROLE slow')
+      expectInterrupted(ending, `shop: restoring into a new database beside ${where()}\n${where()} is as it was before; the new database was dropped again\n`, `: ${where()} is as it was before; the new database was dropped again`)
+      expect(await rows()).toBe('7')
+      expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname LIKE 'lifeboat_new_%'`)).toBe('0')
+    })
+
+    test('that waits for others to leave (mode swap): the same', async () => {
+      await server.createDatabase(target)
+      const other = await holding(server, target, 'CREATE TABLE precious AS SELECT 7 AS id')
+      await sandbox.backup()
+      const { child, ended } = sandbox.start('restore', { 'database-url': server.url(target), mode: 'swap', confirm: target })
+      const said = new Promise<void>((resolve) => child.stderr!.on('data', (text: Buffer) => { if (/exchanging the new database/.test(text.toString())) resolve() }))
+      await said
+      child.kill(signal)
+      const { status, err } = await ended
+      expect([status, err]).toEqual([130, expect.stringMatching(/error: interrupted: .* is as it was before; the new database was dropped again\n$/)])
+      await other.letGo()
+    })
+
+    test('before anything is restored: nothing was changed', async () => {
+      await sandbox.backup()
+      const mark = path.join(sandbox.folder, 'started')
+      const { child, ended } = sandbox.start('restore', { 'database-url': server.url(target), mode: 'create', 'pre-command': `touch ${mark}; exec sleep 600` })
+      await until(async () => existsSync(mark))
+      child.kill(signal)
+      expectInterrupted(await ended, '', ': nothing was restored, and nothing was changed')
+      expect(await databases()).toBe('0')
+    })
+
+    test('of every source: the state of each', async () => {
+      await server.createDatabase(target)
+      const files = path.join(sandbox.folder, 'files')
+      mkdirSync(files)
+      writeFileSync(path.join(files, 'one'), '1')
+      await sandbox.backup({ volumes: `files=${files}` })
+      await server.sql('CREATE ROLE slow')
+      const into = path.join(sandbox.folder, 'into')
+      const { child, ended } = sandbox.start('restore', { all: 'true', 'database-url': server.url(target), target: into })
+      await until(async () => existsSync(path.join(into, 'one')) && (await activity(`datname = '${target}' AND query LIKE 'REFRESH MATERIALIZED VIEW%' AND state = 'active'`)) === '1')
+      child.kill(signal)
+      const { status, err } = await ended
+      await server.sql('DROP ROLE slow')
+      expect([status, err]).toEqual([130, expect.stringContaining(`error: interrupted: of the sources of the snapshot:\n- shop: ${where()} is partly restored: it has 1 table now; rows, indexes and constraints may be missing\n- files: ${into} is completely restored\n`)])
     })
   })
 })

@@ -22,6 +22,7 @@ export async function afterSwap(
   try {
     if (!target?.undo || !target.forgetOld)
       throw new LifeboatError(`${what} is for databases that are restored with mode swap, and this kind has none`, { status: 2 })
+    environment.leaves?.('nothing was changed')
     await requireConfirmed(target, confirm, what === 'undo' ? 'exchanges' : 'drops what is kept of', environment)
     return what === 'undo'
       ? { mode: what, ...(await target.undo()), seconds: secondsSince(started) }

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import type { Environment } from '../../environment.ts'
+import type { Environment, Leaves } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { encryptionKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { oneLine } from '../../report/format.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
@@ -13,7 +14,7 @@ import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
 import type { RestoreInputs } from './inputs.ts'
-import { NOT_RESTORED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
+import { NOT_RESTORED, UNCHANGED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 import { locationsFor } from './targets.ts'
 
@@ -35,6 +36,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
   const { objects } = given
   const inputs = { ...given, objects: { ...objects, globals: objects.globals ?? (objects.noOwner ? 'none' as const : 'roles' as const) } }
   const started = performance.now()
+  environment.leaves?.(UNCHANGED)
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const { key, hooks, mode, verifyOnly, skipDamaged } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
@@ -62,7 +64,22 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
 function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): Part[] {
   if (inputs.verifyOnly) return sources.map((source) => ({ source }))
   const locations = locationsFor(sources, inputs)
-  return sources.map((source) => ({ source, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, context) }))
+  const leavesOf = eachLeaving(sources.map(({ name }) => name), context)
+  return sources.map((source) => {
+    const own = { ...context, leaves: leavesOf(source.name) }
+    return { source, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, own) }
+  })
+}
+
+/** What a run that restores several sources leaves: the state of each, in their order. */
+function eachLeaving(names: readonly string[], { leaves }: Pick<Environment, 'leaves'>): (name: string) => Leaves {
+  const states = new Map(names.map((name) => [name, { state: 'not restored', hint: undefined as string | undefined }]))
+  return (name) => (state, hint) => {
+    states.set(name, { state, hint })
+    const told = [...states].map(([name, one]) => `\n- ${oneLine(name)}: ${one.state}`).join('')
+    const hints = [...new Set([...states.values()].flatMap((one) => one.hint ?? []))]
+    leaves?.(`of the sources of the snapshot:${told}`, hints.length > 0 ? hints.join('\n') : undefined)
+  }
 }
 
 /** A folder is made in every mode, and there is nothing to exchange it with. */

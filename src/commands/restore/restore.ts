@@ -40,6 +40,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
   const { volume, verifyOnly, key } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
+  environment.leaves?.(UNCHANGED)
   const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
   const given = verifyOnly ? undefined : targetOf(noun, inputs, context)
   const target = given && inputs.dryRun ? dryTarget(given) : given
@@ -72,6 +73,9 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
     await target?.close()
   }
 }
+
+/** Until something is. */
+export const UNCHANGED = 'nothing was restored, and nothing was changed'
 
 /** For a pre-command that fails. */
 export const NOT_RESTORED = 'Fix the command or what it reports, and restore again. Nothing was restored.'

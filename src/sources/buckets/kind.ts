@@ -95,7 +95,7 @@ async function restoreInto(
 ): Promise<Restored> {
   const { facts, list, archives } = volumeParts(source)
   const access = await openBucket(destination, timeout, context)
-  const { signal, report } = context
+  const { signal, report, leaves } = context
   try {
     const outcome = await restoreBucket({
       name: source.name,
@@ -112,6 +112,7 @@ async function restoreInto(
       },
       signal,
       report,
+      ...(leaves && { leaves }),
     })
     return { ...outcome, target: access.name, mode, restored: outcome.entries, errors: [] }
   } finally {

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../environment.ts'
+import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
 import { pathOf } from '../files/entry.ts'
@@ -26,6 +26,7 @@ export interface BucketRestore extends BucketSettings {
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
   signal: AbortSignal
   report: Report
+  leaves?: Leaves
 }
 
 /** The members that are only in the result of the restore of a bucket. */
@@ -67,6 +68,8 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   const extra = deleteExtra ? extraOf(given, files, present) : []
   const there = new Map(present.map((object) => [object.key, object]))
   const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
+  given.leaves?.(`${bucket.name} is partly restored: some objects may be those of the backup, others as they were before`,
+    marked`Restore again with ‹mode: overwrite›: that completes it.`)
   const size = await putAll(given, files, needed)
   await deleteAll(given, extra)
   return { entries: wanted.size, unchanged: wanted.size - needed.size, deleted: extra.length, size }
@@ -134,7 +137,7 @@ async function putAll(
     return size
   } catch (error) {
     await putting.abort((message) => report.warning(message))
-    report.warning(`${bucket.name} is partly restored`)
+    if (!signal.aborted) report.warning(`${bucket.name} is partly restored`)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report, Variables } from '../../environment.ts'
+import type { Environment, Report, Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
@@ -47,6 +47,7 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   /** Gets client programs that are not installed. */
   provide?: Provide
   signal: AbortSignal
+  leaves?: Environment['leaves']
   report: Report
   variables: Variables
 }

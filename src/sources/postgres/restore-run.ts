@@ -7,13 +7,11 @@ import { programOf } from './clients.ts'
 import { type Entry, withoutDrops } from './contents.ts'
 import { restoreEnvironment } from './data-only.ts'
 import { blot, clientError } from './errors.ts'
+import { DROP_FIRST } from './interruption.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { hintFor, parseRestoreOutput } from './restore-output.ts'
 import { oneTransaction, type RestoreOptions, type RestorePlan, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
-
-/** Partly restored objects block the next restore. */
-const DROP_FIRST = 'Drop and create that database before you restore again.'
 
 /**
  * Runs pg_restore for the entries of the plan. Throws `LifeboatError` if it is interrupted; errors of single entries are in the outcome.
@@ -84,7 +82,7 @@ async function pgRestore(
     await feed(child, input, { toTheEnd: true, spent: true })
     return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
   } catch (error) {
-    if (options.mode === 'empty' && !oneTransaction(options)) {
+    if (options.mode === 'empty' && !oneTransaction(options) && !signal.aborted) {
       report.warning(`the restore broke off: ${target.where} may be partly restored`, DROP_FIRST)
     }
     throw clientError(error, 'restore', target)

@@ -4,7 +4,8 @@ import { marked } from '../../marks.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
-import { change, type QueryContext } from './query.ts'
+import { DROP_FIRST, tellingState } from './interruption.ts'
+import { change, identifier, type QueryContext } from './query.ts'
 import { preflight } from './preflight/preflight.ts'
 import { dryRun } from './preflight/steps.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
@@ -39,7 +40,11 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
     : mode === 'empty' ? [() => requireEmpty(context)] : []
   await preflight(plan, { settings: wanted, more }, options, context)
   if (options.dryRun) return dryRun(options, plan, { settings: wanted }, context)
-  const outcome = await refreshViews(await runRestore(options, plan), options, plan, context)
+  const run = await tellingState(options, plan, context, () => runRestore(options, plan))
+  if (run.errors.length === 0)
+    options.leaves?.(`${target.where} has everything that was selected, but what comes last may be missing (materialized views, settings)`)
+  else if (run.left === 'part') options.leaves?.(`${target.where} is partly restored`, DROP_FIRST)
+  const outcome = await refreshViews(run, options, plan, context)
   tellSubscriptions(plan, report)
   if (outcome.errors.length > 0) return outcome
   if (wanted) return applied(outcome, wanted, context)
@@ -89,6 +94,8 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   signal.throwIfAborted()
   // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.
   const { signal: _, ...steady } = maintenance
+  options.leaves?.(`the new database ${target.where} may be there, with a part of the backup; nothing else was changed`,
+    `If it is there, drop it before you restore again: DROP DATABASE ${identifier(database)};`)
   await createDatabase(target, statement, steady)
   let outcome: RestoreOutcome
   try {
@@ -97,6 +104,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     if (outcome.errors.length === 0 && wanted && wanted.late.length > 0) await change(wanted.late, steady)
   } catch (error) {
     await dropAgain(database, steady, messageOf(error))
+    options.leaves?.(`the new database ${target.where} was dropped again, and nothing else was changed`)
     report.info(`the new database ${target.where} was dropped again`)
     throw error
   }
@@ -104,6 +112,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     await dropAgain(database, steady, outcome.errors[0]!)
     return { ...outcome, restored: 0, left: 'dropped' }
   }
+  options.leaves?.(`the new database ${target.where} is completely restored`)
   tellSubscriptions(plan, report)
   if (!wanted) return { ...outcome, databaseSettings: 'left as they are' }
   return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' }

@@ -34,10 +34,10 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
   const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>): Promise<T> => {
-    const { variables, signal, report } = context
+    const { variables, signal, report, leaves } = context
     try {
       return await work({
-        target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report,
+        target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report, ...(leaves && { leaves }),
         now: () => context.now(),
       })
     } catch (error) {
@@ -48,12 +48,18 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   let made: MadeGlobals = { roles: [], tablespaces: [] }
   const withMade = (restored: Restored): Restored =>
     made.roles.length + made.tablespaces.length > 0 ? { ...restored, madeGlobals: made } : restored
+  /** What an interruption leaves, with the roles that were made before. */
+  const told = (): SourceContext => {
+    const { leaves } = context
+    if (!leaves || made.roles.length + made.tablespaces.length === 0) return context
+    return { ...context, leaves: (state, hint) => leaves(`${state}; created at the server: ${madeText(made)}`, hint) }
+  }
   return {
     ...(target.database !== undefined && { database: target.database }),
     require: archiveOf,
     ...(globals !== 'none' && { prepare: async (stored) => void (made = await prepareGlobals(target, route, stored, globals, context)) }),
-    restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, context)),
-    salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, context)),
+    restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, told())),
+    salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, told())),
     plan: (stored) => restoreInto(target, route, stored, { ...settings, mode, dryRun: true }, context),
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
@@ -76,12 +82,19 @@ async function prepareGlobals(
   try {
     const connection = await route.to(target)
     const query = { connection, client: await anyClient(clients, provide), variables, signal }
+    context.leaves?.(`roles of the backup may have been created at ${target.where}; nothing else was changed`)
     const made = await makeGlobals(read(stream), wanted, query, report)
+    context.leaves?.(made.roles.length + made.tablespaces.length === 0
+      ? 'nothing was changed' : `created at the server of ${target.where}: ${madeText(made)}; nothing else was changed`)
     if (made.roles.length > 0) report.info(`roles created at ${target.where}: ${formatSome(made.roles.map(oneLine), 20)}`)
     return made
   } catch (error) {
     throw await route.causeOf(error)
   }
+}
+
+function madeText({ roles, tablespaces }: MadeGlobals): string {
+  return formatSome([...roles.map((name) => `role ${oneLine(name)}`), ...tablespaces.map((name) => `tablespace ${oneLine(name)}`)], 20)
 }
 
 const isGlobals = ({ name }: StreamRecord): boolean => name === 'globals.sql'
@@ -138,7 +151,7 @@ async function restoreInto(
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true, rolesLater: (objects.globals ?? 'none') !== 'none' }),
     ...(await clientPrograms(context)),
-    temporary, signal, report, variables,
+    temporary, signal, report, variables, ...(context.leaves && { leaves: context.leaves }),
   }
   const swap = { ...settings.swap, rows: archivedRows(tables), now: () => context.now() }
   const outcome = await restoreBy(route, () =>

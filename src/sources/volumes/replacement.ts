@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import type { Report } from '../../environment.ts'
+import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { shownName } from '../files/file-list.ts'
 import { output } from './output.ts'
@@ -73,6 +73,7 @@ export interface Replacing {
   all: boolean
   signal: AbortSignal
   report: Report
+  leaves?: Leaves
 }
 
 /**
@@ -90,31 +91,38 @@ export interface Work {
  */
 export async function replaceContent<T>(
   site: Site,
-  { mode, all, signal, report }: Replacing,
+  { mode, all, signal, report, leaves = () => undefined }: Replacing,
   extract: (into: Work) => Promise<T>,
 ): Promise<T> {
   const work = `${NAME}${randomBytes(4).toString('hex')}`
+  const again =
+    marked`Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.`
   let outcome: T
   try {
+    leaves(`${site.where} is as it was before, but for files extracted so far, which may be in ${work}`, again)
     await run(site, BEGIN, [work], signal)
     outcome = await extract({ script: EXTRACT, given: [site.root, work] })
     await run(site, EXTRACTED, [work, all ? 'all' : 'part', mode], signal)
     // These are only renames, and should not be interrupted.
+    leaves(`${site.where} may have a part of the old content and a part of the new, and ${work} the rest`, again)
     await run(site, EXCHANGE, [work, PATTERN, mode], NEVER)
   } catch (error) {
     try {
       await run(site, UNDO, [work], AbortSignal.timeout(UNDO_MS))
+      leaves(`${site.where} is as it was before: nothing was restored`)
     } catch {
       // The first error says why; often the site cannot be reached any more.
       report.warning(
         `${site.where} may still have the files extracted so far, in ${work}`,
-        marked`Restore again with ‹mode: clean›: that removes it, or, where some of it is in place already, puts the rest there first.`,
+        again,
       )
     }
     throw error
   }
+  leaves(`${site.where} is restored, but ${work} may still have a part of the old content`, again)
   try {
     await run(site, CLEAR, [work], signal)
+    leaves(`${site.where} is completely restored`)
   } catch (error) {
     report.warning(
       `${site.where} is restored, but the old content is not completely removed: ${messageOf(error)}`,

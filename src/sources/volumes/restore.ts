@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../environment.ts'
+import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes } from '../../report/format.ts'
 import { shownName } from '../files/file-list.ts'
@@ -26,13 +26,14 @@ export interface VolumeRestore extends ArchivedVolume, FolderSettings {
   mode: VolumeMode
   signal: AbortSignal
   report: Report
+  leaves?: Leaves
 }
 
 export type VolumeMode = 'empty' | 'overwrite' | 'clean'
 
 /** Extracts a volume into the folder of a site. Throws if it must not, or if nothing could be extracted completely. */
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
-  const { site, mode, signal, report } = given
+  const { site, mode, signal, report, leaves } = given
   await requireTar(site, signal)
   await refuseStores(site, mode, signal)
   await clearKilled(site, { finish: mode === 'clean', signal, report })
@@ -49,14 +50,16 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
     await refuseOthers(site, choice, signal)
+    leaves?.(`${site.where} is partly restored: some files may be those of the backup, others as they were before`,
+      marked`Restore again with ‹mode: overwrite›: that completes it.`)
     try {
       return await extract(given, choice, { script: EXTRACT_OVER, given: [site.root] })
     } catch (error) {
-      report.warning(`${site.where} may be partly restored`)
+      if (!signal.aborted) report.warning(`${site.where} may be partly restored`)
       throw error
     }
   }
-  return replaceContent(site, { mode, all: choice.wanted === undefined, signal, report }, async (into) => {
+  return replaceContent(site, { mode, all: choice.wanted === undefined, signal, report, ...(leaves && { leaves }) }, async (into) => {
     const outcome = await extract(given, choice, into)
     if (mode === 'clean' && outcome.errors.length > 0)
       throw new LifeboatError(`${site.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)

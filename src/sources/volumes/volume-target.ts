@@ -70,12 +70,12 @@ async function salvageInto(
 }
 
 async function extractInto(
-  reach: () => Promise<Reached>, volume: ArchivedVolume, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
+  reach: () => Promise<Reached>, volume: ArchivedVolume, { mode, files, folders }: VolumeSettings, { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
   const { site, release } = await reach()
   try {
     const { entries, size, errors } = await restoreVolume({
-      ...volume, site, patterns: files.paths, mode, owners: folders.owners, signal, report,
+      ...volume, site, patterns: files.paths, mode, owners: folders.owners, signal, report, ...(leaves && { leaves }),
     })
     if (errors.length > 0) {
       const hint = 'Owners and attributes of others need root: with owners none, the files belong to the user who restores.'

@@ -10,13 +10,13 @@ import { exchange } from './exchange.ts'
 import { removeLeft } from './new-database.ts'
 import { KEEP_OLD, markOf, notOwned, withTarget } from './swap.ts'
 
-export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report'> &
+export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
   SwapSettings & { now: () => Date }
 
 /** Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. */
 export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
   return withTarget(options, async (name, maintenance) => {
-    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report } = options
+    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report, signal, leaves } = options
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
     const all = keptOf(databases, name)
@@ -30,7 +30,14 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
       `COMMENT ON DATABASE ${identifier(back.name)} IS ${comment}`,
       `COMMENT ON DATABASE ${identifier(live.name)} IS ${literal(commentOf(mark))}`,
     ]
-    const pause = await exchange({ live, incoming: back, aside: mark.name, statements }, { lockTimeout, terminate }, maintenance)
+    leaves?.(`whether ${target.where} and ${back.name} were exchanged is not known`,
+      `If the server still has a database named ${back.name}, they were not.`)
+    const both = { live, incoming: back, aside: mark.name, statements }
+    const pause = await exchange(both, { lockTimeout, terminate }, maintenance).catch((error: unknown) => {
+      if (signal.aborted && error === signal.reason) leaves?.(`nothing was exchanged: ${target.where} is as it was before`)
+      throw error
+    })
+    leaves?.(`${target.where} is the database from before again, which was ${back.name}`)
     return {
       target: target.where, back: back.name, since: back.mark.at,
       swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },

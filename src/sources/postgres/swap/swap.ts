@@ -22,6 +22,9 @@ import { type ArchivedRows, requireRows } from './rows.ts'
 import { holdLock } from './session-lock.ts'
 import { targetEntries } from './target-settings.ts'
 
+/** Read after a state in which the new database may be left. */
+const NEXT_DROPS = 'The next restore with mode swap into the same target drops a new database that was left.'
+
 /** A week, in milliseconds. */
 export const KEEP_OLD = 7 * 86_400_000
 
@@ -92,6 +95,8 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
     const { signal: _, ...steady } = maintenance
     report.info(`${options.name}: restoring into a new database beside ${target.where}`)
+    options.leaves?.(`${target.where} is as it was before; the server may still have the new database that was to take its place`,
+      NEXT_DROPS)
     const beside = await createBeside(name, settingsFor(name).options, steady)
     const settings = settingsFor(beside)
     let outcome: RestoreOutcome
@@ -100,10 +105,13 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
       outcome = await filled(options, plan, settings, beside, { swap, steady })
       if (outcome.errors.length === 0) {
         report.info(`${options.name}: exchanging the new database and ${target.where}`)
+        options.leaves?.(`${target.where} is as it was before, or it is completely restored, and then the one from before is kept`,
+          `If the server has a database named ${name}_before_… with the time of now, they were exchanged. ${NEXT_DROPS}`)
         swapped = await exchanged({ live, name: beside, settings }, swap, maintenance)
       }
     } catch (error) {
       await dropAgain(beside, steady, messageOf(error))
+      options.leaves?.(`${target.where} is as it was before; the new database was dropped again`)
       report.info(`${target.where} is as it was before; the new database was dropped again`)
       throw error
     }
@@ -111,6 +119,8 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
       await dropAgain(beside, steady, outcome.errors[0]!)
       return { ...outcome, restored: 0, left: 'unchanged' }
     }
+    options.leaves?.(`${target.where} is completely restored; the database from before is kept as ${swapped.kept}`,
+      marked`To go back to it: ‹undo: true›.`)
     tellSubscriptions(plan, report)
     const { entries } = settings
     return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied', swapped }
