@@ -20,8 +20,8 @@ const INTERRUPTED_STATUS = 130
 /**
  * Runs `work` with an environment of its own: its requests go through the proxies that `variables` name, SIGINT and SIGTERM abort its
  * signal, a second SIGINT exits at once, and the staging folder under `temporaryRoot` is gone afterwards however it ends; that of runs
- * which were killed goes first. Rejects with `interrupted`, and what work said that it leaves, when work stopped because of a signal, or, after a
- * warning, did not stop within 6 s of it. `id` names the run where someone else must know it.
+ * which were killed goes first. Rejects with `interrupted`, and what work said that it leaves, when work stopped because of a signal, or,
+ * after a warning, did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
   given: Pick<Environment, 'variables' | 'report' | 'run' | 'output' | 'ask'> & { temporaryRoot: string; id?: string },

@@ -71,7 +71,7 @@ function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, contex
   })
 }
 
-/** What a run that restores several sources leaves: the state of each, in their order. */
+/** Tells the state that each of several sources is left in, in their order. */
 function eachLeaving(names: readonly string[], { leaves }: Pick<Environment, 'leaves'>): (name: string) => Leaves {
   const states = new Map(names.map((name) => [name, { state: 'not restored', hint: undefined as string | undefined }]))
   return (name) => (state, hint) => {

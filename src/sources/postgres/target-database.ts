@@ -37,8 +37,8 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
     const { variables, signal, report, leaves } = context
     try {
       return await work({
-        target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report, ...(leaves && { leaves }),
-        now: () => context.now(),
+        target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report,
+        ...(leaves && { leaves }), now: () => context.now(),
       })
     } catch (error) {
       throw await route.causeOf(error)
@@ -48,7 +48,7 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   let made: MadeGlobals = { roles: [], tablespaces: [] }
   const withMade = (restored: Restored): Restored =>
     made.roles.length + made.tablespaces.length > 0 ? { ...restored, madeGlobals: made } : restored
-  /** What an interruption leaves, with the roles that were made before. */
+  /** Tells of the roles that were made, too, if the restore is interrupted. */
   const told = (): SourceContext => {
     const { leaves } = context
     if (!leaves || made.roles.length + made.tablespaces.length === 0) return context

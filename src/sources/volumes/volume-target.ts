@@ -70,7 +70,10 @@ async function salvageInto(
 }
 
 async function extractInto(
-  reach: () => Promise<Reached>, volume: ArchivedVolume, { mode, files, folders }: VolumeSettings, { signal, report, leaves }: SourceContext,
+  reach: () => Promise<Reached>,
+  volume: ArchivedVolume,
+  { mode, files, folders }: VolumeSettings,
+  { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
   const { site, release } = await reach()
   try {
