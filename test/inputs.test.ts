@@ -201,7 +201,7 @@ describe('inputs that are good', () => {
         schemas: [], tables: [], only: undefined, globals: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, disableTriggers: false,
         databaseSettings: undefined, jobs: 1,
       },
-      skipDamaged: false,
+      skipDamaged: undefined,
       all: { wanted: false, map: [] },
       hooks: { containers: [], mode: 'stop', before: '', after: '' },
       swap: { keepSettings: 'archive', lockTimeout: 60_000, terminate: false, keepOld: undefined },

@@ -1,7 +1,7 @@
 import type { Environment, Variables } from '../environment.ts'
 import type { Finding } from '../report/finding.ts'
 import type { ReadLevel } from '../repository/levels.ts'
-import type { Extent } from '../repository/holes.ts'
+import type { Extent } from '../repository/extent.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
@@ -158,7 +158,7 @@ export interface RestoreTarget {
   restore(stored: SourceToRestore): Promise<Restored>
   /**
    * The same for a source of which chunks are lost: restores what is whole, and gives everything else in `missing`. Absent: nothing is
-   * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there.
+   * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there, and NothingWhole.
    */
   salvage?(damaged: DamagedSource): Promise<Restored>
   /**
@@ -176,6 +176,8 @@ export interface RestoreTarget {
 export interface DamagedSource extends SourceToRestore {
   /** The parts of a stream that are lost, in order. `read` gives zeros for them, and checks every other byte. */
   readonly holes: (stream: StreamRecord) => readonly Extent[]
+  /** Whether a damaged file is restored, with zeros for what is lost of it. */
+  readonly keepDamaged: boolean
 }
 
 export interface SourceToRestore extends StoredSource {

@@ -5,8 +5,9 @@ import path from 'node:path'
 import { Reader } from '../../src/repository/reader.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
-import { type AuthenticSnapshot, chunkKey, openManifest, type StreamRecord } from '../../src/repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
+import { knownFiles } from '../../src/sources/files/damaged-list.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
 import { refusal } from '../support/dispatched.ts'
@@ -17,6 +18,7 @@ let folder: string
 let root: string
 let snapshot: AuthenticSnapshot
 let archive: StreamRecord
+let list: StreamRecord
 /** The bytes of the archive, and the members in it as `tar --list` knows them. */
 let members: { name: string; start: number; end: number }[]
 
@@ -39,6 +41,7 @@ beforeAll(async () => {
   snapshot = await findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'default', { kind: 'latest' })
   const [source] = (await openManifest(snapshot)).sources
   archive = source!.streams.find(({ format }) => format === 'tar')!
+  list = source!.streams.find(({ format }) => format === 'tar-list')!
   const pieces: Buffer[] = []
   for await (const piece of new Reader(store, snapshot.keys, snapshot.header.chunks).stream(archive)) pieces.push(piece)
   members = membersOf(Buffer.concat(pieces))
@@ -54,13 +57,13 @@ function membersOf(tar: Buffer): { name: string; start: number; end: number }[] 
   return members.map((member, index) => ({ ...member, end: members[index + 1]?.start ?? tar.length - 1024 }))
 }
 
-/** A copy of the store without these of the archive's chunks; restored with skip-damaged. */
-async function restored(lost: readonly number[], more: Record<string, string> = {}): Promise<{ result: RestoreResult; target: string; warnings: string[] }> {
+/** A copy of the store without these of the archive's chunks, and perhaps without the list; restored with skip-damaged. */
+async function restored(lost: readonly number[], more: Record<string, string> = {}, withoutList = false): Promise<{ result: RestoreResult; target: string; warnings: string[] }> {
   const copy = mkdtempSync(path.join(folder, 'copy-'))
   const volumes = new Volumes(copy)
   cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
-  for (const place of lost) {
-    const [id, , , , mark] = snapshot.header.chunks[archive.chunks[place]!]!
+  for (const place of [...lost.map((one) => archive.chunks[one]!), ...(withoutList ? list.chunks : [])]) {
+    const [id, , , , mark] = snapshot.header.chunks[place]!
     rmSync(path.join(volumes.store, chunkKey(id, mark)), { force: true })
   }
   const target = path.join(copy, 'target')
@@ -125,11 +128,80 @@ test('it says what is missing and where else it is, with status 1; paths that ar
   expect(readdirSync(part.target)).toHaveLength(1)
 })
 
+test('with keep-damaged, a damaged file is kept with zeros for the lost bytes, whose places are listed', async () => {
+  let kept = 0
+  for (const place of archive.chunks.keys()) {
+    const { result, target } = await restored([place], { 'keep-damaged': 'true' })
+    for (const text of result.missing ?? []) {
+      const [, name] = /^(?:file|link) (.*?) (?:\(|to the file )/.exec(text)!
+      const file = path.join(target, name!)
+      const zeros = [...text.matchAll(/([\d,]+) bytes? from byte ([\d,]+) on/g)].map(([, size, start]) => ({ start: Number(start!.replaceAll(',', '')), size: Number(size!.replaceAll(',', '')) }))
+      expect(existsSync(file)).toBe(zeros.length > 0)
+      if (zeros.length === 0) continue
+      kept++
+      const expected = readFileSync(path.join(root, name!))
+      for (const { start, size } of zeros) {
+        expect(start + size).toBeLessThanOrEqual(expected.length)
+        expected.fill(0, start, start + size)
+      }
+      expect(readFileSync(file).equals(expected)).toBe(true)
+    }
+    expect(result.errors).toEqual([])
+    rmSync(path.dirname(target), { recursive: true })
+  }
+  expect(kept).toBeGreaterThan(archive.chunks.length / 2)
+})
+
+test('without the list of files, everything comes back if the archives are whole, and otherwise all before the damage; the rest is counted', async () => {
+  const { result, target, warnings } = await restored([], {}, true)
+  expect(result).toMatchObject({ missing: [], errors: [] })
+  expect(contentsOf(target)).toEqual(contentsOf(root))
+  expect(warnings).toContain('the list of the files of data is damaged: the archives tell what they have')
+  expect(await refusal(restored([0], {}, true))).toMatch(/nothing of data is whole[^]*No other snapshot of set default/)
+  const { result: part, target: there } = await restored([Math.floor(archive.chunks.length / 2)], {}, true)
+  const found = execFileSync('find', ['.', '-mindepth', '1', '-printf', '%y %P\\n'], { cwd: there, encoding: 'utf8' }).trim().split('\n')
+  const files = found.filter((line) => line.startsWith('f ')).map((line) => line.slice(2))
+  expect(files.length).toBeGreaterThan(20)
+  for (const name of files) expect(readFileSync(path.join(there, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
+  const unnamed = part.missing!.flatMap((text) => /^([\d,]+) files?, links or folders of data\.\d+\.tar, with their names/.exec(text)?.[1] ?? [])
+  expect(unnamed).toHaveLength(1)
+  // The folder itself is a member as well; the hard link is in an archive of its own.
+  expect(1 + found.length + Number(unnamed[0]) + part.missing!.length - 1).toBe(members.length + 1)
+  expect(part.elsewhere).toContain('No other snapshot of set default')
+})
+
+test('of a damaged list, the lines before the first and after the last damage are known', async () => {
+  const lines = Array.from({ length: 50 }, (_, number) => `f\t644\t0\t0\t${number}\t1.5\tname ${number}\t\n`)
+  const whole = Buffer.from(lines.join(''))
+  const record = { name: 'data.list', format: 'tar-list', size: whole.length, sha256: '', chunks: [] } satisfies StreamRecord
+  for (let start = 0; start < whole.length; start += 31) {
+    for (const size of [1, 60, 500]) {
+      const hole = { start, end: Math.min(whole.length, start + size) }
+      const bytes = Buffer.from(whole).fill(0, hole.start, hole.end)
+      const read = async function* () {
+        for (let at = 0; at < bytes.length; at += 100) yield bytes.subarray(at, at + 100)
+      }
+      const source = { name: 'data', kind: 'directory', streams: [record], facts: {} } satisfies SourceRecord
+      const known = await knownFiles({ source, snapshot: '', read, holes: () => [hole], keepDamaged: false }, record, 50)
+      let at = 0
+      const expected = lines.map((line, number) => {
+        const from = at
+        at += line.length
+        // A line that begins where the damage ends may be the rest of another.
+        return from < hole.end && at > hole.start ? undefined : from === hole.end && from > 0 ? 'perhaps' : number
+      })
+      expect(known).toHaveLength(50)
+      for (const [number, file] of known.entries()) if (expected[number] !== 'perhaps') expect(file?.size).toBe(expected[number])
+    }
+  }
+})
+
 test('a damaged volume never replaces content, and a backup that is whole is restored as ever', async () => {
   const target = path.join(folder, 'mine')
   mkdirSync(target, { recursive: true })
   writeFileSync(path.join(target, 'mine'), 'mine')
   expect(await refusal(restored([0], { target, mode: 'clean' }))).toContain('data is damaged, and with mode clean would replace what is there')
+  expect(await refusal(restored([0], { target, mode: 'overwrite', 'keep-damaged': 'true' }))).toContain('files with zeros would replace those that are there')
   expect(await refusal(restored([0], { target }))).toContain('is not empty')
   expect(readdirSync(target)).toEqual(['mine'])
   const { result, target: whole } = await restored([])

@@ -70,12 +70,23 @@ export const inputs = commandInputs(
       (values) => ({ name: values.volume, target: values.target }),
     ),
     ...restoreOptions,
-    skipDamaged: one('skip-damaged', {
-      ...flagInput,
-      help:
-        'Restore what is whole of a damaged backup, read every byte for that, and list all that is missing; the restore then fails all ' +
-        'the same (exit status 1). Into an empty or new target, or over the files of a volume.',
-    }),
+    skipDamaged: group(
+      {
+        'skip-damaged': {
+          ...flagInput,
+          help:
+            'Restore what is whole of a damaged backup, read every byte for that, and list all that is missing; the restore then fails ' +
+            'all the same (exit status 1). Into an empty or new target, or over the files of a volume.',
+        },
+        'keep-damaged': {
+          ...flagInput,
+          help:
+            'The same, and restore damaged files of a volume as well, with zeros in place of the lost bytes: the list says which. Sparse ' +
+            'files, and those whose names or properties are damaged, are left out all the same.',
+        },
+      },
+      (values) => (values['skip-damaged'] || values['keep-damaged'] ? { keep: values['keep-damaged'] } : undefined),
+    ),
     afterSwap: group(
       {
         undo: {

@@ -30,7 +30,7 @@ export function restoreHeadline(result: RestoreResult): string {
 export function restoreProblems(result: RestoreResult): string[] {
   const name = restoredName(result)
   return [
-    ...(result.missing ?? []).map((what) => `${name} was restored in part: ${what} is damaged in the backup, and missing`),
+    ...(result.missing ?? []).map((what) => `${name} was restored in part; damaged in the backup, and missing: ${what}`),
     ...result.errors.map((error) => `${name} was restored into ${result.target} with an error: ${error}`),
     ...(result.notResumed === undefined ? [] : [result.notResumed]),
   ]

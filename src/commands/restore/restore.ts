@@ -15,6 +15,7 @@ import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
+import { NothingWhole } from '../../sources/nothing-whole.ts'
 import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind, SourceToRestore } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { whileQuiet } from '../quiesce.ts'
@@ -119,7 +120,7 @@ export async function prepared(
   source: SourceRecord,
   { snapshot, store }: Omit<Chosen, 'source'>,
   target: RestoreTarget | undefined,
-  skipDamaged: boolean,
+  skipDamaged: RestoreInputs['skipDamaged'],
   context: SourceContext,
 ): Promise<Ready> {
   const { entries, size } = kindOf(source).contents(source)
@@ -132,11 +133,15 @@ export async function prepared(
   if (target && skipDamaged) {
     const { lost, elsewhere } = await lostChunks(chosen, context)
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => readAround(stream, chunks, lost, reader)
-    const stored: DamagedSource = { source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost) }
+    const stored: DamagedSource = {
+      source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
+    }
     return {
       prepare: async () => target.prepare?.(stored),
       restore: async () => {
-        const restored = await salvaged(target, stored, lost.size > 0)
+        const restored = await salvaged(target, stored, lost.size > 0).catch((error: unknown) => {
+          throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
+        })
         return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
       },
     }

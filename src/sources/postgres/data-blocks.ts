@@ -1,4 +1,4 @@
-import type { Extent } from '../../repository/holes.ts'
+import type { Extent } from '../../repository/extent.ts'
 import type { Entry } from './contents.ts'
 
 /** The data of one entry in an archive. */

@@ -1,8 +1,9 @@
-import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
-import { cutParts, type Extent } from '../../repository/holes.ts'
+import { cutParts, type Extent, touches } from '../../repository/extent.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import { NothingWhole } from '../nothing-whole.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import { DataBlocks } from './data-blocks.ts'
+import { placeFacts } from './facts.ts'
 
 /** An archive without the data that is lost. */
 export interface SalvagedArchive {
@@ -11,16 +12,21 @@ export interface SalvagedArchive {
   lost: Set<number>
 }
 
-/** Finds the data that is whole in an archive with holes. Throws if its table of contents is damaged. */
+/**
+ * Finds the data that is whole in an archive with holes, by the places that the facts record, or else by the data itself. Throws NothingWhole
+ * if its table of contents is damaged.
+ */
 export async function salvageArchive(
-  name: string, bytes: () => AsyncIterable<Buffer>, holes: readonly Extent[],
+  { name, facts }: SourceRecord, bytes: () => AsyncIterable<Buffer>, holes: readonly Extent[],
 ): Promise<SalvagedArchive> {
+  const recorded = placeFacts.safeParse(facts).data?.data?.map(([id, start, end]) => ({ id, start, end }))
   const contents = new ContentsReader()
   let blocks: DataBlocks | undefined
   let withData: Entry[] = []
   let [passed, head] = [0, 0]
   for await (const piece of bytes()) {
     passed += piece.length
+    if (blocks && recorded) break
     if (blocks) blocks.push(piece)
     else if (holes.some(({ start }) => start < passed)) throw noContents(name)
     else if (!contents.push(piece)) {
@@ -33,14 +39,12 @@ export async function salvageArchive(
     }
   }
   if (!blocks) throw noContents(name)
-  const whole = blocks.finish()
+  const whole = recorded?.filter((block) => !touches(block, holes)) ?? blocks.finish()
   const kept = new Set(whole.map(({ id }) => id))
   const parts: Extent[] = [{ start: 0, end: head }, ...whole]
   return { bytes: () => cutParts(bytes(), parts), lost: new Set(withData.map(({ id }) => id).filter((id) => !kept.has(id))) }
 }
 
-function noContents(name: string): LifeboatError {
-  return new LifeboatError(`the archive of ${name} is damaged in its table of contents: nothing of it can be restored`, {
-    hint: marked`Restore ${name} from another snapshot. ‹lifeboat list› shows them.`,
-  })
+function noContents(name: string): NothingWhole {
+  return new NothingWhole(`the archive of ${name} is damaged in its table of contents: nothing of it can be restored`)
 }

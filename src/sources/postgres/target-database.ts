@@ -118,7 +118,7 @@ async function salvageInto(
   }
   const { archive } = archiveOf(source)
   const gone = source.streams.filter((stream) => stream !== archive && holes(stream).length > 0).map(({ name }) => `the stream ${name}`)
-  const rest = holes(archive).length > 0 ? await salvageArchive(source.name, () => read(archive), holes(archive)) : undefined
+  const rest = holes(archive).length > 0 ? await salvageArchive(source, () => read(archive), holes(archive)) : undefined
   const restored = await restoreInto(target, route, damaged, settings, context, rest)
   return { ...restored, missing: [...(restored.missing ?? []), ...gone] }
 }

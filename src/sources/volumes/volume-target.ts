@@ -2,6 +2,8 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { formatCount } from '../../report/format.ts'
+import { shownName } from '../files/file-list.ts'
+import { NothingWhole } from '../nothing-whole.ts'
 import { lostText, salvageVolume } from '../files/salvage.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -51,20 +53,31 @@ async function salvageInto(
     throw new LifeboatError(`${name} is damaged, and with mode clean would replace what is there`, {
       hint: marked`Restore into an empty folder, or with ‹mode: overwrite›.`, status: 2 })
   }
-  const salvaged = await salvageVolume(damaged)
-  if (!salvaged) {
-    throw new LifeboatError(`the list of the files of ${name} is damaged, so that the names of what is missing are not known`, {
-      hint: marked`Restore ${name} from another snapshot. ‹lifeboat list› shows them.` })
+  if (settings.mode === 'overwrite' && damaged.keepDamaged) {
+    throw new LifeboatError(`${name} is damaged, and files with zeros would replace those that are there`, {
+      hint: marked`Restore into an empty folder, or without ‹keep-damaged›.`, status: 2 })
   }
+  const salvaged = await salvageVolume(damaged)
+  if (salvaged.segments.length === 0) throw new NothingWhole(`nothing of ${name} is whole`)
   const { paths } = settings.files
-  const missing = (paths.length === 0 ? salvaged.lost : matching(salvaged.lost, paths)).map(lostText)
-  const { facts } = volumeParts(damaged.source)
+  const lost = new Map(salvaged.lost.map((one) => [one.file, one]))
+  const wanted = paths.length === 0 ? salvaged.lost : matching([...lost.keys()], paths).map((file) => lost.get(file)!)
+  const { facts, list } = volumeParts(damaged.source)
+  if (damaged.holes(list).length > 0)
+    context.report.warning(`the list of the files of ${name} is damaged: the archives tell what they have`)
   if (salvaged.remade.length > 0) {
     context.report.warning(
       `${formatCount(salvaged.remade.length, 'folder or link', 'folders and links')} of ${name} ` +
         'had to be made again from the list of files: extended attributes and ACLs of them are not known',
     )
   }
+  const missing = [
+    ...wanted.map(lostText),
+    ...salvaged.folders.map(({ path }) => `owner, mode and time of the folder ${shownName(path)}`),
+    ...salvaged.unnamed.map(({ archive, count }) =>
+      `${formatCount(count, 'file, link or folder', 'files, links or folders')} of ${archive}, with ` +
+        `${count === 1 ? 'its name' : 'their names'}, because the list of files is damaged as well`),
+  ]
   const volume = { name, links: facts.links !== 0, list: salvaged.list, segments: salvaged.segments }
   return { ...(await extractInto(reach, volume, settings, context)), missing }
 }

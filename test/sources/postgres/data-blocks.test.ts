@@ -1,6 +1,6 @@
 import { ContentsReader, type Entry } from '../../../src/sources/postgres/contents.ts'
 import { type Block, DataBlocks } from '../../../src/sources/postgres/data-blocks.ts'
-import type { Extent } from '../../../src/repository/holes.ts'
+import type { Extent } from '../../../src/repository/extent.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
 import { dump } from '../../support/restoring.ts'
 

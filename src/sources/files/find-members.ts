@@ -1,10 +1,15 @@
-import type { Extent } from '../../repository/holes.ts'
+import { type Extent, touches } from '../../repository/extent.ts'
 import type { ListedFile } from './file-list.ts'
 import { paddedSize } from './tar-member.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 
 /** Where a member is in its archive: its headers, and its content with the padding. */
-interface Candidate extends Extent {
+export interface Member extends Extent {
+  /** Where its content begins. */
+  content: number
+}
+
+interface Candidate extends Member {
   /** The place of the member in the list. */
   place: number
   /** Whether its time is the listed one as well. */
@@ -16,24 +21,17 @@ const BLOCK = 512
 const MOST_ATTEMPTS = 4
 
 /**
- * The members of an archive that none of the holes touches, for each in the list of its members; undefined for the others. A member is
+ * The members of an archive whose headers no hole touches, for each in the list of its members; undefined for the others. A member is
  * accepted if the chain of members from the beginning of the archive, or back from its end, leads to it. Between two holes that hide
  * headers, it is accepted if it is as listed, overlaps no other, and those before and after it have room: content of a file can look like
  * a member.
  */
-export async function wholeMembers(
+export async function findMembers(
   bytes: AsyncIterable<Buffer>, size: number, holes: readonly Extent[], listed: readonly ListedFile[],
-): Promise<(Extent | undefined)[]> {
+): Promise<(Member | undefined)[]> {
   const candidates = await findCandidates(bytes, holes, listed)
   const found = placed(candidates, listed, size - 2 * BLOCK)
-  return listed.map((_, place) => {
-    const extent = found.get(place)
-    return extent && !touches(extent, holes) ? { start: extent.start, end: extent.end } : undefined
-  })
-}
-
-function touches({ start, end }: Extent, holes: readonly Extent[]): boolean {
-  return holes.some((hole) => hole.start < end && hole.end > start)
+  return listed.map((_, place) => found.get(place))
 }
 
 /** Everything that looks like the headers of a listed member. */
@@ -51,8 +49,10 @@ async function findCandidates(bytes: AsyncIterable<Buffer>, holes: readonly Exte
     attempts = attempts.filter((attempt) => attempt.take(block))
     for (const { found } of attempts) {
       const place = found && places.get(found.name)
-      if (found && place !== undefined && found.isListed(listed[place]!))
-        candidates.push({ place, start: found.start, end: start + BLOCK + found.content, timed: found.isTimed(listed[place]!) })
+      if (found && place !== undefined && found.isListed(listed[place]!)) {
+        const content = start + BLOCK
+        candidates.push({ place, start: found.start, content, end: content + found.content, timed: found.isTimed(listed[place]!) })
+      }
     }
     attempts = attempts.filter(({ found }) => found === undefined)
   }

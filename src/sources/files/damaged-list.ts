@@ -1,0 +1,78 @@
+import { cutParts, type Extent } from '../../repository/extent.ts'
+import type { StreamRecord } from '../../repository/snapshot.ts'
+import type { DamagedSource } from '../source-kind.ts'
+import { decodeFiles, type ListedFile } from './file-list.ts'
+import type { Member } from './find-members.ts'
+import { type EntryType, TarHeaders } from './tar-headers.ts'
+
+/** The members of a volume, as far as its list is whole: undefined for those whose lines are, or may be, damaged. */
+export async function knownFiles(
+  { source, read, holes }: DamagedSource, list: StreamRecord, entries: number,
+): Promise<(ListedFile | undefined)[]> {
+  const lost = holes(list)
+  const files: (ListedFile | undefined)[] = []
+  if (lost.length === 0) {
+    for await (const file of decodeFiles(read(list), source.name)) files.push(file)
+    return files
+  }
+  const before = { start: 0, end: lost[0]!.start }
+  for await (const file of decodeFiles(wholeLines(read(list), before), source.name)) files.push(file)
+  const after: ListedFile[] = []
+  const rest = { start: lost.at(-1)!.end, end: list.size }
+  for await (const file of decodeFiles(wholeLines(read(list), rest), source.name)) after.push(file)
+  const unknown = Array.from({ length: Math.max(0, entries - files.length - after.length) }, () => undefined)
+  return [...files, ...unknown, ...after]
+}
+
+/** The lines that are all in a part of the list. The first that it has is none, unless it is the first of the list. */
+async function* wholeLines(bytes: AsyncIterable<Buffer>, part: Extent): AsyncGenerator<Buffer, void, void> {
+  let begun = part.start === 0
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const piece of cutParts(bytes, [part])) {
+    let all = Buffer.concat([rest, piece])
+    if (!begun) {
+      const end = all.indexOf(10)
+      begun = end >= 0
+      all = all.subarray(begun ? end + 1 : all.length)
+    }
+    const end = all.lastIndexOf(10) + 1
+    yield all.subarray(0, end)
+    rest = Buffer.from(all.subarray(end))
+  }
+}
+
+/** The members from the beginning of an archive up to the first damaged header, as their headers tell. */
+export async function membersByHeaders(
+  bytes: AsyncIterable<Buffer>, holes: readonly Extent[],
+): Promise<{ file: ListedFile; member: Member }[]> {
+  const found: { file: ListedFile; member: Member }[] = []
+  let start = 0
+  const headers = new TarHeaders(({ name, type, size, target }, head, attributes, padded) => {
+    const content = start + head.length
+    const block = head.subarray(-512)
+    const octal = (from: number, to: number): number => Number.parseInt(block.toString('latin1', from, to), 8)
+    const file = {
+      type: TYPES[type], size, path: name.replace(/^\.\//, '').replace(/\/$/, ''), target: type === 'link' ? target.slice(2) : target,
+      mode: octal(100, 108).toString(8), uid: Number(attributes.get('uid') ?? octal(108, 116)),
+      gid: Number(attributes.get('gid') ?? octal(116, 124)), mtime: attributes.get('mtime') ?? String(octal(136, 148)),
+    }
+    found.push({ file, member: { start, content, end: content + padded } })
+    start = content + padded
+  })
+  let at = 0
+  for await (const piece of bytes) {
+    const from = at
+    let pushed = from
+    at += piece.length
+    for (const hole of holes.filter(({ start, end }) => start < at && end > from)) {
+      headers.push(piece.subarray(pushed - from, Math.max(0, hole.start - from)))
+      pushed = Math.max(from, hole.start)
+      // Unless the hole is in the content of one member alone, the place of the next is not certain.
+      if (start < hole.end) return found
+    }
+    headers.push(piece.subarray(pushed - from))
+  }
+  return found
+}
+
+const TYPES: Readonly<Record<EntryType, string>> = { file: 'f', directory: 'd', symlink: 'l', link: 'h', fifo: 'p', other: '' }
