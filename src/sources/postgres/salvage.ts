@@ -13,8 +13,8 @@ export interface SalvagedArchive {
 }
 
 /**
- * Finds the data that is whole in an archive with holes, by the places that the facts record, or else by the data itself. Throws NothingWhole
- * if its table of contents is damaged.
+ * Finds the data that is whole in an archive with holes, by the places that the facts record, or else by the data itself. Throws
+ * NothingWhole if its table of contents is damaged.
  */
 export async function salvageArchive(
   { name, facts }: SourceRecord, bytes: () => AsyncIterable<Buffer>, holes: readonly Extent[],
