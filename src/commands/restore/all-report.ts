@@ -2,6 +2,7 @@ import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
+import { afterwardsLines } from './afterwards.ts'
 import { isComplete, restoredName, restoreNotes, restoreProblems, restoreText } from './report.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 
@@ -51,7 +52,7 @@ function textOf(part: RestoredPart, context: TextContext): string {
 
 export function allSummary(result: RestoreAllResult, context: SummaryContext): string {
   const { sources, notResumed } = result
-  const notes = sources.flatMap((part) => notesOf(part, context).map((note) => `${restoredName(part)}: ${note}`))
+  const notes = sources.flatMap((part) => notesOf(part).map((note) => `${restoredName(part)}: ${note}`))
   return withinLimit([
     `### ${allComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(verdict(result))}`,
     `From snapshot ${madeWhen(result, context)}.`,
@@ -64,9 +65,10 @@ export function allSummary(result: RestoreAllResult, context: SummaryContext): s
   ])
 }
 
-function notesOf(part: RestoredPart, { timeZone }: SummaryContext): string[] {
+function notesOf(part: RestoredPart): string[] {
   if (failedPart(part)) return [part.problem, ...(part.hint === undefined ? [] : [part.hint])]
-  return [...restoreNotes(part, timeZone), ...part.errors]
+  const after = part.after ? [afterwardsLines(part.after).map(([label, text]) => `${label}: ${oneLine(text)}`).join(' ')] : []
+  return [...after, ...restoreNotes(part), ...part.errors]
 }
 
 function cellsOf(part: RestoredPart): string[] {

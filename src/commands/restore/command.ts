@@ -6,6 +6,7 @@ import { allHeadline, allProblems, allSummary, allText } from './all-report.ts'
 import { restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
 import { restore as restoreOne, targetOf } from './restore.ts'
 import { restoreAll } from './restore-all.ts'
+import { oneLine } from '../../report/format.ts'
 import type { RestoreAllResult, RestoreResult } from './result.ts'
 
 type AnyResult = RestoreResult | RestoreAllResult | AfterSwap
@@ -42,6 +43,12 @@ function redactedAll(result: RestoreAllResult, apply: (texts: string[]) => strin
 
 /** The snapshot of a restore; none of undo and forget-old. */
 const snapshotOf = (result: AnyResult): string => (isAfter(result) ? '' : result.snapshot)
+
+function statesOf(result: RestoreResult | RestoreAllResult): string[] {
+  if (isAll(result)) return result.sources.flatMap((part) => ('problem' in part ? [] : statesOf(part)))
+  const { after } = result
+  return after ? [oneLine(`${after.now} Before: ${after.before} To go back: ${after.back}`)] : []
+}
 
 function restoredEntries(result: AnyResult): number {
   if (isAll(result)) return result.sources.reduce((sum, part) => sum + ('problem' in part ? 0 : part.restored), 0)
@@ -85,6 +92,10 @@ export const restore = {
     'old-database': {
       help: 'The name under which the database from before is kept: of mode swap and undo.',
       value: (result) => ('swapped' in result ? result.swapped?.kept ?? '' : ''),
+    },
+    state: {
+      help: 'The content of the target now and before, where that is, and how to go back to it, in sentences.',
+      value: (result) => (isAfter(result) ? '' : statesOf(result).join('\n')),
     },
     restored: { help: 'How many archive entries were restored.', value: (result) => (isAfter(result) ? '' : `${restoredEntries(result)}`) },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },

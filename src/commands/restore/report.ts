@@ -15,8 +15,10 @@ import {
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
+import { afterwardsLines } from './afterwards.ts'
 import type { RestoreResult } from './result.ts'
 import { pauseText } from './swapped.ts'
+import { tookText } from './took.ts'
 
 export function restoreHeadline(result: RestoreResult): string {
   const { mode, target, snapshot } = result
@@ -59,6 +61,8 @@ export function restoreText(result: RestoreResult, context: TextContext): string
       ['unchanged', `${counts.unchanged} of them, there already`],
       ['deleted', `${counts.deleted} that the backup does not have`],
     ] : []),
+    ...(result.took && !checked ? [['took', tookText(result.took)]] : []),
+    ...(result.after ? afterwardsLines(result.after) : []),
   ]
   const headline = checked
     ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
@@ -66,7 +70,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   return [
     headline,
     formatColumns(facts, '  '),
-    ...restoreNotes(result, context.timeZone, MARKED).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
+    ...restoreNotes(result, MARKED).flatMap((note) => ['', ...note.split('\n').map((line) => `  ${oneLine(line)}`)]),
     ...(errors.length > 0 ? [
       '',
       `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
@@ -110,10 +114,16 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       ]],
       3,
     ),
+    ...(result.after ? [afterwardsLines(result.after).map(summaryLine).join('\n')] : []),
+    ...(result.took && mode !== 'verify-only' ? [`The time: ${escape(tookText(result.took))}.`] : []),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
-    ...restoreNotes(result, context.timeZone).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
+    ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
     ...(errors.length > 0 ? [`${restorer(result) ?? 'The program'} said:`, fenced('text', together(errors).join('\n'))] : []),
   ])
+}
+
+function summaryLine([label, text]: readonly [string, string]): string {
+  return `- **${label[0]!.toUpperCase()}${label.slice(1)}:** ${escape(oneLine(text))}`
 }
 
 /** Errors that are equal but for the name of the file, on one line with their number. */
@@ -138,21 +148,18 @@ interface NextInputs {
   settings: string
   database: string
   volume: string
-  undo: string
-  forget: string
 }
 
 const MARKED: NextInputs = { settings: marked`‹database-settings: true›`, database:
-  marked`‹database›`, volume: marked`‹volume› and ‹target›`, undo: marked`‹undo: true›`, forget: marked`‹forget-old: true›` }
-const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target',
-  undo: 'undo: true', forget: 'forget-old: true' }
+  marked`‹database›`, volume: marked`‹volume› and ‹target›` }
+const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target' }
 const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
 
 /**
  * Work of a restore beside the entries that it counts, and objects that it left out: a paragraph each, with a line for each object left
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
-export function restoreNotes(result: RestoreResult, timeZone: string, inputs: NextInputs = IN_SUMMARY): string[] {
+export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
   const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere, madeGlobals } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
@@ -160,8 +167,7 @@ export function restoreNotes(result: RestoreResult, timeZone: string, inputs: Ne
   const { added = [], kept = [], leftOut = [] } = selection ?? {}
   return [
     ...(result.swapped ? [
-      `${pauseText(result.swapped)} The database from before is kept as ${oneLine(result.swapped.kept)}, at least until ` +
-        `${formatTime(result.swapped.until, timeZone)}. To go back to it: ${inputs.undo}. To drop it after that time: ${inputs.forget}.`,
+      pauseText(result.swapped),
     ] : []),
     ...(passedOver.length > 0 ? [
       `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`,

@@ -14,7 +14,7 @@ import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
 import type { RestoreInputs } from './inputs.ts'
-import { NOT_RESTORED, UNCHANGED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
+import { finished, NOT_RESTORED, UNCHANGED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 import { locationsFor } from './targets.ts'
 
@@ -24,6 +24,7 @@ const MOST_AT_ONCE = 4
 interface Part {
   source: SourceRecord
   target?: RestoreTarget
+  leaves?: Leaves
 }
 
 type ReadyPart = Part & Ready
@@ -48,7 +49,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
       const ready: ReadyPart[] = []
       for (const part of parts)
         ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.target, skipDamaged, context)) })
-      const work = (): Promise<RestoredPart[]> => restoreParts(ready, environment)
+      const work = (): Promise<RestoredPart[]> => restoreParts(ready, inputs, environment)
       const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
       const { id, set, time } = snapshot.header
       return {
@@ -67,7 +68,7 @@ function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, contex
   const leavesOf = eachLeaving(sources.map(({ name }) => name), context)
   return sources.map((source) => {
     const own = { ...context, leaves: leavesOf(source.name) }
-    return { source, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, own) }
+    return { source, leaves: own.leaves, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, own) }
   })
 }
 
@@ -88,7 +89,7 @@ function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
 }
 
 /** Results in the order of the sources. Throws only if it is interrupted. */
-async function restoreParts(parts: readonly ReadyPart[], { signal }: Environment): Promise<RestoredPart[]> {
+async function restoreParts(parts: readonly ReadyPart[], inputs: RestoreInputs, { signal }: Environment): Promise<RestoredPart[]> {
   const results = new Map<ReadyPart, RestoredPart>()
   const attempt = async (part: ReadyPart, work: (started: number) => Promise<void>): Promise<void> => {
     const started = performance.now()
@@ -105,7 +106,9 @@ async function restoreParts(parts: readonly ReadyPart[], { signal }: Environment
   }
   for (const part of parts) await attempt(part, () => part.prepare())
   const restore = (part: ReadyPart): Promise<void> =>
-    attempt(part, async (started) => void results.set(part, { ...(await part.restore()), seconds: secondsSince(started) }))
+    attempt(part, async (started) => {
+      results.set(part, { ...finished(await part.restore(), inputs, part), seconds: secondsSince(started) })
+    })
   const unfailed = parts.filter((part) => !results.has(part))
   const databases = unfailed.filter(({ source }) => isDatabase(source))
   const volumes = unfailed.filter(({ source }) => !isDatabase(source))

@@ -23,9 +23,11 @@ import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
 import { replaces, requireConfirmed } from './confirm.ts'
+import { afterwards } from './afterwards.ts'
 import { dryTarget, expectedTime } from './dry-run.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
+import { tookUntilNow, Waiting } from './took.ts'
 
 /** Anyone who can write to a store can add snapshots that are passed over. */
 const MOST_NAMED = 20
@@ -56,7 +58,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const expected = inputs.dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
         await ready.prepare()
-        return ready.restore()
+        return finished(await ready.restore(), inputs, environment)
       }
       const { result, notResumed } = verifyOnly || inputs.dryRun
         ? { result: await work() }
@@ -77,6 +79,18 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
 
 /** Until something is. */
 export const UNCHANGED = 'nothing was restored, and nothing was changed'
+
+/** The result with the state that the target is in, which a later interruption tells, too. */
+export function finished(
+  result: Omit<RestoreResult, 'seconds'>,
+  given: Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>,
+  { leaves }: Pick<Environment, 'leaves'>,
+): Omit<RestoreResult, 'seconds'> {
+  const after = afterwards(result, given)
+  if (!after) return result
+  leaves?.(after.now.replace(/\.$/, ''))
+  return { ...result, after }
+}
 
 /** For a pre-command that fails. */
 export const NOT_RESTORED = 'Fix the command or what it reports, and restore again. Nothing was restored.'
@@ -130,16 +144,25 @@ export async function prepared(
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
   const chosen: Chosen = { snapshot, source: source.name, store }
   const reader = new Reader(store, snapshot.keys, chunks)
+  const waiting = new Waiting()
+  let verified = 0
+  const timed = async (work: () => Promise<Restored>): Promise<Omit<Restored, 'phases'> & Pick<RestoreResult, 'took'>> => {
+    const began = performance.now()
+    const { phases, ...restored } = await work()
+    return { ...restored, took: tookUntilNow(verified, waiting, began, phases) }
+  }
+  const started = performance.now()
   if (target && skipDamaged) {
     const { lost, elsewhere } = await lostChunks(chosen, context)
-    const read = (stream: StreamRecord): AsyncIterable<Buffer> => readAround(stream, chunks, lost, reader)
+    verified = secondsSince(started)
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => waiting.of(readAround(stream, chunks, lost, reader))
     const stored: DamagedSource = {
       source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
     }
     return {
       prepare: async () => target.prepare?.(stored),
       restore: async () => {
-        const restored = await salvaged(target, stored, lost.size > 0).catch((error: unknown) => {
+        const restored = await timed(() => salvaged(target, stored, lost.size > 0)).catch((error: unknown) => {
           throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
         })
         return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
@@ -147,14 +170,18 @@ export async function prepared(
     }
   }
   await requireWhole(chosen, target ? 'list' : 'read', context)
+  verified = secondsSince(started)
   if (!target) {
     return {
       prepare: async () => undefined,
       restore: async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }),
     }
   }
-  const stored: SourceToRestore = { source, snapshot: id, read: (stream) => reader.stream(stream) }
-  return { prepare: async () => target.prepare?.(stored), restore: async () => ({ ...about, ...(await target.restore(stored)) }) }
+  const stored: SourceToRestore = { source, snapshot: id, read: (stream) => waiting.of(reader.stream(stream)) }
+  return {
+    prepare: async () => target.prepare?.(stored),
+    restore: async () => ({ ...about, ...(await timed(() => target.restore(stored))) }),
+  }
 }
 
 async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {

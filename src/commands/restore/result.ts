@@ -1,10 +1,12 @@
+import type { Afterwards } from './afterwards.ts'
 import type { Expected } from './dry-run.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { Remarks } from '../../sources/source-kind.ts'
+import type { Took } from './took.ts'
 
 /** With verify-only, `entries` are those of the archive, and nothing is restored. */
-export interface RestoreResult extends Omit<Restored, 'mode'> {
+export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   snapshot: string
   set: string
   time: string
@@ -24,7 +26,11 @@ export interface RestoreResult extends Omit<Restored, 'mode'> {
   expected?: Expected
   /** Why post-command failed, and what to do. */
   notResumed?: string
+  /** The target now, and before. Absent if nothing was to be restored. */
+  after?: Afterwards
   seconds: number
+  /** Seconds of the parts. */
+  took?: Took
 }
 
 /** The result of a restore of every source of a snapshot, in its order. */

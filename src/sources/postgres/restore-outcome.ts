@@ -1,3 +1,4 @@
+import type { Phases } from '../restored.ts'
 import type { LeftOutObject } from './selection.ts'
 
 /** The members that are only in the result of the restore of a database. */
@@ -39,6 +40,7 @@ export interface RestoreOutcome extends RestoredDatabase {
   errors: string[]
   /** Of a salvage: everything that is left out because data is lost. */
   missing?: string[]
+  phases?: Phases
   hint?: string
 }
 

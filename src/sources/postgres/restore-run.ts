@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { ChildError, collect, feed, startChild } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
@@ -80,7 +81,10 @@ async function pgRestore(
       (error: unknown) => error,
     )
     await feed(child, input, { toTheEnd: true, spent: true })
-    return judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
+    const fed = performance.now()
+    const outcome = judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
+    // Several jobs read a file, and make indexes beside rows.
+    return options.jobs > 1 ? outcome : { ...outcome, phases: { indexes: Math.round(performance.now() - fed) / 1000 } }
   } catch (error) {
     if (options.mode === 'empty' && !oneTransaction(options) && !signal.aborted) {
       report.warning(`the restore broke off: ${target.where} may be partly restored`, DROP_FIRST)

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { anyClient } from '../client-download/choose.ts'
@@ -107,7 +108,9 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
         report.info(`${options.name}: exchanging the new database and ${target.where}`)
         options.leaves?.(`${target.where} is as it was before, or it is completely restored, and then the one from before is kept`,
           `If the server has a database named ${name}_before_… with the time of now, they were exchanged. ${NEXT_DROPS}`)
+        const began = performance.now()
         swapped = await exchanged({ live, name: beside, settings }, swap, maintenance)
+        outcome.phases = { ...outcome.phases, exchange: secondsSince(began) }
       }
     } catch (error) {
       await dropAgain(beside, steady, messageOf(error))
@@ -142,10 +145,11 @@ async function filled(
   if (outcome.errors.length > 0) return outcome
   const within: QueryContext = { ...steady, connection: target, signal: options.signal }
   options.report.info(`${options.name}: counting the restored rows`)
+  const restored = performance.now()
   await requireRows(swap.rows, within)
   // Without statistics the first queries after the exchange would be slow.
   await withoutTransaction('ANALYZE', { ...within, timeLimit: Infinity })
-  return outcome
+  return { ...outcome, phases: { ...outcome.phases, count: secondsSince(restored) } }
 }
 
 async function exchanged(
@@ -181,6 +185,10 @@ export function markOf(
 export function notOwned(where: string): LifeboatError {
   return new LifeboatError(`this role may not rename ${where}`, {
     hint: marked`Restore as its owner, with the right to create databases (CREATEDB), or with ‹mode: clean›.` })
+}
+
+function secondsSince(began: number): number {
+  return Math.round(performance.now() - began) / 1000
 }
 
 function isComment(statement: string): boolean {

@@ -1,0 +1,96 @@
+import { marked } from '../../marks.ts'
+import { formatTime, oneLine } from '../../report/format.ts'
+import type { RestoreInputs } from './inputs.ts'
+import type { RestoreResult } from './result.ts'
+
+/** The target after a restore, in sentences. */
+export interface Afterwards {
+  /** Its content. */
+  now: string
+  /** Its content before, and the place of that. */
+  before: string
+  /** The way back to it. */
+  back: string
+  /** Everything that the inputs left out. */
+  leftOut: string[]
+}
+
+type Given = Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>
+type Target = Omit<Afterwards, 'leftOut'>
+
+/** Undefined for a run that restored nothing on purpose. */
+export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
+  if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
+  const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result)
+  return { ...target, leftOut: leftOutBy(given, result) }
+}
+
+const NOTHING = 'Nothing was changed.'
+const BACKUP = 'a backup from before this restore'
+
+function databaseAfter(result: Omit<RestoreResult, 'seconds'>, timeZone: string): Target {
+  const { mode, left, swapped, errors, selection, restored } = result
+  const target = oneLine(result.target)
+  if (left === 'dropped') {
+    return {
+      now: `There is no database ${target}: the new one was dropped again, because the restore failed.`,
+      before: 'There was none.', back: NOTHING,
+    }
+  }
+  if (left === 'unchanged') return { now: `${target} is as it was before.`, before: 'The same.', back: NOTHING }
+  const from = `snapshot ${result.snapshot}, of ${formatTime(result.time, timeZone)}`
+  const has = errors.length > 0 || (result.missing ?? []).length > 0 ? `has a part of ${from}` : `has the content of ${from}`
+  if (swapped) {
+    return {
+      now: `${target} ${has}.`,
+      before: `The database from before is kept as ${oneLine(swapped.kept)}, at least until ${formatTime(swapped.until, timeZone)}.`,
+      back: marked`Exchange the two again with ‹undo: true›. After that time, ‹forget-old: true› drops the one that is kept.`,
+    }
+  }
+  if (mode === 'create')
+    return { now: `${target} is a new database, and ${has}.`, before: 'There was none.', back: 'Drop the new database.' }
+  if (mode === 'clean') {
+    const objects = selection ? 'selected objects' : 'objects that the backup has'
+    return {
+      now: `In ${target}, the ${objects} are as in ${from}; all others are as before.`,
+      before: 'These objects, with other rows perhaps. They were replaced, and this restore keeps no copy.',
+      back: `Restore ${BACKUP}.`,
+    }
+  }
+  return {
+    now: `${target} ${has}${restored === 0 ? ', which is nothing' : ''}.`, before: 'A database without objects, or tables without rows.',
+    back: marked`Drop the database and make it again, or restore into another with ‹mode: create›.`,
+  }
+}
+
+function volumeAfter({ mode, target: where, snapshot, errors, missing = [], deleted }: Omit<RestoreResult, 'seconds'>): Target {
+  const target = oneLine(where)
+  const has = `${errors.length + missing.length > 0 ? 'a part of ' : ''}the files of snapshot ${snapshot}`
+  if (mode === 'empty') return { now: `${target} has ${has}.`, before: 'It was empty, or did not exist.', back: `Empty ${target}.` }
+  const back = `Restore ${BACKUP}.`
+  if (mode === 'clean')
+    return { now: `${target} has ${has}, and no others.`, before: 'The content from before was removed after the exchange.', back }
+  return {
+    now: `${target} has ${has}; ${deleted === undefined || deleted === 0 ? 'all other files are as before' : 'others were deleted'}.`,
+    before: 'Files with the same names were replaced, and this restore keeps no copy.', back,
+  }
+}
+
+function leftOutBy({ objects, files }: Given, { volume, databaseSettings, selection }: Omit<RestoreResult, 'seconds'>): string[] {
+  if (volume !== undefined) return files.paths.length > 0 ? ['files that do not match paths'] : []
+  const { schemas, tables, only, noOwner, noPrivileges, noTablespaces } = objects
+  return [
+    ...(selection || schemas.length + tables.length > 0 ? ['objects that were not selected'] : []),
+    ...(only === 'schema' ? ['all rows'] : only === 'data' ? ['all definitions'] : []),
+    ...(noOwner ? ['owners'] : []),
+    ...(noPrivileges ? ['privileges'] : []),
+    ...(noTablespaces ? ['tablespaces'] : []),
+    ...(databaseSettings === 'left as they are' ? ['the settings of the database itself'] : []),
+  ]
+}
+
+/** The same as one line each, with its label. */
+export function afterwardsLines({ now, before, back, leftOut }: Afterwards): [label: string, text: string][] {
+  const lines: [string, string][] = [['now', now], ['before', before], ['to go back', back]]
+  return leftOut.length > 0 ? [...lines, ['left out', leftOut.join(', ')]] : lines
+}
