@@ -47,8 +47,8 @@ describe.each(actions)('%s', (command) => {
   })
 
   test('its help has the inputs of the table', () => {
-    const options = [...commandHelp(command).matchAll(/^ {2}--([a-z-]+)/gm)].map((match) => match[1])
-    expect(options).toEqual([...names, 'json'])
+    const options = [...commandHelp(command).matchAll(/^ {2}(?:-[a-z], )?--([a-z-]+)/gm)].map((match) => match[1])
+    expect(options).toEqual([...names, 'json', 'quiet', 'verbose'])
   })
 
   test('its action.yml is what the generator makes', () => {

@@ -8,24 +8,28 @@ import { snapshotId } from '../repository/snapshot.ts'
 export interface Arguments {
   /** Inputs by name, not yet checked; `-` stands for standard input. */
   raw: Record<string, string>
-  /** Which of the switches (`json`, `help`) are given. */
+  /** The switches (`json`, `help`) that are given. */
   switches: Set<string>
 }
 
 /**
- * Reads `--name value` and `--name=value`, and values without a name where inputs are positional. Throws with status 2; values are never
- * shown, for a misplaced one may be a secret.
+ * Reads `--name value`, `--name=value` and `-n value`, and values without a name where inputs are positional. `switches`: names with
+ * their letters, '' for none. Throws with status 2; values are never shown, for a misplaced one may be a secret.
  */
 export function readArguments(
   command: string,
   rows: readonly [string, Input][],
-  switches: readonly string[],
+  switches: Readonly<Record<string, string>>,
   given: readonly string[],
 ): Arguments {
   const args = withFlagValues(rows, given)
   const options = {
-    ...Object.fromEntries(rows.map(([name]) => [name, { type: 'string', multiple: true } as const])),
-    ...Object.fromEntries(switches.map((name) => [name, { type: 'boolean', ...(name === 'help' && { short: 'h' }) } as const])),
+    ...Object.fromEntries(
+      rows.map(([name, { short }]) => [name, { type: 'string', multiple: true, ...(short !== undefined && { short }) } as const]),
+    ),
+    ...Object.fromEntries(
+      Object.entries(switches).map(([name, short]) => [name, { type: 'boolean', ...(short !== '' && { short }) } as const]),
+    ),
   }
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true, allowPositionals: true })
   const places = rows.filter(([, input]) => input.positional)
@@ -68,7 +72,7 @@ function unexpected(command: string, rows: readonly [string, Input][], { value, 
 
 /** At a terminal the name of a flag alone means `true`. */
 function withFlagValues(rows: readonly [string, Input][], given: readonly string[]): string[] {
-  const flags = new Set(rows.filter(([, input]) => input.flag).map(([name]) => `--${name}`))
+  const flags = new Set(rows.flatMap(([name, { flag, short }]) => (flag ? [`--${name}`, ...(short === undefined ? [] : [`-${short}`])] : [])))
   return given.flatMap((argument, index) => {
     const next = given[index + 1]
     return flags.has(argument) && (next === undefined || next.startsWith('-')) ? [argument, 'true'] : [argument]
@@ -78,13 +82,14 @@ function withFlagValues(rows: readonly [string, Input][], given: readonly string
 function strictValues(
   command: string,
   args: string[],
-  options: NonNullable<Parameters<typeof parseArgs>[0]>['options'],
+  options: NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>,
 ): Record<string, unknown> {
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: true }).values
   } catch (cause) {
-    // Node's texts begin with "Option '--set <value>' argument missing" and "Option '--set' argument is ambiguous".
-    const [, name] = /^Option '--([a-z-]+)(?: <value>)?' argument (?:missing|is ambiguous)/.exec(messageOf(cause)) ?? []
+    // Node's texts begin with "Option '-s, --set <value>' argument missing" and "Option '--set' argument is ambiguous", or '-s'.
+    const [, letter, name = Object.keys(options).find((name) => options[name]?.short === letter)] =
+      /^Option '(?:-([a-z]))?(?:, )?(?:--([a-z-]+))?(?: <value>)?' argument (?:missing|is ambiguous)/.exec(messageOf(cause)) ?? []
     if (name !== undefined) {
       throw new LifeboatError(
         `--${name} is not followed by a value`,

@@ -43,11 +43,15 @@ export function commandHelp(command: Command): string {
     ...rows.flatMap(([name, input]) => inputHelp(name, input)),
     '  --json',
     ...wrapped('Print the result alone, as JSON, on standard output; everything else goes to standard error.', '      '),
+    '  -q, --quiet',
+    ...wrapped('No progress, and of messages only warnings and errors.', '      '),
+    '  -v, --verbose',
+    ...wrapped('The time of every message, and where errors come from.', '      '),
   ].join('\n')
 }
 
 function inputHelp(name: string, input: Input): string[] {
-  return [`  --${name} ${placeholder(name, input)}`, ...wrapped([input.help, ...notes(input)].join(' '), '      ')]
+  return [`  ${input.short === undefined ? '' : `-${input.short}, `}--${name} ${placeholder(name, input)}`, ...wrapped([input.help, ...notes(input)].join(' '), '      ')]
 }
 
 function notes(input: Input): string[] {

@@ -1,7 +1,6 @@
 import { fstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { inspect } from 'node:util'
 import { givesSecret, redacted, runCommand, statusOf, textOf, wroteData } from '../commands/run-command.ts'
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
@@ -10,10 +9,10 @@ import { type Command, commands, inputsOf } from '../commands/all.ts'
 import { secretsGiven, secretsOf } from '../inputs/secrets.ts'
 import type { Input } from '../inputs/input.ts'
 import { nearest } from '../nearest.ts'
-import { failureOf, failureText } from '../report/failure.ts'
+import { failureOf } from '../report/failure.ts'
 import { inertJson, inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
-import { terminalReport } from '../report/terminal.ts'
+import { inColours, type TerminalReport, terminalReport } from '../report/terminal.ts'
 import { withEnvironment } from '../process/lifecycle.ts'
 import { VERSION } from '../version.ts'
 import { ask } from './ask.ts'
@@ -24,23 +23,23 @@ import { atTerminal } from './spelling.ts'
 /** The program at a terminal: reads the arguments, runs the command, exits with its status. */
 export async function runTerminal(): Promise<void> {
   const redaction = new Redaction({ spelling: atTerminal(programName()) })
-  const report = terminalReport(process.stderr, redaction)
+  const report = terminalReport(process.stderr, redaction, {
+    coloured: hasColours(process.stderr), debug: process.env['LIFEBOAT_DEBUG'] === '1',
+  })
   let status: number
   try {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
-    report.end()
-    const failure = failureOf(error)
-    print(process.stderr, redaction.apply(failureText(failure)))
-    if (process.env['LIFEBOAT_DEBUG'] === '1') print(process.stderr, redaction.apply(inspect(error)))
-    status = failure.status
+    report.failure(error)
+    status = failureOf(error).status
   }
   await written(process.stdout)
   // Exits even if handles are still open.
   exit(status)
 }
 
-type TerminalReport = ReturnType<typeof terminalReport>
+/** The switches of every command, with their letters. */
+const SWITCHES = { json: '', quiet: 'q', verbose: 'v', help: 'h' } as const
 
 async function run(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const [word, ...rest] = args
@@ -79,8 +78,10 @@ async function runNamed(
   report: TerminalReport,
 ): Promise<number> {
   const rows = inputsOf(command)
-  const { raw, switches } = readArguments(command, rows, ['json', 'help'], args)
+  const { raw, switches } = readArguments(command, rows, SWITCHES, args)
   if (switches.has('help')) return say(commandHelp(command))
+  if (switches.has('quiet')) report.tell('less')
+  if (switches.has('verbose')) report.tell('more')
   await takeSecrets(rows, raw, report)
   for (const secret of secretsGiven(rows, raw, variables)) redaction.add(secret)
   redaction.spellAs(atTerminal(programName(), destinationAgain(command, rows, raw)))
@@ -176,5 +177,10 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 function print(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(`${inertText(text)}\n`)
+  stream.write(`${hasColours(stream) ? inColours(inertText(text)) : inertText(text)}\n`)
+}
+
+/** https://no-color.org: any text in NO_COLOR means none. */
+function hasColours(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
 }

@@ -25,6 +25,8 @@ export interface Input {
   readonly positional?: true
   /** `-` is one of its values; for others it means, at a terminal, that the value is on standard input. */
   readonly dash?: true
+  /** A letter that stands for the name at a terminal: `d` for `-d`. */
+  readonly short?: string
   /** May be given more than once at a terminal. */
   readonly list?: true
   /** `true` or `false`; at a terminal the name alone means `true`. */

@@ -2,14 +2,13 @@ import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
 import { parseAssertions, type TableName } from '../sources/postgres/settings.ts'
 import type { SnapshotChoice } from '../repository/catalog.ts'
-import { momentIn } from './written-time.ts'
+import { momentIn, type Moment, momentOf } from './written-time.ts'
 import { MOST_TAGS, setName, snapshotId, tag } from '../repository/snapshot.ts'
 import { parseSshTarget } from '../net/ssh/address.ts'
 import { parseKnownHosts } from '../net/ssh/known-hosts.ts'
 import { parseDestination, parseDestinations } from '../stores/destination.ts'
 import { parseRetention } from './retention.ts'
 import { parseDuration } from './duration.ts'
-import type { Moment } from './moment.ts'
 import { parseVolumeLocation, parseVolumes } from './volumes.ts'
 
 /** A text as an error shows it. */
@@ -129,13 +128,14 @@ export const most = parsing((text): Most => {
 
 export type Most = { count: number } | { part: number }
 
-/** A time, or how long ago. */
-export const moment = parsing((text): Moment => {
-  const ago = parseDuration(text, 'hdwy')
-  if (ago !== undefined) return { ago }
-  if (z.iso.datetime({ offset: true }).safeParse(text).success) return { time: new Date(text) }
-  throw new InvalidValue(`${quote(text)} is neither a time with its offset from UTC nor an age like 7d`)
-})
+/** A time, or how long ago. A date means its first or last moment. */
+export function moment(ofDay: 'first' | 'last'): z.ZodType<Moment, string> {
+  return parsing((text) => {
+    const found = momentIn(text, ofDay)
+    if (!found) throw new InvalidValue(`${quote(text)} is neither a date, nor a time with its offset from UTC, nor an age like 7d`)
+    return found
+  })
+}
 
 export const retention = parsing((text) => parseRetention(text, (problem) => new InvalidValue(problem)))
 
@@ -204,16 +204,16 @@ const BEGINNING_OF_ID = /^\d{8}(?:T\d{0,6}|T\d{6}Z|T\d{6}Z-[0-9a-f]{0,8})?$/
 export const snapshot = parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
   if (BEGINNING_OF_ID.test(text)) return { kind: 'id', id: text }
-  const time = momentIn(text)
-  if (time) return { kind: 'time', time }
-  throw new InvalidValue(`${quote(text)} is neither latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+  const moment = momentIn(text, 'last')
+  if (moment) return { kind: 'time', time: momentOf(moment, new Date()) }
+  throw new InvalidValue(`${quote(text)} is neither latest, nor the id of a snapshot, nor a date, time or age`)
 })
 
 export const anySnapshotOrAll = parsing((text): 'all' | SnapshotChoice => {
   if (text === 'all') return text
   const parsed = snapshot.safeParse(text)
   if (parsed.success) return parsed.data
-  throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a time with its offset from UTC`)
+  throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a date, time or age`)
 })
 
 export const destination = parsing(parseDestination)

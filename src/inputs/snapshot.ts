@@ -7,6 +7,7 @@ export const setInput = {
   expected: 'up to 100 letters, digits, dots, dashes and underscores, starting with a letter or digit',
   example: 'production',
   schema: schema.set,
+  short: 's',
 } as const satisfies Input
 
 /** The set that is backed up, or pruned, or looked into. */
@@ -17,11 +18,12 @@ export const setLookedIn = one('set', { ...setInput, help: 'The set in which lat
 
 export const snapshotInput = {
   help:
-    'Which backup: latest, the id of a snapshot or its first characters, or a time, also as list prints it, which means the newest one ' +
-    'not after it. A date means the end of that day in UTC.',
-  expected: 'latest, the id of a snapshot or its beginning, a date, or a time with its offset from UTC',
+    'Which backup: latest, the id of a snapshot or its first characters, or a time (also as list prints it) or an age (3d), which mean ' +
+    'the newest one not after it. A date means the end of that day in UTC.',
+  expected: 'latest, the id of a snapshot or its beginning, a date, a time with its offset from UTC, or an age',
   example: '2026-11-20T02:00:00Z',
   schema: schema.snapshot,
+  short: 'i',
 } as const satisfies Input
 
 /** A snapshot that must be named, at a terminal without the name of the input. */

@@ -13,6 +13,7 @@ export const destinationInput = {
   schema: schema.destination,
   default: 'artifact',
   variable: 'LIFEBOAT_DESTINATION',
+  short: 'd',
   secrets: destinationSecrets,
 } as const satisfies Input
 

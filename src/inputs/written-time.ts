@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseDuration } from './duration.ts'
 
 /** Offsets of the zones that Intl gives a name in English; it writes all others as `GMT+1`. */
 const NAMED: Readonly<Record<string, string>> = {
@@ -6,17 +7,26 @@ const NAMED: Readonly<Record<string, string>> = {
   MDT: '-06:00', CST: '-06:00', CDT: '-05:00', EST: '-05:00', EDT: '-04:00',
 }
 
+/** A time, or how long before now in milliseconds. */
+export type Moment = { time: Date } | { ago: number }
+
 /**
- * A time with its offset from UTC, as ISO 8601 has it or as the lists of this program print it (`2026-11-20 03:00:00 GMT+1`); or a date,
- * which means the end of that day in UTC. Undefined for any other text.
+ * A time with its offset from UTC, as ISO 8601 has it or as the lists of this program print it (`2026-11-20 03:00:00 GMT+1`); a date,
+ * which means the first or the last moment of that day in UTC; or an age (`10m`, `3d`). Undefined for any other text.
  */
-export function momentIn(text: string): Date | undefined {
-  const iso = isoOf(text)
-  return z.iso.datetime({ offset: true }).safeParse(iso).success ? new Date(iso) : undefined
+export function momentIn(text: string, ofDay: 'first' | 'last'): Moment | undefined {
+  const ago = parseDuration(text, 'mhdwy')
+  if (ago !== undefined) return { ago }
+  const iso = isoOf(text, ofDay)
+  return z.iso.datetime({ offset: true }).safeParse(iso).success ? { time: new Date(iso) } : undefined
 }
 
-function isoOf(text: string): string {
-  if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T23:59:59.999Z`
+export function momentOf(moment: Moment, now: Date): Date {
+  return 'time' in moment ? moment.time : new Date(now.getTime() - moment.ago)
+}
+
+function isoOf(text: string, ofDay: 'first' | 'last'): string {
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T${ofDay === 'first' ? '00:00:00.000' : '23:59:59.999'}Z`
   const [, date, time, seconds = ':00', zone = '', sign, hours = '', minutes = '00'] =
     /^(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? (?:([A-Z]{3,4})|(?:UTC|GMT)([+-])(\d{1,2})(?::(\d\d))?)$/.exec(text) ?? []
   if (date === undefined) return text

@@ -27,9 +27,13 @@ export function parseDestinations(text: string): [Destination, ...Destination[]]
 
 /** Another destination after a comma or a space, as where YAML folds lines: it would become a part of the first one's path. */
 const kindNames = storeKinds.flatMap(({ names }) => names).join('|')
-const severalInLine = new RegExp(`[,;]\\s*(?:(?:${kindNames}):|artifact$)|\\s(?:${kindNames}):\\S`)
+const severalInLine = new RegExp(`[,;]\\s*(?:(?:${kindNames}):|artifact$|\\.{0,2}\\/)|\\s(?:${kindNames}):\\S`)
 
-function parseLine(line: string): Destination {
+/** A path alone means a folder. */
+const PATH = /^\.{0,2}\//
+
+function parseLine(given: string): Destination {
+  const line = PATH.test(given) ? `file:${given}` : given
   if (/^["'`]/.test(line)) throw new InvalidValue('the value is in quotation marks. Remove the quotation marks')
   // The rest of the line may hold a password, so only the name of the kind is shown.
   const name = /^([a-z][a-z0-9]{0,19})(?::.*)?$/s.exec(line)?.[1]
@@ -41,7 +45,7 @@ function parseLine(line: string): Destination {
   }
   if (kind) return kind.parse(line)
   if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination`)
-  throw new InvalidValue(`the value is not a destination${/^\.{0,2}\/[\w./-]+$/.test(line) ? `; did you mean file:${line}?` : ''}`)
+  throw new InvalidValue('the value is not a destination')
 }
 
 /** Every secret part of the text of a destination, well-formed or not: it is masked before anything is printed. */

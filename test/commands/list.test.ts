@@ -79,8 +79,9 @@ test('a list can be of one tag, of one source, of a time', async () => {
   expect(await listed({ since: '2026-11-19T02:30:00Z' })).toEqual([ids[4], other])
   expect(await listed({ until: '2026-11-17T02:00:00Z' })).toEqual([ids[1], ids[0]])
   expect(await listed({ since: '2026-11-17T02:00:00.000Z', until: '2d', set: 'app' })).toEqual([ids[2], ids[1]])
+  expect(await listed({ since: '2026-11-17', until: '2026-11-18', set: 'app' })).toEqual([ids[2], ids[1]])
   expect(await refusal(list({ since: '7d', until: '30d' }))).toContain('--since is later than --until, so no snapshot is between them')
-  expect(await refusal(list({ since: 'yesterday' }))).toContain('since: "yesterday" is neither a time with its offset from UTC nor an age like 7d')
+  expect(await refusal(list({ since: 'yesterday' }))).toContain('since: "yesterday" is neither a date, nor a time with its offset from UTC, nor an age like 7d')
   expect(await refusal(list({ source: 'billing' }, ''))).toContain('which sources a snapshot has is known only with a key that can decrypt')
 })
 

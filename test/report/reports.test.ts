@@ -7,11 +7,11 @@ import { restore, verify } from '../support/example-summaries.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
 import { type WorkflowLog, workflowReport } from '../../src/report/workflow.ts'
 
-function fakeTerminal(isTTY: boolean, columns = 40) {
+function fakeTerminal(isTTY: boolean, columns = 40, more: { coloured?: boolean; debug?: boolean } = {}) {
   let now = 0
   let written = ''
   const redaction = new Redaction()
-  const report = terminalReport({ write: (text) => (written += text), isTTY, columns }, redaction, () => now)
+  const report = terminalReport({ write: (text) => (written += text), isTTY, columns }, redaction, { now: () => now, ...more })
   return { report, at: (time: number) => (now = time), taken: () => [written, (written = '')][0] }
 }
 
@@ -52,6 +52,30 @@ test('a secret learnt on the way is never printed from then on', () => {
   report.warning('wrong password hunter22', 'not hunter22')
   expect(taken()).toBe('warning: wrong password ***\nhint: not ***\n')
   expect(report.redacted?.('in an issue: hunter22')).toBe('in an issue: ***')
+})
+
+test('errors, warnings and hints have colours where they are wanted, and texts from outside have none', () => {
+  const { report, taken } = fakeTerminal(true, 80, { coloured: true })
+  report.warning('DAMAGED \u001B[31mred', 'look')
+  expect(taken()).toBe('\u001B[33mwarning:\u001B[39m \u001B[31mDAMAGED\u001B[39m \uFFFD[31mred\n\u001B[36mhint:\u001B[39m look\n')
+  report.failure(new Error('gone'))
+  expect(taken().startsWith('\u001B[31merror:\u001B[39m gone\n\u001B[36mhint:')).toBe(true)
+})
+
+test('with less, warnings and errors are told alone; with more, the time of each and where an error comes from', () => {
+  const { report, at, taken } = fakeTerminal(false)
+  report.tell('less')
+  report.info('reading')
+  at(60_000)
+  report.progress({ activity: 'reading', done: 1 })
+  report.warning('slow')
+  report.failure(new Error('gone'))
+  expect(taken()).toMatch(/^warning: slow\nerror: gone\nhint: [^\n]*\n$/)
+  report.tell('more')
+  report.info('reading')
+  expect(taken()).toMatch(/^\d{4}-\d\d-\d\dT\S+Z reading\n$/)
+  report.failure(new Error('gone'))
+  expect(taken()).toContain('at Object.<anonymous>')
 })
 
 test('text from a database does not move the cursor', () => {

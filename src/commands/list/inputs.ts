@@ -7,9 +7,8 @@ import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 
 const moment = {
-  expected: 'a time with its offset from UTC (2026-11-20T02:00:00Z), or a number and a unit (h, d, w or y)',
+  expected: 'a date, a time with its offset from UTC (2026-11-20T02:00:00Z), or a number and a unit (m, h, d, w or y)',
   example: '30d',
-  schema: schema.moment,
 } as const
 
 export const inputs = commandInputs(
@@ -25,8 +24,16 @@ export const inputs = commandInputs(
           example: 'app',
           schema: schema.text,
         },
-        since: { ...moment, help: 'List only snapshots made at this time or later: a time, or an age like 30d.' },
-        until: { ...moment, help: 'List only snapshots made at this time or earlier: a time, or an age like 7d.' },
+        since: {
+          ...moment,
+          help: 'List only snapshots made at this time or later: a date, a time, or an age like 30d.',
+          schema: schema.moment('first'),
+        },
+        until: {
+          ...moment,
+          help: 'List only snapshots made at this time or earlier: a date, whose day is included, a time, or an age like 7d.',
+          schema: schema.moment('last'),
+        },
       },
       (values) => values,
     ),

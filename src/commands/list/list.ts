@@ -1,7 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import { momentOf } from '../../inputs/moment.ts'
+import { momentOf } from '../../inputs/written-time.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'

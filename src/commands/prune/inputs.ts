@@ -22,7 +22,7 @@ export const inputs = commandInputs(
       schema: schema.retention,
       required: true,
     }),
-    dryRun: one('dry-run', { ...flagInput, help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
+    dryRun: one('dry-run', { ...flagInput, short: 'n', help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
     maxDelete: one('max-delete', {
       help: 'Delete nothing if more snapshots of the set would be deleted than this number, or this part of them.',
       expected: 'a number, or a percentage from 0% to 100%',

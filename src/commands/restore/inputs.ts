@@ -25,6 +25,7 @@ const target = {
   example: '/srv/app/uploads',
   schema: schema.volumePlace,
   secrets: volumeSecrets,
+  short: 't',
 } as const
 
 export const inputs = commandInputs(
@@ -53,6 +54,7 @@ export const inputs = commandInputs(
       expected: 'swap, empty, create, clean or overwrite',
       example: 'swap',
       schema: schema.oneOf('empty', 'create', 'clean', 'overwrite', 'swap'),
+      short: 'm',
       default: 'empty',
     }),
     volume: group(
@@ -153,6 +155,7 @@ export const inputs = commandInputs(
       schema: schema.text,
     }),
     dryRun: one('dry-run', {
+      short: 'n',
       ...flagInput,
       help:
         'For databases: make every check of the restore, print what it would do, in order, with sizes, room and the time of the last ' +

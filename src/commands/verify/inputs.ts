@@ -16,7 +16,7 @@ export const inputs = commandInputs(
     set,
     snapshot: one('snapshot', {
       help: 'Which backup: latest, the id of a snapshot, a time, which means the newest one not after it, or all, each of the set.',
-      expected: 'latest, the id of a snapshot, a time with its offset from UTC, or all',
+      expected: 'latest, the id of a snapshot, a date, time or age, or all',
       example: 'all',
       schema: schema.anySnapshotOrAll,
       default: 'latest',
