@@ -19,6 +19,7 @@ export const inputs = commandInputs(
         help: 'The store to copy from, written like a destination.',
         variable: undefined,
         default: undefined,
+        short: 'f',
         required: true,
       },
     ),
