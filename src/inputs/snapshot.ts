@@ -23,7 +23,6 @@ export const snapshotInput = {
   expected: 'latest, the id of a snapshot or its beginning, a date, a time with its offset from UTC, or an age',
   example: '2026-11-20T02:00:00Z',
   schema: schema.snapshot,
-  short: 'i',
 } as const satisfies Input
 
 /** A snapshot that must be named, at a terminal without the name of the input. */

@@ -59,7 +59,7 @@ test('errors, warnings and hints have colours where they are wanted, and texts f
   report.warning('DAMAGED \u001B[31mred', 'look')
   expect(taken()).toBe('\u001B[33mwarning:\u001B[39m \u001B[31mDAMAGED\u001B[39m \uFFFD[31mred\n\u001B[36mhint:\u001B[39m look\n')
   report.failure(new Error('gone'))
-  expect(taken().startsWith('\u001B[31merror:\u001B[39m gone\n\u001B[36mhint:')).toBe(true)
+  expect(taken()?.startsWith('\u001B[31merror:\u001B[39m gone\n\u001B[36mhint:')).toBe(true)
 })
 
 test('with less, warnings and errors are told alone; with more, the time of each and where an error comes from', () => {

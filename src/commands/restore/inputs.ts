@@ -37,7 +37,7 @@ export const inputs = commandInputs(
     key: optionalKey(encryptionKey.help),
     destination,
     set,
-    snapshot: one('snapshot', { ...snapshotInput, default: 'latest' }),
+    snapshot: one('snapshot', { ...snapshotInput, short: 'i', default: 'latest' }),
     database: one('database', {
       help: 'Which database of the snapshot, by the name it was backed up under. Needed when there are several.',
       expected: 'the name of a database in the snapshot',

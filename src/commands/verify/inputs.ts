@@ -15,7 +15,8 @@ export const inputs = commandInputs(
     destination,
     set,
     snapshot: one('snapshot', {
-      help: 'Which backup: latest, the id of a snapshot, a time, which means the newest one not after it, or all, each of the set.',
+      short: 'i',
+      help: 'Which backup: latest, the id of a snapshot, a time or age, which mean the newest one not after it, or all, each of the set.',
       expected: 'latest, the id of a snapshot, a date, time or age, or all',
       example: 'all',
       schema: schema.anySnapshotOrAll,
