@@ -51,7 +51,8 @@ export function commandHelp(command: Command): string {
 }
 
 function inputHelp(name: string, input: Input): string[] {
-  return [`  ${input.short === undefined ? '' : `-${input.short}, `}--${name} ${placeholder(name, input)}`, ...wrapped([input.help, ...notes(input)].join(' '), '      ')]
+  const letter = input.short === undefined ? '' : `-${input.short}, `
+  return [`  ${letter}--${name} ${placeholder(name, input)}`, ...wrapped([input.help, ...notes(input)].join(' '), '      ')]
 }
 
 function notes(input: Input): string[] {

@@ -5,7 +5,7 @@ import { FileStore } from './store.ts'
 
 export const fileKind: StoreKind<FileDestination> = {
   names: ['file'],
-  help: { pattern: 'file:PATH or a path with a slash, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
+  help: { pattern: 'file:PATH or /PATH, a folder on a disk that outlives the run', expected: 'file: and the path of a folder' },
   parse: parseFile,
   secrets: () => [],
   warning: lossWarning,
