@@ -149,11 +149,14 @@ async function* outputOf(
   if (stdout.readableFlowing) throw new Error(`the output of ${name} was dropped before it was read`)
   let complete = false
   let broken: unknown
+  // Of the piece before: `feed` asks for the next one while it still writes the last.
+  let used: ArrayBufferLike | undefined
   try {
     // Reading the socket this way takes 1 to 2 GB/s; wider reads and other ways to iterate are no faster.
     for await (const bytes of stdout as AsyncIterable<Buffer>) {
       yield bytes
-      if (bytes.length === bytes.buffer.byteLength) giveBack(bytes.buffer)
+      if (used) giveBack(used)
+      used = bytes.length === bytes.buffer.byteLength ? bytes.buffer : undefined
     }
     complete = true
   } catch (error) {
