@@ -98,6 +98,11 @@ export async function* sqlOf(
   try {
     yield* child.stdout
     await feeding
+  } catch (error) {
+    await child.stop()
+    // If the bytes ended with an error, pg_restore only tells that they ended too early.
+    await feeding
+    throw error
   } finally {
     await child.stop()
     await feeding.catch(() => undefined)

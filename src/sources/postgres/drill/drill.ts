@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { factsOf, type StreamRecord } from '../../../repository/snapshot.ts'
+import { formatSome } from '../../../report/format.ts'
 import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../../source-kind.ts'
 import { type ArchiveContext, startSql } from '../archive.ts'
 import { restoreClient } from '../client-download/choose.ts'
@@ -11,7 +12,6 @@ import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { drillFacts, type SessionSettings } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
 import { allAssertions, type Assertion, type ScratchSettings } from '../settings.ts'
-import { detachSubscriptions } from '../target.ts'
 import { archiveOf } from '../verify.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
 import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
@@ -20,7 +20,8 @@ import { refuseForeignRows } from './foreign.ts'
 import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
-import { admit, createLoader, createRoles, dropRoles, EVENTS_OFF_SINCE, rolesIn, rolesOfArchive, type ServerRoles } from './roles.ts'
+import { announce, dropRoles, namesOf, removeDrill } from './leftovers.ts'
+import { admit, createLoader, createRoles, rolesIn, rolesOfArchive, type ServerRoles, steadySettings } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { encodedAs, likeBackup } from './session.ts'
 import { Watch } from './watch.ts'
@@ -70,10 +71,10 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
         hint: marked`Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
-    const owners = roles?.names ?? rolesOfArchive(head.entries)
-    const superusers = new Set([...(roles?.superusers ?? []), ...(facts.superuser === undefined ? [] : [facts.superuser])])
+    const { names, memberships, superusers } = roles ?? { names: rolesOfArchive(head.entries), memberships: [], superusers: [] }
+    const known = { names, memberships, superusers: new Set([...superusers, ...(facts.superuser === undefined ? [] : [facts.superuser])]) }
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
-    const found = await drill.run({ archive, size: stream.size }, head, { owners, superusers }, {
+    const found = await drill.run({ archive, size: stream.size }, head, known, {
       again: facts.arguments ?? [], session: facts.session, encoding: facts.encoding, wording, assertions,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
@@ -112,11 +113,10 @@ class Drill {
   readonly #reading: ArchiveContext
   readonly #context: SourceContext
   readonly #id = randomBytes(4).toString('hex')
-  readonly #database = `lifeboat_drill_${this.#id}`
+  readonly #database = namesOf(this.#id).database
   readonly #maintenance: QueryContext
   #plain: Connection
   #superuser: Connection
-  #created: string[] = []
 
   constructor(name: string, { connection, major, given }: Scratch, reading: ArchiveContext, context: SourceContext) {
     this.#name = name
@@ -126,23 +126,24 @@ class Drill {
     this.#context = context
     this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
     this.#plain = onDatabase(connection, this.#database)
-    this.#superuser = major >= EVENTS_OFF_SINCE ? withOptions(this.#plain, [['event_triggers', 'off']]) : this.#plain
+    this.#superuser = withOptions(this.#plain, steadySettings(major))
   }
 
   async run(
     archive: { archive: () => AsyncIterable<Buffer>; size: number },
     head: Head,
-    { owners, superusers }: { owners: readonly string[]; superusers: ReadonlySet<string> },
+    { superusers, ...roles }: Pick<ServerRoles, 'names' | 'memberships'> & { superusers: ReadonlySet<string> },
     { again, session, encoding, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
-    const [loader, maker, group] = [`lifeboat_loader_${this.#id}`, `lifeboat_maker_${this.#id}`, `lifeboat_owners_${this.#id}`]
+    const { loader, maker, group } = namesOf(this.#id)
     const password = randomBytes(24).toString('hex')
     const makers = { maker, group, password, owners: ordinaryOwners(head.entries, superusers) }
+    const ended = this.#given ? await this.#announce() : undefined
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
-      this.#created = [loader, maker, group, ...(await createRoles(owners, this.#maintenance))]
       await createLoader(loader, password, this.#major, this.#maintenance)
+      await createRoles(roles, superusers, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
       const { taken, unlike } = await likeBackup(session, this.#query())
@@ -166,8 +167,14 @@ class Drill {
       const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
       return { problems, drill }
     } finally {
-      if (this.#given) await this.#remove()
+      if (ended) await this.#remove(ended)
     }
+  }
+
+  async #announce(): Promise<() => Promise<void>> {
+    const { removed, ended } = await announce(this.#id, this.#maintenance)
+    for (const database of removed) this.#context.report.info(`removed ${database}, which an interrupted drill left at the scratch server`)
+    return ended
   }
 
   #as(user: string, password: string): Connection {
@@ -230,19 +237,19 @@ class Drill {
   }
 
   /** A server that was started for the drill is removed as a whole. Not interrupted. */
-  async #remove(): Promise<void> {
+  async #remove(ended: () => Promise<void>): Promise<void> {
     const { signal: _, ...steady } = this.#maintenance
-    try {
-      await change(`ALTER DATABASE "${this.#database}" IS_TEMPLATE false`, steady).catch(() => undefined)
-      await detachSubscriptions(this.#database, steady).catch(() => undefined)
-      await withoutTransaction(`DROP DATABASE IF EXISTS "${this.#database}" WITH (FORCE)`, { ...steady, timeLimit: Infinity })
-    } catch (error) {
-      this.#context.report.warning(`the scratch server keeps the database ${this.#database}: ${messageOf(error)}`, 'Drop it by hand.')
-      return
-    }
-    await dropRoles(this.#created, steady).catch((error: unknown) => {
-      this.#context.report.warning(`the scratch server keeps roles of the drill: ${messageOf(error)}`, 'Drop them by hand.')
+    const hint = 'The next drill at this server removes it, or drop it by hand.'
+    await removeDrill(this.#id, steady).catch((error: unknown) => {
+      this.#context.report.warning(`the scratch server may keep the database ${this.#database} and its roles: ${messageOf(error)}`, hint)
     })
+    await ended()
+    try {
+      const roles = await dropRoles(steady)
+      if (roles.length > 0) throw new LifeboatError(`databases there name ${formatSome(roles, 5)}`)
+    } catch (error) {
+      this.#context.report.warning(`the scratch server may keep roles of the drill: ${messageOf(error)}`, hint)
+    }
   }
 }
 

@@ -12,7 +12,7 @@ const OF_THE_SERVER = new RegExp(
     'ICU is not supported', 'could not open collator', 'could not create locale', 'invalid locale', 'collation ".*" for encoding',
     'role ".*" does not exist', 'unrecognized configuration parameter', 'security label provider', 'time zone .* not recognized',
     'could not [^:]+: No space left on device', 'permission denied', 'must be (?:superuser|owner|member|able to SET ROLE)',
-    'only superusers? can', 'out of memory', 'out of shared memory', 'could not extend file',
+    'only superusers? can', 'query would be affected by row-level security policy', 'out of memory', 'out of shared memory', 'could not extend file',
     '[^\n]* (?:must|can only) be loaded via', '(?:table )?access method ".*" does not exist',
   ].join('|')})`,
   's',

@@ -2,17 +2,23 @@ import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
 import { type Entry, namesRoles } from '../contents.ts'
 import { globalStatements } from '../globals-script.ts'
+import { LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
 
 /** The roles of a server, as `globals.sql` tells them; nothing else of it is used. */
 export interface ServerRoles {
   names: string[]
   superusers: string[]
+  memberships: Membership[]
 }
+
+export type Membership = readonly [group: string, member: string]
 
 /** Statements are told from texts in them: every role may choose the texts of its own settings. */
 export function rolesIn(globals: string): ServerRoles {
-  const roles: ServerRoles = { names: [], superusers: [] }
-  for (const [verb, what, name = '', ...rest] of globalStatements(globals)) {
+  const roles: ServerRoles = { names: [], superusers: [], memberships: [] }
+  for (const [verb, what = '', name = '', ...rest] of globalStatements(globals)) {
+    // The second word of privileges is another: GRANT SET ON PARAMETER.
+    if (verb === 'GRANT' && name === 'TO' && rest[0] !== undefined) roles.memberships.push([plainName(what), plainName(rest[0])])
     if (what !== 'ROLE') continue
     if (verb === 'CREATE') roles.names.push(plainName(name))
     if (verb === 'ALTER' && rest[0] === 'WITH' && rest[1] === 'SUPERUSER') roles.superusers.push(plainName(name))
@@ -39,18 +45,18 @@ function plainName(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
 }
 
-/** Creates the roles that the server lacks, without passwords, logins and other rights. Gives those that it created. */
-export async function createRoles(names: readonly string[], context: QueryContext): Promise<string[]> {
-  const known = new Set(
-    await queryJson("SELECT pg_catalog.json_agg(rolname) FROM pg_catalog.pg_roles", z.array(z.string()), context),
-  )
-  const missing = [...new Set(names)].filter((name) => name !== '' && !known.has(name) && !name.startsWith('pg_'))
-  await changeInBatches(missing.map((name) => `CREATE ROLE ${identifier(name)} NOLOGIN`), context)
-  return missing
-}
-
-export async function dropRoles(names: readonly string[], context: QueryContext): Promise<void> {
-  await changeInBatches(names.map((name) => `DROP ROLE IF EXISTS ${identifier(name)}`), context)
+/** Creates the roles that the server lacks, with the memberships that reading needs, and without passwords, logins and other rights. */
+export async function createRoles(
+  { names, memberships }: Pick<ServerRoles, 'names' | 'memberships'>, superusers: ReadonlySet<string>, context: QueryContext,
+): Promise<void> {
+  const wanted = [...new Set(names)].filter((name) => name !== '' && !name.startsWith('pg_'))
+  const ordinary = wanted.filter((name) => !superusers.has(name))
+  // Who could act for a superuser could exchange the functions that this server's superuser will run.
+  const members = memberships.filter(([group]) => group === READER || ordinary.includes(group))
+  for (const member of superusers) members.push([READER, member], ...ordinary.map((group) => [group, member] as const))
+  for (const some of batches(wanted)) await change(makeRoles(some), context)
+  for (const some of batches(members)) await change(makeMembers(some), context)
+  for (const some of batches([...superusers])) await change(seeAllRows(some), context)
 }
 
 /**
@@ -62,7 +68,8 @@ export async function createLoader(name: string, password: string, major: number
   await change(
     [
       `CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`,
-      ...withoutEvents(role, major),
+      `COMMENT ON ROLE ${role} IS ${literal(LOADER_MARK)}`,
+      ...steady(role, major),
       `GRANT pg_read_all_data, pg_write_all_data TO ${role}`,
       `ALTER ROLE ${role} SET lo_compat_privileges = on`,
     ],
@@ -76,11 +83,17 @@ export async function admit(name: string, database: string, maintenance: QueryCo
   await change([granting, `ALTER DATABASE ${identifier(database)} CONNECTION LIMIT -1`], maintenance)
 }
 
-/** Event triggers, also those of logins, run with the rights of whoever connects. PostgreSQL 17 can leave them out. */
-export const EVENTS_OFF_SINCE = 17
+/**
+ * Settings of all sessions of a drill, whatever the restored database sets: none is ended, and errors are in English. Event triggers,
+ * also those of logins, run with the rights of whoever connects; PostgreSQL 17 can leave them out.
+ */
+export function steadySettings(major: number): [name: string, value: string][] {
+  const always: [string, string][] = [['temp_file_limit', '-1'], ['lc_messages', 'C'], ['idle_session_timeout', '0']]
+  return major >= 17 ? [...always, ['transaction_timeout', '0'], ['event_triggers', 'off']] : always
+}
 
-function withoutEvents(role: string, major: number): string[] {
-  return major >= EVENTS_OFF_SINCE ? [`ALTER ROLE ${role} SET event_triggers = off`] : []
+function steady(role: string, major: number): string[] {
+  return steadySettings(major).map(([name, value]) => `ALTER ROLE ${role} SET ${name} = ${literal(value)}`)
 }
 
 /** Roles that make the objects of owners who were no superusers. */
@@ -109,7 +122,7 @@ export async function createMakers(
   const acted = owners.filter((name) => plain.has(name))
   const [role, all] = [identifier(maker), identifier(group)]
   await change(
-    [`CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`, ...withoutEvents(role, major), `CREATE ROLE ${all} NOLOGIN`],
+    [`CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`, ...steady(role, major), `CREATE ROLE ${all} NOLOGIN`],
     database,
   )
   await changeInBatches(acted.flatMap((name) => [`GRANT ${identifier(name)} TO ${role}`, `GRANT ${all} TO ${identifier(name)}`]), database)
@@ -142,5 +155,12 @@ export async function revokeMaking({ group }: Makers, database: QueryContext): P
 
 /** Each statement is an argument of psql. */
 async function changeInBatches(statements: readonly string[], context: QueryContext): Promise<void> {
-  for (let at = 0; at < statements.length; at += 500) await change(statements.slice(at, at + 500), context)
+  for (const some of batches(statements)) await change(some, context)
 }
+
+function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += MOST_AT_ONCE) yield all.slice(at, at + MOST_AT_ONCE)
+}
+
+/** Names have up to 63 bytes, and an argument of a program 128 KiB. */
+const MOST_AT_ONCE = 300

@@ -9,6 +9,8 @@ import { atTerminal } from '../../../../src/cli/spelling.ts'
 import { spelled } from '../../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
 import { requireExtensions, restoreProblem } from '../../../../src/sources/postgres/drill/requirements.ts'
+import { dropRoles } from '../../../../src/sources/postgres/drill/leftovers.ts'
+import { createRoles, rolesIn } from '../../../../src/sources/postgres/drill/roles.ts'
 import { failureOf } from '../../../../src/report/failure.ts'
 import { BadSource } from '../../../../src/sources/source.ts'
 import { FileStore } from '../../../../src/stores/file/store.ts'
@@ -306,6 +308,39 @@ test('nothing that belonged to an ordinary role is made with the rights of a sup
   const { result } = await drill('rights')
   expect(readdirSync(folder).filter((name) => name.startsWith('harm'))).toEqual([])
   expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('materialized views are filled with the rights that their owners had: superusers, members of others, readers of everything', async () => {
+  await server.sql(`CREATE ROLE keeper; CREATE ROLE deploy SUPERUSER; CREATE ROLE reporting; CREATE ROLE "Reader" NOINHERIT; CREATE ROLE "all; of it";
+    GRANT keeper TO "all; of it"; GRANT "all; of it" TO reporting; GRANT pg_read_all_data TO "Reader"`)
+  await server.createDatabase('filled')
+  await server.sql(`
+    CREATE TABLE t (id int); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO keeper;
+    CREATE TABLE hidden (id int); INSERT INTO hidden VALUES (1); ALTER TABLE hidden OWNER TO keeper; ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; ALTER TABLE hidden FORCE ROW LEVEL SECURITY;
+    CREATE FUNCTION kept() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION kept() OWNER TO keeper; REVOKE EXECUTE ON FUNCTION kept() FROM PUBLIC;
+    CREATE MATERIALIZED VIEW by_superuser AS SELECT kept() FROM hidden; ALTER MATERIALIZED VIEW by_superuser OWNER TO deploy;
+    CREATE MATERIALIZED VIEW by_member AS SELECT kept() FROM t; ALTER MATERIALIZED VIEW by_member OWNER TO reporting;
+    CREATE MATERIALIZED VIEW by_reader AS SELECT * FROM t; ALTER MATERIALIZED VIEW by_reader OWNER TO "Reader"`, 'filled')
+  expect((await drill('filled', { 'assert-sql': 'filled: SELECT count(*) = 1 FROM by_superuser' })).result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('roles are made without rights beyond reading: nobody may act for those who were superusers', async () => {
+  const globals = `CREATE ROLE boss;\nALTER ROLE boss WITH SUPERUSER INHERIT;\nCREATE ROLE "a ""b";\nCREATE ROLE mallory;\nCREATE ROLE known;
+    GRANT boss TO mallory WITH INHERIT TRUE GRANTED BY postgres;\nGRANT "a ""b" TO mallory GRANTED BY postgres;\nGRANT mallory TO "a ""b";\nGRANT postgres TO mallory;
+    GRANT pg_write_server_files TO mallory;\nGRANT pg_read_all_data TO mallory;\nGRANT SET ON PARAMETER log_statement TO mallory;\nGRANT known TO mallory;\n`
+  const { superusers, ...roles } = rolesIn(globals)
+  const context = { connection: parseDatabaseUrl(scratch.url('postgres'), variables), client: { major: 17, directory: clientDirectory(17) }, variables }
+  await scratch.sql('CREATE ROLE known')
+  try {
+    await createRoles(roles, new Set([...superusers, 'postgres']), context)
+    expect(await scratch.sql(`SELECT roleid::regrole, member::regrole FROM pg_auth_members WHERE member::regrole::text !~ '^pg_' ORDER BY roleid::regrole::text COLLATE "C", member::regrole::text COLLATE "C"`)).toBe(
+      ['"a ""b"|boss', '"a ""b"|mallory', 'mallory|boss', 'pg_read_all_data|boss', 'pg_read_all_data|mallory'].join('\n'))
+    expect(await scratch.sql(`SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND (rolcanlogin OR rolsuper OR rolcreaterole)`)).toBe('postgres')
+    expect(await dropRoles(context)).toEqual([])
+    expect(await scratch.sql(`SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`)).toBe('known\npostgres')
+  } finally {
+    await scratch.sql('DROP ROLE known')
+  }
 })
 
 test('without server programs, the way to them is named', async () => {
