@@ -51,7 +51,7 @@ export async function createRoles(
 ): Promise<void> {
   const wanted = [...new Set(names)].filter((name) => name !== '' && !name.startsWith('pg_'))
   const ordinary = wanted.filter((name) => !superusers.has(name))
-  // Who could act for a superuser could exchange the functions that this server's superuser will run.
+  // A role that acts for former superusers could replace functions that the superuser of this server will call.
   const members = memberships.filter(([group]) => group === READER || ordinary.includes(group))
   for (const member of superusers) members.push([READER, member], ...ordinary.map((group) => [group, member] as const))
   for (const some of batches(wanted)) await change(makeRoles(some), context)
