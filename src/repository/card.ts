@@ -38,11 +38,12 @@ const REMARKED = ['globals', 'omitted', 'warnings', 'unreadable']
 
 /** The text of a snapshot's card; undefined if it would be too long. */
 export async function encodeCard(
-  { id, set, time, key, tags, size, added, partial, chunks }: Omit<SnapshotHeader, 'manifest'>, full: Description | undefined, keys: Keys,
+  header: Omit<SnapshotHeader, 'manifest'>, full: Description | undefined, keys: Keys,
 ): Promise<string | undefined> {
+  const { id, set, time, key, tags, size, added, partial, until, chunks } = header
   const sealed = full && (await encrypt(compress(Buffer.from(JSON.stringify(shortened(full))), LEVEL), keys.recipients)).toString('base64')
   const text = JSON.stringify({
-    header: { id, set, time, key, tags, size, added, ...(partial && { partial }) },
+    header: { id, set, time, key, tags, size, added, ...(partial && { partial }), ...(until !== undefined && { until }) },
     stored: storedBytes(chunks), chunks: chunks.length, ...(sealed !== undefined && { sealed }),
   })
   return text.length <= LARGEST ? text : undefined

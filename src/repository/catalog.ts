@@ -5,6 +5,7 @@ import { giveBackLarge } from '../process/buffers.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
+import { isSafetySet } from './safety-set.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId } from './snapshot.ts'
 
 /** Which snapshot: the newest, the one whose id is this or begins with it, or the newest not after a time. */
@@ -121,7 +122,7 @@ export async function withChosen<T>(
   const matching = listed.filter((key) => matches(idOf(key), choice))
   if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
   if (listed.length === 0 && choice.kind !== 'id' && set === DEFAULT_SET) {
-    const sets = await setsOf(store)
+    const sets = (await setsOf(store)).filter((one) => !isSafetySet(one))
     if (sets.length === 1) return withChosen(store, sets[0]!, choice, decode, looking)
   }
   if (choice.kind === 'id' && new Set(matching.map(idOf)).size > 1) return oneOf(store, matching, choice.id, decode)

@@ -9,6 +9,7 @@ import { checkListing } from './listing.ts'
 import { allHidden, keysText } from './other-key.ts'
 import { isGood, type Verdict } from './proofs.ts'
 import { missingSnapshots } from './references.ts'
+import { isSafetySet } from './safety-set.ts'
 import { SetProofs } from './set-proofs.ts'
 import { DamagedSnapshot, OtherKey, snapshotKey } from './snapshot.ts'
 import { damageIn, type Found, newestGood, type Unsound } from './wholeness.ts'
@@ -56,10 +57,12 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
   const bySet = Map.groupBy(listed, setOf)
   const found: Freshness[] = []
   const missing = Map.groupBy(await missingSnapshots(store, keys, set, options.onDamaged), setOf)
-  for (const name of new Set([...bySet.keys(), ...missing.keys()])) {
+  // Nobody expects safety backups to be fresh.
+  const expected = (name: string): boolean => set !== undefined || !isSafetySet(name)
+  for (const name of new Set([...bySet.keys(), ...missing.keys()].filter(expected))) {
     found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(idOf) })
   }
-  for (const hidden of await allHidden(store)) found.push(ofHidden(hidden, keys))
+  for (const hidden of await allHidden(store)) if (expected(hidden.set)) found.push(ofHidden(hidden, keys))
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 

@@ -3,7 +3,7 @@ const BEFORE_RECIPIENTS = new RegExp(
   [
     String.raw`\{"format":"lifeboat/1","id":"\d{8}T\d{6}Z-[0-9a-f]{8}","set":"[A-Za-z0-9._-]{1,100}","time":"[0-9TZ:.-]{1,40}",`,
     String.raw`"key":"[0-9a-f]{16}","tags":\[(?:"[A-Za-z0-9._:=@+-]{1,100}",?){0,100}\],"size":\d{1,16},"added":\d{1,16},`,
-    String.raw`(?:"partial":true,)?"recipients":\[`,
+    String.raw`(?:"partial":true,)?(?:"until":"[0-9TZ:.-]{1,40}",)?"recipients":\[`,
   ].join(''),
   'y',
 )

@@ -4,7 +4,7 @@ import { markedCommand } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import { atOnce, idOf, readSnapshot, setOf, snapshotKeys } from './catalog.ts'
-import { readCards } from './card.ts'
+import { type Card, readCards } from './card.ts'
 import type { Keys } from './keys.ts'
 import { labelled, labelsOf } from './labels.ts'
 import { parseProofKey, proofAt, proofKeys } from './proofs.ts'
@@ -18,6 +18,8 @@ export interface SnapshotSeen {
   time: Date
   /** Raw bytes. */
   size: number
+  /** Of a safety backup. */
+  until?: Date
   /** Its MAC verifies, and its key is its own. Of other snapshots only the list of chunks counts. */
   authentic: boolean
 }
@@ -119,8 +121,7 @@ export interface ReadingOptions {
 export async function readReferences(store: Store, keys: Keys, options: ReadingOptions): Promise<References> {
   const references = new References(options.now())
   const cards = await readCards(store, keys)
-  for (const [key, { header: { id, set, time, size } }] of cards)
-    references.add({ key, id, set, time: new Date(time), size, authentic: true }, [])
+  for (const [key, { header }] of cards) references.add({ key, ...seen(header), authentic: true }, [])
   // In artifacts, snapshots and their proofs expire apart.
   const proofs = store.groups ? new Map<string, string[]>() : await provenSnapshots(store)
   let largest = 0
@@ -228,9 +229,11 @@ async function evidenceIn(
  * list may have lost chunks.
  */
 async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<{ snapshot: SnapshotSeen; chunks: string[] }> {
-  const { header: { id, set, time, size, chunks }, signer } = await openHeader(key, object, keys, { others: true })
-  const authentic = signer !== undefined && snapshotKey(set, id) === key
-  return {
-    snapshot: { key, id, set, time: new Date(time), size, authentic }, chunks: chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`),
-  }
+  const { header, signer } = await openHeader(key, object, keys, { others: true })
+  const authentic = signer !== undefined && snapshotKey(header.set, header.id) === key
+  return { snapshot: { key, ...seen(header), authentic }, chunks: header.chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
+}
+
+function seen({ id, set, time, size, until }: Card['header']): Omit<SnapshotSeen, 'key' | 'authentic'> {
+  return { id, set, time: new Date(time), size, ...(until !== undefined && { until: new Date(until) }) }
 }

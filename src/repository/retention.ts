@@ -14,6 +14,8 @@ export interface Candidate {
   id: string
   set: string
   time: Date
+  /** Of a safety backup: it is kept until then, goes afterwards, and counts for no rule. */
+  until?: Date
   /** It is pinned: no policy deletes it. */
   pinned: boolean
   /** It was read back and found good. */
@@ -36,7 +38,7 @@ type Period = (typeof PERIODS)[number]
  * Which snapshots a policy keeps (grandfather, father, son), each set by itself; newest first within a set. The newest snapshot of a day,
  * an ISO week, a month or a year in `timeZone` (IANA) stands for it, and only periods that have a snapshot count: a month without backups
  * costs no older one. The newest snapshot of a set, the newest verified one and every pinned one always stay; with an empty policy all
- * stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong.
+ * stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong. A safety backup stays until its time.
  */
 export function retain<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy, timeZone: string, now: Date): Decision<T>[] {
   const periods = periodsIn(timeZone)
@@ -54,7 +56,7 @@ function retainSet<T extends Candidate>(
   sorted: readonly T[], policy: RetentionPolicy, periodsOf: (time: Date) => Record<Period, string>, now: Date,
 ): Decision<T>[] {
   const endless = Object.keys(policy).length === 0
-  const counted = sorted.filter(({ time }) => time <= now)
+  const counted = sorted.filter(({ time, until }) => time <= now && until === undefined)
   const newestVerified = counted.find(({ verified }) => verified)
   const taken: Record<Period, Set<string>> = { daily: new Set(), weekly: new Set(), monthly: new Set(), yearly: new Set() }
   let rank = 0
@@ -65,6 +67,7 @@ function retainSet<T extends Candidate>(
     if (endless) kept.push('no policy')
     if (snapshot.pinned) kept.push('pinned')
     if (snapshot.time > now) return { snapshot, keep: true, reasons: [...kept, 'dated in the future'] }
+    if (snapshot.until !== undefined) return ofSafety(snapshot, snapshot.until, kept, now)
     if (rank++ === 0) kept.push('newest')
     if (snapshot === newestVerified) kept.push('newest verified')
     if (policy.last !== undefined)
@@ -89,6 +92,11 @@ function retainSet<T extends Candidate>(
     }
     return { snapshot, keep: kept.length > 0, reasons: kept.length > 0 ? kept : against }
   })
+}
+
+function ofSafety<T extends Candidate>(snapshot: T, until: Date, kept: readonly string[], now: Date): Decision<T> {
+  const reasons = [...kept, ...(now < until ? [`safety backup, kept until ${until.toISOString()}`] : [])]
+  return { snapshot, keep: reasons.length > 0, reasons: reasons.length > 0 ? reasons : ['safety backup whose time is over'] }
 }
 
 function days(milliseconds: number): string {

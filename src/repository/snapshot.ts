@@ -84,6 +84,8 @@ export const snapshotHeader = z.strictObject({
   added: size,
   /** Present if a source could not give all it has, or was told not to; the manifest has the reasons. */
   partial: z.literal(true).optional(),
+  /** Of a safety backup: no policy deletes it before that time, and none keeps it afterwards. */
+  until: z.iso.datetime({ precision: 3 }).optional(),
   /** For each mark in `chunks` whose objects are sealed to more than the key's own recipient. */
   recipients: z.array(sealedTo),
   chunks: chunkEntries,
@@ -205,10 +207,11 @@ export async function encodeSnapshot(header: Omit<SnapshotHeader, 'manifest'>, c
   const sealed = await encrypt(compressed, keys.recipients)
   giveBackLarge(compressed)
   const {
-    format, id, set, time, key, tags, size, added, partial, recipients, chunks, manifest: text,
+    format, id, set, time, key, tags, size, added, partial, until, recipients, chunks, manifest: text,
   } = snapshotHeader.parse({ ...header, manifest: sealed.toString('base64') })
   const line = JSON.stringify({
-    format, id, set, time, key, tags, size, added, ...(partial && { partial }), recipients, chunks, manifest: text,
+    format, id, set, time, key, tags, size, added, ...(partial && { partial }), ...(until !== undefined && { until }), recipients, chunks,
+    manifest: text,
   })
   if (!isHeaderText(line)) throw new Error(`the header of snapshot ${id} is not of the form that is read`)
   const object = sign(compress(Buffer.from(line), METADATA_LEVEL), keys, 'snapshot')

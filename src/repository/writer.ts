@@ -160,7 +160,7 @@ export class Writer {
    * them is `lost`.
    */
   async commit(
-    header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial'>,
+    header: Pick<SnapshotHeader, 'format' | 'id' | 'set' | 'time' | 'tags' | 'partial' | 'until'>,
     content: Pick<Manifest, 'sources' | 'description' | 'run' | 'lifeboat'>,
   ): Promise<{ stored: number; chunks: number; size: number }> {
     await this.settled()

@@ -183,6 +183,11 @@ export interface DamagedSource extends SourceToRestore {
 export interface SourceToRestore extends StoredSource {
   /** The id of its snapshot. */
   readonly snapshot: string
+  /**
+   * Backs up what the target has. To be called when every check has passed, before data that is there is replaced and not kept. Throws if
+   * that failed: then nothing may be changed. Absent: nobody wants it.
+   */
+  readonly backUpTarget?: () => Promise<void>
 }
 
 export interface Diagnosed {

@@ -86,7 +86,7 @@ export class PlainReader {
     demand(written === mac(this.#macKey, frame), 'the MAC is wrong')
     const header: Header = JSON.parse(zstdDecompressSync(frame, { maxOutputLength: 2 ** 29 }).toString('utf8'))
     demand(header.key === key, 'the header is of another key')
-    members(header, `format id set time key tags size added ${'partial' in header ? 'partial ' : ''}recipients chunks manifest`)
+    members(header, `format id set time key tags size added ${'partial' in header ? 'partial ' : ''}${'until' in header ? 'until ' : ''}recipients chunks manifest`)
     demand(header.format === 'lifeboat/1' && `${header.set}/${header.id}` === snapshot, 'the header is of another snapshot')
     for (const [id, size, storedSize, base, mark, ...rest] of header.chunks) {
       demand(/^[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{8}$/.test(mark) && rest.length === 0, 'a chunk entry is malformed')

@@ -18,8 +18,12 @@ import { warnOfEmpty, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfS
 
 export const NOT_BACKED_UP = 'Fix the command or what it reports, and back up again. Nothing was backed up.'
 
-/** Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well. */
-export async function backup(inputs: BackupInputs, environment: Environment): Promise<BackupResult> {
+/**
+ * Backs up every source into one snapshot of the set, and reads it back. Throws, and puts no snapshot, unless all of them ended well.
+ * `until`: of a safety backup, until when it is kept. It may be of other sources than the one before: nothing is compared, every byte is
+ * read, and nothing is pruned.
+ */
+export async function backup(inputs: BackupInputs, environment: Environment, until?: Date): Promise<BackupResult> {
   const elapsed = stopwatch(environment)
   const { set } = inputs
   parseEncryptionKey(inputs.key)
@@ -43,7 +47,7 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     )
     const earlier = previous = await PreviousBackups.load(store, keys, inputs, environment)
     const { known, reused } = earlier
-    warnOfRecipients(known, environment)
+    if (!until) warnOfRecipients(known, environment)
     if (known.otherKey) warnOfOtherKey(known.otherKey, set, keys.fingerprint, environment)
     await destinations.lookForSpace(known.newest?.added)
 
@@ -51,20 +55,22 @@ export async function backup(inputs: BackupInputs, environment: Environment): Pr
     const { result: read, notResumed } = await whileQuiet(
       inputs.hooks,
       environment,
-      () => storeUntilSound(sources, begun, known.newest?.sources ?? [], environment),
+      () => storeUntilSound(sources, begun, until ? [] : (known.newest?.sources ?? []), environment),
       NOT_BACKED_UP,
     )
     const { snapshot: { id, time, writer }, stored } = read
     const results = stored.map(({ result }) => result)
     const done = await despite(notResumed, environment, async () => {
       const { checked, damaged } = await reused.conclude(set)
-      const committed = await commitSnapshot(read, store, keys, inputs, elapsed, environment)
-      const { held, ...compared } = await compareWith(earlier, { id, size: committed.size, stored }, inputs, environment)
+      const committed = await commitSnapshot(read, store, keys, { ...inputs, until }, elapsed, environment)
+      const { held, ...compared } = until
+        ? { held: undefined, shrunk: [], largest: [] }
+        : await compareWith(earlier, { id, size: committed.size, stored }, inputs, environment)
       // Frees the facts of many tables: reading the snapshot back needs the memory.
       stored.length = 0
       await sources.close()
       // Chunks are looked for before they are reused, so they are not looked for again.
-      const prune = { prune: notResumed === undefined, held, damaged }
+      const prune = { prune: !until && notResumed === undefined, held, damaged }
       const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), context, prune)
       return { ...committed, ...compared, ...concluded, ...(keys.identity !== undefined && { checked }) }
     })

@@ -15,6 +15,7 @@ import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { attest } from '../../inputs/attest.ts'
 import { access, destinationInput, requireStore } from '../../inputs/store.ts'
 import { LEVELS } from '../../repository/levels.ts'
+import { isSafetySet } from '../../repository/safety-set.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
 import { requireServers } from '../sets/server-databases.ts'
 
@@ -212,6 +213,8 @@ export const inputs = commandInputs(
     if (slices.tags.some((tag) => tag.startsWith(PLAN_TAG))) {
       throw wrong(`tags: a tag begins with ${PLAN_TAG}, which is for those of a plan`, 'Choose another word.')
     }
+    if (isSafetySet(slices.set))
+      throw wrong(`set: ${slices.set} is the name of a set of safety backups`, 'Choose a name without .safety at its end.')
     if (hasOwnSets(slices)) requireOwnSets(slices)
     else requireSources([...databases.list, ...volumes.list])
     requirePatternsOf(volumes)

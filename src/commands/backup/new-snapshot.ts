@@ -54,10 +54,11 @@ export async function commitSnapshot(
   { snapshot: { id, time, writer }, stored }: { snapshot: NewSnapshot; stored: readonly RecordedSource[] },
   store: Store,
   keys: Keys,
-  { set, tags, description, pruning }: Pick<BackupInputs, 'set' | 'tags' | 'description' | 'pruning'>,
+  given: Pick<BackupInputs, 'set' | 'tags' | 'description' | 'pruning'> & { until: Date | undefined },
   elapsed: Stopwatch,
   environment: Environment,
 ): Promise<Pick<BackupResult, 'size' | 'stored' | 'chunks'>> {
+  const { set, tags, description, pruning, until } = given
   reportAdopted(writer, environment)
   const since = elapsed(writer.adopted.since)
   await lastLook(store, keys, { chunks: writer.listed(), elapsed: since, grace: pruning.grace, now: environment.now() })
@@ -65,7 +66,10 @@ export async function commitSnapshot(
   const partial = stored.some(({ result }) => result.partial)
   const sources = stored.map(({ record }) => record)
   return writer.commit(
-    { format: FORMAT, id, set, time: time.toISOString(), tags, ...(partial && { partial: true }) },
+    {
+      format: FORMAT, id, set, time: time.toISOString(), tags, ...(partial && { partial: true }),
+      ...(until && { until: until.toISOString() }),
+    },
     { sources, description, run: environment.run ?? null, lifeboat: VERSION },
   )
 }

@@ -48,7 +48,9 @@ export async function expiries(store: Store): Promise<ReadonlyMap<string, Date>>
   return (await store.groups?.expiries()) ?? new Map()
 }
 
-type Visible = Pick<ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'>
+type Visible = Pick<
+  ListedSnapshot, 'id' | 'set' | 'time' | 'size' | 'added' | 'partial' | 'until' | 'tags' | 'stored' | 'chunks' | 'key' | 'expires'
+>
 
 /** The public part of a snapshot's card. */
 export function sumsOf({ header }: Snapshot): Omit<Card, 'description'> {
@@ -57,12 +59,13 @@ export function sumsOf({ header }: Snapshot): Omit<Card, 'description'> {
 
 /** The content of the header, which anyone can read. */
 export function visiblePart(
-  { header: { id, set, time, size, added, partial, tags, key }, stored, chunks }: Omit<Card, 'description'>,
+  { header: { id, set, time, size, added, partial, until, tags, key }, stored, chunks }: Omit<Card, 'description'>,
   expires: ReadonlyMap<string, Date>,
 ): Visible {
   const expiry = expires.get(snapshotKey(set, id))
-  const until = expiry && { expires: expiry.toISOString() }
-  return { id, set, time, size, added, ...(partial && { partial }), tags, stored, chunks, key, ...until }
+  const dropped = expiry && { expires: expiry.toISOString() }
+  const marks = { ...(partial && { partial }), ...(until !== undefined && { until }) }
+  return { id, set, time, size, added, ...marks, tags, stored, chunks, key, ...dropped }
 }
 
 /**

@@ -109,6 +109,7 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     set: listed.set,
     time: new Date(listed.time),
     pinned: listed.pinned,
+    ...(listed.until !== undefined && { until: new Date(listed.until) }),
     verified: listed.verified,
     drilled: listed.verified && isDrilled(listed.proofs),
     listed,

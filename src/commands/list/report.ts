@@ -1,6 +1,7 @@
 import { marked } from '../../marks.ts'
 import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import { provenText } from '../proven.ts'
+import { backupsIn } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
@@ -60,7 +61,7 @@ function unsoundLines({ unsound }: ListResult): string[] {
 /** Only what can be relied on is recommended. */
 function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
   // The newest of all says nothing about the other sets.
-  if (new Set(snapshots.map(({ set }) => set)).size > 1) {
+  if (new Set(backupsIn(snapshots).map(({ set }) => set)).size > 1) {
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
   }
   const chosen = snapshots.find(({ id }) => id === restorable)
@@ -75,7 +76,7 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
 
 /** The facts about a snapshot beside its figures, in one line. */
 function about(
-  { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial }: ListedSnapshot,
+  { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial, until }: ListedSnapshot,
   now: Date,
 ): string {
   return [
@@ -83,6 +84,7 @@ function about(
     partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
+    until === undefined ? '' : `kept until ${until}`,
     tags.map((tag) => `#${tag}`).join(' '),
     description === undefined ? '' : oneLine(description),
     retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
@@ -186,7 +188,9 @@ const COLUMNS: readonly { head: string; always?: true; cell: (snapshot: ListedSn
   { head: 'Verified', always: true, cell: verifiedCell },
   { head: 'Set', cell: ({ set }) => escape(set) },
   { head: 'Sources', cell: ({ sources = [] }) => brief(sources.map(({ name }) => name).join(', ')) },
-  { head: 'About', cell: ({ pinned, partial }) => [...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : [])].join(', ') },
+  { head: 'About', cell: ({ pinned, partial, until }) => [
+    ...(partial ? ['PARTIAL'] : []), ...(pinned ? ['pinned'] : []), ...(until === undefined ? [] : [`until ${until.slice(0, 10)}`]),
+  ].join(', ') },
   { head: 'Tags', cell: ({ tags }) => brief(tags.join(', ')) },
   { head: 'Description', cell: ({ description = '' }) => brief(description) },
   {

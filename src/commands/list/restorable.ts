@@ -19,11 +19,17 @@ export async function restorableOf(
   keys: Keys | undefined,
   now: Date,
 ): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
-  const own = snapshots
+  const own = backupsIn(snapshots)
     .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
     .toSorted((a, b) => b.time.localeCompare(a.time))
   const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
   return { ...(good !== undefined && { restorable: good }), unsound }
+}
+
+/** Without safety backups, unless there are no others. */
+export function backupsIn(snapshots: readonly ListedSnapshot[]): readonly ListedSnapshot[] {
+  const others = snapshots.filter(({ until }) => until === undefined)
+  return others.length > 0 ? others : snapshots
 }
 
 /** The id of a snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */

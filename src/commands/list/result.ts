@@ -51,6 +51,8 @@ export interface ListedSnapshot {
   sources?: ({ name: string; kind: string; size: number } & Remarks)[]
   /** A source could not give all it has, or was told not to; `sources` says what. */
   partial?: true
+  /** Of a safety backup: until then no retention policy deletes it. */
+  until?: string
   /** URL of the workflow run that made it, if one did. */
   run?: string | null
   /** The decision of the retention policy, if one was given. */

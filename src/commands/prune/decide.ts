@@ -6,12 +6,16 @@ import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
 import type { References, SnapshotSeen } from '../../repository/references.ts'
 import { type Candidate, type Decision, retain } from '../../repository/retention.ts'
+import { safetySetOf } from '../../repository/safety-set.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import type { PruneOptions } from './guards.ts'
 
-/** Which snapshots of the set go. Those that are not of this key, or that have lost a part, count for nothing and stay. */
+/**
+ * Which snapshots of the set, and of its safety backups, go. Those that are not of this key, or that have lost a part, count for nothing
+ * and stay.
+ */
 export async function decide(
   store: Store,
   keys: Keys,
@@ -21,7 +25,8 @@ export async function decide(
 ): Promise<Decision<Candidate & SnapshotSeen>[]> {
   const { report } = environment
   const now = environment.now()
-  const ofSet = references.snapshots.filter((snapshot) => snapshot.set === set && snapshot.key.startsWith(`snapshots/${set}/`))
+  const sets = [set, safetySetOf(set)]
+  const ofSet = references.snapshots.filter((one) => sets.includes(one.set) && one.key.startsWith(`snapshots/${one.set}/`))
   const foreign = ofSet.filter(({ authentic }) => !authentic)
   if (foreign.length > 0) {
     report.warning(
@@ -33,12 +38,14 @@ export async function decide(
     )
   }
   const lost = new Set((await store.groups?.wholeness())?.lost)
-  const labels = await readLabels(store, keys, set)
+  // Most sets have no safety backups, and cost no request more.
+  const found = [...new Set([set, ...ofSet.map((one) => one.set)])]
+  const labels = new Map((await Promise.all(found.map((one) => readLabels(store, keys, one)))).flatMap((ofOne) => [...ofOne]))
   for (const { problem } of labels.values()) {
     if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
   }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
-  const counted = own.filter(({ time }) => time <= now)
+  const counted = own.filter(({ time, until }) => time <= now && until === undefined)
   const newestVerified = stored !== undefined && counted[0]?.key === stored
     ? counted[0].id
     : await findNewestVerified(store, keys, counted, set, report)

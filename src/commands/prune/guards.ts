@@ -91,11 +91,13 @@ export async function whyIncomplete(
 
 /** A guard that says no. */
 export function reasonAgainst(
-  decisions: readonly Decision<Candidate & SnapshotSeen>[],
+  all: readonly Decision<Candidate & SnapshotSeen>[],
   options: PruneOptions,
 ): LifeboatError | undefined {
   const { set, dryRun, most, minimumPart, force, stored } = options
   if (force) return undefined
+  // Safety backups go when their time is over, however many they are.
+  const decisions = all.filter(({ snapshot }) => snapshot.until === undefined)
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
   const look = `See what would go: ${commandOf(options, { 'dry-run': 'true' })}`

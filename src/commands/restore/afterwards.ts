@@ -2,6 +2,7 @@ import { marked } from '../../marks.ts'
 import { formatTime, oneLine } from '../../report/format.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
+import { goingBack } from './safety.ts'
 
 /** The target after a restore, in sentences. */
 export interface Afterwards {
@@ -22,7 +23,19 @@ type Target = Omit<Afterwards, 'leftOut'>
 export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
   if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
   const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result)
-  return { ...target, leftOut: leftOutBy(given, result) }
+  return { ...target, ...safetyAfter(result, given.timeZone), leftOut: leftOutBy(given, result) }
+}
+
+/** Where the content from before is, if a safety backup was made and something was replaced. */
+function safetyAfter(
+  { safety, volume, mode, left }: Omit<RestoreResult, 'seconds'>, timeZone: string,
+): Pick<Target, 'before' | 'back'> | undefined {
+  if (!safety || left === 'unchanged') return undefined
+  const where = `snapshot ${safety.snapshot} of set ${oneLine(safety.set)}`
+  return {
+    before: `The content from before is in ${where}, a safety backup that is kept until ${formatTime(safety.until, timeZone)}.`,
+    back: goingBack(safety, volume === undefined ? 'swap' : mode),
+  }
 }
 
 const NOTHING = 'Nothing was changed.'

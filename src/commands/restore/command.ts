@@ -8,6 +8,7 @@ import { restore as restoreOne, targetOf } from './restore.ts'
 import { restoreAll } from './restore-all.ts'
 import { oneLine } from '../../report/format.ts'
 import type { RestoreAllResult, RestoreResult } from './result.ts'
+import type { Safety } from './safety.ts'
 
 type AnyResult = RestoreResult | RestoreAllResult | AfterSwap
 
@@ -55,6 +56,11 @@ function restoredEntries(result: AnyResult): number {
   return isAfter(result) ? 0 : result.restored
 }
 
+function safetyBackups(result: AnyResult): Safety[] {
+  const parts = isAll(result) ? result.sources : [result]
+  return parts.flatMap((part) => ('safety' in part ? (part.safety ?? []) : []))
+}
+
 export const restore = {
   name: 'restore',
   purpose: 'Restore a PostgreSQL database from a backup, after checking that the backup is whole.',
@@ -96,6 +102,10 @@ export const restore = {
     state: {
       help: 'The content of the target now and before, where that is, and how to go back to it, in sentences.',
       value: (result) => (isAfter(result) ? '' : statesOf(result).join('\n')),
+    },
+    'safety-snapshot-id': {
+      help: 'The id of the safety backup, if one was made; with all, those of all targets, one per line.',
+      value: (result) => safetyBackups(result).map(({ snapshot }) => snapshot).join('\n'),
     },
     restored: { help: 'How many archive entries were restored.', value: (result) => (isAfter(result) ? '' : `${restoredEntries(result)}`) },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },

@@ -154,6 +154,15 @@ export const inputs = commandInputs(
       example: 'app',
       schema: schema.text,
     }),
+    safetyBackup: one('safety-backup', {
+      ...flagInput,
+      help:
+        'Before data of the target is replaced and not kept (mode clean and overwrite, and swap with keep-old: 0d), back it up into the ' +
+        'same store: a snapshot of the set NAME.safety, with the tag safety, which is kept for keep-old (7 days). If that fails, nothing ' +
+        'is restored.',
+      example: 'false',
+      default: 'true',
+    }),
     dryRun: one('dry-run', {
       short: 'n',
       ...flagInput,

@@ -9,13 +9,14 @@ import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { oneLine } from '../../report/format.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
-import type { RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
+import type { Location, RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
 import type { RestoreInputs } from './inputs.ts'
 import { finished, NOT_RESTORED, UNCHANGED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
+import { SafetyBackups } from './safety.ts'
 import { locationsFor } from './targets.ts'
 
 /** Each database takes memory for what is fetched ahead. */
@@ -23,7 +24,7 @@ const MOST_AT_ONCE = 4
 
 interface Part {
   source: SourceRecord
-  target?: RestoreTarget
+  into?: { target: RestoreTarget; location: Location }
   leaves?: Leaves
 }
 
@@ -46,9 +47,10 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
     const { sources } = await openManifest(snapshot)
     const parts = partsOf(sources, inputs, context)
     try {
+      const backups = new SafetyBackups({ ...inputs, key }, environment)
       const ready: ReadyPart[] = []
       for (const part of parts)
-        ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.target, skipDamaged, context)) })
+        ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.into, { skipDamaged, backups }, context)) })
       const work = (): Promise<RestoredPart[]> => restoreParts(ready, inputs, environment)
       const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
       const { id, set, time } = snapshot.header
@@ -57,7 +59,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
         ...(notResumed !== undefined && { notResumed }), seconds: secondsSince(started),
       }
     } finally {
-      for (const { target } of parts) await target?.close()
+      for (const { into } of parts) await into?.target.close()
     }
   })
 }
@@ -68,7 +70,9 @@ function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, contex
   const leavesOf = eachLeaving(sources.map(({ name }) => name), context)
   return sources.map((source) => {
     const own = { ...context, leaves: leavesOf(source.name) }
-    return { source, leaves: own.leaves, target: targetAt(locations.get(source)!, modeFor(source, inputs.mode), inputs, own) }
+    const location = locations.get(source)!
+    const target = targetAt(location, modeFor(source, inputs.mode), inputs, own)
+    return { source, leaves: own.leaves, into: { target, location } }
   })
 }
 

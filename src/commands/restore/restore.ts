@@ -27,6 +27,7 @@ import { afterwards } from './afterwards.ts'
 import { dryTarget, expectedTime } from './dry-run.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
+import { SafetyBackups } from './safety.ts'
 import { tookUntilNow, Waiting } from './took.ts'
 
 /** Anyone who can write to a store can add snapshots that are passed over. */
@@ -54,7 +55,9 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const manifest = await openManifest(snapshot)
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
-      const ready = await prepared(source, { snapshot, store }, target, inputs.skipDamaged, context)
+      const backups = new SafetyBackups({ ...inputs, key }, environment)
+      const into = target && { target, location: locationFor(noun, inputs)! }
+      const ready = await prepared(source, { snapshot, store }, into, { ...inputs, backups }, context)
       const expected = inputs.dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
         await ready.prepare()
@@ -109,9 +112,13 @@ export async function wantedSnapshot(
   return { snapshot, passedOver: passedOver.length > 0 ? { passedOver: passedOver.slice(0, MOST_NAMED) } : {} }
 }
 
+function locationFor(noun: Noun, { volume, server }: Pick<RestoreInputs, 'volume' | 'server'>): Location | undefined {
+  return noun === 'volume' ? volume.target : server.database
+}
+
 /** Undefined if none is given: then the source is only read. */
 export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const location = noun === 'volume' ? inputs.volume.target : inputs.server.database
+  const location = locationFor(noun, inputs)
   return location && targetAt(location, inputs.mode, inputs, context)
 }
 
@@ -133,12 +140,12 @@ export interface Ready {
 export async function prepared(
   source: SourceRecord,
   { snapshot, store }: Omit<Chosen, 'source'>,
-  target: RestoreTarget | undefined,
-  skipDamaged: RestoreInputs['skipDamaged'],
+  into: { target: RestoreTarget; location: Location } | undefined,
+  { skipDamaged, backups }: { skipDamaged: RestoreInputs['skipDamaged']; backups: SafetyBackups },
   context: SourceContext,
 ): Promise<Ready> {
   const { entries, size } = kindOf(source).contents(source)
-  target?.require(source)
+  into?.target.require(source)
   const { id, set, time, chunks } = snapshot.header
   const noun = isDatabase(source) ? 'database' : 'volume'
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
@@ -152,35 +159,38 @@ export async function prepared(
     return { ...restored, took: tookUntilNow(verified, waiting, began, phases) }
   }
   const started = performance.now()
-  if (target && skipDamaged) {
+  if (into && skipDamaged) {
+    const { target } = into
     const { lost, elsewhere } = await lostChunks(chosen, context)
     verified = secondsSince(started)
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => waiting.of(readAround(stream, chunks, lost, reader))
-    const stored: DamagedSource = {
-      source, snapshot: id, read, holes: (stream) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
+    const damaged = {
+      source, snapshot: id, read, holes: (stream: StreamRecord) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
     }
     return {
-      prepare: async () => target.prepare?.(stored),
-      restore: async () => {
-        const restored = await timed(() => salvaged(target, stored, lost.size > 0)).catch((error: unknown) => {
+      prepare: async () => target.prepare?.(damaged),
+      restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) => {
+        const restored = await timed(() => salvaged(target, { ...damaged, backUpTarget }, lost.size > 0)).catch((error: unknown) => {
           throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
         })
         return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
-      },
+      }),
     }
   }
-  await requireWhole(chosen, target ? 'list' : 'read', context)
+  await requireWhole(chosen, into ? 'list' : 'read', context)
   verified = secondsSince(started)
-  if (!target) {
+  if (!into) {
     return {
       prepare: async () => undefined,
       restore: async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }),
     }
   }
+  const { target } = into
   const stored: SourceToRestore = { source, snapshot: id, read: (stream) => waiting.of(reader.stream(stream)) }
   return {
     prepare: async () => target.prepare?.(stored),
-    restore: async () => ({ ...about, ...(await timed(() => target.restore(stored))) }),
+    restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) =>
+      ({ ...about, ...(await timed(() => target.restore({ ...stored, backUpTarget }))) })),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Expected } from './dry-run.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { Remarks } from '../../sources/source-kind.ts'
+import type { Safety } from './safety.ts'
 import type { Took } from './took.ts'
 
 /** With verify-only, `entries` are those of the archive, and nothing is restored. */
@@ -24,6 +25,8 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   elsewhere?: string
   /** Of a dry run: the time of the last drill, if there was one. */
   expected?: Expected
+  /** The backup of what the target had before, where this restore replaced it. */
+  safety?: Safety
   /** Why post-command failed, and what to do. */
   notResumed?: string
   /** The target now, and before. Absent if nothing was to be restored. */

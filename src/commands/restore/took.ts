@@ -7,6 +7,8 @@ import { secondsSince } from '../elapsed.ts'
 export interface Took extends Phases {
   /** Checking the backup, before anything was changed. */
   verify: number
+  /** The backup of the target. */
+  safety?: number
   /** Waiting for the store, while the rest waited for its bytes. */
   download: number
   /** Everything else until the phases that follow it. */
@@ -40,9 +42,9 @@ export function tookUntilNow(verify: number, waiting: Waiting, began: number, ph
 }
 
 /** `0.4 s checking the backup, 1.2 s restoring`. */
-export function tookText({ verify, download, restore, indexes, count, exchange }: Took): string {
+export function tookText({ verify, safety, download, restore, indexes, count, exchange }: Took): string {
   const parts: [seconds: number | undefined, what: string][] = [
-    [verify, 'checking the backup'], [download, 'waiting for the store'],
+    [verify, 'checking the backup'], [safety, 'safety backup'], [download, 'waiting for the store'],
     [restore, indexes === undefined ? 'restoring' : 'definitions and rows'],
     [indexes, 'indexes and keys'], [count, 'counting rows and ANALYZE'], [exchange, 'the exchange'],
   ]

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { UNNAMED } from '../../inputs/database-urls.ts'
+import { isSafetySet } from '../../repository/safety-set.ts'
 import { setName } from '../../repository/snapshot.ts'
 
 /** The name of a server that was given without one. */
@@ -21,7 +22,7 @@ export function ownSet(scope: string, name: string): string {
   const of = scope === ONLY_SERVER ? '' : `${scope}.`
   const plain = of === '' ? /^[a-z0-9][a-z0-9_-]*$/ : /^[a-z0-9][a-z0-9._-]*$/
   const set = `${of}${name}`
-  const unambiguous = plain.test(name) && /^[a-z0-9][a-z0-9_-]*$/.test(scope) && !looksMade(name)
+  const unambiguous = plain.test(name) && !isSafetySet(set) && /^[a-z0-9][a-z0-9_-]*$/.test(scope) && !looksMade(name)
   if (unambiguous && setName.safeParse(set).success) return set
   const hash = createHash('sha256').update(`${scope}\0${name}`).digest('hex').slice(0, 16)
   const readable = set.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 80)

@@ -99,8 +99,9 @@ header_rules='
   def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
   def bytes: whole(0; 9007199254740991);
   type == "object"
-  and keys - ["partial"] == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]
+  and keys - ["partial", "until"] == ["added", "chunks", "format", "id", "key", "manifest", "recipients", "set", "size", "tags", "time"]
   and ((has("partial") | not) or .partial == true)
+  and ((has("until") | not) or (.until | text("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z")))
   and .format == "lifeboat/1"
   and (.id | text("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"))
   and (.set | text("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))

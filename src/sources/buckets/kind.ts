@@ -89,7 +89,7 @@ function bucketMode({ mode }: RestoreSettings): BucketMode {
 
 async function restoreInto(
   destination: S3Destination,
-  { source, read }: SourceToRestore,
+  { source, read, backUpTarget }: SourceToRestore,
   { mode, files, bucket: settings, timeout }: RestoreSettings & { mode: BucketMode },
   context: SourceContext,
 ): Promise<Restored> {
@@ -110,6 +110,7 @@ async function restoreInto(
         leftOut: [...facts.changed, ...facts.unreadable],
         whole: Math.max(facts.changed.length, facts.unreadable.length) < MOST_NAMED,
       },
+      backUpTarget,
       signal,
       report,
       ...(leaves && { leaves }),

@@ -24,6 +24,8 @@ export interface BucketRestore extends BucketSettings {
   mode: 'empty' | 'overwrite'
   /** The patterns of the backup, and the paths that were left out of it. `whole`: all of these are named. */
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
+  /** Backs up the objects, before any of them is replaced or deleted. */
+  backUpTarget?: () => Promise<void>
   signal: AbortSignal
   report: Report
   leaves?: Leaves
@@ -68,6 +70,7 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   const extra = deleteExtra ? extraOf(given, files, present) : []
   const there = new Map(present.map((object) => [object.key, object]))
   const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
+  if (needed.size + extra.length > 0 && present.length > 0) await given.backUpTarget?.()
   given.leaves?.(`${bucket.name} is partly restored: some objects may be those of the backup, others as they were before`,
     marked`Restore again with ‹mode: overwrite›: that completes it.`)
   const size = await putAll(given, files, needed)

@@ -39,6 +39,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   dryRun?: boolean
   /** Whether roles that are missing are created by the restore itself, and by no dry run. */
   rolesLater?: boolean
+  /** Backs up the target, before data of it is replaced that nothing else keeps. */
+  backUpTarget?: () => Promise<void>
   /** How to create the roles of the backup, for hints. */
   roles: string
   /** The archive is staged here for several jobs. */

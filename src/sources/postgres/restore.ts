@@ -17,6 +17,7 @@ import {
   detachSubscriptions,
   dropDatabase,
   findMaintenance,
+  hasObjects,
   readTarget,
   requireEmpty,
   requireNoRows,
@@ -39,7 +40,9 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
     }]
     : mode === 'empty' ? [() => requireEmpty(context)] : []
   await preflight(plan, { settings: wanted, more }, options, context)
-  if (options.dryRun) return dryRun(options, plan, { settings: wanted }, context)
+  const first = mode === 'clean' && options.backUpTarget && (await hasObjects(context)) ? options.backUpTarget : undefined
+  if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, context)
+  await first?.()
   const run = await tellingState(options, plan, context, () => runRestore(options, plan))
   if (run.errors.length === 0)
     options.leaves?.(`${target.where} has everything that was selected, but what comes last may be missing (materialized views, settings)`)

@@ -127,7 +127,7 @@ async function salvageInto(
 async function restoreInto(
   target: Connection,
   route: Route,
-  { source, read, snapshot }: SourceToRestore,
+  { source, read, snapshot, backUpTarget }: SourceToRestore,
   settings: DatabaseSettings,
   context: SourceContext,
   salvaged?: SalvagedArchive,
@@ -151,6 +151,7 @@ async function restoreInto(
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true, rolesLater: (objects.globals ?? 'none') !== 'none' }),
     ...(await clientPrograms(context)),
+    backUpTarget,
     temporary, signal, report, variables, ...(context.leaves && { leaves: context.leaves }),
   }
   const swap = { ...settings.swap, rows: archivedRows(tables), now: () => context.now() }

@@ -46,10 +46,18 @@ const objects = `
       AND ${ofNoExtension('pg_type', 't.oid')}
   UNION ALL SELECT 'large object ' || oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata`
 
+/** Whether the database has user objects. */
+export async function hasObjects(context: QueryContext): Promise<boolean> {
+  return (await someObjects(context)).length > 0
+}
+
+function someObjects(context: QueryContext): Promise<string[]> {
+  return queryJson(`SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`, z.array(z.string()), context)
+}
+
 /** Throws unless the database has no user objects, naming a few of them. */
 export async function requireEmpty(context: QueryContext): Promise<void> {
-  const few = `SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`
-  const found = await queryJson(few, z.array(z.string()), context)
+  const found = await someObjects(context)
   if (found.length === 0) return
   throw new LifeboatError(
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,

@@ -24,6 +24,8 @@ export interface VolumeRestore extends ArchivedVolume, FolderSettings {
    * `empty`: only into an empty folder. `clean`: replaces the content. Both once everything is extracted. `overwrite`: over existing files.
    */
   mode: VolumeMode
+  /** Backs up the content, before any of it is replaced. */
+  backUpTarget?: () => Promise<void>
   signal: AbortSignal
   report: Report
   leaves?: Leaves
@@ -50,6 +52,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
     await refuseOthers(site, choice, signal)
+    await backUpFirst(given)
     leaves?.(`${site.where} is partly restored: some files may be those of the backup, others as they were before`,
       marked`Restore again with ‹mode: overwrite›: that completes it.`)
     try {
@@ -59,12 +62,17 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
       throw error
     }
   }
+  if (mode === 'clean') await backUpFirst(given)
   return replaceContent(site, { mode, all: choice.wanted === undefined, signal, report, ...(leaves && { leaves }) }, async (into) => {
     const outcome = await extract(given, choice, into)
     if (mode === 'clean' && outcome.errors.length > 0)
       throw new LifeboatError(`${site.where} is as it was before: tar reported errors: ${outcome.errors.slice(0, 5).join('; ')}`)
     return outcome
   })
+}
+
+async function backUpFirst({ site, backUpTarget, signal }: VolumeRestore): Promise<void> {
+  if (backUpTarget && (await hasContent(site, signal))) await backUpTarget()
 }
 
 /** lost+found belongs to the file system, not to its content. */

@@ -33,7 +33,7 @@ export function volumeTarget(settings: RestoreSettings, context: SourceContext, 
 
 async function restoreInto(
   reach: () => Promise<Reached>,
-  { source, read }: SourceToRestore,
+  { source, read, backUpTarget }: SourceToRestore,
   settings: VolumeSettings,
   context: SourceContext,
 ): Promise<Restored> {
@@ -41,7 +41,8 @@ async function restoreInto(
   const segments = archives.map((archive, index) => ({
     entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
   }))
-  return extractInto(reach, { name: source.name, links: facts.links !== 0, list: () => read(list), segments }, settings, context)
+  const volume = { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
+  return extractInto(reach, volume, { ...settings, backUpTarget }, context)
 }
 
 /** Restores what is whole. A damaged volume never replaces content that is there. */
@@ -79,19 +80,19 @@ async function salvageInto(
         `${count === 1 ? 'its name' : 'their names'}, because the list of files is damaged as well`),
   ]
   const volume = { name, links: facts.links !== 0, list: salvaged.list, segments: salvaged.segments }
-  return { ...(await extractInto(reach, volume, settings, context)), missing }
+  return { ...(await extractInto(reach, volume, { ...settings, backUpTarget: damaged.backUpTarget }, context)), missing }
 }
 
 async function extractInto(
   reach: () => Promise<Reached>,
   volume: ArchivedVolume,
-  { mode, files, folders }: VolumeSettings,
+  { mode, files, folders, backUpTarget }: VolumeSettings & Pick<SourceToRestore, 'backUpTarget'>,
   { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
   const { site, release } = await reach()
   try {
     const { entries, size, errors } = await restoreVolume({
-      ...volume, site, patterns: files.paths, mode, owners: folders.owners, signal, report, ...(leaves && { leaves }),
+      ...volume, site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report, ...(leaves && { leaves }),
     })
     if (errors.length > 0) {
       const hint = 'Owners and attributes of others need root: with owners none, the files belong to the user who restores.'

@@ -11,13 +11,15 @@ interface Planned {
   settings: DatabaseSettings | undefined
   /** The name and the options of a database that is made. */
   creates?: { name: string; options: DatabaseSettings['options']; major: number }
+  /** Whether the target is backed up first. */
+  backsUp?: boolean
   /** Steps after the restore. */
   last?: readonly string[]
 }
 
 /** The outcome of a dry run: the steps of a restore, in order. */
 export async function dryRun(
-  options: RestoreOptions, plan: RestorePlan, { settings, creates, last = [] }: Planned, context: QueryContext,
+  options: RestoreOptions, plan: RestorePlan, { settings, creates, backsUp, last = [] }: Planned, context: QueryContext,
 ): Promise<RestoreOutcome> {
   const { mode, target: { where }, size, databaseSize, jobs, only } = options
   const free = databaseSize === undefined ? undefined : await freeSpace(context)
@@ -25,6 +27,7 @@ export async function dryRun(
     (free === undefined ? ', and the server does not tell how much is free' : `, ${formatBytes(free)} are free`)
   const what = `${formatCount(plan.count, 'entry', 'entries')} of the archive${only ? ` (only: ${only})` : ''}`
   const steps = [
+    ...(backsUp ? [`Back up ${where} into the store: a safety backup. If that fails, nothing is restored.`] : []),
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [

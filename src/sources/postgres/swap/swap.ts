@@ -13,7 +13,7 @@ import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
 import { runRestore } from '../restore-run.ts'
 import type { SwapSettings } from '../settings.ts'
-import { findMaintenance, type Target } from '../target.ts'
+import { findMaintenance, hasObjects, type Target } from '../target.ts'
 import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
@@ -83,15 +83,18 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     const settingsNow = settingsFor(name)
     const movable = () => requireMovable(live, maintenance, report)
     await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned, movable] }, options, maintenance)
+    // With no time to be kept for, the database from before may be dropped at any moment.
+    const first = swap.keepOld === 0 && (await hasObjects({ ...maintenance, connection: target })) ? options.backUpTarget : undefined
     if (options.dryRun) {
       const at = swap.now()
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
       const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
       const creates = { name: newName(name), options: settingsNow.options, major }
       const last = swapSteps(target.where, swap.rows.length, swap, kept)
-      return dryRun(options, plan, { settings: settingsNow, creates, last }, maintenance)
+      return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, maintenance)
     }
     await removeLeft(name, databases, maintenance, report)
+    await first?.()
     signal.throwIfAborted()
     // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
     const { signal: _, ...steady } = maintenance

@@ -1,0 +1,127 @@
+import { performance } from 'node:perf_hooks'
+import type { Environment } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
+import { defaultsOf } from '../../inputs/group.ts'
+import { marked, markedCommand } from '../../marks.ts'
+import { oneLine } from '../../report/format.ts'
+import { safetySetOf } from '../../repository/safety-set.ts'
+import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
+import { isDatabase } from '../../sources/nouns.ts'
+import type { Location } from '../../sources/source-kind.ts'
+import { backup } from '../backup/backup.ts'
+import { type BackupInputs, inputs as backupInputs } from '../backup/inputs.ts'
+import { secondsSince } from '../elapsed.ts'
+import type { RestoreInputs } from './inputs.ts'
+import type { RestoreResult } from './result.ts'
+import type { Took } from './took.ts'
+
+/** A backup of what a restore replaced, as its result tells. */
+export interface Safety {
+  snapshot: string
+  set: string
+  /** Until then no retention policy deletes it, ISO 8601. */
+  until: string
+}
+
+/** A week, in milliseconds. */
+const KEPT = 7 * 86_400_000
+/** Of every safety backup. */
+const TAG = 'safety'
+
+/** The safety backups of a restore, one after the other: those of several targets at once would take the memory of several backups. */
+export class SafetyBackups {
+  readonly #inputs: RestoreInputs & { key: string }
+  readonly #environment: Environment
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(inputs: RestoreInputs & { key: string }, environment: Environment) {
+    this.#inputs = inputs
+    this.#environment = environment
+  }
+
+  /**
+   * Runs a restore of a source, with a function that first backs up the target under the name of the source. That throws, with nothing
+   * changed, unless the backup has everything and could be read back. The backup is added to the result.
+   */
+  async around<R extends Pick<RestoreResult, 'took'>>(
+    source: SourceRecord,
+    restored: Pick<SnapshotHeader, 'id' | 'set'>,
+    location: Location,
+    restore: (backUpTarget: (() => Promise<void>) | undefined) => Promise<R>,
+  ): Promise<R & { safety?: Safety }> {
+    if (!this.#inputs.safetyBackup) return restore(undefined)
+    let safety: Safety | undefined
+    let seconds = 0
+    const backUpTarget = async (): Promise<void> => {
+      const started = performance.now()
+      const made = this.#last.then(() => this.#make(source, location, restored))
+      this.#last = made.catch(() => undefined)
+      safety = await made
+      seconds = secondsSince(started)
+    }
+    try {
+      const result = await restore(backUpTarget)
+      return safety ? { ...result, safety, ...apart(result.took, seconds) } : result
+    } catch (error) {
+      const { report } = this.#environment
+      if (safety) report.warning(`the restore of ${source.name} failed after its safety backup`, this.#back(safety, source))
+      throw error
+    }
+  }
+
+  async #make(source: SourceRecord, location: Location, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
+    const { report, signal } = this.#environment
+    const kept = this.#inputs.swap.keepOld || KEPT
+    const until = new Date(this.#environment.now().getTime() + kept)
+    report.info(`${source.name}: backing up what the target has, before it is replaced`)
+    try {
+      const inputs = this.#backupInputs(source, location, { restored: id, set: safetySetOf(set), kept })
+      const { snapshot, sources } = await backup(inputs, this.#environment, until)
+      const lacking = sources.flatMap(({ partial = [] }) => partial)
+      if (lacking.length > 0) throw new LifeboatError(`snapshot ${snapshot} has only a part of the target: ${lacking.join('; ')}`)
+      const made = { snapshot, set: inputs.set, until: until.toISOString() }
+      report.info(this.#back(made, source))
+      return made
+    } catch (cause) {
+      signal.throwIfAborted()
+      const hint = cause instanceof LifeboatError ? cause.hint : undefined
+      throw new LifeboatError(`the safety backup of the target failed, so nothing was restored: ${messageOf(cause)}`, {
+        cause, hint: [hint, marked`To restore without it, set ‹safety-backup: false›.`].filter((text) => text !== undefined).join(' '),
+      })
+    }
+  }
+
+  #back({ snapshot, set }: Safety, source: SourceRecord): string {
+    const back = goingBack({ snapshot }, isDatabase(source) ? 'swap' : this.#inputs.mode)
+    return `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${back}`
+  }
+
+  #backupInputs(
+    { name, kind }: SourceRecord, location: Location, { restored, set, kept }: { restored: string; set: string; kept: number },
+  ): BackupInputs {
+    const { key, destination, access, server, docker, clientInstall } = this.#inputs
+    const defaults: BackupInputs = defaultsOf(backupInputs.groups)
+    const one = [{ name, ...location }]
+    return {
+      ...defaults, key, set, access, docker, clientInstall,
+      destinations: [destination],
+      tags: [TAG],
+      description: `what the restore of ${restored} replaced`,
+      // So long artifacts are kept.
+      retention: { within: kept },
+      ...(isDatabase({ kind })
+        ? { databases: { list: one, tunnel: server.tunnel } }
+        : { volumes: { ...defaults.volumes, list: one } }),
+    }
+  }
+}
+
+/** The time of the safety backup, which is a part of the restore, apart from the rest. */
+function apart(took: Took | undefined, safety: number): { took?: Took } {
+  return took ? { took: { ...took, restore: Math.max(0, took.restore - safety), safety } } : {}
+}
+
+/** The way back to what there was. */
+export function goingBack({ snapshot }: Pick<Safety, 'snapshot'>, mode: string): string {
+  return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode })}.`
+}

@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Command, parseInputs } from '../../src/commands/all.ts'
+import { restore } from '../../src/commands/restore/restore.ts'
+import { restoreAll } from '../../src/commands/restore/restore-all.ts'
+import { clientDirectory } from '../support/client-programs.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
+import { identity } from '../support/engine.ts'
+import { type Server, startServer } from '../support/postgres-server.ts'
+
+const DAY = 86_400_000
+let server: Server
+let folder: string
+const at = (name: string): string => path.join(folder, name)
+const variables = { PATH: `${clientDirectory(17)}:${process.env['PATH']}` }
+const now = new Date()
+
+beforeAll(async () => {
+  server = await startServer(17)
+  await server.createDatabase('source')
+  await server.sql('CREATE TABLE orders AS SELECT g AS id FROM generate_series(1, 100) g', 'source')
+})
+afterAll(() => server.stop())
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-safety-'))
+  mkdirSync(at('uploads'))
+  writeFileSync(at('uploads/kept'), 'of the backup')
+  await run('backup', { 'database-url': `app=${server.url('source')}`, volumes: `uploads=${at('uploads')}` })
+  await server.createDatabase('app')
+  await server.sql('CREATE TABLE orders AS SELECT 0 AS id; CREATE TABLE later (id int)', 'app')
+})
+afterEach(async () => {
+  rmSync(folder, { recursive: true })
+  for (const name of (await server.sql(`SELECT datname FROM pg_database WHERE datname ~ '^(app|lifeboat)'`)).split('\n'))
+    await server.sql(`DROP DATABASE "${name}" WITH (FORCE)`)
+})
+
+const raw = (more: Record<string, string>): Record<string, string> => ({ destination: `file:${at('store')}`, 'encryption-key': identity, ...more })
+const run = <C extends Command>(command: C, more: Record<string, string>, when = now) =>
+  dispatched(command, raw(more), when, { variables, temporary: at('tmp') })
+const into = (more: Record<string, string> = {}) => ({ 'database-url': server.url('app'), mode: 'clean', confirm: 'app', ...more })
+const rows = () => server.sql('SELECT count(*), max(id) FROM orders', 'app')
+const safeties = () => {
+  try {
+    return readdirSync(at('store/snapshots/default.safety')).map((name) => name.replace('.json.zst', ''))
+  } catch {
+    return []
+  }
+}
+
+test('the database that a restore replaces is backed up first, and comes back with the command that the result says', async () => {
+  const { text, result: restored } = await run('restore', into())
+  expect(await rows()).toBe('100|100')
+  const [id] = safeties()
+  expect(restored.safety).toEqual({ snapshot: id, set: 'default.safety', until: new Date(now.getTime() + 7 * DAY).toISOString() })
+  expect(text).toMatch(new RegExp(`before is in snapshot ${id} of set default.safety, a safety backup that is kept until `))
+  expect(text).toContain(`Restore it into the same target: \`lifeboat restore --snapshot ${id} --mode swap\``)
+  await run('restore', into({ mode: 'swap', snapshot: id! }))
+  expect(await rows()).toBe('1|0')
+  // Nothing that was made after the backup is left out.
+  expect(await server.sql('SELECT count(*) FROM later', 'app')).toBe('0')
+  // The swap keeps the database from before, and needs no safety backup.
+  expect(safeties()).toEqual([id])
+})
+
+test('it is no backup of the set: latest, check, list and the policy pass over it, and prune drops it when its time is over', async () => {
+  await run('restore', into({ 'keep-old': '2d' }))
+  expect((await run('restore', into({ snapshot: 'latest' }))).result).toMatchObject({ set: 'default' })
+  const [first, second] = safeties()
+  const { result: listed } = await run('list', {})
+  expect(listed.snapshots.filter(({ until }) => until !== undefined)).toMatchObject([
+    { id: expect.any(String), set: 'default.safety', tags: ['safety'] }, { set: 'default.safety', tags: ['safety'] }])
+  expect(safeties()).not.toContain(listed.restorable)
+  const later = new Date(now.getTime() + 3 * DAY)
+  const { result: checked } = await run('check', { 'max-age': '30d' }, later)
+  expect(checked.sets.map(({ set }) => set)).toEqual(['default'])
+  const { result: kept } = await run('prune', { retention: 'last=1' }, new Date(now.getTime() + DAY))
+  expect(kept.deleted).toBe(0)
+  const { result: pruned } = await run('prune', { retention: 'last=1' }, later)
+  expect(pruned.snapshots.filter(({ keep }) => !keep)).toMatchObject([{ reasons: ['safety backup whose time is over'] }])
+  expect(safeties().length).toBe(1)
+  expect([first, second]).toContain(safeties()[0])
+  // Also the newest of them, and with it the set.
+  await run('prune', { retention: 'last=1' }, new Date(now.getTime() + 8 * DAY))
+  expect(safeties()).toEqual([])
+  expect((await run('list', {}, later)).result.snapshots).toMatchObject([{ set: 'default' }])
+})
+
+test('a pin keeps a safety backup for longer', async () => {
+  await run('restore', into())
+  await run('pin', { snapshot: safeties()[0]! })
+  await run('prune', { retention: 'last=1' }, new Date(now.getTime() + 30 * DAY))
+  expect(safeties().length).toBe(1)
+})
+
+test('nothing is restored if it fails; without it, if nobody wants it; and none is made of an empty target', async () => {
+  const work = () => refusal(restore(parseInputs('restore', raw(into()), {}), environment()))
+  writeFileSync(at('store/snapshots/default.safety'), 'in the way')
+  expect(await work()).toMatch(/the safety backup of the target failed, so nothing was restored: [^]*--safety-backup false/)
+  expect(await rows()).toBe('1|0')
+  await run('restore', into({ 'safety-backup': 'false' }))
+  expect(await rows()).toBe('100|100')
+  rmSync(at('store/snapshots/default.safety'))
+  await server.sql('DROP TABLE orders, later', 'app')
+  expect((await run('restore', into())).result).not.toHaveProperty('safety')
+  expect(safeties()).toEqual([])
+})
+const environment = () => ({ variables, temporary: at('tmp'), signal: new AbortController().signal, now: () => now, report: { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined } })
+
+test('swap backs up only what it does not keep, and a dry run says so', async () => {
+  const { result: dry } = await run('restore', into({ 'dry-run': 'true' }))
+  expect(dry.steps?.[0]).toMatch(/^Back up .*a safety backup/)
+  const swap = into({ mode: 'swap', 'keep-old': '0d' })
+  expect((await run('restore', { ...swap, 'dry-run': 'true' })).result.steps?.[0]).toMatch(/^Back up/)
+  expect(safeties()).toEqual([])
+  await run('restore', { ...swap, 'keep-old': '1d' })
+  expect(safeties()).toEqual([])
+  await run('restore', swap)
+  expect(safeties().length).toBe(1)
+})
+
+test('the content of a folder is backed up before clean and overwrite, and not before empty', async () => {
+  const target = at('live')
+  const volume = (mode: string, more = {}) => run('restore', { volume: 'uploads', target, mode, ...more })
+  await volume('clean')
+  expect(safeties()).toEqual([])
+  for (const mode of ['clean', 'overwrite']) {
+    writeFileSync(path.join(target, 'kept'), 'mine')
+    writeFileSync(path.join(target, 'other'), 'too')
+    const { result: { safety } } = await volume(mode)
+    expect(readFileSync(path.join(target, 'kept'), 'utf8')).toBe('of the backup')
+    const back = await volume('clean', { snapshot: safety!.snapshot })
+    expect(back.text).toContain('safety backup')
+    expect([readFileSync(path.join(target, 'kept'), 'utf8'), readFileSync(path.join(target, 'other'), 'utf8')]).toEqual(['mine', 'too'])
+  }
+  expect(safeties().length).toBe(4)
+})
+
+test('with all, each target that is replaced is backed up, under the name of its source', async () => {
+  const target = at('live')
+  mkdirSync(target)
+  writeFileSync(path.join(target, 'mine'), '')
+  const given = { all: 'true', mode: 'clean', 'database-url': server.url('app'), target }
+  const { sources } = await restoreAll(parseInputs('restore', raw(given), {}), environment())
+  expect(sources).toMatchObject([{ database: 'app', safety: { set: 'default.safety' } }, { volume: 'uploads', safety: { set: 'default.safety' } }])
+  expect(safeties().toSorted()).toEqual(sources.map((one) => ('safety' in one ? one.safety!.snapshot : '')).toSorted())
+})
+
+test('a set of safety backups is nobody else’s', async () => {
+  expect(() => parseInputs('backup', raw({ 'database-url': server.url('app'), set: 'app.safety' }), {})).toThrow('is the name of a set of safety backups')
+})
