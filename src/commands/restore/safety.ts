@@ -12,7 +12,6 @@ import { backup } from '../backup/backup.ts'
 import { type BackupInputs, inputs as backupInputs } from '../backup/inputs.ts'
 import { secondsSince } from '../elapsed.ts'
 import type { RestoreInputs } from './inputs.ts'
-import type { RestoreResult } from './result.ts'
 import type { Took } from './took.ts'
 
 /** A backup of what a restore replaced, as its result tells. */
@@ -43,7 +42,7 @@ export class SafetyBackups {
    * Runs a restore of a source, with a function that first backs up the target under the name of the source. That throws, with nothing
    * changed, unless the backup has everything and could be read back. The backup is added to the result.
    */
-  async around<R extends Pick<RestoreResult, 'took'>>(
+  async around<R extends { took?: Took }>(
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
     location: Location,
