@@ -68,8 +68,10 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
    * and if there is no such part (status 2).
    */
   extract?(source: StoredSource, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
-  /** The rows of one table, as CSV with a header or as SQL. Iterating throws as that of `extract`. */
-  extractTable?(source: PartlyRead, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql'): AsyncIterable<Buffer>
+  /** The rows of one table, as CSV with a header or as SQL, which makes the table in the schema `into`. Iterating throws as that of `extract`. */
+  extractTable?(
+    source: PartlyRead, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql', into?: string,
+  ): AsyncIterable<Buffer>
   /** Members for the JSON result of `diff`; none if `before` cannot be compared with `after`, which is of this kind. */
   compare(before: StoredSource, after: StoredSource): Promise<C>
   /** The same as lines of text. */

@@ -19,7 +19,7 @@ import type { ExtractResult } from './result.ts'
  */
 export async function extract(inputs: ExtractInputs, environment: Environment): Promise<ExtractResult> {
   const started = performance.now()
-  const { snapshot: choice, path, table: [table], tableFormat, output: given } = inputs
+  const { snapshot: choice, path, table: [table], output: given } = inputs
   const { report, signal } = environment
   return withStore({ ...inputs, set: setFor(inputs.set, choice) }, environment, async (store, keys) => {
     const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
@@ -27,7 +27,7 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
     const source = sourceIn(await openManifest(snapshot), inputs.source, id)
     backupRemarks(source, report)
     const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-    const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, tableFormat, reader)
+    const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, inputs, reader)
     const output = await openOutput(given, environment)
     let size = 0
     try {
@@ -59,12 +59,15 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
 }
 
 function rowsOf(
-  source: SourceRecord, table: ExtractInputs['table'][number], format: ExtractInputs['tableFormat'], reader: Reader,
+  source: SourceRecord,
+  table: ExtractInputs['table'][number],
+  { tableFormat, intoSchema }: Pick<ExtractInputs, 'tableFormat' | 'intoSchema'>,
+  reader: Reader,
 ): AsyncIterable<Buffer> {
   const stored: PartlyRead = {
     source, read: (stream) => reader.stream(stream), readPart: (stream, part) => reader.part(stream, part),
   }
-  const bytes = kindOf(source).extractTable?.(stored, table, format)
+  const bytes = kindOf(source).extractTable?.(stored, table, tableFormat, intoSchema)
   if (bytes) return bytes
   throw new LifeboatError(`${source.name} is of kind ${source.kind}, which has no tables that can be extracted`, { status: 2 })
 }

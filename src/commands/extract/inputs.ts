@@ -43,6 +43,14 @@ export const inputs = commandInputs(
       schema: schema.oneOf('csv', 'sql'),
       default: 'csv',
     }),
+    intoSchema: one('into-schema', {
+      help:
+        'With table and format sql: the SQL makes the table in this schema, and the schema if there is none, beside those that are ' +
+        'there: columns, defaults and checks, no indexes, keys or triggers.',
+      expected: 'the name of a schema',
+      example: 'last_tuesday',
+      schema: schema.text,
+    }),
     output: one('output', {
       help: 'The file to write, which must not exist; or - for standard output.',
       expected: 'a path, or -',
@@ -55,11 +63,16 @@ export const inputs = commandInputs(
     key: requiredKey(),
   },
   (slices, variables) => {
-    const { table, path } = slices
+    const { table, path, intoSchema, tableFormat } = slices
     if (table.length > 1 || (table.length > 0 && path !== undefined)) {
       const problem = table.length > 1 ? 'table: one table is extracted at a time' : 'a path and a table: one of them is extracted'
       throw new LifeboatError(problem, {
         hint: marked`Give ‹table› alone; a name with a comma as ‹table: [["schema", "name"]]›.`, status: 2,
+      })
+    }
+    if (intoSchema !== undefined && (table.length === 0 || tableFormat !== 'sql')) {
+      throw new LifeboatError('into-schema is for the rows of a table as SQL', {
+        hint: marked`Give ‹table› and ‹format: sql› too, or leave it out.`, status: 2,
       })
     }
     requireStore(slices, variables)

@@ -1,10 +1,11 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { PartlyRead, StoredSource } from '../source-kind.ts'
-import { ContentsReader, type Entry } from './contents.ts'
+import { ContentsReader, type Entry, type PassingEntry } from './contents.ts'
 import { CsvRows } from './csv-rows.ts'
 import { placeFacts } from './facts.ts'
 import type { TableName } from './settings.ts'
+import { tableElsewhere } from './table-elsewhere.ts'
 import { archiveOf } from './verify.ts'
 
 /** How the rows of a table are written: as COPY … CSV HEADER writes them, or as SQL for psql. */
@@ -12,41 +13,55 @@ export type TableFormat = 'csv' | 'sql'
 
 /**
  * The rows of one table in the archive of a database. Of the archive, its table of contents and these rows are read, or, where the place of
- * the rows is not recorded, all up to their end. No client program is needed.
+ * the rows is not recorded, all up to their end. No client program is needed. `into`: a schema that SQL makes the table in.
  */
-export async function* extractTable(stored: PartlyRead, table: TableName, format: TableFormat): AsyncGenerator<Buffer, void, void> {
+export async function* extractTable(
+  stored: PartlyRead, table: TableName, format: TableFormat, into?: string,
+): AsyncGenerator<Buffer, void, void> {
   const { source } = stored
-  const head = await readHead(stored)
+  const head = await readHead(stored, into === undefined ? undefined : typeof table === 'string' ? table.split('.').at(-1)! : table[1])
   const entry = choose(head.entries, table, source.name)
   const csv = format === 'csv' ? CsvRows.of(entry) : undefined
-  if (!csv) yield Buffer.from(`${head.entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''}\n${entry.copy ?? ''}`)
+  const elsewhere = into === undefined ? undefined : tableElsewhere(entry, head.definitions, into)
+  const encoding = head.entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''
+  if (!csv) yield Buffer.from(`${encoding}\n${elsewhere?.before ?? entry.copy ?? ''}`)
   const rows = new TableData(entry.id, head.integer)
   for await (const piece of dataOf(stored, entry, head)) {
     for (const data of rows.push(piece)) {
       const text = csv ? csv.push(data) : data
       if (text.length > 0) yield Buffer.from(text)
     }
-    if (rows.ended) return
+    if (rows.ended) {
+      if (elsewhere) yield Buffer.from(elsewhere.after)
+      return
+    }
   }
   throw new LifeboatError(`the archive of ${source.name} ends before the rows of the table`)
 }
 
 interface Head {
   entries: Entry[]
+  /** The SQL of tables that have the name of the one that is wanted. */
+  definitions: string[]
   /** Bytes of an integer in the archive. */
   integer: number
   /** Size of the table of contents. */
   size: number
 }
 
-async function readHead({ source, read }: StoredSource): Promise<Head> {
-  const contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' || kind === 'ENCODING', copies: true })
+async function readHead({ source, read }: StoredSource, defined?: string): Promise<Head> {
+  const definitions: string[] = []
+  const keeps = ({ kind, name, sql }: PassingEntry): boolean => {
+    if (kind === 'TABLE' && defined !== undefined && (name === defined || name.endsWith(`.${defined}`))) definitions.push(sql())
+    return kind === 'TABLE DATA' || kind === 'ENCODING'
+  }
+  const contents = new ContentsReader({ keeps, copies: true })
   let passed = 0
   for await (const piece of read(archiveOf(source).archive)) {
     passed += piece.length
     if (!contents.push(piece)) break
   }
-  return { entries: contents.finish(), integer: contents.integer, size: passed - contents.after.length }
+  return { entries: contents.finish(), definitions, integer: contents.integer, size: passed - contents.after.length }
 }
 
 /** The block of an entry, or all data from the first block on. */

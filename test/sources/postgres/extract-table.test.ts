@@ -29,6 +29,9 @@ beforeAll(async () => {
     CREATE TABLE orders AS SELECT g AS id, repeat(md5(g::text), 30) AS text FROM generate_series(1, 3000) g;
     CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 7 AS id;
     CREATE TABLE noise AS SELECT g AS id, string_agg(md5(g || ' ' || h), '') FROM generate_series(1, 20000) g, generate_series(1, 12) h GROUP BY g;
+    CREATE TABLE parents (id int); CREATE TABLE children () INHERITS (parents); INSERT INTO children VALUES (1);
+    CREATE TABLE kept (id serial PRIMARY KEY, mood mood DEFAULT 'so so', "a ;(b" text DEFAULT E'it''s ;)\\\\' CHECK ("a ;(b" <> ')'), twice int GENERATED ALWAYS AS (2 * 3) STORED) WITH (fillfactor = 70);
+    ALTER TABLE kept REPLICA IDENTITY FULL; INSERT INTO kept (id) SELECT g FROM generate_series(1, 5) g;
     CREATE TABLE zz_last AS SELECT g AS id FROM generate_series(1, 200) g;
     SELECT lo_from_bytea(0, 'large')`, 'shop')
   await run('backup', { 'database-url': server.url('shop'), volumes: `files=${path.join(import.meta.dirname)}` })
@@ -60,6 +63,26 @@ test.each([
   const before = psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`).toString()
   psql('-c', `TRUNCATE ${sql}`, '-f', await extracted(table, 'sql'))
   expect(psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`).toString()).toBe(before)
+})
+
+test.each([
+  ['["odd, one"."ta""ble"]', '[["odd, one", "ta\\"ble"]]', '"odd, one"."ta""ble"', 'scratch."ta""ble"'],
+  ['kept', 'public.kept', 'kept', 'scratch.kept'],
+])('%s as SQL comes back in a schema of its own, and the table that is there is not touched', async (_, table, sql, copy) => {
+  const state = () => psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`, '-c', `SELECT relreplident, reloptions, xmin FROM pg_class WHERE oid = '${sql.replaceAll("'", "''")}'::regclass`).toString()
+  const before = state()
+  const output = path.join(folder, `${++files}.sql`)
+  await run('extract', { snapshot: 'latest', source: 'shop', table, format: 'sql', 'into-schema': 'scratch', output })
+  psql('-f', output)
+  expect(state()).toBe(before)
+  expect(psql('-c', `(TABLE ${sql} EXCEPT ALL TABLE ${copy}) UNION ALL (TABLE ${copy} EXCEPT ALL TABLE ${sql})`, '-c', `SELECT count(*) > 0 FROM ${copy}`).toString()).toBe('t\n')
+  // A second time the table is there: psql stops before it reads a row as a command.
+  expect(() => psql('-f', output)).toThrow('already exists')
+})
+
+test('a table that only its parents define, or without SQL, is not made elsewhere', async () => {
+  expect(await refused({ table: 'children', format: 'sql', 'into-schema': 'scratch' })).toContain('the definition of public.children is not one that can be made in another schema')
+  expect(await refused({ table: 'kept', 'into-schema': 'scratch' })).toContain('into-schema is for the rows of a table as SQL')
 })
 
 test('only the chunks with the table of contents and the rows are read; all up to the rows in a snapshot that does not record their place', async () => {
