@@ -68,7 +68,7 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
    * and if there is no such part (status 2).
    */
   extract?(source: StoredSource, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
-  /** The rows of one table, as CSV with a header or as SQL, which makes the table in the schema `into`. Iterating throws as that of `extract`. */
+  /** The rows of one table, as CSV with a header, or as SQL that makes the table in the schema `into`. Throws as `extract` does. */
   extractTable?(
     source: PartlyRead, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql', into?: string,
   ): AsyncIterable<Buffer>
