@@ -49,6 +49,8 @@ export interface Progress {
   done: number
   /** Bytes expected in all, where that is known. */
   total?: number
+  /** Bytes that the same work had the last time, where `total` is not known. */
+  usual?: number
   /** Bytes put into the store so far. */
   stored?: number
 }

@@ -14,7 +14,7 @@ type Raw = Readonly<Record<string, string | undefined>>
 export interface CommandOutcome<C extends Command = Command> {
   command: C
   result: Results[C]
-  shown: Pick<TextContext, 'destination' | 'timeZone' | 'format'>
+  shown: Pick<TextContext, 'destination' | 'timeZone' | 'format' | 'columns'>
 }
 
 /** The slices that texts need, whichever the command. */
@@ -23,17 +23,18 @@ interface Shown {
   destination?: Destination
   destinations?: readonly [Destination, ...Destination[]]
   format?: TextContext['format']
+  columns?: TextContext['columns']
   readonly [other: string]: unknown
 }
 
 /** Checks the raw inputs and runs the command with them. */
 export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<CommandOutcome<C>> {
   const inputs = parseInputs(command, raw, environment.variables)
-  const { destination, destinations, timeZone = 'UTC', format }: Shown = inputs
+  const { destination, destinations, timeZone = 'UTC', format, columns }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
   const first = destination ?? destinations?.[0]
   const result = await run(command, inputs, environment)
-  return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }) } }
+  return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }), ...(columns && { columns }) } }
 }
 
 async function run<C extends Command>(command: C, inputs: Inputs[C], environment: Environment): Promise<Results[C]> {
@@ -86,8 +87,8 @@ export function headlineOf<C extends Command>({ command, result }: CommandOutcom
 }
 
 /** For a person at a terminal or reading a log. */
-export function textOf<C extends Command>({ command, result, shown }: CommandOutcome<C>, program: string): string {
-  return definitionOf(command).text(result, { program, ...shown })
+export function textOf<C extends Command>({ command, result, shown }: CommandOutcome<C>, program: string, width?: number): string {
+  return definitionOf(command).text(result, { program, ...shown, ...(width !== undefined && { width }) })
 }
 
 export function summaryOf<A extends Action>(

@@ -189,6 +189,16 @@ function checked(schema: z.ZodType<string>, word: string, what: string): string 
   return word
 }
 
+/** Some of a few words. */
+export function someOf<const W extends string>(...known: readonly W[]): z.ZodType<W[], string> {
+  const wordSchema = oneOf(...known)
+  return parsing((text) => splitWords(text).map((word) => {
+    const parsed = wordSchema.safeParse(word)
+    if (!parsed.success) throw new InvalidValue(parsed.error.issues[0]!.message)
+    return parsed.data
+  }))
+}
+
 export const snapshotIds = parsing((text) => splitWords(text).map((word) => checked(snapshotId, word, 'the id of a snapshot')))
 
 export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {

@@ -7,6 +7,10 @@ export interface TextContext {
   timeZone: string
   /** The format of a command that has a choice. */
   format?: 'text' | 'markdown'
+  /** The columns of a table that were asked for. */
+  columns?: readonly string[]
+  /** The characters in a line of the terminal; undefined where the text goes elsewhere. */
+  width?: number
 }
 
 /** The facts that a job summary needs beside the result. */

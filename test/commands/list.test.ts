@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { listText } from '../../src/commands/list/report.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
@@ -57,6 +58,17 @@ test('each snapshot is listed with its age, its sources, its labels, and how it 
   expect(rows[2]).toMatch(/ {2}34 h .* read COULD NOT VERIFY 3 h ago, drill 27 h ago, list 33 h ago {2}shop$/)
   expect(rows[3]).toContain('read FAILED 2 days ago')
   expect(rows[5]).toMatch(/ {2}shop {2}pinned {2}#before-2\.0$/)
+})
+
+test('at a terminal the newest is last, and columns are left out until the table fits; columns chooses them', async () => {
+  const { result, text } = await list({ set: 'app' })
+  const at = (width: number) => listText(result, { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC', width }).split('\n\n')[0]!.split('\n')
+  expect(at(500).slice(1)).toEqual(text.split('\n\n')[0]!.split('\n').slice(1).toReversed())
+  expect(at(140)[0]).toMatch(/^SNAPSHOT +TIME +VERIFIED +CONTENT/)
+  for (const width of [140, 120, 80, 40]) expect(Math.max(...at(width).map((line) => line.length))).toBeLessThanOrEqual(width)
+  expect(at(40).at(-1)).toMatch(new RegExp(`^${ids[4]} .*…$`))
+  expect((await list({ set: 'app', columns: 'age, snapshot' })).text.split('\n').slice(0, 2)).toEqual(['AGE      SNAPSHOT', `10 h     ${ids[4]}`])
+  expect(await refusal(list({ columns: 'name' }))).toContain('columns: "name" is not one of snapshot, time, age, set, size, added, verified, notes')
 })
 
 test('a list of a set that does not exist names the sets of the store', async () => {

@@ -2,6 +2,7 @@ import { problemsOf } from '../../src/commands/run-command.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { atMostTen } from '../../src/report/annotations.ts'
+import { progressLine } from '../../src/report/progress.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { restore, verify } from '../support/example-summaries.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
@@ -43,7 +44,18 @@ test('where standard error is no terminal there is a line every 5 s, and none fo
     at(time)
     report.progress({ activity: 'restoring app', done: time * 1000, total: 100_000_000 })
   }
-  expect(taken()).toBe('restoring app: 5.00 MB of 100 MB, 1.00 MB/s, 5.0 s\nrestoring app: 10.0 MB of 100 MB, 1.00 MB/s, 10 s\n')
+  expect(taken()).toBe(
+    'restoring app: 5.00 MB of 100 MB, 5 %, 1.00 MB/s, 5.0 s, 1 min 35 s left\nrestoring app: 10.0 MB of 100 MB, 10 %, 1.00 MB/s, 10 s, 1 min 30 s left\n',
+  )
+})
+
+test('where only the last backup tells the size, that is said; more than expected has no percentage', () => {
+  const lines = [
+    { done: 1e9, usual: 2e9 }, { done: 3e9, usual: 2e9 }, { done: 0, usual: 2e9 }, { done: 0, total: 0 }, { done: 1e6, total: 1e6 },
+  ].map((amounts) => progressLine({ activity: 'a', ...amounts }, 10))
+  expect(lines).toEqual([
+    'a: 1.00 GB of about 2.00 GB, 50 %, 100 MB/s, 10 s, 10 s left', 'a: 3.00 GB, 300 MB/s, 10 s', 'a: 0 B of about 2.00 GB, 0 %, 0 B/s, 10 s', 'a: 0 B of 0 B, 0 B/s, 10 s', 'a: 1.00 MB of 1.00 MB, 100 %, 100 kB/s, 10 s',
+  ])
 })
 
 test('a secret learnt on the way is never printed from then on', () => {

@@ -87,7 +87,9 @@ async function storeSource(
   let read = 0
   const onBytes = (bytes: number): void => {
     read += bytes
-    report.progress({ activity: `backing up ${source.name}`, done: read, stored: writer.added - addedBefore })
+    report.progress({
+      activity: `backing up ${source.name}`, done: read, stored: writer.added - addedBefore, ...(before && { usual: sourceSize(before) }),
+    })
   }
   for await (const { name, format, same, bytes } of source.streams(before)) {
     const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))

@@ -5,6 +5,7 @@ import { retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
+import { textColumns } from './report.ts'
 
 const moment = {
   expected: 'a date, a time with its offset from UTC (2026-11-20T02:00:00Z), or a number and a unit (m, h, d, w or y)',
@@ -47,6 +48,13 @@ export const inputs = commandInputs(
       example: 'markdown',
       schema: schema.oneOf('text', 'markdown'),
       default: 'text',
+    }),
+    columns: one('columns', {
+      help: 'The columns of the text, in place of all, or at a terminal of those that fit its width.',
+      expected: `names out of ${textColumns.join(', ')}, separated by commas`,
+      example: 'snapshot, time, verified',
+      schema: schema.someOf(...textColumns),
+      list: true,
     }),
     key: optionalKey(
       'Optional: without a key the list shows what the store claims. With one the signatures are checked; with one that can decrypt, ' +

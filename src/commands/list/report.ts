@@ -22,18 +22,8 @@ export function listText(result: ListResult, context: TextContext): string {
     return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
   }
   const now = new Date(result.listed)
-  const rows = snapshots.map((snapshot) => [
-    snapshot.id,
-    formatTime(snapshot.time, context.timeZone),
-    formatAge(snapshot.time, now),
-    snapshot.set,
-    formatBytes(snapshot.size),
-    formatBytes(snapshot.added),
-    proofText(snapshot, now),
-    about(snapshot, now),
-  ])
   return [
-    formatColumns([['SNAPSHOT', 'TIME', 'AGE', 'SET', 'SIZE', 'ADDED', 'VERIFIED', 'CONTENT AND NOTES'], ...rows]),
+    ...tableOf(snapshots, now, context),
     '',
     `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
     ...lostLines(result),
@@ -42,6 +32,38 @@ export function listText(result: ListResult, context: TextContext): string {
     ...recommendation(result, context),
     ...otherKeyLines(result),
   ].join('\n')
+}
+
+/** The columns of the text, by the names that the input `columns` takes. */
+export const textColumns = ['snapshot', 'time', 'age', 'set', 'size', 'added', 'verified', 'notes'] as const
+type TextColumn = (typeof textColumns)[number]
+
+const TEXT_COLUMNS: Readonly<Record<TextColumn, { head: string; cell(one: ListedSnapshot, now: Date, timeZone: string): string }>> = {
+  snapshot: { head: 'SNAPSHOT', cell: ({ id }) => id },
+  time: { head: 'TIME', cell: ({ time }, _, timeZone) => formatTime(time, timeZone) },
+  age: { head: 'AGE', cell: ({ time }, now) => formatAge(time, now) },
+  set: { head: 'SET', cell: ({ set }) => set },
+  size: { head: 'SIZE', cell: ({ size }) => formatBytes(size) },
+  added: { head: 'ADDED', cell: ({ added }) => formatBytes(added) },
+  verified: { head: 'VERIFIED', cell: proofText },
+  notes: { head: 'CONTENT AND NOTES', cell: about },
+}
+
+/** Columns that are left out at a narrow terminal, one after the other. */
+const LEFT_OUT: readonly TextColumn[] = ['added', 'age', 'size', 'set']
+
+/** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
+function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
+  const lines = (chosen: readonly TextColumn[]): string[] => {
+    const rows = snapshots.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
+    return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
+  }
+  if (columns) return lines(columns.flatMap((name) => textColumns.filter((known) => known === name)))
+  if (width === undefined) return lines(textColumns)
+  const fits = (all: readonly string[]): boolean => all.every((line) => line.length <= width)
+  const narrower = LEFT_OUT.map((_, most) => textColumns.filter((name) => !LEFT_OUT.slice(0, most + 1).includes(name)))
+  const tables = [textColumns, ...narrower].map(lines)
+  return tables.find(fits) ?? tables.at(-1)!.map((line) => shortened(line, width - 1))
 }
 
 function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
