@@ -96,7 +96,10 @@ async function runNamed(
   const clean = redacted(outcome, redaction)
   if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
   else if (givesSecret(clean)) print(process.stdout, textOf(clean, programName()))
-  else print(wroteData(clean) ? process.stderr : process.stdout, redaction.apply(textOf(clean, programName(), process.stdout.columns || undefined)))
+  else {
+    const text = textOf(clean, programName(), process.stdout.columns || undefined)
+    print(wroteData(clean) ? process.stderr : process.stdout, redaction.apply(text))
+  }
   return statusOf(clean)
 }
 

@@ -39,7 +39,8 @@ export function progressLine({ activity, done, total, usual, stored }: Progress,
   const all = total ?? usual
   const expected = all === undefined || done > all ? '' : ` of ${total === undefined ? 'about ' : ''}${formatBytes(all)}`
   const percent = expected === '' || all === 0 ? '' : `${Math.floor((done / all!) * 100)} %`
-  const left = percent === '' || done === 0 || done === all || seconds < SECONDS_BEFORE_GUESS ? '' : `${formatSeconds((all! / done - 1) * seconds)} left`
+  const guess = percent !== '' && done > 0 && done !== all && seconds >= SECONDS_BEFORE_GUESS
+  const left = guess ? `${formatSeconds((all! / done - 1) * seconds)} left` : ''
   const parts = [
     `${formatBytes(done)}${expected}`, percent, stored === undefined ? '' : `${formatBytes(stored)} stored`,
     formatRate(done, seconds), formatSeconds(seconds), left,

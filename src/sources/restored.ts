@@ -1,5 +1,5 @@
 import type { RestoredBucket } from './buckets/restore.ts'
-import type { RestoredDatabase, Swapped } from './postgres/restore-outcome.ts'
+import type { Phases, RestoredDatabase, Swapped } from './postgres/restore-outcome.ts'
 import type { RestoreMode } from './settings.ts'
 
 /** The result of a restore, with the members that some kinds add. */
@@ -20,17 +20,7 @@ export interface Restored extends Partial<RestoredDatabase>, Partial<RestoredBuc
   phases?: Phases
 }
 
-/** Seconds. */
-export interface Phases {
-  /** After the rows: indexes, keys, and what else is made last. */
-  indexes?: number
-  /** Counting the rows, and ANALYZE. */
-  count?: number
-  /** The exchange of two databases, with the wait for others. */
-  exchange?: number
-}
-
-export type { Swapped }
+export type { Phases, Swapped }
 
 /** A target got back what it had before the last exchange. */
 export interface Undone {

@@ -67,7 +67,7 @@ test('at a terminal the newest is last, and columns are left out until the table
   expect(at(140)[0]).toMatch(/^SNAPSHOT +TIME +VERIFIED +CONTENT/)
   for (const width of [140, 120, 80, 40]) expect(Math.max(...at(width).map((line) => line.length))).toBeLessThanOrEqual(width)
   expect(at(40).at(-1)).toMatch(new RegExp(`^${ids[4]} .*…$`))
-  expect((await list({ set: 'app', columns: 'age, snapshot' })).text.split('\n').slice(0, 2)).toEqual(['AGE      SNAPSHOT', `10 h     ${ids[4]}`])
+  expect((await list({ set: 'app', columns: 'age, snapshot' })).text.split('\n').slice(0, 2)).toEqual(['AGE     SNAPSHOT', `10 h    ${ids[4]}`])
   expect(await refusal(list({ columns: 'name' }))).toContain('columns: "name" is not one of snapshot, time, age, set, size, added, verified, notes')
 })
 

@@ -1,20 +1,8 @@
 import { marked } from '../../marks.ts'
 import { formatTime, oneLine } from '../../report/format.ts'
 import type { RestoreInputs } from './inputs.ts'
-import type { RestoreResult } from './result.ts'
+import type { Afterwards, RestoreResult } from './result.ts'
 import { goingBack } from './safety.ts'
-
-/** The target after a restore, in sentences. */
-export interface Afterwards {
-  /** Its content. */
-  now: string
-  /** Its content before, and the place of that. */
-  before: string
-  /** The way back to it. */
-  back: string
-  /** Everything that the inputs left out. */
-  leftOut: string[]
-}
 
 type Given = Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>
 type Target = Omit<Afterwards, 'leftOut'>

@@ -1,4 +1,3 @@
-import type { Afterwards } from './afterwards.ts'
 import type { Expected } from './dry-run.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
@@ -50,3 +49,15 @@ export interface RestoreAllResult {
 
 /** One of them; `problem`: why nothing of it was restored, or what state its restore has left. */
 export type RestoredPart = RestoreResult | { database?: string; volume?: string; problem: string; hint?: string; seconds: number }
+
+/** The target after a restore, in sentences. */
+export interface Afterwards {
+  /** Its content. */
+  now: string
+  /** Its content before, and the place of that. */
+  before: string
+  /** The way back to it. */
+  back: string
+  /** Everything that the inputs left out. */
+  leftOut: string[]
+}

@@ -1,4 +1,3 @@
-import type { Phases } from '../restored.ts'
 import type { LeftOutObject } from './selection.ts'
 
 /** The members that are only in the result of the restore of a database. */
@@ -30,6 +29,16 @@ export interface Swapped {
   until: string
   /** Milliseconds for which nobody could connect; absent if they are not known. */
   pause?: number
+}
+
+/** Seconds. */
+export interface Phases {
+  /** After the rows: indexes, keys, and what else is made last. */
+  indexes?: number
+  /** Counting the rows, and ANALYZE. */
+  count?: number
+  /** The exchange of two databases, with the wait for others. */
+  exchange?: number
 }
 
 export interface RestoreOutcome extends RestoredDatabase {
