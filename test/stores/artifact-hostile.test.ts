@@ -72,6 +72,13 @@ test('a server that does not name repositories: what is signed counts, what is n
   expect(await keysOf()).toEqual([CHUNK])
 })
 
+test('an artifact of which GitHub tells no run counts as not there: it may be a copy of one of another repository with the same key', async () => {
+  const copy = await genuine({ [CHUNK]: bytes }, { repository: 'octo/other' })
+  github.withoutRun = await github.plant({ name: copy.name, zip: await github.content(copy) })
+  expect(await keysOf()).toEqual([])
+  expect(stores.warnings).toEqual([expect.stringMatching(/^artifact lifeboat-shop \(\d+\) counts as not there: GitHub tells of no run that made it; it may be a copy of artifact lifeboat-shop of run \d+/)])
+})
+
 test("a backup in the run of a fork's pull request fails, for no other run would read it", async () => {
   const store = stores.open({ variables: github.startRun('octo/shop', 'evil/shop') })
   await store.put(CHUNK, bytes)

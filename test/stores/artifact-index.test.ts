@@ -1,5 +1,4 @@
 import { zstdCompressSync } from 'node:zlib'
-import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
 import { encodeIndex, INDEX, parseIndex } from '../../src/stores/artifact/index-file.ts'
 import { encodeParts } from '../../src/stores/artifact/parts.ts'
 import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
@@ -202,17 +201,32 @@ test('whichever artifact is lost, the index tells the same as all artifacts do',
   }
 })
 
-test('a backup has the proofs that came before it, so that a prune deletes their artifacts after the grace, and no proof is lost', async () => {
-  await backUp(1, [chunk(1)])
-  await prove(1)
-  await backUp(2, [chunk(2)], [chunk(1)])
-  await prove(2)
-  const release = (kept: number[]) => stores.open({ token: github.token('write') }).groups.release({ kept: new Set(kept.map((day) => snapshot(day))), grace: DAY, builtOn: SNAPSHOTS_BUILT_ON, dryRun: false })
-  expect((await release([1, 2])).deleted).toBe(0)
+test('the artifact of a proof has those that came before it, so that a prune deletes theirs after the grace, and no proof keeps a backup', async () => {
+  for (const day of [1, 2, 3, 4]) {
+    await backUp(day, [chunk(day)])
+    await prove(day)
+  }
+  const release = (kept: number[]) => stores.open({ token: github.token('write') }).groups.release({ kept: new Set(kept.map((day) => snapshot(day))), grace: DAY, builtOn: 1, dryRun: false })
+  expect((await release([1, 4])).deleted).toBe(0)
   github.offset = 2 * DAY
-  const proofs = github.artifacts[1]!.id
-  expect((await release([1, 2])).artifacts.map(({ id }) => id)).toEqual([proofs])
-  expect(await keysOf(stores.open(), 'proofs/')).toEqual([proof(1), proof(2)])
+  await release([1, 4])
+  expect(await keysOf(stores.open(), 'snapshots/')).toEqual([snapshot(1), snapshot(4)])
+  const left = await keysOf(stores.open(), 'proofs/')
+  expect(left).toEqual([1, 2, 3, 4].map(proof))
+  for (const key of left) expect(await stores.open().get(key, ANY_SIZE)).toEqual(bytes(key))
+  expect(github.live().length).toBe(3)
+})
+
+test('only so many proofs are uploaded again that it takes little', async () => {
+  const large = (day: number) => Buffer.alloc(12_000, `${day}`)
+  for (let day = 1; day <= 5; day++) {
+    const store = await backUp(day, [])
+    await store.put(proof(day), large(day))
+    await store.groups.commit([])
+  }
+  const held = await Promise.all(github.artifacts.map(async (artifact) => Object.keys(await filesIn(await github.content(artifact))).filter((key) => key.startsWith('proofs/')).length))
+  expect(held).toEqual([0, 1, 0, 2, 0, 3, 0, 1, 0, 2])
+  for (let day = 1; day <= 5; day++) expect(await stores.open().get(proof(day), ANY_SIZE)).toEqual(large(day))
 })
 
 test('a prune leaves no gap in the names of a run', async () => {

@@ -1,5 +1,6 @@
+import * as fc from 'fast-check'
 import { SNAPSHOTS_BUILT_ON } from '../../src/repository/known.ts'
-import { dependents, type Holding, oldestNeeded, stayingWithout, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
+import { dependents, type Holding, oldestNeeded, provenBy, stayingWithout, unneeded as unneededOf, wholeness } from '../../src/stores/artifact/holdings.ts'
 import { encodeParts, parseParts, type Parts } from '../../src/stores/artifact/parts.ts'
 import { artifactRetention, fullEveryBy, grantedDays } from '../../src/stores/artifact/retention.ts'
 
@@ -53,17 +54,47 @@ test('an artifact without a snapshot is not a backup, and is not deleted', () =>
   expect(unneeded([{ ...backup(1), objects: new Set(['lifeboat.json']) }, ...week], new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4])
 })
 
-test('an artifact with proofs alone goes with the last of their snapshots', () => {
-  const proofs = (id: number, ...days: number[]): Holding => ({ id, name: 'lifeboat-app', size: 1000, set: 'app', created: at(8), objects: new Set(days.map((day) => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260108T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`))), needs: [] })
-  const holdings = [...week, proofs(21, 1), proofs(22, 1, 7), proofs(23, 7), proofs(24, 99)]
-  expect(unneeded(holdings, new Set(), at(20)).map(({ id }) => id)).toEqual([1, 2, 3, 4, 21, 24])
-  expect(unneeded(holdings, new Set([snapshot(1)]), at(20)).map(({ id }) => id)).toEqual([2, 3, 4, 24])
-  expect(unneeded(holdings, new Set(), at(8)).map(({ id }) => id)).not.toContain(21)
+const proof = (day: number, made = 8, kind = 'list-verified') => snapshot(day).replace('snapshots/', 'proofs/').replace('.json.zst', `.202601${String(made).padStart(2, '0')}T000000Z-00000000.${kind}.${'0'.repeat(32)}.json`)
+const proofs = (id: number, keys: string[], day = 8): Holding => ({ id, name: 'lifeboat-app', size: 1000, set: 'app', created: at(day), objects: new Set(keys), needs: [] })
+
+test('an artifact with proofs alone goes with the last of their snapshots, or when a newer one has the same', () => {
+  const holdings = [...week, proofs(21, [proof(1)]), proofs(22, [proof(1), proof(7)]), proofs(23, [proof(7)]), proofs(24, [proof(99)])]
+  const going = (kept: number[], today = 20, all = holdings) => unneeded(all, new Set(kept.map((day) => snapshot(day))), at(today)).map(({ id }) => id)
+  expect(going([])).toEqual([1, 2, 3, 4, 21, 22, 24])
+  expect(going([1])).toEqual([2, 3, 4, 21, 24])
+  expect(going([], 8)).not.toContain(21)
+  // Rather than a backup that has copies of the proofs, which goes then.
+  expect(going([1], 20, [...holdings.slice(0, 3), { ...backup(4), objects: new Set([snapshot(4), proof(1)]) }, ...holdings.slice(4)])).toEqual([2, 3, 4, 21, 24])
+})
+
+test('a proof that names damaged chunks stays as long as an older snapshot, which may need them', () => {
+  const damage = proofs(21, [proof(2, 3, 'read-failed-chunks')], 4)
+  const going = (kept: number[]) => unneeded([...week, damage], new Set(kept.map((day) => snapshot(day))), at(20)).map(({ id }) => id)
+  expect(going([])).toEqual([1, 2, 3, 4, 21])
+  expect(going([4])).toEqual([2, 3])
+  expect(going([3])).toEqual([4])
+})
+
+test('whatever is kept, and wherever a prune is killed, no proof of a snapshot that is kept is lost', () => {
+  const all = week.map(({ id }) => proof(id))
+  const carriers = fc.array(fc.record({ keys: fc.subarray(all), day: fc.integer({ min: 2, max: 9 }), backup: fc.constantFrom(undefined, ...week) }), { maxLength: 8 })
+  fc.assert(
+    fc.property(carriers, fc.subarray(week.map(({ id }) => snapshot(id))), (drawn, kept) => {
+      const inBackup = (one: Holding): string[] => drawn.filter((each) => each.backup === one).flatMap(({ keys }) => keys)
+      const holdings = [
+        ...week.map((one) => ({ ...one, objects: new Set([...one.objects, ...inBackup(one)]) })),
+        ...drawn.filter((each) => !each.backup).map(({ keys, day }, index) => proofs(20 + index, keys, day)),
+      ]
+      const going = new Set(unneeded(holdings, new Set(kept), at(20)))
+      const left = new Set(holdings.filter((one) => !going.has(one)).flatMap(({ objects }) => [...objects]))
+      const wanted = holdings.flatMap(({ objects }) => [...objects]).filter((key) => kept.includes(provenBy(key)))
+      expect(wanted.filter((key) => !left.has(key))).toEqual([])
+    }),
+  )
 })
 
 test('a backup that stays for the sake of a proof in it says of which snapshot', () => {
-  const proof = snapshot(5).replace('snapshots/', 'proofs/').replace('.json.zst', `.20260106T000000Z-00000000.list-verified.${'0'.repeat(32)}.json`)
-  const six = { ...backup(6), objects: new Set([snapshot(6), proof]) }
+  const six = { ...backup(6), objects: new Set([snapshot(6), proof(5)]) }
   expect(stayingWithout([backup(5), six], new Set([snapshot(5)]))).toMatchObject([{ id: 6, neededBy: [], proves: [snapshot(5)] }])
 })
 

@@ -335,11 +335,9 @@ function heldIn(
   }
   // The run's own service lists no run: it has those of this run alone.
   if (parts.name !== name || (!artifact.own && parts.run !== run)) {
-    throw new DamagedArtifact(
-      `${label} of run ${run} counts as not there: it is a copy of artifact ${parts.name} of run ${parts.run}`,
-      undefined,
-      UNSIGNED,
-    )
+    const made = `artifact ${parts.name} of run ${parts.run}`
+    const why = run === undefined ? `GitHub tells of no run that made it; it may be a copy of ${made}` : `it is a copy of ${made}`
+    throw new DamagedArtifact(`${label}${run === undefined ? '' : ` of run ${run}`} counts as not there: ${why}`, undefined, UNSIGNED)
   }
   const found = new Map(entries.map((entry) => [entry.name, entry]))
   const wrong = parts.objects.find(([key, size]) => found.get(key)?.size !== size)

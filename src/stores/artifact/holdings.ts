@@ -58,7 +58,7 @@ export function dependents(holdings: readonly Holding[], set: string | undefined
 }
 
 /**
- * The artifacts that may be deleted: they hold no snapshot to keep, no proof of one that no backup has too, and no object that one needs. A
+ * The artifacts that may be deleted: they hold no snapshot to keep, no object that one needs, and no proof that no other artifact has. A
  * part that no backup needs is of a run that was interrupted, or of one that is running and then younger than the grace. A backup that is
  * running may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these
  * need stay as well.
@@ -67,23 +67,35 @@ export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace,
   const isYoung = ({ created }: Pick<Holding, 'created'>): boolean => now.getTime() - created.getTime() < grace
   const protectedKeys = new Set([...kept, ...newestOfSets(holdings, isYoung, builtOn)])
   const needed = new Set<number>()
-  for (const holding of holdings) {
-    if (!judgedBy(holding).some((key) => protectedKeys.has(key))) continue
-    needed.add(holding.id)
-    for (const need of holding.needs) for (const id of providersOf(need, holdings)) needed.add(id)
+  const keep = ({ id, needs }: Holding): void => {
+    needed.add(id)
+    for (const need of needs) for (const provider of providersOf(need, holdings)) needed.add(provider)
   }
-  const carried = new Set(holdings.filter(({ id, ...one }) => needed.has(id) && hasSnapshot(one)).flatMap(({ objects }) => [...objects]))
-  for (const holding of holdings) if (!hasSnapshot(holding) && isProofs(holding, carried)) needed.delete(holding.id)
+  for (const holding of holdings) if (snapshotsOf(holding).some((key) => protectedKeys.has(key))) keep(holding)
+  const staying = holdings.filter(({ id }) => needed.has(id))
+  const snapshots = staying.flatMap(snapshotsOf)
+  const there = new Set(staying.flatMap(({ objects }) => [...objects]))
+  // Of the artifacts that have a proof, the newest stays, and one without snapshots rather than a backup.
+  for (const holding of holdings.toSorted((a, b) => Number(hasSnapshot(a)) - Number(hasSnapshot(b)) || newerFirst(a, b))) {
+    const proofs = proofsOf(holding).filter((key) => protectedKeys.has(provenBy(key)) || mayTellOf(snapshots, key))
+    if (proofs.every((key) => there.has(key))) continue
+    keep(holding)
+    for (const key of proofs) there.add(key)
+  }
   return holdings.filter((holding) => {
-    const counts = isPartName(holding.name) || judgedBy(holding).length > 0
+    const counts = isPartName(holding.name) || hasSnapshot(holding) || proofsOf(holding).length > 0
     return counts && !needed.has(holding.id) && !isYoung(holding)
   })
 }
 
-/** Whether an artifact has proofs alone, and each is among these objects. */
-function isProofs({ objects }: Holding, carried: ReadonlySet<string>): boolean {
-  const own = [...objects].filter((key) => key.includes('/'))
-  return own.length > 0 && own.every((key) => key.startsWith('proofs/') && carried.has(key))
+function newerFirst(a: Holding, b: Holding): number {
+  return b.created.getTime() - a.created.getTime() || b.id - a.id
+}
+
+/** Whether a proof names chunks that some of these snapshots (keys), which are older, may need: that they are damaged must stay known. */
+export function mayTellOf(snapshots: readonly string[], proof: string): boolean {
+  const [, set, id] = /^proofs\/([^/]+)\/[^./]+\.([^./]+)\.\w+-\w+-chunks\./.exec(proof) ?? []
+  return id !== undefined && snapshots.some((key) => key.startsWith(`snapshots/${set}/`) && key < `snapshots/${set}/${id}`)
 }
 
 export function hasSnapshot(one: Parameters<typeof snapshotsOf>[0]): boolean {
@@ -104,8 +116,8 @@ export function stayingWithout(staying: readonly Holding[], kept: ReadonlySet<st
   return staying
     .filter((holding) => snapshotsOf(holding).length > 0 && keptIn(holding).length === 0)
     .map((holding) => {
-      const proves = provedBy(holding).filter((key) => kept.has(key))
-      return { ...described(holding), neededBy: needing(holding.id).flatMap(keptIn), proves }
+      const proves = new Set(proofsOf(holding).filter((key) => kept.has(provenBy(key)) || mayTellOf([...kept], key)).map(provenBy))
+      return { ...described(holding), neededBy: needing(holding.id).flatMap(keptIn), proves: [...proves] }
     })
 }
 
@@ -123,19 +135,21 @@ function newestOfSets(holdings: readonly Holding[], isYoung: (snapshot: Pick<Hol
   })
 }
 
-/** The snapshots that decide about an artifact: those in it, and those that its proofs are of. */
-function judgedBy(holding: Holding): string[] {
-  return [...snapshotsOf(holding), ...provedBy(holding)]
-}
-
 export function snapshotsOf({ objects }: { objects: Holding['objects'] | ReadonlyMap<string, unknown> }): string[] {
   return [...objects.keys()].filter((key) => key.startsWith('snapshots/'))
 }
 
-/** Keys of the snapshots that proofs are of: a proof is put after its backup's artifact was made, so it has an artifact of its own. */
-function provedBy({ objects }: Holding): string[] {
-  const proofs = [...objects].filter((key) => key.startsWith('proofs/'))
-  return proofs.map((key) => key.replace(/^proofs\/([^/]+)\/([^./]+).*$/, 'snapshots/$1/$2.json.zst'))
+function proofsOf({ objects }: Holding): string[] {
+  return [...objects].filter(isProof)
+}
+
+export function isProof(key: string): boolean {
+  return key.startsWith('proofs/')
+}
+
+/** The key of the snapshot that a proof is of. */
+export function provenBy(proof: string): string {
+  return proof.replace(/^proofs\/([^/]+)\/([^./]+).*$/, 'snapshots/$1/$2.json.zst')
 }
 
 function newestFirst(a: string, b: string): number {

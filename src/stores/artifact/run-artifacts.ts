@@ -3,7 +3,7 @@ import { marked } from '../../marks.ts'
 import type { Authenticator } from '../store.ts'
 import type { Catalog, Held, Listed } from './catalog.ts'
 import { type Contents, unlessDamaged } from './contents.ts'
-import { hasSnapshot } from './holdings.ts'
+import { hasSnapshot, isProof, mayTellOf, provenBy, snapshotsOf } from './holdings.ts'
 import { encodeIndex, INDEX } from './index-file.ts'
 import type { Known } from './known.ts'
 import { artifactName, LAST_NAME, LAST_PART, partName } from './names.ts'
@@ -16,6 +16,9 @@ import type { Staged, Staging } from './staging.ts'
 
 /** Bytes that may be staged by default: a hosted runner has 14 GB, which the job needs for other things, too. */
 const STAGING_LIMIT = 2 * 1024 ** 3
+
+/** Bytes of earlier proofs that the artifact of a new one has: some dozens. */
+const MOST_CARRIED = 32 * 1024
 
 /** The parts of a store of artifacts that read and write them. */
 export interface ArtifactServices {
@@ -78,8 +81,8 @@ export class RunArtifacts {
     if (staging.content.length === 0 || !run || set === undefined) return
     const parts = await this.#parts.finish()
     // Proofs alone are worth nothing without the artifacts of their snapshots, which have the common objects.
-    const proofsAlone = staging.content.every((key) => key.startsWith('proofs/'))
-    await this.#carryProofs()
+    const proofsAlone = staging.content.every(isProof)
+    if (proofsAlone) await this.#carryProofs()
     const needed = [...(await this.#locate(needs)), ...parts.map(needOfPart)]
     const { index, ids } = await contents.index({ short: proofsAlone })
     const encoded = index.artifacts.length > 0 ? await encodeIndex(index) : undefined
@@ -147,18 +150,34 @@ export class RunArtifacts {
     return { ...names, objects, partsFor: (name) => signedParts(name, parts, authenticator) }
   }
 
-  /** Adds the proofs that have artifacts of their own, so that these need not stay. */
+  /**
+   * Adds the proofs of the newest artifact that has no snapshot, and of others that were looked into, so that a prune can delete these; up
+   * to a limit, so that many proofs are not uploaded again each time. A backup has none of others: they would keep it from being deleted.
+   */
   async #carryProofs(): Promise<void> {
-    const { contents, staging } = this.#services
+    const { contents } = this.#services
     const known = await contents.known()
-    const ofBackups = new Set(known.filter(hasSnapshot).flatMap(({ objects }) => [...objects.keys()]))
-    for (const { held } of known.filter((one) => !hasSnapshot(one))) {
-      for (const [key, entry] of held?.entries ?? []) {
-        if (!key.startsWith('proofs/') || ofBackups.has(key) || staging.objects.has(key)) continue
-        const bytes = await unlessDamaged(() => held!.archive.read(entry))
-        if (bytes && sha256Of(bytes) === entry.sha256) await staging.put(key, bytes)
-      }
+    const snapshots = known.flatMap(snapshotsOf)
+    const alone = known.filter((one) => !hasSnapshot(one) && [...one.objects.keys()].some(isProof))
+    const elsewhere = new Set<string>()
+    let left = MOST_CARRIED
+    for (const one of alone) {
+      const counts = (key: string): boolean => isProof(key) && (snapshots.includes(provenBy(key)) || mayTellOf(snapshots, key))
+      const missing = [...one.objects].filter(([key]) => counts(key) && !elsewhere.has(key))
+      const bytes = missing.reduce((sum, [, size]) => sum + size, 0)
+      for (const [key] of missing) elsewhere.add(key)
+      // One more request at most.
+      if (bytes === 0 || bytes > left || !(one.held || one === alone[0])) continue
+      const held = await contents.open(one)
+      for (const [key] of held ? missing : []) await this.#carry(key, held!)
+      left -= bytes
     }
+  }
+
+  async #carry(key: string, { archive, entries }: Held): Promise<void> {
+    const entry = entries.get(key)!
+    const bytes = await unlessDamaged(() => archive.read(entry))
+    if (bytes && sha256Of(bytes) === entry.sha256) await this.#services.staging.put(key, bytes)
   }
 
   /** The artifact of each object. The artifacts are listed again, since some may have been deleted meanwhile. */

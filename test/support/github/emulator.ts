@@ -86,6 +86,8 @@ export class GitHub {
   readonly faults: Fault[] = []
   /** A server that does not say which repositories a run is of. */
   withoutRepositoryIds = false
+  /** GitHub's list tells no run of this artifact. */
+  withoutRun: StoredArtifact | undefined
   /** The permissions that the repository's settings grant. */
   maximumRetentionDays = 90
   /** Blob storage that knows no ranges. */
@@ -149,7 +151,7 @@ export class GitHub {
     this.running.clear()
     this.before.clear()
     Object.assign(this, {
-      withoutRepositoryIds: false, maximumRetentionDays: 90, ignoreRanges: false, loseAnswerOf: undefined, claimedDigest: undefined,
+      withoutRepositoryIds: false, withoutRun: undefined, maximumRetentionDays: 90, ignoreRanges: false, loseAnswerOf: undefined, claimedDigest: undefined,
       hiddenListings: 0, shortListings: 0, claimedTotal: undefined, repeatPages: false, betweenPages: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
     } satisfies Partial<GitHub>)
   }
@@ -378,11 +380,12 @@ export class GitHub {
     return { status: 302, headers: { location: this.#signed(artifact, 'r') } }
   }
 
-  #describe({ id, name, size, digest, created, expires, run }: StoredArtifact): object {
+  #describe(artifact: StoredArtifact): object {
+    const { id, name, size, digest, created, expires, run } = artifact
     return {
       id, name, size_in_bytes: size, digest, expired: expires <= this.now(),
       created_at: created.toISOString(), updated_at: created.toISOString(), expires_at: expires.toISOString(),
-      workflow_run: {
+      workflow_run: artifact === this.withoutRun ? null : {
         id: run.id, head_branch: 'main', head_sha: '0'.repeat(40),
         ...(!this.withoutRepositoryIds && { repository_id: this.#idOf(run.repository), head_repository_id: run.head === null ? null : this.#idOf(run.head) }),
       },
