@@ -190,7 +190,7 @@ test('one lost part takes the same few requests, however many parts its backup h
   expect(await looks((store) => store.groups.wholeness())).toBe(3)
 })
 
-test('whichever artifact is lost, the index tells the same as all artifacts do', async () => {
+test('an index tells the same of a lost artifact, of any, as all artifacts do', async () => {
   await planted()
   const all = [...github.artifacts]
   for (const lost of all) {

@@ -75,7 +75,7 @@ test('a proof that names damaged chunks stays as long as an older snapshot, whic
   expect(going([3])).toEqual([4])
 })
 
-test('whatever is kept, and wherever a prune is killed, no proof of a snapshot that is kept is lost', () => {
+test('no proof of a snapshot that is kept is lost, whatever else is kept, and wherever a prune is killed', () => {
   const all = week.map(({ id }) => proof(id))
   const carriers = fc.array(fc.record({ keys: fc.subarray(all), day: fc.integer({ min: 2, max: 9 }), backup: fc.constantFrom(undefined, ...week) }), { maxLength: 8 })
   fc.assert(
