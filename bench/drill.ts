@@ -1,8 +1,9 @@
 // npm run bench:drill -- [megabytes] [rounds] [dist/cli.js]: drills a database of a shop, and restores and dumps the same archive with pg_restore and
-// pg_dump in a scratch server of the same settings, in turn. Prints the time of each, the ratio of each round, and the memory beside the server.
-// npm run bench:drill -- 50000tables [rounds] [dist/cli.js]: the same with so many empty tables.
+// pg_dump in a scratch server of the same settings, in turn. Prints time and CPU time (server included) of each, the ratio of each round, and Lifeboat's memory.
+// npm run bench:drill -- 50000tables [rounds] [dist/cli.js]: the same with so many empty tables. Their files belong into memory (TMPDIR=/dev/shm): ext4 does
+// not use inodes of deleted files again for some minutes, and looks through all of them for each new file.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
@@ -11,7 +12,7 @@ import { startCluster } from '../src/sources/postgres/drill/cluster.ts'
 import { localPrograms } from '../src/sources/postgres/drill/server-programs.ts'
 import { loadDataset, loadTables } from '../test/support/dataset.ts'
 import { clientDirectory, serverDirectory, startServer } from '../test/support/postgres-server.ts'
-import { measure } from './measure.ts'
+import { cpuOf, measure, type Measurement } from './measure.ts'
 import { median, ratios } from './statistics.ts'
 
 /** The target: a drill takes at most so many times as long as pg_restore of its archive, and one pg_dump of it. */
@@ -30,17 +31,15 @@ const command = (name: string, ...more: string[]): string[] => [process.execPath
 try {
   console.log(`${os.availableParallelism()} cores, load ${os.loadavg()[0]!.toFixed(1)}; ${tables === undefined ? `about ${size} MB` : `${tables} tables`}`)
   await prepare()
-  const [restores, dumps, drills]: [number[], number[], number[]] = [[], [], []]
+  const rows: { taken: Cost; allowed: Cost }[] = []
   for (let round = 1; round <= rounds; round++) {
     const { restore, dump } = await reference()
     const drill = await measure(command('verify', '--level', 'drill', '--set', 'bench', '--json'), environment, folder)
-    restores.push(restore)
-    dumps.push(dump)
-    drills.push(drill.seconds)
-    console.log(`round ${round}: pg_restore ${restore.toFixed(1)} s, pg_dump ${dump.toFixed(1)} s, drill ${drill.seconds.toFixed(1)} s, ${(drill.peakProcess / 2 ** 20).toFixed(0)} MiB at most in a process`)
+    rows.push({ taken: drill, allowed: { seconds: MOST * restore.seconds + dump.seconds, cpuSeconds: MOST * restore.cpuSeconds + dump.cpuSeconds } })
+    console.log(`round ${round}: pg_restore ${shown(restore)}, pg_dump ${shown(dump)}, drill ${shown(drill)}, ${(drill.peakOwn / 2 ** 20).toFixed(0)} MiB at most in Lifeboat's process, load ${os.loadavg()[0]!.toFixed(1)}`)
   }
-  const allowed = restores.map((seconds, round) => MOST * seconds + dumps[round]!)
-  console.log(`a drill takes ${median(ratios(drills, allowed)).toFixed(2)} of what it may: ${MOST} × pg_restore + pg_dump (median of ${rounds})`)
+  const part = (of: keyof Cost): string => median(ratios(rows.map(({ taken }) => taken[of]), rows.map(({ allowed }) => allowed[of]))).toFixed(2)
+  console.log(`a drill takes ${part('seconds')} of the time and ${part('cpuSeconds')} of the CPU time that it may: ${MOST} × pg_restore + pg_dump (median of ${rounds})`)
 } finally {
   rmSync(folder, { recursive: true })
 }
@@ -60,8 +59,14 @@ async function prepare(): Promise<void> {
   }
 }
 
-/** Seconds of pg_restore into an empty scratch server, and of pg_dump from it. */
-async function reference(): Promise<{ restore: number; dump: number }> {
+type Cost = Pick<Measurement, 'seconds' | 'cpuSeconds'>
+
+function shown({ seconds, cpuSeconds }: Cost): string {
+  return `${seconds.toFixed(1)} s (CPU ${cpuSeconds.toFixed(1)} s)`
+}
+
+/** pg_restore into an empty scratch server, and pg_dump from it, with the CPU time of the server. */
+async function reference(): Promise<{ restore: Cost; dump: Cost }> {
   const cluster = await startCluster({
     programs: localPrograms({ major: 17, directory: programs }, variables), temporary: path.join(folder, 'reference'), space: 1, superuser: 'postgres', locks: Math.max(100, 3 * Number(tables ?? 0)),
     variables, signal: new AbortController().signal,
@@ -69,10 +74,14 @@ async function reference(): Promise<{ restore: number; dump: number }> {
   try {
     const connection = onDatabase(cluster.connection, 'postgres')
     const env = { ...clientEnvironment(connection, variables), ...variables }
-    const seconds = async (program: string, ...parameters: string[]): Promise<number> =>
-      (await measure([path.join(clientDirectory(17), program), ...parameters], env, folder)).seconds
-    const restore = await seconds('pg_restore', `--dbname=${connection.parameters}`, `${folder}/archive`)
-    return { restore, dump: await seconds('pg_dump', '--format=custom', '--compress=0', `--dbname=${connection.parameters}`) }
+    const postmaster = Number(readFileSync(path.join(folder, 'reference/scratch/data/postmaster.pid'), 'utf8').split('\n')[0])
+    const cost = async (program: string, ...parameters: string[]): Promise<Cost> => {
+      const before = cpuOf(postmaster)
+      const { seconds, cpuSeconds } = await measure([path.join(clientDirectory(17), program), ...parameters], env, folder)
+      return { seconds, cpuSeconds: cpuSeconds + cpuOf(postmaster) - before }
+    }
+    const restore = await cost('pg_restore', `--dbname=${connection.parameters}`, `${folder}/archive`)
+    return { restore, dump: await cost('pg_dump', '--format=custom', '--compress=0', `--dbname=${connection.parameters}`) }
   } finally {
     await cluster.close()
   }

@@ -6,10 +6,12 @@ import path from 'node:path'
 /** The cost of one run of a program, from its start to its exit. */
 export interface Measurement {
   seconds: number
-  /** User and system time of the program and of all it started; the database server's is not in it. */
+  /** User and system time of the program and of all it started: also of a scratch server, but not of the server of a backup. */
   cpuSeconds: number
-  /** Largest resident size of any one process of it, in bytes: of Lifeboat's own, which is always the largest. */
+  /** Largest resident size of any one process of it, in bytes: of Lifeboat's own, unless it starts a scratch server. */
   peakProcess: number
+  /** The same of the program itself, without those it started. */
+  peakOwn: number
   /** The same of all its processes together, sampled every 20 ms. */
   peakTree: number
 }
@@ -21,8 +23,11 @@ export async function measure(command: readonly string[], environment: NodeJS.Pr
   child.stdout.on('data', (bytes: Buffer) => said.push(bytes))
   const said: Buffer[] = []
   child.stderr.on('data', (bytes: Buffer) => said.push(bytes))
-  let peakTree = 0
-  const sampling = setInterval(() => (peakTree = Math.max(peakTree, residentTree(child.pid!))), 20)
+  let [peakTree, peakOwn] = [0, 0]
+  const sampling = setInterval(() => {
+    peakTree = Math.max(peakTree, residentTree(child.pid!))
+    peakOwn = Math.max(peakOwn, ...childrenOf(child.pid!).map(peakOf))
+  }, 20)
   const started = performance.now()
   await once(child, 'close')
   const seconds = (performance.now() - started) / 1000
@@ -30,23 +35,55 @@ export async function measure(command: readonly string[], environment: NodeJS.Pr
   if (child.exitCode !== 0) throw new Error(`${command.join(' ')} ended with status ${child.exitCode}: ${Buffer.concat(said).toString().trim()}`)
   const [, user, system, kibibytes] = readFileSync(figures, 'utf8').trim().split(' ').map(Number)
   const peakProcess = kibibytes! * 1024
-  return { seconds, cpuSeconds: user! + system!, peakProcess, peakTree: Math.max(peakTree, peakProcess) }
+  return { seconds, cpuSeconds: user! + system!, peakProcess, peakOwn, peakTree: Math.max(peakTree, peakProcess) }
 }
 
 const pageSize = 4096
+const ticksInSecond = 100
 
 /** Bytes of memory of a process and its descendants. */
 function residentTree(pid: number): number {
   try {
     const resident = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageSize
-    const threads = readdirSync(`/proc/${pid}/task`)
-    const children = threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean))
-    return children.reduce((sum, child) => sum + residentTree(Number(child)), resident)
+    return childrenOf(pid).reduce((sum, child) => sum + residentTree(child), resident)
   } catch (error) {
-    // A process or thread that ended while we looked has no memory any more.
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return 0
-    throw error
+    return ofEnded(error, 0)
   }
+}
+
+/** Bytes of the most memory that a process had. */
+function peakOf(pid: number): number {
+  try {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+  } catch (error) {
+    return ofEnded(error, 0)
+  }
+}
+
+/** Seconds of CPU time of a process, of those it waited for, and of those it has now. */
+export function cpuOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15).reduce((sum, one) => sum + Number(one), 0)
+    return childrenOf(pid).reduce((sum, child) => sum + cpuOf(child), ticks / ticksInSecond)
+  } catch (error) {
+    return ofEnded(error, 0)
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    return threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number))
+  } catch (error) {
+    return ofEnded(error, [])
+  }
+}
+
+/** A process or thread that ended while we looked has nothing any more. */
+function ofEnded<T>(error: unknown, nothing: T): T {
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return nothing
+  throw error
 }
 
 /** Bytes of all files in a folder. */
