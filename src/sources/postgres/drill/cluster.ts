@@ -7,6 +7,7 @@ import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Variables } from '../../../environment.ts'
 import { marked } from '../../../marks.ts'
 import { type Child, ChildError, runChild, startChild } from '../../../process/child.ts'
+import { removeFolder } from '../../../process/staging.ts'
 import { formatBytes } from '../../../report/format.ts'
 import { connectionFromVariables, type Connection } from '../connection.ts'
 import { closedFolder, type PreparedPrograms, type ServerPrograms } from './server-programs.ts'
@@ -54,7 +55,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await prepared?.release()
     await opened?.close()
     opened = undefined
-    await rm(folder, { recursive: true, force: true })
+    // A file for each table, and more: the asynchronous `rm` would hold all of them in memory.
+    removeFolder(folder)
   }
   try {
     await makeFolder(folder, user)

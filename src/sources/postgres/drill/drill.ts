@@ -21,7 +21,7 @@ import { type Head, stageHead } from './head.ts'
 import { requireExtensions, restoreProblem } from './requirements.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
 import { announce, dropRoles, namesOf, removeDrill } from './leftovers.ts'
-import { admit, createLoader, createRoles, rolesIn, rolesOfArchive, type ServerRoles, steadySettings } from './roles.ts'
+import { admit, createLoader, createRoles, rolesIn, type ServerRoles, steadySettings } from './roles.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { encodedAs, likeBackup } from './session.ts'
 import { Watch } from './watch.ts'
@@ -71,7 +71,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
       throw new LifeboatError(`the scratch server has PostgreSQL ${scratch.major}, which pg_dump ${client.major} cannot dump again`, {
         hint: marked`Give a scratch server of PostgreSQL ${facts.server.major}, in ‹scratch-url›.` })
     const drill = new Drill(stored.source.name, scratch, reading, context)
-    const { names, memberships, superusers } = roles ?? { names: rolesOfArchive(head.entries), memberships: [], superusers: [] }
+    const { names, memberships, superusers } = roles ?? { names: head.roles, memberships: [], superusers: [] }
     const known = { names, memberships, superusers: new Set([...superusers, ...(facts.superuser === undefined ? [] : [facts.superuser])]) }
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
     const found = await drill.run({ archive, size: stream.size }, head, known, {
@@ -138,7 +138,7 @@ class Drill {
     const watch = new Watch()
     const { loader, maker, group } = namesOf(this.#id)
     const password = randomBytes(24).toString('hex')
-    const makers = { maker, group, password, owners: ordinaryOwners(head.entries, superusers) }
+    const makers = { maker, group, password, owners: ordinaryOwners(head, superusers) }
     const ended = this.#given ? await this.#announce() : undefined
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
@@ -149,7 +149,7 @@ class Drill {
       const { taken, unlike } = await likeBackup(session, this.#query())
       const like = (connection: Connection): Connection => encodedAs(head.entries, withOptions(connection, taken))
       ;[this.#plain, this.#superuser] = [like(this.#plain), like(this.#superuser)]
-      const owned = head.entries.filter(({ kind }) => kind === LARGE_OBJECTS).map(({ id }) => id)
+      const owned = [...head.alike.keys()].filter((id) => head.alike.get(id)?.kind === LARGE_OBJECTS)
       const restored = await this.#restore({ ...archive, head, owned, superusers, makers }, this.#as(loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())

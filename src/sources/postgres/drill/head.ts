@@ -3,14 +3,27 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type ArchiveContext, readContents } from '../archive.ts'
-import type { Entry } from '../contents.ts'
+import type { Entry, PassingEntry } from '../contents.ts'
+import { rolesOfEntry } from './roles.ts'
 
 /** The beginning of an archive, with its table of contents, in a file of its own: definitions are restored from it. */
 export interface Head {
+  /** Those of the database itself, of the settings of its archive, and of extensions. */
   readonly entries: readonly Entry[]
+  /** Every entry by its id: there may be hundreds of thousands, of which the names take much memory. */
+  readonly alike: ReadonlyMap<number, Alike>
+  /** The roles that entries name. Perhaps some other names, too. */
+  readonly roles: string[]
   readonly file: string
   bytes(this: void): AsyncIterable<Buffer>
   remove(this: void): Promise<void>
+}
+
+/** Entries with the same kind and owner, in the same pass of pg_restore: one object for all of them. */
+export interface Alike {
+  readonly kind: string
+  readonly owner: string
+  readonly pass: 'main' | 'privileges' | 'last'
 }
 
 /** Reads as much of an archive as its table of contents takes. Throws if it is of another format. */
@@ -24,9 +37,13 @@ export async function stageHead(
   const remove = (): Promise<void> => rm(file, { force: true })
   const handle = await open(file, 'wx', 0o600)
   try {
-    const { entries, unknown } = await readContents(copied(archive, (piece) => handle.appendFile(piece)), reading, [], () => true)
+    const passed = new PassedEntries()
+    const keeps = (entry: PassingEntry): boolean => passed.add(entry)
+    const { entries, unknown } = await readContents(copied(archive, (piece) => handle.appendFile(piece)), reading, [], keeps)
     if (unknown) throw unknown
-    return { entries, file, bytes: () => createReadStream(file), remove }
+    // Those of the database and of the settings are kept without being asked about.
+    for (const entry of entries) passed.add({ ...entry, sql: () => entry.definition ?? '' })
+    return { entries, alike: passed.alike, roles: [...passed.roles], file, bytes: () => createReadStream(file), remove }
   } catch (error) {
     await remove()
     throw error
@@ -40,4 +57,28 @@ async function* copied(bytes: AsyncIterable<Buffer>, copy: (piece: Buffer) => Pr
     await copy(piece)
     yield piece
   }
+}
+
+class PassedEntries {
+  readonly alike = new Map<number, Alike>()
+  readonly roles = new Set<string>()
+  readonly #known = new Map<string, Alike>()
+
+  /** Whether more of the entry is needed. */
+  add(entry: PassingEntry): boolean {
+    const { id, kind, owner } = entry
+    const one: Alike = { kind, owner, pass: passOf(entry) }
+    const key = JSON.stringify(one)
+    this.alike.set(id, this.#known.get(key) ?? one)
+    if (!this.#known.has(key)) this.#known.set(key, one)
+    for (const role of rolesOfEntry(entry)) this.roles.add(role)
+    return kind === 'EXTENSION'
+  }
+}
+
+/** As `_tocEntryRestorePass` of pg_backup_archiver.c. */
+function passOf({ kind, name }: PassingEntry): Alike['pass'] {
+  if (/\bACL\b/.test(kind)) return 'privileges'
+  const late = /^(?:EVENT TRIGGER|MATERIALIZED VIEW DATA|STATISTICS DATA)$/.test(kind)
+  return late || (/^(?:COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('EVENT TRIGGER ')) ? 'last' : 'main'
 }

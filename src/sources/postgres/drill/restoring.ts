@@ -10,8 +10,7 @@ import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
 import { parseRestoreOutput } from '../restore-output.ts'
-import type { Entry } from '../contents.ts'
-import type { Head } from './head.ts'
+import type { Alike, Head } from './head.ts'
 import type { RestoreError } from './requirements.ts'
 import { createMakers, grantServers, type Makers, revokeMaking } from './roles.ts'
 
@@ -78,20 +77,12 @@ interface Steps {
 async function stepsOf({ head, reading, owned }: DrillRestore): Promise<Steps> {
   const first = new Set([...(await listIds(head.bytes(), reading, ['--section=pre-data', '--no-privileges'])), ...owned])
   const second = new Set(await listIds(head.bytes(), reading, ['--section=data', '--no-privileges']))
-  const passes = new Map(head.entries.map((entry) => [entry.id, passOf(entry)]))
   const steps: Steps = { definitions: [], rows: [], main: [], privileges: [], last: [] }
   for (const id of await listIds(head.bytes(), reading, [])) {
-    const pass = passes.get(id) ?? 'main'
+    const pass = head.alike.get(id)?.pass ?? 'main'
     steps[pass === 'last' ? pass : first.has(id) ? 'definitions' : second.has(id) ? 'rows' : pass].push(id)
   }
   return steps
-}
-
-/** As `_tocEntryRestorePass` of pg_backup_archiver.c. */
-function passOf({ kind, name }: Entry): 'main' | 'privileges' | 'last' {
-  if (/\bACL\b/.test(kind)) return 'privileges'
-  const late = /^(?:EVENT TRIGGER|MATERIALIZED VIEW DATA|STATISTICS DATA)$/.test(kind)
-  return late || (/^(?:COMMENT|SECURITY LABEL)$/.test(kind) && name.startsWith('EVENT TRIGGER ')) ? 'last' : 'main'
 }
 
 /** Runs of entries that the superuser makes, and of those that the maker makes. */
@@ -102,19 +93,25 @@ async function inRuns(
   { parameters = [], ...input }: RestoreInput,
 ): Promise<RestoreError[]> {
   const { head, superusers, makers, superuser, reading } = restore
-  const entries = new Map(head.entries.map((entry) => [entry.id, { kind: entry.kind, made: isMade(entry, superusers, acted) }]))
-  const runOf = (id: number): string => `${entries.get(id)?.made} ${entries.get(id)?.kind === 'INDEX ATTACH'}`
+  const makes = new Map([...new Set(head.alike.values())].map((one) => [one, isMade(one, superusers, acted)]))
+  const runOf = (id: number): { made: boolean; kind: string } => {
+    const one = head.alike.get(id)
+    return { made: one !== undefined && makes.get(one)!, kind: one?.kind ?? '' }
+  }
   for (let at = 0; at < ids.length; ) {
-    const first = ids[at]!
-    const end = ids.findIndex((id, index) => index > at && runOf(id) !== runOf(first))
-    const run = ids.slice(at, end < 0 ? undefined : end)
-    const { made = false, kind } = entries.get(first) ?? {}
+    const { made, kind } = runOf(ids[at]!)
+    let end = at + 1
+    for (; end < ids.length; end++) {
+      const next = runOf(ids[end]!)
+      if (next.made !== made || (next.kind === 'INDEX ATTACH') !== (kind === 'INDEX ATTACH')) break
+    }
+    const run = ids.slice(at, end)
     // Two that are attached at the same time below the same index of several levels could leave it invalid.
     const jobs = kind === 'INDEX ATTACH' ? parameters.filter((parameter) => !parameter.startsWith('--jobs=')) : parameters
     const errors = await pgRestore(run, made ? restore.maker : superuser, restore, { ...input, parameters: jobs })
     if (errors.length > 0) return errors
-    if (run.some((id) => entries.get(id)?.kind === 'SERVER')) await grantServers(makers, { connection: superuser, ...reading })
-    at += run.length
+    if (run.some((id) => runOf(id).kind === 'SERVER')) await grantServers(makers, { connection: superuser, ...reading })
+    at = end
   }
   return []
 }
@@ -127,15 +124,16 @@ const PLAIN = new Set([
   'SUBSCRIPTION TABLE', 'TEXT SEARCH PARSER', 'TEXT SEARCH TEMPLATE', 'TRANSFORM',
 ])
 
-function isMade({ kind, owner }: Entry, superusers: ReadonlySet<string>, acted: ReadonlySet<string>): boolean {
+function isMade({ kind, owner }: Alike, superusers: ReadonlySet<string>, acted: ReadonlySet<string>): boolean {
   if (PLAIN.has(kind)) return false
   if (/^(?:COMMENT|SECURITY LABEL|INDEX ATTACH)$/.test(kind)) return acted.has(owner)
   return !superusers.has(owner)
 }
 
 /** The owners for whom the maker acts. */
-export function ordinaryOwners(entries: readonly Entry[], superusers: ReadonlySet<string>): string[] {
-  return [...new Set(entries.map(({ owner }) => owner))].filter((owner) => owner !== '' && !superusers.has(owner))
+export function ordinaryOwners({ alike }: Head, superusers: ReadonlySet<string>): string[] {
+  const owners = new Set([...new Set(alike.values())].map(({ owner }) => owner))
+  return [...owners].filter((owner) => owner !== '' && !superusers.has(owner))
 }
 
 /** Each piece is given to two programs at the same time. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
-import { type Entry, namesRoles } from '../contents.ts'
+import { namesRoles, type PassingEntry } from '../contents.ts'
 import { globalStatements } from '../globals-script.ts'
 import { LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
 
@@ -29,16 +29,11 @@ export function rolesIn(globals: string): ServerRoles {
 const NAME = String.raw`"(?:[^"]|"")+"|[a-z_][\w$]*`
 const NAMED = new RegExp(String.raw`\b(?:TO|FROM|FOR ROLE|AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)`, 'g')
 
-/** The roles that an archive names: owners, and those with privileges. Perhaps some other names, too. */
-export function rolesOfArchive(entries: readonly Entry[]): string[] {
-  const names = new Set<string>()
-  for (const entry of entries) {
-    names.add(entry.owner)
-    if (!namesRoles(entry)) continue
-    for (const [, list = ''] of (entry.definition ?? '').matchAll(NAMED))
-      for (const [name] of list.matchAll(new RegExp(NAME, 'g'))) names.add(plainName(name))
-  }
-  return [...names].filter((name) => name !== 'public')
+/** The roles that an entry names: its owner, and those with privileges. Perhaps some other names, too. */
+export function rolesOfEntry(entry: PassingEntry): string[] {
+  const lists = namesRoles(entry) ? [...entry.sql().matchAll(NAMED)].map(([, list = '']) => list) : []
+  const names = lists.flatMap((list) => [...list.matchAll(new RegExp(NAME, 'g'))].map(([name]) => plainName(name)))
+  return [entry.owner, ...names].filter((name) => name !== 'public')
 }
 
 function plainName(name: string): string {

@@ -16,7 +16,7 @@ export function nothingNeeded(): Needed {
 
 /** Adds what one entry needs. Rows need nothing. */
 export function addNeeded(
-  { kind, name, owner, sql }: PassingEntry,
+  { kind, name, owner, sql }: Omit<PassingEntry, 'id'>,
   { noOwner, noPrivileges }: Pick<ObjectSettings, 'noOwner' | 'noPrivileges'>,
   needed: Needed,
 ): void {

@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { clientEnvironment, parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
 import { type Difference, differences, digestsOf, entryName } from '../../../../src/sources/postgres/drill/digests.ts'
 import { LineSet } from '../../../../src/sources/postgres/drill/line-set.ts'
 import { firstDifference } from '../../../../src/sources/postgres/drill/first-difference.ts'
 import { clientDirectory, type Server, startServer } from '../../../support/postgres-server.ts'
+import { usedHeap } from '../../../support/used-heap.ts'
 
 let server: Server
 let before: Buffer
@@ -162,12 +161,6 @@ test('the order of entries does not matter', async () => {
 async function* manyEntries(count: number): AsyncGenerator<Buffer> {
   for (let table = 0; table < count; table++)
     yield Buffer.from(`--\n-- Name: a_table_with_a_name_${table}; Type: TABLE; Schema: public; Owner: postgres\n--\n\nCREATE TABLE a_${table} ();\n\n\n`)
-}
-
-function usedHeap(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc()')
-  return process.memoryUsage().heapUsed
 }
 
 test('an entry takes little memory, and none once it is found again', async () => {
