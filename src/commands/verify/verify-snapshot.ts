@@ -121,9 +121,9 @@ class Verification {
 
   async #checkSource(checked: CheckedSource): Promise<void> {
     const { source } = checked
-    // A drill reads a source more than once.
-    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level === 'read' && { total: sourceSize(source) }) }
-    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, this.#reader.stream(stream))
+    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level !== 'list' && { total: sourceSize(source) }) }
+    const counted = new Map<StreamRecord, number>()
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, stream, counted)
     const kind = kindOf(source)
     const { entries, problems, versions, drill } = this.#level === 'drill'
       ? await drillSource(kind, { source, read }, this.#how.drill, this.#context)
@@ -166,12 +166,18 @@ class Verification {
     this.#problems.push(...(await missingChunks(this.#snapshot, this.#store, places.filter((place) => !opened.has(place)), known)))
   }
 
-  /** Counts the bytes of a stream; `progress` is that of its source. */
-  async *#counted(progress: Progress, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-    for await (const piece of stream) {
-      this.#bytes += piece.length
-      progress.done += piece.length
-      this.#context.report.progress({ ...progress })
+  /** Counts the bytes of a stream. A drill reads it more than once: `counted` has how much of it was read before. */
+  async *#counted(progress: Progress, stream: StreamRecord, counted: Map<StreamRecord, number>): AsyncGenerator<Buffer, void, void> {
+    let at = 0
+    for await (const piece of this.#reader.stream(stream)) {
+      at += piece.length
+      const more = at - (counted.get(stream) ?? 0)
+      if (more > 0) {
+        counted.set(stream, at)
+        this.#bytes += more
+        progress.done += more
+        this.#context.report.progress({ ...progress })
+      }
       yield piece
     }
   }
