@@ -32,7 +32,7 @@ test('an entry takes little memory, whatever its name and definition are', async
   const tables = 1000
   await server.createDatabase('many')
   await loadTables(server, 'many', tables)
-  await (await headOf('many')).remove() // Whatever is made once does not count.
+  await (await headOf('many')).remove() // Things that are made once do not count.
   const start = usedHeap()
   const head = await headOf('many')
   const used = usedHeap() - start
