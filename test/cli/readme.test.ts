@@ -21,7 +21,8 @@ function shellBlocks(page: string): string[][] {
 }
 
 const installation = shellBlocks('README.md')[0]!
-const lines = pages.flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 0).flatMap((block) => block.map((line) => ({ page, line }))))
+// runbooks.test.ts runs those of docs/recovery.md, which depend on each other.
+const lines = pages.filter((page) => page !== 'docs/recovery.md').flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 0).flatMap((block) => block.map((line) => ({ page, line }))))
 /** A line without the variable before the program. */
 const bare = (line: string): string => line.replace(/^DATABASE_URL='[^']*' /, '')
 const commands = lines.filter(({ line }) => bare(line).startsWith('lifeboat '))
