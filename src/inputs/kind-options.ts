@@ -121,6 +121,12 @@ export const swap: Group<SwapSettings> = group(
       schema: schema.oneOf('archive', 'target'),
       default: 'archive',
     },
+    drill: {
+      ...flagInput,
+      help:
+        'With mode swap: compare the new database with the backup before the exchange, entry by entry, as a drill does. A difference ' +
+        'stops the restore, and nothing is changed. The backup is read twice for that.',
+    },
     'lock-timeout': {
       help: 'With mode swap and undo: how long to wait until nobody else is connected to the target. Then nothing is changed.',
       expected: 'a number and a unit (s, m or h), from 1s to 24h',
@@ -143,6 +149,7 @@ export const swap: Group<SwapSettings> = group(
   },
   (values) => ({
     keepSettings: values['keep-settings'],
+    drill: values.drill,
     lockTimeout: values['lock-timeout'],
     terminate: values['terminate-connections'],
     keepOld: values['keep-old'],

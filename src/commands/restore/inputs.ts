@@ -179,6 +179,11 @@ export const inputs = commandInputs(
     const { server, volume, verifyOnly, skipDamaged, afterSwap, all, dryRun } = slices
     if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
     if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey)
+    if (slices.swap.drill && slices.mode !== 'swap') {
+      throw new LifeboatError(`drill compares a database before it is exchanged, and mode is ${slices.mode}`, {
+        hint: marked`Set ‹mode: swap›. ‹lifeboat verify; level: drill› drills a snapshot without a target.`, status: 2,
+      })
+    }
     if (verifyOnly && skipDamaged) {
       throw new LifeboatError('skip-damaged restores what is whole, and with verify-only nothing is restored', {
         hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,

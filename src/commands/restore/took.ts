@@ -42,11 +42,11 @@ export function tookUntilNow(verify: number, waiting: Waiting, began: number, ph
 }
 
 /** `0.4 s checking the backup, 1.2 s restoring`. */
-export function tookText({ verify, safety, download, restore, indexes, count, exchange }: Took): string {
+export function tookText({ verify, safety, download, restore, indexes, count, compare, exchange }: Took): string {
   const parts: [seconds: number | undefined, what: string][] = [
     [verify, 'checking the backup'], [safety, 'safety backup'], [download, 'waiting for the store'],
     [restore, indexes === undefined ? 'restoring' : 'definitions and rows'],
-    [indexes, 'indexes and keys'], [count, 'counting rows and ANALYZE'], [exchange, 'the exchange'],
+    [indexes, 'indexes and keys'], [count, 'counting rows and ANALYZE'], [compare, 'comparing'], [exchange, 'the exchange'],
   ]
   return parts.flatMap(([seconds, what]) => (seconds === undefined ? [] : [`${formatSeconds(seconds)} ${what}`])).join(', ')
 }

@@ -37,6 +37,8 @@ export interface Phases {
   indexes?: number
   /** Counting the rows, and ANALYZE. */
   count?: number
+  /** The comparison with the backup. */
+  compare?: number
   /** The exchange of two databases, with the wait for others. */
   exchange?: number
 }

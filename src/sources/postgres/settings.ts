@@ -46,6 +46,8 @@ export interface ObjectSettings {
 export interface SwapSettings {
   /** Whose settings, owner, privileges, locale and tablespace the new database gets. */
   readonly keepSettings: 'archive' | 'target'
+  /** Whether the new database is compared with the backup, entry by entry, before the exchange. */
+  readonly drill: boolean
   /** How long to wait until nobody else uses the target, unless the sessions of others are ended. */
   readonly lockTimeout: number
   readonly terminate: boolean

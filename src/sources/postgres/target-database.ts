@@ -154,7 +154,8 @@ async function restoreInto(
     backUpTarget,
     temporary, signal, report, variables, ...(context.leaves && { leaves: context.leaves }),
   }
-  const swap = { ...settings.swap, rows: archivedRows(tables), now: () => context.now() }
+  const { drill, ...given } = settings.swap
+  const swap = { ...given, ...(drill && { equalTo: source }), rows: archivedRows(tables), now: () => context.now() }
   const outcome = await restoreBy(route, () =>
     mode === 'swap' ? restoreBySwap(options, swap) : restoreArchive(options))
   const { hint, ...restored } = outcome

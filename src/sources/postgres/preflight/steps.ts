@@ -44,11 +44,12 @@ export async function dryRun(
 export function swapSteps(
   where: string,
   tables: number,
-  { lockTimeout, terminate }: Pick<SwapSettings, 'lockTimeout' | 'terminate'>,
+  { lockTimeout, terminate, drill }: Pick<SwapSettings, 'lockTimeout' | 'terminate' | 'drill'>,
   kept: { name: string; until: Date },
 ): string[] {
   return [
     `Count the rows of ${formatCount(tables, 'table')}, and run ANALYZE.`,
+    ...(drill ? ['Compare the new database with the backup, entry by entry.'] : []),
     terminate
       ? `End the sessions of others in ${where}.`
       : `Wait until nobody else is connected to ${where}, for ${formatSeconds(lockTimeout / 1000)} at most.`,

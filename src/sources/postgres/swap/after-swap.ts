@@ -11,7 +11,7 @@ import { removeLeft } from './new-database.ts'
 import { KEEP_OLD, markOf, notOwned, withTarget } from './swap.ts'
 
 export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
-  SwapSettings & { now: () => Date }
+  Omit<SwapSettings, 'drill'> & { now: () => Date }
 
 /** Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. */
 export function undoSwap(options: AfterSwapOptions): Promise<Undone> {

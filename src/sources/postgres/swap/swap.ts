@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
+import type { SourceRecord } from '../../../repository/snapshot.ts'
 import { anyClient } from '../client-download/choose.ts'
 import { onDatabase } from '../connection.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
@@ -16,6 +17,7 @@ import type { SwapSettings } from '../settings.ts'
 import { findMaintenance, hasObjects, type Target } from '../target.ts'
 import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
+import { requireComparable, requireEqual } from './equality.ts'
 import { exchange } from './exchange.ts'
 import { keptName, newName } from './names.ts'
 import { createBeside, released, removeLeft } from './new-database.ts'
@@ -29,7 +31,9 @@ const NEXT_DROPS = 'The next restore with mode swap into the same target drops a
 /** A week, in milliseconds. */
 export const KEEP_OLD = 7 * 86_400_000
 
-export interface SwapOptions extends SwapSettings {
+export interface SwapOptions extends Omit<SwapSettings, 'drill'> {
+  /** The new database must be equal to this source, entry by entry. */
+  equalTo?: SourceRecord
   /** The rows that the new database must have. */
   rows: readonly ArchivedRows[]
   now: () => Date
@@ -69,6 +73,7 @@ export async function withTarget<T>(
  */
 export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions): Promise<RestoreOutcome> {
   checkOptions(options)
+  if (swap.equalTo) requireComparable(swap.equalTo, options)
   return withTarget(options, async (name, maintenance) => {
     const { target, signal, report } = options
     const { major } = maintenance.target
@@ -90,7 +95,7 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
       const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
       const creates = { name: newName(name), options: settingsNow.options, major }
-      const last = swapSteps(target.where, swap.rows.length, swap, kept)
+      const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined }, kept)
       return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, maintenance)
     }
     await removeLeft(name, databases, maintenance, report)
@@ -106,7 +111,7 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     let outcome: RestoreOutcome
     let swapped: Swapped | undefined
     try {
-      outcome = await filled(options, plan, settings, beside, { swap, steady })
+      outcome = await filled(options, plan, settings, beside, { swap, steady, major })
       if (outcome.errors.length === 0) {
         report.info(`${options.name}: exchanging the new database and ${target.where}`)
         options.leaves?.(`${target.where} is as it was before, or it is completely restored, and then the one from before is kept`,
@@ -139,7 +144,7 @@ async function filled(
   plan: RestorePlan,
   { early }: DatabaseSettings,
   name: string,
-  { swap, steady }: { swap: SwapOptions; steady: QueryContext },
+  { swap, steady, major }: { swap: SwapOptions; steady: QueryContext; major: number },
 ): Promise<RestoreOutcome> {
   const target = onDatabase(options.target, name)
   const first = early.filter((statement) => !isComment(statement))
@@ -150,9 +155,14 @@ async function filled(
   options.report.info(`${options.name}: counting the restored rows`)
   const restored = performance.now()
   await requireRows(swap.rows, within)
+  const counted = performance.now()
+  if (swap.equalTo) await requireEqual(swap.equalTo, options, { reading: plan.archive, major }, within)
+  const compared = performance.now()
   // Without statistics the first queries after the exchange would be slow.
   await withoutTransaction('ANALYZE', { ...within, timeLimit: Infinity })
-  return { ...outcome, phases: { ...outcome.phases, count: secondsSince(restored) } }
+  const count = Math.round(secondsSince(restored) * 1000 - (compared - counted)) / 1000
+  const compare = Math.round(compared - counted) / 1000
+  return { ...outcome, phases: { ...outcome.phases, count, ...(swap.equalTo && { compare }) } }
 }
 
 async function exchanged(
