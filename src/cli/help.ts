@@ -14,6 +14,7 @@ export function programHelp(): string {
     commandsHelp(commands),
     '',
     '  lifeboat <command> --help   the inputs of a command',
+    '  lifeboat completion SHELL   a script for bash, zsh or fish: source <(lifeboat completion bash)',
     '  lifeboat --version',
     '',
     ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', ''),

@@ -16,6 +16,7 @@ import { inColours, type TerminalReport, terminalReport } from '../report/termin
 import { withEnvironment } from '../process/lifecycle.ts'
 import { VERSION } from '../version.ts'
 import { ask } from './ask.ts'
+import { completionScript } from './completion.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { commandHelp, commandsHelp, programHelp } from './help.ts'
 import { atTerminal } from './spelling.ts'
@@ -49,6 +50,7 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   }
   if (word === '--version') return say(VERSION)
   if (word === 'help' && rest.length > 0) return run([...rest, '--help'], variables, redaction, report)
+  if (word === 'completion') return say(completionScript(rest[0], SWITCHES))
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
   const pair = commands.find((command) => command === `${word} ${rest[0]}`)
   if (pair !== undefined) return runNamed(pair, rest.slice(1), variables, redaction, report)
@@ -56,7 +58,7 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
   if (pairs.length > 0) return secondWord(word, pairs, rest[0])
   const command = commands.find((command) => command === word)
   if (command === undefined) {
-    const near = nearest(word, [...commands, 'key', 'help'])
+    const near = nearest(word, [...commands, 'key', 'help', 'completion'])
     throw new LifeboatError(
       `${shown(word)}${near ? `; did you mean ${near}?` : ''}`,
       { hint: `The commands are ${commands.join(', ')}; see lifeboat --help.`, status: 2 },
