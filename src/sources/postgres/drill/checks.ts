@@ -19,31 +19,38 @@ const SOUND = (schema: string): string => `SELECT pg_catalog.count(*) FROM (
 
 const SCHEMA = 'lifeboat_amcheck'
 
-/** Indexes of a restored database. The comparison has found constraints and materialized views as they were. Throws BadSource. */
-export async function checkIndexes(context: QueryContext): Promise<void> {
+/** Codes of errors that tell of a broken index or table (PostgreSQL documentation, appendix A). */
+const BROKEN = new Set(['XX001', 'XX002'])
+// Nothing of it stays, no event trigger of the database fires, and its settings do not matter.
+const BEGIN = [
+  'BEGIN READ WRITE', 'SET LOCAL statement_timeout = 0', 'SET LOCAL search_path = pg_catalog, pg_temp',
+  'SET LOCAL session_replication_role = replica', 'DROP EXTENSION IF EXISTS amcheck CASCADE', `CREATE SCHEMA ${SCHEMA}`,
+  `CREATE EXTENSION amcheck SCHEMA ${SCHEMA}`,
+]
+
+/**
+ * Indexes of a restored database. The comparison has found constraints and materialized views as they were. Throws BadSource. Gives the
+ * reason if amcheck cannot be installed: the server decides that, not the backup.
+ */
+export async function checkIndexes(context: QueryContext): Promise<string | undefined> {
   const invalid = await queryJson(INVALID_INDEXES, names, context)
   if (invalid.length > 0) throw new BadSource(`after the restore these indexes are invalid: ${invalid.slice(0, 5).join(', ')}`)
-  const available = await queryJson(
-    `SELECT pg_catalog.to_json(EXISTS (
-      SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'amcheck' AND installed_version IS NULL))`,
-    z.boolean(),
-    context,
-  )
-  if (!available) return
+  const writing = { ...context, codes: true, timeLimit: Infinity } as const
   try {
-    // Nothing of it stays, no event trigger of the database fires, and its settings do not matter.
-    const begin = [
-      'BEGIN READ WRITE', 'SET LOCAL statement_timeout = 0', 'SET LOCAL search_path = pg_catalog, pg_temp',
-      'SET LOCAL session_replication_role = replica',
-    ]
-    const check = [`CREATE SCHEMA ${SCHEMA}`, `CREATE EXTENSION amcheck SCHEMA ${SCHEMA}`, SOUND(SCHEMA)]
-    await withoutTransaction([...begin, ...check, 'ROLLBACK'], { ...context, timeLimit: Infinity })
+    await withoutTransaction([...BEGIN, 'ROLLBACK'], writing)
   } catch (cause) {
     context.signal?.throwIfAborted()
-    // amcheck names the index; every other error says nothing about it.
-    const [, found] = /^ERROR: +(.*\bindex ".*)$/m.exec(messageOf(cause)) ?? []
-    if (found === undefined) throw new LifeboatError(`amcheck could not check the indexes: ${messageOf(cause)}`, { cause })
-    throw new BadSource(`after the restore an index is not sound (amcheck): ${found}`, { cause })
+    return serverError(cause)?.message ?? messageOf(cause)
+  }
+  try {
+    await withoutTransaction([...BEGIN, SOUND(SCHEMA), 'ROLLBACK'], writing)
+    return undefined
+  } catch (cause) {
+    context.signal?.throwIfAborted()
+    const { code, message } = serverError(cause) ?? {}
+    if (code === undefined || !BROKEN.has(code))
+      throw new LifeboatError(`amcheck could not check the indexes: ${message ?? messageOf(cause)}`, { cause })
+    throw new BadSource(`after the restore an index is not sound (amcheck): ${message}`, { cause })
   }
 }
 
@@ -67,15 +74,18 @@ export async function checkAssertions(assertions: readonly Assertion[], context:
 const MISSING = new Set(['42P01', '42703', '3F000'])
 
 function problemOf(name: string, cause: unknown): LifeboatError {
-  const [, code, message = ''] = /^[^\s:]+: {2}([0-9A-Z]{5}): (.*)$/m.exec(causeOf(cause)) ?? []
-  if (code === undefined) return new UnaskedCondition(`assert-sql: ${name} could not be asked: ${messageOf(cause)}`, { cause })
+  const { code, message } = serverError(cause) ?? {}
+  if (code === undefined || message === undefined)
+    return new UnaskedCondition(`assert-sql: ${name} could not be asked: ${messageOf(cause)}`, { cause })
   if (MISSING.has(code)) return new UnmetCondition(`assert-sql: ${name} is not true in the restored database: ${message}`, { cause })
   const [, type] = /CASE\/WHEN .*boolean.* (\S+)$/.exec(message) ?? []
   const why = type === undefined ? `${message}. Correct the query` : `the query must give true or false; this one gives ${type}`
   return new UnaskedCondition(`assert-sql: ${name} could not be asked: ${why}`, { cause })
 }
 
-/** The words of psql, which `clientError` keeps. */
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
+/** SQLSTATE and the message of the error, after notices, in the words of psql, which `clientError` keeps. */
+function serverError(error: unknown): { code: string; message: string } | undefined {
+  const told = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
+  const [, code, message = ''] = /^[^\s:]+: {2}(?!0[01])([0-9A-Z]{5}): (.*)$/m.exec(told) ?? []
+  return code === undefined ? undefined : { code, message }
 }

@@ -13,7 +13,8 @@ const OF_THE_SERVER = new RegExp(
     'role ".*" does not exist', 'unrecognized configuration parameter', 'security label provider', 'time zone .* not recognized',
     'could not [^:]+: No space left on device', 'permission denied', 'must be (?:superuser|owner|member|able to SET ROLE)',
     'only superusers? can', 'query would be affected by row-level security',
-    'out of memory', 'out of shared memory', 'could not extend file',
+    'out of memory', 'out of shared memory', 'could not extend file', 'temporary file size exceeds', 'canceling statement due to',
+    'terminating connection due to', 'server closed the connection', 'deadlock detected', 'too many clients', 'sorry, too many',
     '[^\n]* (?:must|can only) be loaded via', '(?:table )?access method ".*" does not exist',
   ].join('|')})`,
   's',
@@ -52,15 +53,38 @@ export interface RestoreError {
   rows: boolean
 }
 
-/** The verdict on a restore with errors: the backup is bad, unless it is the server that lacks something. */
-export function restoreProblem(errors: readonly RestoreError[]): LifeboatError {
-  const own = errors.find(({ told }) => OF_THE_SERVER.test(messageIn(told)) && !OF_A_FUNCTION.test(told))
-  if (own === undefined) {
-    const more = errors.length > 1 ? `, and ${(errors.length - 1).toLocaleString('en-US')} more errors` : ''
-    return new BadSource(`it cannot be restored: ${shown(errors[0]!)}${more}`)
+/** The scratch server, and the pg_dump that made the archive. */
+export interface RestoredBy {
+  major: number
+  dumpMajor: number
+}
+
+/**
+ * The verdict on a restore with errors: the backup is bad, unless it is the server that lacks something. When rows are loaded, all
+ * definitions are there: each table's error is one of its own, and one that tells of bad rows decides.
+ */
+export function restoreProblem(errors: readonly RestoreError[], { major, dumpMajor }: RestoredBy): LifeboatError {
+  const damage = errors.find((error) => error.rows && isAboutRows(error))
+  const own = damage ? undefined : errors.find((error) => isOfTheServer(error))
+  if (own) {
+    return new LifeboatError(`the scratch server cannot take this database: ${shown(own)}`, {
+      hint: marked`Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.` })
   }
-  return new LifeboatError(`the scratch server cannot take this database: ${shown(own)}`, {
-    hint: marked`Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.` })
+  const first = damage ?? errors[0]!
+  const more = errors.length > 1 ? `, and ${(errors.length - 1).toLocaleString('en-US')} more errors` : ''
+  if (major < dumpMajor && !isAboutRows(first)) {
+    return new LifeboatError(`PostgreSQL ${major} does not take what pg_dump ${dumpMajor} wrote: ${shown(first)}${more}`, {
+      hint: marked`Give a scratch server of PostgreSQL ${dumpMajor}, in ‹scratch-url› or ‹scratch-image›.` })
+  }
+  return new BadSource(`it cannot be restored: ${shown(first)}${more}`)
+}
+
+function isOfTheServer({ told }: RestoreError): boolean {
+  return OF_THE_SERVER.test(messageIn(told)) && !OF_A_FUNCTION.test(told)
+}
+
+function isAboutRows({ told }: RestoreError): boolean {
+  return OF_A_FUNCTION.test(told) || ABOUT_ROWS.some((form) => form.test(messageIn(told)))
 }
 
 const COPY_FAILED = /^COPY failed for table "(?:[^"]|"")*": (?:\w+: {2})?/
@@ -69,18 +93,23 @@ function messageIn(told: string): string {
   return told.replace(COPY_FAILED, '')
 }
 
-/** Messages about rows, up to a value in them. */
-const FORMS = [
+/** Messages about rows that are not as they must be (classes 22 and 23), up to a value in them. */
+const ABOUT_ROWS = [
   /^invalid input syntax for type [\w ]+/, /^invalid input value for enum [\w.]+/, /^value too long for type [\w ()]+/,
   /^value "[^]*" is out of range for type [\w ]+/, /^[\w/ ]+ out of range/, /^malformed [\w ]+ literal/,
   /^invalid byte sequence for encoding "\w+"/, /^(?:missing data for column|extra data after last expected column)/,
-  /^(?:permission denied (?:for|to)|must be|only superusers? can) [\w ]+/,
   /^new row for relation "[^"]+" violates check constraint "[^"]+"/,
   /^check constraint "[^"]+" of relation "[^"]+" is violated by some row/,
   /^null value in column "[^"]+" of relation "[^"]+" violates not-null constraint/,
   /^column "[^"]+" of relation "[^"]+" contains null values/, /^value for domain [\w."]+ violates check constraint "[^"]+"/,
   /^duplicate key value violates unique constraint "[^"]+"/, /^could not create unique index "[^"]+"/,
   /^insert or update on table "[^"]+" violates foreign key constraint "[^"]+"/,
+]
+
+/** Messages while rows were loaded, up to a value in them. */
+const FORMS = [
+  ...ABOUT_ROWS,
+  /^(?:permission denied (?:for|to)|must be|only superusers? can) [\w ]+/,
   /^(?:out of memory|out of shared memory|could not extend file|role)/,
 ]
 

@@ -33,8 +33,25 @@ async function broken(change: string): Promise<Error> {
 }
 
 test('healthy indexes are sound, and the check leaves nothing', async () => {
-  await checkIndexes(context('healthy'))
+  expect(await checkIndexes(context('healthy'))).toBeUndefined()
   expect(await server.sql("SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'", 'healthy')).toBe('0')
+})
+
+test('where amcheck cannot be installed, the reason is given, and the indexes are valid all the same', async () => {
+  await server.sql('CREATE DATABASE without TEMPLATE healthy')
+  // As a server that does not have it: its schema cannot be made.
+  await server.sql('CREATE SCHEMA lifeboat_amcheck', 'without')
+  expect(await checkIndexes(context('without'))).toBe('schema "lifeboat_amcheck" already exists')
+})
+
+test('a database that has amcheck itself keeps it', async () => {
+  await server.sql('CREATE SCHEMA own; CREATE EXTENSION amcheck SCHEMA own', 'healthy')
+  try {
+    expect(await checkIndexes(context('healthy'))).toBeUndefined()
+    expect(await server.sql("SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'amcheck'", 'healthy')).toBe('own')
+  } finally {
+    await server.sql('DROP EXTENSION amcheck', 'healthy')
+  }
 })
 
 test('an invalid index is found by its name', async () => {

@@ -224,6 +224,17 @@ test('settings, triggers and policies of the database keep nobody out, and chang
   expect((await drill('strict', { 'assert-sql': 'all rows are seen: SELECT count(*) = 2 FROM kept' })).result).toMatchObject({ result: 'verified', problems: [] })
 })
 
+test('limits of a database do not end its drill', async () => {
+  await server.createDatabase('limited')
+  await server.sql(`CREATE TABLE t AS SELECT g::text || repeat('x', 50) AS v FROM generate_series(1, 20000) g; CREATE INDEX ON t (v)`, 'limited')
+  for (const setting of [`temp_file_limit = '64kB'`, `maintenance_work_mem = '1MB'`, `transaction_timeout = '1ms'`, `idle_session_timeout = '1ms'`])
+    await server.sql(`ALTER DATABASE limited SET ${setting}`)
+  const limitless = `${server.url('limited')}?options=-c%20transaction_timeout%3D0%20-c%20idle_session_timeout%3D0`
+  await run('backup', { set: 'limited', 'database-url': limitless })
+  const { result } = await run('verify', { set: 'limited', level: 'drill', 'scratch-url': scratch.url('postgres'), 'assert-sql': 'rows: SELECT count(*) > 0 FROM t' })
+  expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
 test('conditions can be in a file', async () => {
   const file = path.join(folder, 'conditions')
   writeFileSync(file, '-- a comment\nthere are orders: SELECT count(*) > 0 FROM orders;\n\nnothing is wrong: false\n')
@@ -258,19 +269,32 @@ test('the text of an error neither shows rows nor decides who is at fault', asyn
   expect(JSON.stringify(found)).not.toContain('hunter2')
 })
 
+const sameMajor = { major: 17, dumpMajor: 17 }
+
 test.each([
   ['COPY failed for table "t": ERROR:  invalid input value for enum public.e: "hunter2"\nCONTEXT:  COPY t, line 3, column c: "hunter2"', 'COPY failed for table "t": invalid input value for enum public.e (line 3, column c)'],
   ['COPY failed for table "t": ERROR:  value "hunter2" is out of range for type integer\nCONTEXT:  COPY t, line 1, column c: "hunter2"', 'COPY failed for table "t": a value is out of range for type integer (line 1, column c)'],
   ['COPY failed for table "t": ERROR:  malformed array literal: "hunter2"\nDETAIL:  x', 'COPY failed for table "t": malformed array literal'],
   ['null value in column "d" of relation "t" violates not-null constraint: INSERT INTO t VALUES (\'hunter2\')', 'null value in column "d" of relation "t" violates not-null constraint'],
 ])('of the error %j no row is shown', (told, message) => {
-  const problem = restoreProblem([{ told, rows: true }])
+  const problem = restoreProblem([{ told, rows: true }], sameMajor)
   expect(problem).toBeInstanceOf(BadSource)
   expect(problem.message).toBe(`it cannot be restored: ${message}`)
 })
 
 test('a missing role with a line end in its name is not the fault of the backup', () => {
-  expect(restoreProblem([{ told: 'role "two\nlines" does not exist: ALTER TABLE t OWNER TO "two', rows: false }])).not.toBeInstanceOf(BadSource)
+  expect(restoreProblem([{ told: 'role "two\nlines" does not exist: ALTER TABLE t OWNER TO "two', rows: false }], sameMajor)).not.toBeInstanceOf(BadSource)
+})
+
+test('a bad row decides, whatever the server could not do for other tables', () => {
+  const [full, bad] = [
+    { told: 'COPY failed for table "a": ERROR:  could not extend file "base/1/2": No space left on device', rows: true },
+    { told: 'COPY failed for table "b": ERROR:  value too long for type character varying(3)\nCONTEXT:  COPY b, line 2, column c: "hunter2"', rows: true },
+  ]
+  expect(restoreProblem([full], sameMajor)).not.toBeInstanceOf(BadSource)
+  const problem = restoreProblem([full, bad], sameMajor)
+  expect(problem).toBeInstanceOf(BadSource)
+  expect(problem.message).toBe('it cannot be restored: COPY failed for table "b": value too long for type character varying(3) (line 2, column c), and 1 more errors')
 })
 
 test('a function in a constraint cannot run a program while its rows are loaded', async () => {

@@ -23,6 +23,13 @@ test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy databas
     await run('backup', { set: 'kinds', 'database-url': server.url('kinds') })
     const { result } = await run('verify', { set: 'kinds', level: 'drill', 'scratch-url': scratch.url('postgres') })
     expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { wording: true } }] })
+    if (major !== 14) return
+    // A newer pg_dump may write what the server does not know.
+    await server.sql('CREATE DATABASE newer')
+    await server.sql('CREATE UNLOGGED TABLE u (id int GENERATED ALWAYS AS IDENTITY)', 'newer')
+    await run('backup', { set: 'newer', 'database-url': server.url('newer') })
+    const drilled = await run('verify', { set: 'newer', level: 'drill', 'scratch-url': scratch.url('postgres') })
+    expect(drilled.result).toMatchObject({ result: 'could not verify', problems: [expect.stringMatching(/^PostgreSQL 14 does not take what pg_dump 15 wrote: syntax error at or near "LOGGED".*Give a scratch server of PostgreSQL 15/)] })
   } finally {
     rmSync(folder, { recursive: true })
     await server.stop()
