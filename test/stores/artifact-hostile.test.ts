@@ -93,12 +93,23 @@ test('names of forks do not make it ask for ever more names', async () => {
   expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(3)
 })
 
-test('names of the repository itself are asked for as far as backups take them, and no further', async () => {
-  await genuine({ [CHUNK]: bytes })
-  const [artifact] = github.artifacts
-  for (let number = 2; number < 200; number++) github.artifacts.push({ ...artifact!, id: 9000 + number, name: `lifeboat-shop.${number}` })
+test('of a run that made many, all are found with one more list, and names above those that backups take are left out', async () => {
+  const artifact = await genuine({ [CHUNK]: bytes })
+  for (let number = 2; number < 90; number++) github.artifacts.push({ ...artifact, id: 9000 + number, name: `lifeboat-shop.${number}` })
+  github.artifacts.push({ ...artifact, id: 9999, name: 'lifeboat-shop.101' })
   await keysOf()
-  expect(github.calls.filter(({ name }) => name === 'GET artifacts').length).toBe(102)
+  expect(github.calls.filter(({ name }) => name.startsWith('GET') && name.endsWith('artifacts')).length).toBe(4)
+  expect(github.calls.filter(({ path }) => path.includes('/artifacts/9999'))).toEqual([])
+  expect(github.calls.filter(({ path }) => path.includes('/artifacts/9089/zip')).length).toBe(1)
+})
+
+test('of many runs that made many, names are asked for as far as backups take them, and no further', async () => {
+  const artifact = await genuine({ [CHUNK]: bytes })
+  for (let number = 2; number < 200; number++) {
+    for (const id of [1, 2, 3, 4]) github.artifacts.push({ ...artifact, id: 9000 + 4 * number + id, run: { ...artifact.run, id }, name: `lifeboat-shop.${number}` })
+  }
+  await keysOf()
+  expect(github.calls.filter(({ name }) => name.startsWith('GET') && name.endsWith('artifacts')).length).toBe(102)
 })
 
 test('without a key it is shown what the artifacts of the repository itself claim', async () => {

@@ -241,6 +241,16 @@ test('a prune leaves no gap in the names of a run', async () => {
   expect(await keysOf(stores.open(), 'snapshots/')).toEqual([2, 3, 4].map((day) => snapshot(day)))
 })
 
+test('an artifact with a higher name is found by the index when one before it was deleted by hand', async () => {
+  const variables = github.startRun()
+  for (const day of [1, 2, 3, 4, 5]) await backUp(day, [chunk(day)], [], { variables })
+  await backUp(6, [chunk(6)])
+  github.artifacts.splice(2, 1)
+  expect(await keysOf(stores.open(), 'snapshots/')).toEqual([1, 2, 4, 5, 6].map((day) => snapshot(day)))
+  await backUp(7, [chunk(7)])
+  expect(await listing()).toEqual({ looked: 1, snapshots: [1, 2, 4, 5, 6, 7].map((day) => snapshot(day)) })
+})
+
 test('a new snapshot builds on few artifacts: those that it needs most of, once there would be more than six', async () => {
   const objects = new Map<string, number>()
   for (let day = 1; day <= 7; day++) {

@@ -5,10 +5,10 @@ import { inParallel } from '../../process/parallel.ts'
 import type { Authenticator, HiddenSnapshots } from '../store.ts'
 import { Archive, DamagedArtifact } from './archive.ts'
 import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
-import type { RestApi } from './rest-api.ts'
+import type { RestApi, Which } from './rest-api.ts'
 import type { RunService } from './run-service.ts'
 import { INDEX } from './index-file.ts'
-import { artifactName, isNameOf, isPartName, LAST_NAME, NAMES_AT_ONCE, partName } from './names.ts'
+import { artifactName, isNameOf, isPartName, LAST_NAME, NAMES_AT_ONCE, numberIn, partName } from './names.ts'
 import { LARGEST_PARTS, NewerParts, PARTS, parseParts, type Parts } from './parts.ts'
 import { LeftOutArtifacts, OtherKeyArtifact } from './left-out.ts'
 import { unreadable } from './unreadable.ts'
@@ -138,7 +138,10 @@ export class Catalog {
     const others = artifacts.filter(({ id }) => !there.has(id))
     const [parts, backups] = [others.filter(({ name }) => isPartName(name)), others.filter(({ name }) => !isPartName(name))]
     const names = [...new Set(backups.map(({ name }) => name))]
-    const listed = await inParallel(names, NAMES_AT_ONCE, async (name) => (this.#rest ? this.#rest.list({ name }) : []))
+    const runs = [...new Set(backups.map(({ run }) => run))]
+    const fewer = runs.length < names.length && !runs.includes(undefined)
+    const lists: Which[] = fewer ? runs.map((run) => ({ run })) : names.map((name) => ({ name }))
+    const listed = await inParallel(lists, NAMES_AT_ONCE, async (which) => (this.#rest ? this.#rest.list(which) : []))
     const listedParts = await this.#partsOf([...new Set(parts.flatMap(({ run }) => run ?? []))])
     for (const { id } of [...listed.flat(), ...listedParts]) there.add(id)
     return artifacts.filter(({ id }) => !there.has(id))
@@ -170,9 +173,28 @@ export class Catalog {
       const names = Array.from({ length: NAMES_AT_ONCE }, (_, index) => artifactName(set, number + index))
       const group = await inParallel(names, NAMES_AT_ONCE, (name) => this.#rest!.list({ name }))
       found.push(...group.flat())
-      if (group.at(-1)!.every(({ foreign }) => foreign)) break
+      const last = group.at(-1)!.filter(({ foreign }) => !foreign)
+      // Of a run with a higher name, this one is there as well.
+      const runs = [...new Set(last.flatMap(({ run }) => run ?? []))]
+      if (runs.length <= NAMES_AT_ONCE) return [...found, ...(await this.#furtherOf(runs))]
     }
     return found
+  }
+
+  /** All backups and proofs of runs that made many. */
+  async #furtherOf(runs: readonly number[]): Promise<ServiceArtifact[]> {
+    const { set } = this.#options
+    if (set === undefined) return []
+    const found = await inParallel(this.#rest ? runs : [], NAMES_AT_ONCE, (run) => this.#rest!.list({ run }))
+    return found.flat().filter(({ name }) => isNameOf(set, name) && !isPartName(name) && numberIn(name, set) <= LAST_NAME)
+  }
+
+  /** Adds artifacts of these runs that are not found by their names, because one before them is missing. */
+  async listFurther(runs: readonly number[]): Promise<Listed[]> {
+    const listed = await this.listed()
+    const added = (await this.#furtherOf(runs)).filter(({ id, foreign }) => !foreign && !listed.some((one) => one.id === id))
+    this.#listed = Promise.resolve([...listed, ...added])
+    return added
   }
 
   /** Parts are listed by their run: they may be many, and GitHub finds artifacts by exact names only. */

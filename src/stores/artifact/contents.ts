@@ -6,7 +6,7 @@ import { type CandidateFile, type Catalog, type Held, LEAST_REQUESTS, type Liste
 import { Gone } from './github.ts'
 import type { Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
-import { isPartName } from './names.ts'
+import { isPartName, NAMES_AT_ONCE, numberIn } from './names.ts'
 import { sha256Of } from './parts.ts'
 import { type ChunksById, chunksById, holdingOf, inDoubt, indexed, type Known, knownAs, knownFrom, telling } from './known.ts'
 
@@ -41,6 +41,8 @@ export class Contents {
   readonly #indexes = new Map<number, ReadonlySet<number>>()
   /** The entries of parts in the indexes that were read, by their ids. */
   readonly #indexedParts = new Map<number, Indexed>()
+  /** The entries of artifacts with higher names that are not listed: they were deleted, or one before them was. */
+  readonly #unlisted = new Map<number, Indexed>()
   /** Made again when there is another artifact, or one more was looked into. */
   #told: Told | undefined
 
@@ -195,11 +197,13 @@ export class Contents {
       for (const [index, one] of held.entries()) found.set(next[index]!.id, one && knownAs(one))
       for (const one of held) if (one && signatures) await this.#readIndexes(one, others, found, signatures)
     }
+    const further = await this.#catalog.listFurther([...new Set([...this.#unlisted.values()].flatMap(({ run }) => run ?? []))])
     this.#catalog.tellLeftOut()
     if (signatures && looked > UNKNOWN) {
       this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
     }
-    const backups = others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)
+    const listed = others.map(({ id }) => found.get(id)).filter((one) => one !== undefined)
+    const backups = [...listed, ...(await this.#knownBy(this.#unlisted, further))]
     return [...this.#made, ...backups, ...(await this.#partsOf([...this.#made, ...backups]))]
   }
 
@@ -210,13 +214,14 @@ export class Contents {
     const named = backups.flatMap(({ held }) => held?.needs ?? []).filter(({ name }) => isPartName(name))
     const runs = [...new Set([...indexed, ...named].flatMap(({ run }) => run ?? []))]
     await this.#catalog.listParts(this.#authenticator ? runs : runs.slice(0, CLAIMED_RUNS))
-    return this.#knownParts((await this.#catalog.parts()).filter(({ id }) => needed.has(id) && !this.isOwn(id)))
+    const parts = (await this.#catalog.parts()).filter(({ id }) => needed.has(id) && !this.isOwn(id))
+    return this.#knownBy(this.#indexedParts, parts)
   }
 
-  /** Parts that no index tells of are looked into. */
-  async #knownParts(parts: readonly Listed[]): Promise<Known[]> {
-    const known = await inParallel(parts, PARALLEL, async (artifact) => {
-      const entry = this.#indexedParts.get(artifact.id)
+  /** Those that no index tells of are looked into. */
+  async #knownBy(entries: ReadonlyMap<number, Indexed>, artifacts: readonly Listed[]): Promise<Known[]> {
+    const known = await inParallel(artifacts, PARALLEL, async (artifact) => {
+      const entry = entries.get(artifact.id)
       const indexed = entry && knownFrom(entry, artifact)
       if (indexed) return indexed
       const held = await this.#catalog.look(artifact, this.#authenticator)
@@ -235,11 +240,11 @@ export class Contents {
     // Anyone may upload artifacts of such names: of a run whose first one is not signed, no other is looked at.
     const firstOfRuns = [...Map.groupBy(left, ({ run }) => run).values()].map((ofRun) => ofRun.toSorted((a, b) => a.id - b.id)[0]!)
     this.#catalog.requireRequests(LEAST_REQUESTS + firstOfRuns.length)
-    const found = await this.#knownParts(firstOfRuns)
+    const found = await this.#knownBy(this.#indexedParts, firstOfRuns)
     const signed = new Set(found.map(({ artifact }) => artifact.run))
     const others = left.filter((part) => signed.has(part.run) && !firstOfRuns.includes(part))
     this.#catalog.requireRequests(LEAST_REQUESTS + others.length)
-    found.push(...(await this.#knownParts(others)))
+    found.push(...(await this.#knownBy(this.#indexedParts, others)))
     found.sort((a, b) => b.artifact.created.getTime() - a.artifact.created.getTime())
     // Before those of backups: the notes of runs that are read are the newest of those that were interrupted.
     this.#known &&= this.#known.then((all) => [...found, ...all])
@@ -261,6 +266,7 @@ export class Contents {
       for (const entry of index.artifacts) {
         if (isPartName(entry.name)) this.#indexedParts.set(entry.id, entry)
         const artifact = byId.get(entry.id)
+        if (!artifact && numberIn(entry.name, entry.set) > NAMES_AT_ONCE) this.#unlisted.set(entry.id, entry)
         const known = artifact && !found.has(entry.id) && knownFrom(entry, artifact)
         if (known) found.set(entry.id, known)
       }

@@ -224,19 +224,14 @@ function leftParts(known: readonly Known[]): Known[] {
   return known.filter(({ artifact: { id, name } }) => isPartName(name) && !needed.has(id))
 }
 
-/**
- * An artifact stays as long as one of the same run has a higher number, and the last one with its name as long as any of the set has:
- * names are asked for up to the first that is missing.
- */
+/** An artifact stays as long as one of the same run has a higher number: names are asked for up to the first that is missing. */
 function withoutGaps(going: ReadonlySet<Holding>, known: readonly Known[]): Set<Holding> {
   const ids = new Set([...going].map(({ id }) => id))
   const numbered = known.map(({ artifact: { id, run, name }, set }) => ({ id, run, set, number: numberIn(name, set) }))
   const gone = new Set<number>()
-  for (const one of numbered.filter(({ id }) => ids.has(id)).toSorted((a, b) => b.number - a.number || a.id - b.id)) {
-    const others = numbered.filter(({ id, set }) => set === one.set && id !== one.id && !gone.has(id))
-    const higher = others.filter(({ number }) => one.number > 1 && number > one.number)
-    const isLast = higher.length > 0 && others.every(({ number }) => number !== one.number)
-    if (!isLast && higher.every(({ run }) => run !== one.run)) gone.add(one.id)
+  for (const one of numbered.filter(({ id }) => ids.has(id)).toSorted((a, b) => b.number - a.number)) {
+    const others = numbered.filter(({ id, set, run }) => set === one.set && run === one.run && !gone.has(id))
+    if (one.number === 1 || others.every(({ number }) => number <= one.number)) gone.add(one.id)
   }
   return new Set([...going].filter(({ id }) => gone.has(id)))
 }

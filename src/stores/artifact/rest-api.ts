@@ -45,7 +45,7 @@ function grown(before: Listing, total: number, firstPage: readonly Described[]):
 }
 
 /** Artifacts with a name, or those of a workflow run. */
-interface Which {
+export interface Which {
   name?: string
   run?: number
 }
