@@ -1,6 +1,7 @@
 import type { Variables } from '../environment.ts'
-import { rowsOf } from '../inputs/group.ts'
+import { commandInputs, rowsOf } from '../inputs/group.ts'
 import type { Input } from '../inputs/input.ts'
+import { notify, type NotifyInputs } from '../inputs/notify.ts'
 import { LifeboatError } from '../error.ts'
 import { parse, parseEach } from '../inputs/parse.ts'
 import { backup } from './backup/command.ts'
@@ -92,6 +93,21 @@ export function refusedInputs<C extends Command>(
     return parseEach(command, definitionOf(command).inputs, raw, variables)
   } catch (error) {
     if (error instanceof LifeboatError && error.status === 2) return undefined
+    throw error
+  }
+}
+
+/** Of the raw inputs of a command that is refused, who is told; undefined if it has none, or if they are what is invalid. */
+export function notifyInputs(
+  command: Command, raw: Readonly<Record<string, string | undefined>>, variables: Variables,
+): { notify: NotifyInputs } | undefined {
+  const own = notify.rows.map(([name]) => name)
+  if (!inputsOf(command).some(([name]) => name === own[0])) return undefined
+  const given = Object.fromEntries(Object.entries(raw).filter(([name]) => own.includes(name)))
+  try {
+    return parseEach(command, commandInputs({ notify }), given, variables)
+  } catch (error) {
+    if (error instanceof LifeboatError) return undefined
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts'
 import type { CommandInputs } from '../inputs/group.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
+import type { NoticeFacts } from './notice.ts'
 
 /** 0 done, 1 failed, 3 could not verify. */
 export type Status = 0 | 1 | 3
@@ -35,6 +36,8 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   wroteData?(result: Result): boolean
   /** The achievement in one line. */
   headline(result: Result): string
+  /** Facts of it that messages to people tell; of a command with the input `notify`. */
+  notice?(result: Result): NoticeFacts
   /** For a person at a terminal or reading a log; not yet redacted. */
   text(result: Result, context: TextContext): string
   /** A job summary in Markdown, below the limit that GitHub sets; the result must be redacted already. */

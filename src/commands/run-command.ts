@@ -2,11 +2,14 @@ import { rmSync } from 'node:fs'
 import type { Environment, Report } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
+import { isGood } from '../notify/notice.ts'
 import { failureOf } from '../report/failure.ts'
 import type { Redaction } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
-import { type Action, type Command, definitionOf, type Inputs, parseInputs, refusedInputs, type Results } from './all.ts'
+import { type Action, type Command, definitionOf, type Inputs, notifyInputs, parseInputs, refusedInputs, type Results } from './all.ts'
 import type { Status } from './command.ts'
+import type { Ended } from './notice.ts'
+import { notifying, notifyOfRefusal } from './notify.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
 
@@ -29,13 +32,34 @@ interface Shown {
 
 /** Checks the raw inputs and runs the command with them. */
 export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<CommandOutcome<C>> {
-  const inputs = parseInputs(command, raw, environment.variables)
+  const inputs = await checkedInputs(command, raw, environment)
   const { destination, destinations, timeZone = 'UTC', format, columns }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
   const first = destination ?? destinations?.[0]
-  const result = await run(command, inputs, environment)
+  const result = await notifying(command, inputs, environment, () => run(command, inputs, environment), (ended) => endOf(command, ended))
   return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }), ...(columns && { columns }) } }
 }
+
+/** A run that is refused is told as a failure, where nobody is there to see it: there will be no backup. */
+async function checkedInputs<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Inputs[C]> {
+  try {
+    return parseInputs(command, raw, environment.variables)
+  } catch (error) {
+    const inputs = environment.ask === undefined && notifyInputs(command, raw, environment.variables)
+    if (inputs) await notifyOfRefusal(command, error, inputs, environment)
+    throw error
+  }
+}
+
+function endOf<C extends Command>(command: C, result: Results[C]): Ended {
+  const definition = definitionOf(command)
+  const { status = ENDINGS[definition.status?.(result) ?? 0], advice = [], ...facts } = definition.notice?.(result) ?? {}
+  const problems = isGood({ status }) ? [] : definition.problems?.(result) ?? []
+  const [message = definition.headline(result), ...others] = problems
+  return { ...facts, status, message, problems: others, advice }
+}
+
+const ENDINGS = { 0: 'success', 1: 'failure', 3: 'could not verify' } as const
 
 async function run<C extends Command>(command: C, inputs: Inputs[C], environment: Environment): Promise<Results[C]> {
   try {

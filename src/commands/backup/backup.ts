@@ -12,6 +12,7 @@ import { beginSnapshot, commitSnapshot } from './new-snapshot.ts'
 import { despite, whileQuiet } from '../quiesce.ts'
 import type { BackupResult } from './result.ts'
 import { OpenedSources } from './opened-sources.ts'
+import { Recovery } from './recovery.ts'
 import { sourcesOf } from './sources.ts'
 import { type RecordedSource, storeUntilSound } from './store-sources.ts'
 import { warnOfEmpty, warnOfHeldPrune, warnOfOtherKey, warnOfRecipients, warnOfShrinking } from './warnings.ts'
@@ -47,6 +48,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
     )
     const earlier = previous = await PreviousBackups.load(store, keys, inputs, environment)
     const { known, reused } = earlier
+    const standing = until ? undefined : await Recovery.of(inputs, store, keys, environment)
     if (!until) warnOfRecipients(known, environment)
     if (known.otherKey) warnOfOtherKey(known.otherKey, set, keys.fingerprint, environment)
     await destinations.lookForSpace(known.newest?.added)
@@ -62,6 +64,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
     const results = stored.map(({ result }) => result)
     const done = await despite(notResumed, environment, async () => {
       const { checked, damaged } = await reused.conclude(set)
+      await standing?.keep()
       const committed = await commitSnapshot(read, store, keys, { ...inputs, until }, elapsed, environment)
       const { held, ...compared } = until
         ? { held: undefined, shrunk: [], largest: [] }
@@ -87,6 +90,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       ...(forRecipients.chunks > 0 && { forRecipients }),
       ...(known.otherKey && { otherKey: known.otherKey }),
       ...(notResumed !== undefined && { notResumed }),
+      ...(standing && { recovered: standing.recovered }),
       onShrink: inputs.onShrink,
       sources: results,
       ...(await earlier.recentWith(id)),

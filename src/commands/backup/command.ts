@@ -3,6 +3,7 @@ import { asJson, type CommandDefinition } from '../command.ts'
 import { backup as run } from './backup.ts'
 import { type BackupInputs, hasOwnSets, inputs } from './inputs.ts'
 import { fallback } from './newest.ts'
+import { backupNotice as notice } from './notice.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { backupHeadline as headline, backupText as text } from './report.ts'
 import type { BackupResult } from './result.ts'
@@ -21,6 +22,7 @@ export const backup = {
   status: (result) => (problemsOf(result).length === 0 ? 0 : 1),
   problems: problemsOf,
   redact: (result, apply) => ('sets' in result ? redactedSets(result, apply) : redacted(result, apply)),
+  notice,
   headline: (result) => ('sets' in result ? setsHeadline(result) : headline(result)),
   text: (result, context) => ('sets' in result ? setsText(result, context) : text(result, context)),
   summary: (result, context) => ('sets' in result ? setsSummary(result) : summary(result, context)),

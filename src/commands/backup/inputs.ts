@@ -7,6 +7,7 @@ import { jobs, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { backupOptions, drillOptions, requireDrill } from '../../inputs/kind-options.ts'
+import { notify } from '../../inputs/notify.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { part, PLAN_TAG, TAGS_OF_PART } from '../../inputs/plan.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
@@ -206,6 +207,7 @@ export const inputs = commandInputs(
     sealing,
     clientInstall,
     access: access(),
+    notify,
     timeZone: retentionTimeZone,
   },
   (slices, variables) => {

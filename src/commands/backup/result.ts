@@ -50,6 +50,8 @@ export interface BackupResult {
   /** The space that these take together; in artifacts only of the newest few. */
   recentTotal: Statistics
   destinations: DestinationResult[]
+  /** Whether the backup before failed; absent unless a target of notify asks for that. */
+  recovered?: boolean
   /** Why post-command failed, or stopped containers do not run again, and what to do. */
   notResumed?: string
   /** Whether every destination that must have the snapshot has it. */

@@ -24,7 +24,7 @@ const MOST = 200
 type Done = SetOutcome & Required<Pick<SetOutcome, 'backup'>>
 
 /** Why a set has no whole backup; none if it has. */
-function problemsOfSet({ set, backup, problem }: SetOutcome): string[] {
+export function problemsOfSet({ set, backup, problem }: SetOutcome): string[] {
   if (!backup) return [`${set} is not backed up: ${problem!}`]
   const shrunk = failsByShrinking(backup) ? [`${set}: ${shrinkProblem(backup)}`] : []
   const missing = backup.complete ? [] : backup.destinations.flatMap(({ name, problem }) => {

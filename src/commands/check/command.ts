@@ -11,6 +11,7 @@ export const check = {
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
   problems: ({ problems }) => problems,
+  notice: ({ problems, advice }) => ({ ...(problems.length > 0 && { status: 'stale' }), advice }),
   headline,
   text,
   summary,

@@ -1,6 +1,7 @@
 import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { notify } from '../../inputs/notify.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -43,6 +44,7 @@ export const inputs = commandInputs(
       },
     ),
     access: access(),
+    notify,
     timeZone,
   },
   requireStore,

@@ -10,6 +10,7 @@ export const prune = {
   inputs,
   run,
   redact: redactedObstacles,
+  notice: ({ set }) => ({ set }),
   headline,
   text,
   summary,

@@ -2,6 +2,7 @@ import { LifeboatError } from '../../error.ts'
 import { flagInput, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../../inputs/key.ts'
+import { notify } from '../../inputs/notify.ts'
 import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
@@ -33,6 +34,7 @@ export const inputs = commandInputs(
     pruning,
     force: one('force', { ...flagInput, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.' }),
     access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
+    notify,
     timeZone: retentionTimeZone,
   },
   (given, variables) => {

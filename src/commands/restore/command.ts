@@ -79,6 +79,7 @@ export const restore = {
     if (isAfter(result)) return 'errors' in result ? { ...result, errors: apply(result.errors) } : result
     return redacted(result, apply)
   },
+  notice: (result) => (isAfter(result) ? {} : { set: result.set, snapshot: result.snapshot }),
   headline: (result) => {
     if (isAll(result)) return allHeadline(result)
     return isAfter(result) ? afterSwapHeadline(result) : isDry(result) ? dryHeadline(result) : restoreHeadline(result)

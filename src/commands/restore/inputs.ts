@@ -6,6 +6,7 @@ import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, optionalKey } from '../../inputs/key.ts'
 import { restoreOptions } from '../../inputs/kind-options.ts'
+import { notify } from '../../inputs/notify.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { mapSecrets, restoreMap } from '../../inputs/restore-map.ts'
 import * as schema from '../../inputs/schemas.ts'
@@ -173,6 +174,7 @@ export const inputs = commandInputs(
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
     access: access(),
+    notify,
     timeZone,
   },
   (slices, variables) => {

@@ -21,6 +21,9 @@ export const verify = {
     ...redactedProblems(result, apply),
     ...(result.snapshots && { snapshots: result.snapshots.map((one) => redactedProblems(one, apply)) }),
   }),
+  notice: ({ set, snapshot, bytes, level, result, advice }) => ({
+    set, snapshot, size: bytes, advice, ...(result === 'verified' && { verified: level }),
+  }),
   headline,
   text,
   summary,

@@ -4,6 +4,7 @@ import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { drillOptions, requireDrill } from '../../inputs/kind-options.ts'
+import { notify } from '../../inputs/notify.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -33,6 +34,7 @@ export const inputs = commandInputs(
     attest,
     clientInstall,
     access: access(),
+    notify,
     timeZone,
   },
   (slices, variables) => {
