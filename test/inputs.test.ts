@@ -11,6 +11,7 @@ import { likelySecrets, Redaction } from '../src/report/redaction.ts'
 const KEY = 'AGE-SECRET-KEY-1SOMETHINGTHATISNOTCHECKEDHERE'
 const backup = { 'database-url': 'postgres://app:hunter22@db:5432/shop', 'encryption-key': KEY, destination: 'file:/mnt/backups' }
 const ID = '20261120T020000Z-5f3a9c1e'
+const NOBODY = { targets: [], secret: undefined }
 const ACCESS = { token: undefined, ssh: { key: undefined, passphrase: undefined, password: undefined, knownHosts: undefined }, webdavToken: undefined, timeout: 300_000 }
 const restore = { 'encryption-key': KEY, destination: 'file:/mnt/backups', 'database-url': 'postgres://app@db/new' }
 
@@ -148,6 +149,7 @@ describe('secrets given to inputs that are not secret', () => {
 describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
+      notify: NOBODY,
       databases: { list: [{ name: 'shop', kind: 'postgres', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
       volumes: { list: [], include: [], exclude: [] },
       files: { onUnreadable: 'fail', rescan: false },
@@ -185,6 +187,7 @@ describe('inputs that are good', () => {
 
   test('a restore with the least given has the defaults', () => {
     expect(parseInputs('restore', restore, {})).toEqual({
+      notify: NOBODY,
       server: { database: { kind: 'postgres', url: 'postgres://app@db/new' }, tunnel: undefined },
       key: KEY,
       destination: { kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' },

@@ -1,13 +1,13 @@
 import type { Environment } from '../environment.ts'
 import { INTERRUPTED } from '../process/lifecycle.ts'
-import type { Notice, Status } from '../notify/notice.ts'
+import type { Notice, Ending } from '../notify/notice.ts'
 import { failureOf } from '../report/failure.ts'
 
 /** Facts of a result that messages tell, in addition to what they tell of all commands. */
 export type NoticeFacts = Pick<Notice, 'snapshot' | 'size' | 'added' | 'verified' | 'sets'> & {
   set?: string
   /** Default: by the exit status. */
-  status?: Status
+  status?: Ending
   advice?: string[]
   /** Sets of which the run before failed. Undefined if nobody has looked. */
   recovered?: boolean
@@ -28,7 +28,7 @@ export function endedBadly(error: unknown): Ended {
   }
 }
 
-const WORDS: Readonly<Record<Status, string>> = {
+const WORDS: Readonly<Record<Ending, string>> = {
   'success': 'succeeded',
   'recovered': 'succeeded again',
   'failure': 'failed',

@@ -1,11 +1,11 @@
 import { notificationKinds } from '../notify/all.ts'
 import { CONDITIONS } from '../notify/kind.ts'
-import { parseTargets, targetSecrets, type Target } from '../notify/targets.ts'
+import { parseTargets, targetSecrets, type NotifyTarget } from '../notify/targets.ts'
 import { type Group, group } from './group.ts'
 import * as schema from './schemas.ts'
 
 export interface NotifyInputs {
-  targets: Target[]
+  targets: NotifyTarget[]
   /** Signs the messages of webhooks. */
   secret: string | undefined
 }
@@ -21,7 +21,7 @@ export const notify: Group<NotifyInputs> = group(
         `and the address, and, if need be, the word "on" and conditions: ${CONDITIONS.join(', ')}. Default: failure; for ping and issue: always. ` +
         'A message that cannot be sent is a warning. docs/notifications.md has the addresses.',
       expected: `lines of KIND:ADDRESS, or KIND:ADDRESS on CONDITIONS, which are of ${CONDITIONS.join(', ')}`,
-      example: '${{ secrets.NOTIFY }}, with the line slack:https://hooks.slack.com/services/… on failure, recovered',
+      example: 'ntfy:https://ntfy.example.com/backups on failure, recovered',
       schema: schema.parsing(parseTargets),
       default: '',
       variable: 'LIFEBOAT_NOTIFY',

@@ -3,7 +3,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { retry, Transient } from '../net/retry.ts'
 import type { Place, Sending } from './kind.ts'
 import { type Notice, shortNotice } from './notice.ts'
-import { isToldOf, type Target } from './targets.ts'
+import { isToldOf, type NotifyTarget } from './targets.ts'
 
 const ATTEMPTS = 3
 /** Milliseconds that a start signal may take, while the command runs. */
@@ -16,14 +16,14 @@ export type Means = Omit<Sending, 'signal' | 'limit'> & { report: Pick<Report, '
  * Sends a notice to the targets that want it, all at the same time, within `budget` milliseconds. A message that cannot be sent is a
  * warning, and nothing else: never throws.
  */
-export async function deliver(targets: readonly Target[], notice: Notice, means: Means, budget: number): Promise<void> {
+export async function deliver(targets: readonly NotifyTarget[], notice: Notice, means: Means, budget: number): Promise<void> {
   const short = shortNotice(notice)
   const told = targets.filter((target) => isToldOf(target, notice.status))
   await Promise.all(told.map(({ place }) => attempt(place, means, budget, undefined, (sending) => place.send(short, sending))))
 }
 
 /** Tells those that want to know that the run has begun, while it goes on. The function returned ends this, and waits for the end. */
-export function deliverBegin(targets: readonly Target[], means: Means): () => Promise<void> {
+export function deliverBegin(targets: readonly NotifyTarget[], means: Means): () => Promise<void> {
   const ended = new AbortController()
   const beginning = Promise.all(targets.map(async ({ place }) => {
     if (place.begin) await attempt(place, means, BEGIN_MS, ended.signal, (sending) => place.begin!(sending))

@@ -5,12 +5,12 @@ import { shortened } from '../report/markdown.ts'
  * How a run ended. `could not verify` says nothing about the backup, good or bad. `stale` is a finding of check. `recovered`: it succeeded,
  * and the run before did not.
  */
-export type Status = 'success' | 'recovered' | 'failure' | 'could not verify' | 'stale' | 'interrupted'
+export type Ending = 'success' | 'recovered' | 'failure' | 'could not verify' | 'stale' | 'interrupted'
 
 /** The end of a run, as messages tell it: one line each, short, without secrets. */
 export interface Notice {
   command: string
-  status: Status
+  status: Ending
   /** `Lifeboat backup failed: set app`. */
   title: string
   /** The event itself. */
@@ -27,7 +27,7 @@ export interface Notice {
   /** The level at which the backup was read back. */
   verified?: string
   /** Of a run with several sets. */
-  sets?: { set: string; status: Status; snapshot?: string }[]
+  sets?: { set: string; status: Ending; snapshot?: string }[]
   /** ISO 8601. */
   time: string
   seconds: number

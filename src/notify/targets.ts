@@ -3,10 +3,10 @@ import { nearest } from '../nearest.ts'
 import { addressSecrets } from './address.ts'
 import { notificationKinds } from './all.ts'
 import { type Condition, CONDITIONS, type Place } from './kind.ts'
-import type { Status } from './notice.ts'
+import type { Ending } from './notice.ts'
 
 /** A place, and the ends of a run that it is told of. */
-export interface Target {
+export interface NotifyTarget {
   place: Place
   on: readonly Condition[]
 }
@@ -14,13 +14,13 @@ export interface Target {
 const MOST_TARGETS = 20
 
 /** Reads targets, one a line: `slack:URL`, `slack:URL on failure, recovered`. Throws `InvalidValue`, which shows no address. */
-export function parseTargets(text: string): Target[] {
+export function parseTargets(text: string): NotifyTarget[] {
   const targets = targetLines(text).map(parseTarget)
   if (targets.length > MOST_TARGETS) throw new InvalidValue(`there are ${targets.length} targets, and ${MOST_TARGETS} are the most`)
   return targets
 }
 
-function parseTarget(line: string, index: number): Target {
+function parseTarget(line: string, index: number): NotifyTarget {
   const [, place = '', conditions] = /^(\S+)(?:\s+on\s+(.+))?$/.exec(line) ?? []
   const [, name = '', rest = ''] = /^([a-z]{1,20})(?::(.*))?$/s.exec(place) ?? []
   const kind = notificationKinds.find((one) => one.name === name)
@@ -58,7 +58,7 @@ function targetLines(text: string): string[] {
   return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
 }
 
-const TOLD_OF: Readonly<Record<Exclude<Condition, 'always'>, readonly Status[]>> = {
+const TOLD_OF: Readonly<Record<Exclude<Condition, 'always'>, readonly Ending[]>> = {
   failure: ['failure', 'could not verify', 'stale', 'interrupted'],
   stale: ['stale'],
   recovered: ['recovered'],
@@ -66,11 +66,11 @@ const TOLD_OF: Readonly<Record<Exclude<Condition, 'always'>, readonly Status[]>>
 }
 
 /** Whether a target is told of a run that ended so. */
-export function isToldOf({ on }: Pick<Target, 'on'>, status: Status): boolean {
+export function isToldOf({ on }: Pick<NotifyTarget, 'on'>, status: Ending): boolean {
   return on.some((condition) => condition === 'always' || TOLD_OF[condition].includes(status))
 }
 
 /** Whether the end of the run before matters to a target. */
-export function asksForRecovery(targets: readonly Target[]): boolean {
+export function asksForRecovery(targets: readonly NotifyTarget[]): boolean {
   return targets.some(({ on }) => on.includes('recovered'))
 }
