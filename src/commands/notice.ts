@@ -1,5 +1,4 @@
 import type { Environment } from '../environment.ts'
-import { INTERRUPTED } from '../process/lifecycle.ts'
 import type { Notice, Ending } from '../notify/notice.ts'
 import { failureOf } from '../report/failure.ts'
 
@@ -19,7 +18,7 @@ export type Ended = Pick<Notice, 'status' | 'message' | 'problems' | 'advice'> &
 /** The end of a run that threw. */
 export function endedBadly(error: unknown): Ended {
   const { message, causes, hint, status } = failureOf(error)
-  const ending = message === INTERRUPTED ? 'interrupted' : status === 3 ? 'could not verify' : 'failure'
+  const ending = status === 130 ? 'interrupted' : status === 3 ? 'could not verify' : 'failure'
   return {
     status: ending,
     message: ending === 'interrupted' ? 'the run was cancelled, or reached its time limit, before it was done' : message,

@@ -18,8 +18,9 @@ export const notify: Group<NotifyInputs> = group(
     notify: {
       help:
         `Targets of messages about the end of the run, one per line: ${kinds.slice(0, -1).join(', ')} or ${kinds.at(-1)!}, a colon ` +
-        `and the address, and, if need be, the word "on" and conditions: ${CONDITIONS.join(', ')}. Default: failure; for ping and issue: always. ` +
-        'A message that cannot be sent is a warning. docs/notifications.md has the addresses.',
+        `and the address, and, if need be, the word "on" and conditions: ${CONDITIONS.join(', ')}. ` +
+        'Default: failure; for ping and issue: always. A message that cannot be sent is a warning. ' +
+        'docs/notifications.md has the addresses.',
       expected: `lines of KIND:ADDRESS, or KIND:ADDRESS on CONDITIONS, which are of ${CONDITIONS.join(', ')}`,
       example: 'ntfy:https://ntfy.example.com/backups on failure, recovered',
       schema: schema.parsing(parseTargets),

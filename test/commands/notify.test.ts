@@ -7,6 +7,7 @@ import { runCommand, statusOf } from '../../src/commands/run-command.ts'
 import { secretsGiven } from '../../src/inputs/secrets.ts'
 import { inputsOf } from '../../src/commands/all.ts'
 import type { Environment } from '../../src/environment.ts'
+import { LifeboatError } from '../../src/error.ts'
 import { failureOf } from '../../src/report/failure.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { keepStanding, readStanding } from '../../src/repository/standing.ts'
@@ -183,11 +184,11 @@ test('an interrupted run is told in the time that is left', async () => {
   const { status, told } = await backup('failure', { 'pre-command': 'sleep 20' }, {
     signal: controller.signal,
     now: () => {
-      controller.abort(new Error('interrupted'))
+      controller.abort(new LifeboatError('interrupted', { status: 130 }))
       return new Date(clock)
     },
   })
-  expect(status).toBe(1)
+  expect(status).toBe(130)
   expect(told).toMatchObject([{ status: 'interrupted', title: 'Lifeboat backup was interrupted: set app, octo/shop' }])
 })
 

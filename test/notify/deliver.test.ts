@@ -35,7 +35,7 @@ test('each service gets its message, and only its own', async () => {
   await send(all(server.url))
   expect(warnings).toEqual([])
   const seen = server.seen.map(({ method, path, headers, body }) => [method, path, headers['content-type'], body.slice(0, 12)])
-  expect(seen.toSorted((a, b) => (`${a}` < `${b}` ? -1 : 1))).toEqual([
+  expect(seen.toSorted((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1))).toEqual([
     ['POST', '/', 'application/json', '{"topic":"cC'],
     ['POST', `/${TOKEN}`, 'application/json', '{"allowed_me'],
     ['POST', `/${TOKEN}`, 'application/json', '{"schema":1,'],

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import http, { type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { listening } from './free-port.ts'
 
@@ -20,19 +20,17 @@ export interface Recorder {
 }
 
 export async function startRecorder(): Promise<Recorder> {
-  const ok = (response: ServerResponse): void => void response.end('ok')
-  const server = http.createServer((request, response) => {
-    void text(request).then((body) => {
-      const one = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body }
-      recorder.seen.push(one)
-      recorder.answer(response, one, recorder.seen.length)
-    })
-  })
+  const record = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const one = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: await text(request) }
+    recorder.seen.push(one)
+    recorder.answer(response, one, recorder.seen.length)
+  }
+  const server = http.createServer((request, response) => void record(request, response))
   const port = await listening(server)
   const recorder: Recorder = {
     url: `http://127.0.0.1:${port}`,
     seen: [],
-    answer: ok,
+    answer: (response) => void response.end('ok'),
     async close() {
       server.closeAllConnections()
       server.close()
