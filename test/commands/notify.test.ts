@@ -131,10 +131,12 @@ test('two runs at once: a failure is told although the other one is good, and th
   expect((await broken(wanted)).told).toHaveLength(1)
 })
 
+const verify = (): Promise<Ran> => run('verify', { ...inputs('failure, recovered'), level: 'read' })
+const check = (on: string): Promise<Ran> => run('check', inputs(on))
+
 test('the three outcomes of a verification are told apart, and stale is told by check', async () => {
   const { told: [first] } = await backup('success')
   const snapshot = first!.snapshot!
-  const verify = (): Promise<Ran> => run('verify', { ...inputs('failure, recovered'), level: 'read' })
   expect(await verify()).toEqual({ status: 0, told: [] })
   const [chunks] = readdirSync(path.join(store(), 'chunks')).map((name) => path.join(store(), 'chunks', name))
   const chunk = path.join(chunks!, readdirSync(chunks!)[0]!)
@@ -149,7 +151,6 @@ test('the three outcomes of a verification are told apart, and stale is told by 
   rmSync(store())
   renameSync(`${store()}.away`, store())
 
-  const check = (on: string): Promise<Ran> => run('check', inputs(on))
   expect(await check('stale, recovered')).toEqual({ status: 0, told: [] })
   clock += 2 * 86_400_000
   for (const on of ['stale', 'failure', 'always']) {
