@@ -125,12 +125,12 @@ test('two runs at once: a failure is told although the other one is good, and th
   const wanted = 'failure, recovered'
   await backup(wanted)
   const disk = new FileStore(store())
-  const at = (seconds: number): { set: string; command: string; now: Date } => ({ set: 'app', command: 'backup', now: new Date(clock + seconds * 1000) })
   await Promise.all([keepStanding(disk, keys, at(1), 'failed'), keepStanding(disk, keys, at(2), 'good')])
   expect(await readStanding(disk, keys, at(3))).toBe('good')
   expect((await broken(wanted)).told).toHaveLength(1)
 })
 
+const at = (seconds: number): { set: string; command: string; now: Date } => ({ set: 'app', command: 'backup', now: new Date(clock + seconds * 1000) })
 const verify = (): Promise<Ran> => run('verify', { ...inputs('failure, recovered'), level: 'read' })
 const check = (on: string): Promise<Ran> => run('check', inputs(on))
 
