@@ -43,7 +43,7 @@ export function commandHelp(command: Command): string {
     '',
     ...rows.flatMap(([name, input]) => inputHelp(name, input)),
     '  --json',
-    ...wrapped('Print the result alone, as JSON, on standard output; everything else goes to standard error.', '      '),
+    ...wrapped('Print the result alone, or the error, as JSON on standard output; everything else goes to standard error.', '      '),
     '  -q, --quiet',
     ...wrapped('No progress, and of messages only warnings and errors.', '      '),
     '  -v, --verbose',

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { givesSecret, redacted, runCommand, statusOf, textOf, wroteData } from '../commands/run-command.ts'
+import { withSchema } from '../commands/command.ts'
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
@@ -9,7 +10,7 @@ import { type Command, commands, inputsOf } from '../commands/all.ts'
 import { secretsGiven, secretsOf } from '../inputs/secrets.ts'
 import type { Input } from '../inputs/input.ts'
 import { nearest } from '../nearest.ts'
-import { failureOf } from '../report/failure.ts'
+import { failureOf, redactedFailure } from '../report/failure.ts'
 import { inertJson, inertText } from '../report/inert.ts'
 import { Redaction } from '../report/redaction.ts'
 import { inColours, type TerminalReport, terminalReport } from '../report/terminal.ts'
@@ -32,7 +33,9 @@ export async function runTerminal(): Promise<void> {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
     report.failure(error)
-    status = failureOf(error).status
+    const failure = failureOf(error)
+    if (process.argv.includes('--json')) printJson({ error: redactedFailure(failure, (text) => redaction.apply(text)) })
+    status = failure.status
   }
   await written(process.stdout)
   // Exits even if handles are still open.
@@ -96,7 +99,7 @@ async function runNamed(
   report.end()
   if (givesSecret(outcome)) warnOfOpenFile(report)
   const clean = redacted(outcome, redaction)
-  if (switches.has('json')) process.stdout.write(`${inertJson(clean.result)}\n`)
+  if (switches.has('json')) printJson(clean.result)
   else if (givesSecret(clean)) print(process.stdout, textOf(clean, programName()))
   else {
     const text = textOf(clean, programName(), process.stdout.columns || undefined)
@@ -179,6 +182,10 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     stream.on('error', () => resolve())
     stream.write('', () => resolve())
   })
+}
+
+function printJson(value: object): void {
+  process.stdout.write(`${inertJson(withSchema(value))}\n`)
 }
 
 function print(stream: NodeJS.WriteStream, text: string): void {

@@ -48,7 +48,15 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   afterFailure?(given: Given, started: Date, environment: Environment): Promise<string>
 }
 
+/** The version of the form of results and errors as JSON: a new one if members change their meaning or go. */
+const JSON_SCHEMA = 1
+
+/** A result, or `{ error }`, as it is printed or put out as JSON. */
+export function withSchema<T extends object>(value: T): { schema: number } & T {
+  return { schema: JSON_SCHEMA, ...value }
+}
+
 /** The output `result`. */
-export function asJson(help: string): Output<unknown> {
-  return { help, value: (result) => JSON.stringify(result) }
+export function asJson(help: string): Output<object> {
+  return { help, value: (result) => JSON.stringify(withSchema(result)) }
 }

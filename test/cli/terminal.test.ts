@@ -70,9 +70,9 @@ describe('wrong usage ends with status 2, says what is wrong and touches nothing
 
 test.each(['--recipients', '--set', '--tags', '--description', '--snapshot'])('a key given as %s is refused, and not printed', async (option) => {
   const { status, out, err } = await lifeboat([option === '--snapshot' ? 'verify' : 'backup', '--destination', store(), '--json', option, key], { variables: secrets() })
-  expect([status, out]).toEqual([2, ''])
+  expect([status, JSON.parse(out)]).toMatchObject([2, { schema: 1, error: { status: 2, message: expect.stringContaining(`${option.slice(2)}: the value has a secret key in it`) } }])
   expect(err).toContain(`error: ${option.slice(2)}: the value has a secret key in it`)
-  expect(err).not.toContain(key.slice(16, 30))
+  expect(out + err).not.toContain(key.slice(16, 30))
   expect(readdirSync(folder)).toEqual([])
 })
 
@@ -102,7 +102,7 @@ describe('a backup from the terminal', () => {
   test('with --json prints the result alone on standard output', async () => {
     const { status, out } = await lifeboat(['backup', '--destination', store(), '--json'], { variables: secrets() })
     expect(status).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ set: 'default', verified: 'list', sources: [{ name: 'shop', kind: 'postgres' }] })
+    expect(JSON.parse(out)).toMatchObject({ schema: 1, set: 'default', verified: 'list', sources: [{ name: 'shop', kind: 'postgres' }] })
     expect(out.trim().split('\n')).toHaveLength(1)
   })
 
@@ -128,13 +128,12 @@ describe('a backup from the terminal', () => {
     expect(err).not.toContain('hunter22')
   })
 
-  test('that fails prints no result, keeps the password to itself and leaves no snapshot', async () => {
+  test('that fails prints the error in place of a result, keeps the password to itself and leaves no snapshot', async () => {
     const wrong = server.url('shop', 'postgres', 'not the password')
     const { status, out, err } = await lifeboat(['backup', '--destination', store(), '--json'], { variables: { ...secrets(), DATABASE_URL: wrong } })
-    expect([status, out]).toEqual([1, ''])
+    expect([status, JSON.parse(out)]).toMatchObject([1, { schema: 1, error: { status: 1, message: expect.any(String), causes: expect.any(Array) } }])
     expect(err).toMatch(/^error: /)
-    expect(err).not.toContain('not the password')
-    expect(err).not.toContain(encodeURIComponent('not the password'))
+    for (const secret of ['not the password', encodeURIComponent('not the password')]) expect(out + err).not.toContain(secret)
     expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).includes('.json.zst'))).toEqual([])
   })
 
@@ -174,7 +173,7 @@ describe('keys', () => {
   })
 
   test('key new --json prints the identity, which no other result shows', async () => {
-    expect(JSON.parse((await lifeboat(['key', 'new', '--json'])).out)).toEqual({ created: expect.any(String), recipient: expect.stringMatching(/^age1/), identity: expect.stringMatching(/^AGE-SECRET-KEY-1/) })
+    expect(JSON.parse((await lifeboat(['key', 'new', '--json'])).out)).toEqual({ schema: 1, created: expect.any(String), recipient: expect.stringMatching(/^age1/), identity: expect.stringMatching(/^AGE-SECRET-KEY-1/) })
   })
 
   test('key new warns when the file it is written to is open to others', async () => {
