@@ -50,7 +50,7 @@ describe('wrong usage ends with status 2, says what is wrong and touches nothing
     ['a misspelled input with its value', ['backup', '--databse-url=postgres://u:hunter22@h/x'], 'error: backup has no input "databse-url"; did you mean database-url?'],
     ['a value without a name', ['backup', 'postgres://u:hunter22@h/x'], 'error: Unexpected argument 1, which may be a secret and is not shown'],
     ['a name without a value', ['list', '--destination'], 'error: --destination is not followed by a value'],
-    ['a name followed by another', ['list', '--set', '--json'], 'error: --set is not followed by a value'],
+    ['a name followed by another', ['list', '--set', '--quiet'], 'error: --set is not followed by a value'],
     ['an empty value', ['list', '--destination', ''], 'error: --destination is given an empty value'],
     ['an input given twice', ['list', '--destination', 'file:/a', '--destination', 'file:/b'], 'error: --destination is given 2 times'],
     ['a required input left out', ['list'], 'error: destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given'],

@@ -19,7 +19,7 @@ export function listText(result: ListResult, context: TextContext): string {
   if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
   if (result.missing) return `${store}: ${missingSet(result.missing)}`
   if (snapshots.length === 0) {
-    return `${store} holds no ${result.empty ? 'snapshot: no backup has finished here yet; run backup again' : 'such snapshot'}.`
+    return result.empty ? marked`${store} has no backups yet: ‹lifeboat backup› makes the first.` : `${store} has no such snapshot.`
   }
   const now = new Date(result.listed)
   return [
