@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
@@ -9,7 +10,8 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
-import { type Server, startServer } from '../support/postgres-server.ts'
+import { clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
+import { recover } from '../support/recover-script.ts'
 
 let server: Server
 let folder: string
@@ -85,6 +87,50 @@ test('rows that are whole can be selected, and a selection without damage is com
   const { result } = await rescued(last, { tables: 't01' })
   expect(result).toMatchObject({ missing: [], errors: [] })
   expect(await checksums('rescued', ['t01'])).toEqual(await checksums('shop', ['t01']))
+})
+
+test('recover.sh and pg_restore bring the same tables back', async () => {
+  const original = await checksums('shop', TABLES)
+  const key = path.join(folder, 'identity.txt')
+  writeFileSync(key, `${identity}\n`, { mode: 0o600 })
+  const places = [...source.streams[0]!.chunks.keys()]
+  const store = path.join(folder, 'store')
+  const stream = `shop/${source.streams[0]!.name}`
+  const left = (place: number, ...more: string[]) => {
+    const [id, , , , mark] = snapshot.header.chunks[source.streams[0]!.chunks[place]!]!
+    const chunk = path.join(store, chunkKey(id, mark))
+    renameSync(chunk, `${chunk}.away`)
+    try {
+      const file = path.join(folder, `left-${place}.dump`)
+      return { file, ...recover(store, ['extract', snapshot.header.id, stream, '-i', key, '-o', file, ...more]) }
+    } finally {
+      renameSync(`${chunk}.away`, chunk)
+    }
+  }
+  for (const place of [places[2]!, places.at(-1)!]) {
+    const { file, status, stderr } = left(place, '--skip-damaged')
+    expect(stderr).toContain(`Restore it with: pg_restore -L ${file}.list`)
+    const lost = TABLES.filter((table) => new RegExp(`MISSING: .* TABLE DATA public ${table} `).test(stderr))
+    expect([status, lost.length > 0, lost.length < 6]).toEqual([1, true, true])
+    await server.sql('DROP DATABASE IF EXISTS rescued')
+    await server.createDatabase('rescued')
+    const restored = spawnSync(path.join(clientDirectory(17), 'pg_restore'), ['-L', `${file}.list`, '-d', 'rescued', file], { env: { ...process.env, ...clientEnvironment(server, 'rescued') }, encoding: 'utf8' })
+    for (const line of restored.stderr.split('\n').filter((one) => one.includes('error: '))) expect(line).toMatch(/to_next|violates foreign key|errors ignored/)
+    expect(await checksums('rescued', TABLES)).toEqual(TABLES.map((table, at) => (lost.includes(table) ? '0 0' : original[at])))
+    expect(await server.sql(`SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND connamespace = 'public'::regnamespace`, 'rescued')).toBe('12')
+  }
+  const block = /(?:^ {4}.*\n)*^ {4}.*--skip-damaged.*\n(?:^ {4}.*\n)*/m.exec(readFileSync(path.join(store, 'RECOVERY.md'), 'utf8'))![0]
+  const script = block.replaceAll('20261120T020000Z-5f3a9c1e', snapshot.header.id).replaceAll('app/app.dump', stream)
+  const [id, , , , mark] = snapshot.header.chunks[source.streams[0]!.chunks.at(-1)!]!
+  const chunk = path.join(store, chunkKey(id, mark))
+  renameSync(chunk, `${chunk}.away`)
+  execFileSync('/bin/sh', ['-euc', `store='${store}'\n${script}`], { cwd: folder, env: { ...process.env, ...clientEnvironment(server, 'postgres'), PATH: `${clientDirectory(17)}:${process.env['PATH']}` }, stdio: 'pipe' })
+  renameSync(`${chunk}.away`, chunk)
+  expect(await checksums('left', TABLES.slice(0, 8))).toEqual(original.slice(0, 8))
+  for (const name of ['left.dump', 'left.dump.list']) rmSync(path.join(folder, name))
+  expect(left(0, '--skip-damaged')).toMatchObject({ status: 1, stderr: expect.stringContaining('its table of contents is damaged') })
+  expect(left(places[3]!)).toMatchObject({ status: 1, stderr: expect.stringContaining('NOT restored') })
+  expect(readdirSync(folder).filter((name) => name.startsWith('left-')).toSorted()).toEqual([places[2]!, places.at(-1)!].flatMap((place) => [`left-${place}.dump`, `left-${place}.dump.list`]).toSorted())
 })
 
 test('a damaged table of contents, and mode clean, are refused', async () => {

@@ -10,10 +10,11 @@ export LC_ALL
 usage() {
   cat <<'USAGE'
 usage: recover.sh list                                             the snapshots; needs no key
+       recover.sh key -i IDENTITY                                  whether it is the key of this store
+       recover.sh identity -o FILE                                 the identity behind a passphrase
        recover.sh streams SNAPSHOT [-i IDENTITY]                   what a snapshot holds
        recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]  writes one stream and checks it
        recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER   extracts a volume; skips what is damaged
-       recover.sh identity -o FILE                                 the identity behind a passphrase
 
   SNAPSHOT      an id as list prints it, such as 20261120T020000Z-5f3a9c1e
   STREAM        a name as streams prints it, such as app/app.dump
@@ -21,6 +22,10 @@ usage: recover.sh list                                             the snapshots
   -o FILE       a file that does not exist yet; without it, standard output
   -o FOLDER     a folder that does not exist yet; everything that is damaged is listed, and the exit status is 1
   --store DIR   the folder with lifeboat.json; without it, the folder of this script
+  --skip-damaged
+                with extract: of a damaged archive of a database, writes what is whole to FILE, and a list for pg_restore to FILE.list
+  --keep-damaged
+                with volume: keeps damaged files, with zeros in place of what is lost
   --unauthenticated
                 for the key of an extra recipient, which cannot check who wrote the snapshot
 USAGE
@@ -86,11 +91,40 @@ hkdf() {
 # --- the store
 
 open_store() {
-  need zstd jq sha256sum mktemp head tail tr wc cut sort
+  need zstd jq sha256sum mktemp head tail tr wc cut sort df date
   [ -f "$store/lifeboat.json" ] || fail "$store is no Lifeboat store: it has no lifeboat.json"
   jq -e '. == {"format": "lifeboat/1"}' "$store/lifeboat.json" >/dev/null 2>&1 ||
     fail "$store/lifeboat.json does not say {\"format\":\"lifeboat/1\"}: this script reads no other format"
-  tmp=$(mktemp -d "${TMPDIR:-/tmp}/lifeboat-recover.XXXXXX")
+  beside=$(cd -- "$store" && cd .. && pwd -P) || fail "cannot enter $store"
+  tmp=$(mktemp -d "${TMPDIR:-$beside}/lifeboat-recover.XXXXXX") ||
+    fail "cannot make a folder in ${TMPDIR:-$beside}: set TMPDIR to a folder with room that is yours alone"
+}
+
+full() {
+  fail "cannot write to $tmp: it is full, or not writable; set TMPDIR to a folder with room" 4
+}
+
+# Ends the script if $tmp has no room for $1 bytes: then a failure says nothing about the store.
+require_room() {
+  head -c "$1" /dev/zero 2>/dev/null >"$tmp/room" || full
+  [ "$(wc -c <"$tmp/room")" -eq "$1" ] || full
+  rm -f -- "$tmp/room"
+}
+
+# Says how much room $1 bytes need beside the file or folder $2, and ends the script if there is less.
+require_space() {
+  place=$(dirname -- "$2")
+  free=$(df -Pk -- "$place" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)
+  case $free in '' | *[!0-9]*) return ;; esac
+  printf 'recover.sh: %s MB to write, %s MB are free in %s\n' "$(($1 / 1000000))" "$((free * 1024 / 1000000))" "$place" >&2
+  [ "$free" -ge "$(($1 / 1024))" ] || fail "$place has too little room: give -o a place with $(($1 / 1000000)) MB"
+}
+
+# Sets $rate to the megabytes per second of $1 bytes since $started.
+measure_rate() {
+  seconds=$(($(date +%s) - started))
+  [ "$seconds" -gt 0 ] || seconds=1
+  rate="$seconds s, $(($1 / 100000 / seconds / 10)).$(($1 / 100000 / seconds % 10)) MB/s"
 }
 
 # shellcheck disable=SC2016 # the dollars are jq's
@@ -122,7 +156,7 @@ header_rules='
 # Splits the snapshot object $1: $key and $mac from its first line, and $tmp/frame, which the MAC is of.
 # Returns non-zero if it is not a snapshot.
 split_snapshot() {
-  head -c 93 "$1" >"$tmp/line" || fail "cannot write to $tmp: set TMPDIR to a folder with room"
+  head -c 93 "$1" >"$tmp/line" || full
   [ "$(wc -l <"$tmp/line")" -eq 1 ] || return 1
   line=$(tr -c 'a-z0-9/ \n' '?' <"$tmp/line")
   case $line in 'lifeboat/1 '*) ;; *) return 1 ;; esac
@@ -131,7 +165,7 @@ split_snapshot() {
   key=${key%% *}
   case $key$mac in *[!0-9a-f]*) return 1 ;; esac
   [ "${#line}" -eq 92 ] && [ "${#key}" -eq 16 ] && [ "${#mac}" -eq 64 ] || return 1
-  tail -c +94 "$1" >"$tmp/frame" || fail "cannot write to $tmp: it is full, or not writable; set TMPDIR to a folder with room"
+  tail -c +94 "$1" >"$tmp/frame" || full
 }
 
 # Reads $tmp/frame, of the snapshot object $1, into $tmp/header; returns non-zero if it is not the header of that snapshot.
@@ -140,7 +174,7 @@ read_header() {
   limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))
   [ "$limit" -le 536870912 ] || limit=536870912
   zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" ||
-    fail "cannot write to $tmp: it is full, or not writable; set TMPDIR to a folder with room"
+    full
   [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
@@ -257,6 +291,40 @@ everything is still checked against the sealed manifest"
   printf 'recover.sh: warning: the MAC of snapshot %s cannot be checked with this key\n' "$snapshot" >&2
 }
 
+# Says whose keys the snapshots were made with, and whether $identity has one of them.
+check_key() {
+  need age age-keygen base64
+  open_identity
+  age-keygen -y "$identity" >"$tmp/recipients" 2>/dev/null || fail "age-keygen cannot read $identity"
+  : >"$tmp/own"
+  while read -r recipient; do printf '%s\n' "$(printf %s "$recipient" | sha256 | cut -c 1-16)" >>"$tmp/own"; done <"$tmp/recipients"
+  opened=0
+  snapshots=0
+  others=
+  newest=
+  for object in "$store"/snapshots/*/*.json.zst; do
+    [ -f "$object" ] || continue
+    split_snapshot "$object" || continue
+    snapshots=$((snapshots + 1))
+    while read -r own; do
+      if [ "$own" = "$key" ]; then opened=$((opened + 1)); fi
+    done <"$tmp/own"
+    case " $others " in *" $key "*) ;; *) others="$others $key" ;; esac
+    newest=$object
+  done
+  [ "$snapshots" -gt 0 ] || fail "$store holds no snapshots"
+  if [ "$opened" -gt 0 ]; then
+    printf 'This is the key: %s of %s snapshots were made with it.\n' "$opened" "$snapshots"
+    return
+  fi
+  if split_snapshot "$newest" && read_header "$newest" && jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed" 2>/dev/null &&
+    age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" 2>/dev/null; then
+    printf 'This is the key of an extra recipient: add --unauthenticated.\n'
+    return
+  fi
+  fail "This is not the key. The $snapshots snapshots were made with:$others. $identity has: $(tr '\n' ' ' <"$tmp/own")"
+}
+
 # --- snapshots and chunks
 
 unreadable() {
@@ -282,7 +350,7 @@ open_snapshot() {
   zstd -q -d -c <"$tmp/plain" | head -c 536870912 >"$tmp/manifest"
   jq -e --slurpfile header "$tmp/header" '
     def whole($least; $most): type == "number" and . == floor and . >= $least and . <= $most;
-    keys == ["anchors", "description", "lifeboat", "run", "sources", "spent"]
+    keys - ["marks"] == ["anchors", "description", "lifeboat", "run", "sources", "spent"]
     and all(.sources[];
       keys == ["facts", "kind", "name", "streams"] and (.name | type == "string" and length > 0)
       and all(.streams[];
@@ -308,12 +376,20 @@ open_chunk() {
   [ -f "$file" ] || fail "chunk $1 is missing: $(shown "$file") is not in the store"
   size=$(wc -c <"$file")
   [ "$size" -eq "$4" ] || fail "chunk $1 is damaged: $(shown "$file") has $((size)) bytes, $4 were stored"
-  age -d -i "$identity" -o "$tmp/sealed" "$file" || fail "chunk $1 is damaged: age does not open $(shown "$file")"
-  zstd -q -d -c ${5:+-D "$5"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk"
+  age -d -i "$identity" -o "$tmp/sealed" "$file" || damaged "$1" "$3" "$4" "age does not open $(shown "$file")"
+  zstd -q -d -c ${5:+-D "$5"} <"$tmp/sealed" | head -c "$(($3 + 1))" >"$tmp/chunk" ||
+    damaged "$1" "$3" "$4" "$(shown "$file") is no zstd of its size"
   size=$(wc -c <"$tmp/chunk")
-  [ "$size" -eq "$3" ] || fail "chunk $1 is damaged: $((size)) bytes came out of $(shown "$file"), $3 were expected"
+  [ "$size" -eq "$3" ] || damaged "$1" "$3" "$4" "$((size)) bytes came out of $(shown "$file"), $3 were expected"
   [ -z "$id_key" ] || [ "$(hmac "$id_key" <"$tmp/chunk")" = "$1" ] ||
     fail "chunk $1 is damaged: $(shown "$file") holds the bytes of another chunk"
+}
+
+# Ends with status 1, unless the failure is only that there is no room: $1 to $3 as $1, $3 and $4 above, $4 what is wrong.
+damaged() {
+  rm -f -- "$tmp/sealed" "$tmp/chunk"
+  require_room "$(($2 + $3 + 1))"
+  fail "chunk $1 is damaged: $4"
 }
 
 # The same for a chunk with its base, of which the last is kept: $1 to $4 as above, $5 to $8 those of the base.
@@ -325,8 +401,8 @@ open_with_base() {
   if [ "$5" != "$(cat "$tmp/base-id" 2>/dev/null)" ]; then
     rm -f -- "$tmp/base-id"
     open_chunk "$5" "$6" "$7" "$8" ''
-    mv -f -- "$tmp/chunk" "$tmp/base" || exit 1
-    printf %s "$5" >"$tmp/base-id" || exit 1
+    mv -f -- "$tmp/chunk" "$tmp/base" || full
+    printf %s "$5" >"$tmp/base-id" || full
   fi
   open_chunk "$1" "$2" "$3" "$4" "$tmp/base"
 }
@@ -340,14 +416,23 @@ write_chunks() {
     if [ "$skip" = no ]; then
       open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"
       cat "$tmp/chunk" || exit 1
-    elif (open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"); then
-      cat "$tmp/chunk" || exit 1
     else
-      head -c "$raw" /dev/zero || exit 1
-      printf '%s %s\n' "$done" "$((done + raw))" >>"$tmp/holes" || exit 1
+      status=0
+      (open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored") || status=$?
+      case $status in
+        0) cat "$tmp/chunk" || exit 1 ;;
+        1)
+          head -c "$raw" /dev/zero || exit 1
+          printf '%s %s\n' "$done" "$((done + raw))" >>"$tmp/holes" || full
+          ;;
+        *) exit "$status" ;;
+      esac
     fi
     done=$((done + raw))
-    if [ -t 2 ]; then printf '\r%s of %s bytes ' "$done" "$expected_size" >&2; fi
+    if [ -t 2 ]; then
+      measure_rate "$done"
+      printf '\r%s of %s bytes, %s ' "$done" "$expected_size" "$rate" >&2
+    fi
   done <"$tmp/plan"
   if [ -t 2 ]; then printf '\n' >&2; fi
   printf '%s' "$done" >"$tmp/complete"
@@ -373,6 +458,7 @@ extract_stream() {
   plan_stream
   if [ -n "$out" ]; then
     [ ! -e "$out" ] || fail "$out exists already"
+    require_space "$expected_size" "$out"
     partial=$(mktemp "$out.partial.XXXXXX") || fail "cannot write beside $out"
     exec 3>"$partial"
   else
@@ -380,6 +466,7 @@ extract_stream() {
     exec 3>&1
   fi
 
+  started=$(date +%s)
   mkfifo "$tmp/copy"
   sha256 <"$tmp/copy" >"$tmp/sha256" 3>&- &
   digest_process=$!
@@ -397,7 +484,61 @@ extract_stream() {
     mv -- "$partial" "$out"
     partial=
   fi
-  printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup\n' "$expected_size" "$expected_sha256" >&2
+  measure_rate "$expected_size"
+  printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup; %s\n' "$expected_size" "$expected_sha256" "$rate" >&2
+}
+
+# --- damaged databases
+
+# The parts of an archive that are whole, as lines "part START END", and the ids of the entries whose data is lost, as lines "lost ID". Files:
+# the holes, and the places of all data: "ID START END". It fails if a hole is before the data: in the table of contents.
+# shellcheck disable=SC2016 # the dollars are awk's
+cut_data='
+  FILENAME == ARGV[1] { holes++; begins[holes] = $1 + 0; ends[holes] = $2 + 0; next }
+  !data { data = 1; start = 0; end = $2 + 0; for (i = 1; i <= holes; i++) if (begins[i] < end) failed = 1 }
+  {
+    gone = 0
+    for (i = 1; i <= holes; i++) if (begins[i] < $3 + 0 && ends[i] > $2 + 0) gone = 1
+    if (gone) { if (end > start) printf "part %.0f %.0f\n", start, end; print "lost " $1; start = end = $3 + 0 } else end = $3 + 0
+  }
+  END { if (end > start) printf "part %.0f %.0f\n", start, end; exit failed || !data }'
+
+# Writes what is whole of the archive $stream to $out, and to $out.list the entries that are left, for pg_restore.
+salvage_database() {
+  need awk sed
+  [ -n "$out" ] || fail '--skip-damaged needs -o FILE' 2
+  [ ! -e "$out" ] || fail "$out exists already"
+  [ ! -e "$out.list" ] || fail "$out.list exists already"
+  plan_stream
+  require_space "$((expected_size * 2))" "$out"
+  partial=$(mktemp "$out.part.XXXXXX") || fail "cannot write beside $out"
+  part=$partial
+  started=$(date +%s)
+  skip=yes
+  if read_part; then
+    mv -- "$part" "$out"
+    partial=
+    printf 'recover.sh: %s is whole: all of it is in %s\n' "$stream" "$out" >&2
+    return
+  fi
+  jq -r --arg name "$stream" '.sources[] | .name as $source
+    | select(any(.streams[]; (.name == $name or $source + "/" + .name == $name) and .format == "pg_dump-custom"))
+    | .facts.data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
+  awk "$cut_data" "$tmp/holes" "$tmp/places" >"$tmp/cuts" ||
+    fail "stream $stream was NOT restored: its table of contents is damaged, or an older version of Lifeboat made the snapshot. \
+Try another snapshot"
+  jq -r --arg name "$stream" '.sources[] | .name as $source | select(any(.streams[]; .name == $name or $source + "/" + .name == $name))
+    | .facts.entries[]' "$tmp/manifest" >"$tmp/entries"
+  awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } !($1 in lost)' "$tmp/cuts" "$tmp/entries" >"$out.list"
+  awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } $1 in lost' "$tmp/cuts" "$tmp/entries" >"$tmp/lost"
+  while read -r what from to; do
+    [ "$what" = part ] || continue
+    tail -c "+$((from + 1))" "$part" | head -c "$((to - from))" || fail "cannot write $out"
+  done <"$tmp/cuts" >"$out"
+  rm -f -- "$part"
+  partial=
+  tr -c '[:print:]\n\200-\377' '?' <"$tmp/lost" | while IFS= read -r name; do printf 'recover.sh: MISSING: %s\n' "$name" >&2; done
+  fail "$out has all of $stream but for the data that is named above. Restore it with: pg_restore -L $out.list"
 }
 
 # --- volumes
@@ -405,6 +546,7 @@ extract_stream() {
 # The runs of members of an archive that are whole, as lines "run FIRST NEXT": the header blocks of the first and of the member after the
 # run; and lines "lost PATH" for the others. Files: the holes, the members as the list of the volume has them, and as tar finds them. A
 # member is whole if it is as listed and no hole touches it; the first after a hole is not, as its extended header may be damaged.
+# With keep=yes, a file of which only content is damaged is a line "kept FIRST END"; its holes are named in the line "lost PATH".
 # shellcheck disable=SC2016 # the dollars are awk's
 cut_archive='
   function text(type, path, target) {
@@ -418,6 +560,15 @@ cut_archive='
   function touched(from, to,   hole) {
     for (hole = 1; hole <= holes; hole++) if (begins[hole] < to && ends[hole] > from) return 1
     return 0
+  }
+  # The lost parts of a file of this size, whose content begins there.
+  function zeros(from, length_,   hole, text_, a, b) {
+    for (hole = 1; hole <= holes; hole++) {
+      a = begins[hole] > from ? begins[hole] - from : 0
+      b = ends[hole] < from + length_ ? ends[hole] - from : length_
+      if (a < b) text_ = text_ sprintf("%s %.0f bytes from byte %.0f on", text_ == "" ? ":" : ",", b - a, a)
+    }
+    return text_ "; zeros are in their place"
   }
   FILENAME == ARGV[1] { holes++; split($0, pair, " "); begins[holes] = pair[1] + 0; ends[holes] = pair[2] + 0; next }
   FILENAME == ARGV[2] {
@@ -446,8 +597,11 @@ cut_archive='
     last = 0
     for (i = 1; i <= count + 1; i++) {
       p = place[found[i]]
-      good = i <= count && p > last && seen[found[i]] == 1 && (size[p] == "" || size[p] == bytes[i]) && times[p] == time[i] &&
-        !touched(start[i], start[i + 1]) && !touched(i == 1 ? 0 : start[i - 1], start[i])
+      sure = i <= count && p > last && seen[found[i]] == 1 && (size[p] == "" || size[p] == bytes[i]) && times[p] == time[i] &&
+        !touched(i == 1 ? 0 : start[i - 1], start[i])
+      good = sure && !touched(start[i], start[i + 1])
+      until = start[i] + 512 + int((bytes[i] + 511) / 512) * 512
+      kept = keep == "yes" && sure && !good && kind[i] == "-" && !touched(start[i], start[i] + 512) && until <= start[i + 1]
       if (good) {
         last = p
         whole[p] = 1
@@ -456,8 +610,13 @@ cut_archive='
         printf "run %.0f %.0f\n", run / 512, start[i] / 512
         run = ""
       }
+      if (kept) {
+        last = p
+        holed[p] = zeros(start[i] + 512, bytes[i])
+        printf "kept %.0f %.0f\n", start[i] / 512, until / 512
+      }
     }
-    for (p = 1; p <= listed; p++) if (!whole[p]) print "lost " names[p]
+    for (p = 1; p <= listed; p++) if (!whole[p]) print "lost " names[p] holed[p]
   }'
 
 # Sets $head to the block of $part at which the headers of a member begin: $1 is its own header, which an extended one may precede.
@@ -491,6 +650,21 @@ read_part() {
   [ "$digest" = "$expected_sha256" ] || fail "stream $stream was NOT restored: its SHA-256 is $digest, the manifest says $expected_sha256"
 }
 
+# Without the list of the files: writes the members of $part before the first hole, but for the last, which may reach into it. $1: the number
+# of members that the archive had.
+write_beginning() {
+  read -r hole _ <"$tmp/holes"
+  head -c "$hole" "$part" | tar --list --verbose --block-number --numeric-owner --quoting-style=literal --warning=no-unknown-keyword \
+    --file=- 2>/dev/null | sed -n 's/^block \([0-9]*\): [-dlhp].*/\1/p' >"$tmp/found" || :
+  members=$(($(wc -l <"$tmp/found")))
+  [ "$members" -eq 0 ] || members=$((members - 1))
+  printf '%s files, links or folders of %s, with their names: the list of the files is damaged as well\n' "$(($1 - members))" "$stream" \
+    >>"$tmp/lost"
+  [ "$members" -gt 0 ] || return 0
+  find_head "$(tail -n 1 "$tmp/found")"
+  head -c "$((head * 512))" "$part" || exit 1
+}
+
 # Writes the archives of the volume one after the other, without what is damaged; $tmp/lost gets a line for each member that is.
 # $tmp/all says that it came to the end.
 write_archives() {
@@ -498,21 +672,26 @@ write_archives() {
   while IFS=$(printf '\t') read -r entries stream; do
     [ "$entries" -gt 0 ] || continue
     lines=$tmp/listed
-    sed -n "$first,$((first + entries - 1))p" "$tmp/files" >"$lines" || exit 1
+    if [ "$listed" = yes ]; then sed -n "$first,$((first + entries - 1))p" "$tmp/files" >"$lines" || exit 1; fi
     first=$((first + entries))
     if read_part; then
       cat "$part" || exit 1
       continue
     fi
+    if [ "$listed" = no ]; then
+      write_beginning "$entries"
+      continue
+    fi
     TZ=UTC tar --list --verbose --block-number --full-time --numeric-owner --ignore-zeros --quoting-style=literal \
       --warning=no-unknown-keyword --file="$part" >"$tmp/found" 2>/dev/null || :
-    awk -v total="$(($(wc -c <"$part")))" "$cut_archive" "$tmp/holes" "$lines" "$tmp/found" >"$tmp/cuts" || exit 1
+    awk -v total="$(($(wc -c <"$part")))" -v keep="$keep" "$cut_archive" "$tmp/holes" "$lines" "$tmp/found" >"$tmp/cuts" || exit 1
     sed -n 's/^lost //p' "$tmp/cuts" >>"$tmp/lost"
     while read -r what from next; do
-      [ "$what" = run ] || continue
+      case $what in run | kept) ;; *) continue ;; esac
       find_head "$from"
       begin=$head
-      find_head "$next"
+      head=$next
+      if [ "$what" = run ]; then find_head "$next"; fi
       tail -c "+$((begin * 512 + 1))" "$part" | head -c "$(((head - begin) * 512))" || exit 1
     done <"$tmp/cuts"
   done <"$tmp/archives"
@@ -532,11 +711,21 @@ restore_volume() {
   jq -r '.[0] | .name as $name | .facts.segments as $segments | [.streams[] | select(.format == "tar") | .name] | to_entries[]
     | "\($segments[.key].entries)\t\($name)/\(.value)"' "$tmp/volume" >"$tmp/archives"
   skip=yes
+  # The files, and the largest archive.
+  total=$(jq '.[0].streams | map(.size) | add' "$tmp/volume")
+  needed=$(jq '.[0].streams | map(.size) | add + max' "$tmp/volume")
   stream=$(jq -r '.[0] | .name + "/" + (.streams[] | select(.format == "tar-list") | .name)' "$tmp/volume")
   partial=$(mktemp "$out.part.XXXXXX") || fail "cannot write beside $out"
   part=$partial
-  read_part || fail "the list of the files of $volume is damaged: extract its archives one by one, or try another snapshot"
-  mv -f -- "$part" "$tmp/files"
+  listed=yes
+  if read_part; then
+    mv -f -- "$part" "$tmp/files"
+  else
+    listed=no
+    printf 'recover.sh: the list of the files of %s is damaged: the archives tell what they have\n' "$volume" >&2
+  fi
+  require_space "$needed" "$out"
+  started=$(date +%s)
   mkdir -- "$out"
   : >"$tmp/lost"
   extracted=yes
@@ -547,11 +736,11 @@ restore_volume() {
   [ -f "$tmp/all" ] || fail "$volume was NOT restored: only a part of it is in $out"
   if [ -s "$tmp/lost" ]; then
     tr -c '[:print:]\n\200-\377' '?' <"$tmp/lost" | while IFS= read -r name; do printf 'recover.sh: MISSING: %s\n' "$name" >&2; done
-    fail "$volume is restored in $out but for $(($(wc -l <"$tmp/lost"))) damaged files, links or folders, named above. \
-Other snapshots may have them"
+    fail "$volume is restored in $out in part: everything that is missing is named above. Other snapshots may have it"
   fi
   [ "$extracted" = yes ] || fail "tar reported errors: $volume in $out is not all as it was"
-  printf 'recover.sh: %s is whole in %s\n' "$volume" "$(printf '%s' "$out" | tr -c 'A-Za-z0-9._/-' '?')" >&2
+  measure_rate "$total"
+  printf 'recover.sh: %s is whole in %s; %s\n' "$volume" "$(printf '%s' "$out" | tr -c 'A-Za-z0-9._/-' '?')" "$rate" >&2
 }
 
 # --- the command line
@@ -561,6 +750,8 @@ identity=
 out=
 unauthenticated=no
 skip=no
+salvage=no
+keep=no
 command=
 snapshot=
 stream=
@@ -571,6 +762,8 @@ while [ $# -gt 0 ]; do
       case $1 in -i) identity=$2 ;; -o) out=$2 ;; --store) store=$2 ;; esac
       shift
       ;;
+    --skip-damaged) salvage=yes ;;
+    --keep-damaged) keep=yes ;;
     --unauthenticated) unauthenticated=yes ;;
     -h | --help) usage; exit 0 ;;
     -*) fail "$1 is no option of this script; without arguments it prints those it has" 2 ;;
@@ -598,13 +791,18 @@ case $command in
     [ -n "$stream" ] || fail 'usage: recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]' 2
     open_store
     open_snapshot
-    extract_stream
+    if [ "$salvage" = yes ]; then salvage_database; else extract_stream; fi
     ;;
   volume)
     if [ -z "$stream" ] || [ -z "$out" ]; then fail 'usage: recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER' 2; fi
     open_store
     open_snapshot
     restore_volume
+    ;;
+  key)
+    [ -n "$identity" ] || fail 'usage: recover.sh key -i IDENTITY; recover.sh identity makes one out of a passphrase' 2
+    open_store
+    check_key
     ;;
   identity)
     [ -n "$out" ] || fail 'usage: recover.sh identity -o FILE; the identity is never printed on the terminal' 2
