@@ -490,8 +490,8 @@ extract_stream() {
 
 # --- damaged databases
 
-# The parts of an archive that are whole, as lines "part START END", and the ids of the entries whose data is lost, as lines "lost ID". Files:
-# the holes, and the places of all data: "ID START END". It fails if a hole is before the data: in the table of contents.
+# The parts of an archive that are whole, as lines "part START END", and the ids of the entries whose data is lost, as lines "lost ID".
+# Files: the holes, and the places of all data: "ID START END". It fails if a hole is before the data: in the table of contents.
 # shellcheck disable=SC2016 # the dollars are awk's
 cut_data='
   FILENAME == ARGV[1] { holes++; begins[holes] = $1 + 0; ends[holes] = $2 + 0; next }
@@ -650,8 +650,8 @@ read_part() {
   [ "$digest" = "$expected_sha256" ] || fail "stream $stream was NOT restored: its SHA-256 is $digest, the manifest says $expected_sha256"
 }
 
-# Without the list of the files: writes the members of $part before the first hole, but for the last, which may reach into it. $1: the number
-# of members that the archive had.
+# Without the list of the files: writes the members of $part before the first hole, but for the last, which may reach into it. $1: the
+# number of members that the archive had.
 write_beginning() {
   read -r hole _ <"$tmp/holes"
   head -c "$hole" "$part" | tar --list --verbose --block-number --numeric-owner --quoting-style=literal --warning=no-unknown-keyword \
