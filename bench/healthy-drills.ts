@@ -57,7 +57,8 @@ const POSTGIS = `
 /** On a server of Debian's packages; undefined if they are not installed: apt-get install postgresql-15-postgis-3. */
 async function postgis(): Promise<Healthy | undefined> {
   const root = '/usr/lib/postgresql'
-  const version = (existsSync(root) ? readdirSync(root) : []).find((one) => existsSync(`/usr/share/postgresql/${one}/extension/postgis.control`))
+  const version = (existsSync(root) ? readdirSync(root) : []).find((one) =>
+    existsSync(`/usr/share/postgresql/${one}/extension/postgis.control`) && existsSync(path.join(root, one, 'lib/postgis-3.so')))
   if (version === undefined) return undefined
   const directory = path.join(root, version, 'bin')
   const variables = variablesFor(directory)
@@ -96,7 +97,7 @@ try {
     if (names.length > 0 && !names.includes(name)) continue
     const healthy = await open()
     if (healthy) wrong += await drilled(healthy)
-    else console.log(`${name}: not drilled, as its packages are not installed`)
+    else console.log(`${name}: not drilled, as Debian's package postgresql-15-postgis-3, or that of another major, is not installed with its library`)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
