@@ -1,6 +1,7 @@
 import type { RestoredBucket } from './buckets/restore.ts'
 import type { Phases, RestoredDatabase, Swapped } from './postgres/restore-outcome.ts'
 import type { RestoreMode } from './settings.ts'
+import type { Share } from './share.ts'
 
 /** The result of a restore, with the members that some kinds add. */
 export interface Restored extends Partial<RestoredDatabase>, Partial<RestoredBucket> {
@@ -37,4 +38,12 @@ export interface Forgotten {
   dropped: string[]
   kept: { name: string; until: string }[]
   errors: string[]
+}
+
+/** A restore that was checked and not begun. */
+export interface PlannedRestore extends Restored {
+  /** The work of the restore, in order, as sentences. */
+  steps: string[]
+  /** Amounts that several targets may take from the same place, for which they have to be enough together. */
+  shares: Share[]
 }

@@ -5,7 +5,7 @@ import type { Extent } from '../repository/extent.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 import type { Patterns } from './files/selection.ts'
 import type { FilesDiff, ShownFile } from './files/shown-file.ts'
-import type { Forgotten, Restored, Undone } from './restored.ts'
+import type { Forgotten, PlannedRestore, Restored, Undone } from './restored.ts'
 import type { BackupSettings, DrillSettings, RestoreSettings, SourceAccess } from './settings.ts'
 import type { Source } from './source.ts'
 
@@ -147,8 +147,10 @@ export interface GivenSource<L extends Location = Location> {
 }
 
 export interface RestoreTarget {
-  /** The name of a database, which people confirm before its data is replaced. Absent: this kind is not asked about. */
-  readonly database?: string
+  /** The text that confirms that its data is replaced: the name of a database; a folder, Docker volume or bucket as it was given. */
+  readonly name: string
+  /** Whether a restore with these settings replaces data that is there. */
+  readonly replaces: boolean
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
   require(source: SourceRecord): void
   /**
@@ -164,9 +166,10 @@ export interface RestoreTarget {
    */
   salvage?(damaged: DamagedSource): Promise<Restored>
   /**
-   * Makes every check of a restore, and changes nothing: `steps` of the result tell what a restore would do. Absent: this kind cannot tell.
+   * Makes every check of a restore, and changes nothing: `steps` of the result tell what a restore would do. Throws one error for all that
+   * prevents it. Before `prepare`. Absent: this kind cannot tell.
    */
-  plan?(stored: SourceToRestore): Promise<Restored>
+  plan?(stored: SourceToRestore): Promise<PlannedRestore>
   /** Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. */
   undo?(): Promise<Undone>
   /** Drops the content that was kept, as far as its time is over. */

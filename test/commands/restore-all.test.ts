@@ -57,20 +57,65 @@ test('every database and volume of a snapshot comes back with one command, with 
   expect(readFileSync(at('log'), 'utf8')).toBe('before\nafter\n')
 })
 
-test('map decides for databases too, and what fails does not keep the rest from being restored: one verdict', async () => {
+test('map decides for databases too; everything that prevents the restore is told at once, before anything is changed', async () => {
   mkdirSync(at('full'))
   writeFileSync(at('full/mine'), '')
-  const map = [`uploads=${at('second/uploads')}`, `media=${at('full')}`, `app=${target.url('renamed')}`, `Other-one=${target.url('app')}`].join('\n')
-  const { sources } = await all({ mode: 'create', map })
-  expect(sources).toMatchObject([
+  const map = (app: string, uploads: string): string =>
+    [`uploads=${at(uploads)}`, `media=${at('full')}`, `app=${target.url(app)}`, `Other-one=${target.url('app')}`].join('\n')
+  const there = await databases()
+  const said = await refusal(all({ mode: 'create', map: map('renamed', 'second'), 'pre-command': `touch ${at('touched')}` }))
+  expect(said).toMatch(/the restore cannot start, and nothing was changed:\n- Other-one: \S+ exists already\n- media: \S+ is not empty/)
+  expect([existsSync(at('touched')), existsSync(at('second')), await databases()]).toEqual([false, false, there])
+})
+
+test('a failure after that does not keep the rest from being restored: one verdict', async () => {
+  const map = ['second/uploads', 'second/media', 'renamed', 'taken'].map((place, index) =>
+    `${['uploads', 'media', 'app', 'Other-one'][index]}=${index < 2 ? at(place) : target.url(place)}`).join('\n')
+  const spoiled = `mkdir -p ${at('second/media')} && touch ${at('second/media/mine')} && psql -qc 'CREATE DATABASE taken' "$SPOILED"`
+  const { result, text } = await dispatched('restore', raw({ all: 'true', mode: 'create', map, 'pre-command': spoiled }), new Date(), {
+    variables: { ...variables, SPOILED: target.url('postgres') }, temporary: at('tmp') })
+  expect(result).toMatchObject({ sources: [
     { database: 'app', errors: [], left: 'everything' }, { database: 'Other-one', problem: expect.stringMatching(/exists already/) },
     { volume: 'uploads', errors: [], restored: 3 }, { volume: 'media', problem: expect.stringMatching(/is not empty/) },
-  ])
-  const { text } = await run('restore', { all: 'true', mode: 'create', map: map.replaceAll('second', 'third').replace('/renamed', '/again') })
+  ] })
   expect(text).toMatch(/^NOT all restored: 2 of 4 sources restored whole/)
   expect(text).toMatch(/NOT restored: media: \S+ is not empty/)
   expect(await compareDatabases({ server: source, database: 'app' }, { server: target, database: 'renamed' })).toEqual([])
+  expect(readdirSync(at('second/media'))).toEqual(['mine'])
+})
+
+test('a dry run of everything changes nothing, and tells the steps of each source in order', async () => {
+  const there = await databases()
+  const map = `uploads=${at('dry/uploads')}\nmedia=${at('full')}`
+  const { text } = await run('restore', { all: 'true', mode: 'clean', 'database-url': server(), map, 'dry-run': 'true', 'pre-command': `touch ${at('touched')}` })
+  expect(text).toMatch(/^Nothing was changed\. All 4 sources of snapshot \S+ can be restored\n\napp of snapshot .*\(mode clean\)\n  1\. /)
+  expect(text).toMatch(/uploads of snapshot .* can be restored into .*dry.uploads \(mode clean\)\n  1\. Make .*dry\/uploads, which is not there\.\n  2\. Extract 3 files and folders, .* are free\.\n  3\. Move it to its place\./)
+  expect(text).toMatch(/media of snapshot .*\n  1\. Extract .*\n  2\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
+  expect(text).toMatch(/How long it takes is not known: no drill of this set was found\.$/)
+  expect([existsSync(at('touched')), existsSync(at('dry')), readdirSync(at('full')), await databases()]).toEqual([false, false, ['mine'], there])
+})
+
+test('everything that replaces data is confirmed, target by target', async () => {
+  const more = { mode: 'clean', 'database-url': server(), map: `uploads=${at('full')}\nmedia=${at('dry/media')}` }
+  expect(await refusal(all(more))).toMatch(/this replaces the database app, the database Other one, the data in \S+full, the data in \S+dry\/media, which nobody has confirmed/)
+  expect(await refusal(all({ ...more, confirm: `app\n${at('full')}` }))).toMatch(/this replaces the database Other one, the data in \S+dry\/media, and another name was given/)
   expect(readdirSync(at('full'))).toEqual(['mine'])
+  const asked: string[] = []
+  const told: string[] = []
+  const ask = async (question: string): Promise<string> => {
+    asked.push(question)
+    return ['app', 'Other one', at('full'), 'no'][asked.length - 1]!
+  }
+  const running = restoreAll(parseInputs('restore', raw({ all: 'true', ...more }), {}), {
+    variables, temporary: at('tmp'), signal: new AbortController().signal, report: { ...quiet, info: (message) => void told.push(message) }, now: () => new Date(), ask })
+  expect(await refusal(running)).toMatch(/the data in \S+dry\/media, and another name was given/)
+  // What is replaced is told before.
+  expect(told).toContainEqual(expect.stringMatching(/full: Exchange it for the content that is there now, and remove that: 1 file/))
+  expect(asked).toHaveLength(4)
+  expect([readdirSync(at('full')), existsSync(at('dry'))]).toEqual([['mine'], false])
+  const confirmed = await all({ ...more, confirm: `app\nOther one\n${at('full')}\n${at('dry/media')}` })
+  expect(confirmed.sources).toMatchObject([{ errors: [] }, { errors: [] }, { errors: [] }, { errors: [] }])
+  expect(contentsOf(at('full'))).toEqual(contentsOf(at('uploads')))
 })
 
 test.each<[string, Record<string, string>, RegExp]>([

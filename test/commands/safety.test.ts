@@ -122,7 +122,7 @@ test('swap backs up only what it does not keep, and a dry run says so', async ()
 
 test('the content of a folder is backed up before clean and overwrite, and not before empty', async () => {
   const target = at('live')
-  const volume = (mode: string, more = {}) => run('restore', { volume: 'uploads', target, mode, ...more })
+  const volume = (mode: string, more = {}) => run('restore', { volume: 'uploads', target, mode, confirm: target, ...more })
   await volume('clean')
   expect(safeties()).toEqual([])
   for (const mode of ['clean', 'overwrite']) {
@@ -141,7 +141,7 @@ test('with all, each target that is replaced is backed up, under the name of its
   const target = at('live')
   mkdirSync(target)
   writeFileSync(path.join(target, 'mine'), '')
-  const given = { all: 'true', mode: 'clean', 'database-url': server.url('app'), target }
+  const given = { all: 'true', mode: 'clean', 'database-url': server.url('app'), target, confirm: `app\n${target}` }
   const { sources } = await restoreAll(parseInputs('restore', raw(given), {}), environment())
   expect(sources).toMatchObject([{ database: 'app', safety: { set: 'default.safety' } }, { volume: 'uploads', safety: { set: 'default.safety' } }])
   expect(safeties().toSorted()).toEqual(sources.map((one) => ('safety' in one ? one.safety!.snapshot : '')).toSorted())

@@ -35,7 +35,9 @@ export class Volumes {
   }
 
   restore(raw: Raw, signal?: AbortSignal): Promise<RestoreResult> {
-    return restore(parseInputs('restore', this.#raw(raw), {}), this.#environment(signal))
+    const confirmed: Raw = (raw['mode'] === 'clean' || raw['mode'] === 'overwrite') && raw['target'] !== undefined
+      ? { confirm: raw['target'].replace(/[?].*/, '') } : {}
+    return restore(parseInputs('restore', this.#raw({ ...confirmed, ...raw }), {}), this.#environment(signal))
   }
 
   verify(raw: Raw = {}): Promise<VerifyResult> {

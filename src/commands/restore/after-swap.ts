@@ -16,14 +16,15 @@ export type AfterSwap = (({ mode: 'undo' } & Undone) | ({ mode: 'forget-old' } &
 
 /** Takes a restore with mode swap back, or drops what such restores have put aside. */
 export async function afterSwap(
-  what: AfterSwap['mode'], target: RestoreTarget | undefined, confirm: string | undefined, environment: Environment,
+  what: AfterSwap['mode'], target: RestoreTarget | undefined, confirm: readonly string[] | undefined, environment: Environment,
 ): Promise<AfterSwap> {
   const started = performance.now()
   try {
     if (!target?.undo || !target.forgetOld)
       throw new LifeboatError(`${what} is for databases that are restored with mode swap, and this kind has none`, { status: 2 })
     environment.leaves?.('nothing was changed')
-    await requireConfirmed(target, confirm, what === 'undo' ? 'exchanges' : 'drops what is kept of', environment)
+    const work = what === 'undo' ? 'exchanges' : 'drops what is kept of'
+    await requireConfirmed([{ noun: 'database', name: target.name }], confirm, work, environment)
     return what === 'undo'
       ? { mode: what, ...(await target.undo()), seconds: secondsSince(started) }
       : { mode: what, ...(await target.forgetOld()), seconds: secondsSince(started) }

@@ -1,7 +1,7 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { type AfterSwap, afterSwap, afterSwapErrors, afterSwapHeadline, afterSwapSummary, afterSwapText } from './after-swap.ts'
 import { inputs, type RestoreInputs } from './inputs.ts'
-import { dryHeadline, type DryResult, drySummary, dryText } from './dry-run-report.ts'
+import { dryAllHeadline, dryAllSummary, dryAllText, dryHeadline, drySummary, dryText, isDry, isDryAll } from './plan-report.ts'
 import { allHeadline, allProblems, allSummary, allText } from './all-report.ts'
 import { restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
 import { restore as restoreOne, targetOf } from './restore.ts'
@@ -14,8 +14,6 @@ type AnyResult = RestoreResult | RestoreAllResult | AfterSwap
 
 const isAfter = (result: AnyResult): result is AfterSwap => result.mode === 'undo' || result.mode === 'forget-old'
 const isAll = (result: AnyResult): result is RestoreAllResult => 'sources' in result
-
-const isDry = (result: RestoreResult): result is DryResult => result.steps !== undefined
 
 function problemsOf(result: AnyResult): string[] {
   if (isAll(result)) return allProblems(result)
@@ -81,15 +79,15 @@ export const restore = {
   },
   notice: (result) => (isAfter(result) ? {} : { set: result.set, snapshot: result.snapshot }),
   headline: (result) => {
-    if (isAll(result)) return allHeadline(result)
+    if (isAll(result)) return isDryAll(result) ? dryAllHeadline(result) : allHeadline(result)
     return isAfter(result) ? afterSwapHeadline(result) : isDry(result) ? dryHeadline(result) : restoreHeadline(result)
   },
   text: (result, context) => {
-    if (isAll(result)) return allText(result, context)
+    if (isAll(result)) return isDryAll(result) ? dryAllText(result, context) : allText(result, context)
     return isAfter(result) ? afterSwapText(result, context) : isDry(result) ? dryText(result, context) : restoreText(result, context)
   },
   summary: (result, context) => {
-    if (isAll(result)) return allSummary(result, context)
+    if (isAll(result)) return isDryAll(result) ? dryAllSummary(result, context) : allSummary(result, context)
     if (isAfter(result)) return afterSwapSummary(result, context)
     return isDry(result) ? drySummary(result, context) : restoreSummary(result, context)
   },

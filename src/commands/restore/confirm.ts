@@ -3,30 +3,54 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { inertText } from '../../report/inert.ts'
 import { oneLine } from '../../report/format.ts'
-import type { RestoreMode } from '../../sources/settings.ts'
-import type { RestoreTarget } from '../../sources/source-kind.ts'
+import type { RestoreTarget, SourceKind } from '../../sources/source-kind.ts'
 
-/** Whether a restore with this mode replaces data of a database. */
-export function replaces(mode: RestoreMode): boolean {
-  return mode === 'clean' || mode === 'swap'
+/** A target whose data is replaced. */
+export interface Replaced extends Pick<RestoreTarget, 'name'> {
+  noun: SourceKind['noun']
+}
+
+/** Whether the names have to be typed at a terminal, because they were not given. */
+export function isAsked(confirm: readonly string[] | undefined, { ask }: Pick<Environment, 'ask'>): boolean {
+  return confirm === undefined && ask !== undefined
 }
 
 /**
- * Throws (status 2) unless the name of the database whose data is replaced was given, or typed at the terminal. `work`: read after "This
- * ", such as `replaces`.
+ * Throws (status 2) unless the name of every target was given, or is typed at the terminal now. `work`: read after "This ", such as
+ * `replaces`.
  */
 export async function requireConfirmed(
-  { database }: Pick<RestoreTarget, 'database'>, confirm: string | undefined, work: string, { ask }: Pick<Environment, 'ask'>,
+  targets: readonly Replaced[], confirm: readonly string[] | undefined, work: string, { ask }: Pick<Environment, 'ask'>,
 ): Promise<void> {
-  if (database === undefined) return
-  const name = oneLine(database)
-  const given = confirm ??
-    (await ask?.(inertText(`This ${work} the database ${name}. Type its name to go on: `)))?.trim()
-  if (given === database) return
+  const missing = isAsked(confirm, { ask })
+    ? await notTyped(targets, work, ask!) : targets.filter(({ name }) => !(confirm ?? []).includes(name))
+  if (missing.length === 0) return
+  const what = `this ${work} ${missing.map(described).join(', ')}`
   throw new LifeboatError(
-    given === undefined
-      ? `this ${work} the database ${name}, which nobody has confirmed`
-      : `this ${work} the database ${name}, and another name was given to confirm it: nothing was changed`,
-    { hint: marked`Check ‹database-url›. To go on, give ‹confirm: ${name}›.`, status: 2 },
+    confirm === undefined && ask === undefined
+      ? `${what}, which nobody has confirmed`
+      : `${what}, and another name was given to confirm it: nothing was changed`,
+    { hint: hintFor(missing), status: 2 },
   )
+}
+
+/** The first target whose name is not typed. */
+async function notTyped(targets: readonly Replaced[], work: string, ask: NonNullable<Environment['ask']>): Promise<Replaced[]> {
+  for (const target of targets) {
+    const wanted = target.noun === 'database' ? 'its name' : oneLine(target.name)
+    if ((await ask(inertText(`This ${work} ${described(target)}. Type ${wanted} to go on: `))).trim() !== target.name) return [target]
+  }
+  return []
+}
+
+function described({ noun, name }: Replaced): string {
+  return `${noun === 'database' ? 'the database' : 'the data in'} ${oneLine(name)}`
+}
+
+function hintFor(targets: readonly Replaced[]): string {
+  const [first, ...more] = targets.map(({ name }) => oneLine(name))
+  const check = targets.some(({ noun }) => noun === 'volume') ? 'Check the targets.' : marked`Check ‹database-url›.`
+  return `${check} ${more.length === 0
+    ? marked`To go on, give ‹confirm: ${first}›.`
+    : marked`To go on, give ‹confirm› with these names, one per line: ${[first, ...more].join(', ')}.`}`
 }

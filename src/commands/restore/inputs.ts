@@ -149,11 +149,13 @@ export const inputs = commandInputs(
     ),
     confirm: one('confirm', {
       help:
-        'The name of the database whose data is replaced, as a confirmation: needed for one database with mode swap or clean, undo and ' +
-        'forget-old. At a terminal the program asks for it.',
-      expected: 'the name of the target database',
+        'The targets whose data is replaced, as a confirmation: the name of the database with mode swap or clean, undo and forget-old; ' +
+        'the target of a volume, of a bucket without parameters, with mode clean or overwrite; with all, each of them. At a terminal ' +
+        'the program asks.',
+      expected: 'the name of a database, or the target of a volume; several one per line',
       example: 'app',
-      schema: schema.text,
+      schema: schema.lines,
+      list: true,
     }),
     safetyBackup: one('safety-backup', {
       ...flagInput,
@@ -168,8 +170,8 @@ export const inputs = commandInputs(
       short: 'n',
       ...flagInput,
       help:
-        'For databases: make every check of the restore, print what it would do, in order, with sizes, room and the time of the last ' +
-        'drill, and change nothing.',
+        'Make every check of the restore, print what it would do, in order, with sizes, room and the time of the last drill, and change ' +
+        'nothing.',
     }),
     verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check what would be restored, and touch no database.' }),
     clientInstall,
@@ -191,9 +193,9 @@ export const inputs = commandInputs(
         hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
       })
     }
-    if (dryRun && (all.wanted || verifyOnly))
-      throw new LifeboatError(`dry-run is not for ${all.wanted ? 'all' : 'verify-only'}`, {
-        hint: marked`Give it for one database of the snapshot, without ‹verify-only›.`, status: 2 })
+    if (dryRun && verifyOnly)
+      throw new LifeboatError('dry-run is not for verify-only, which changes nothing either', {
+        hint: marked`Leave one of them out.`, status: 2 })
     if (all.wanted) return requireAll(slices, variables)
     if (all.map.length > 0)
       throw new LifeboatError('map is for all sources of a snapshot', { hint: marked`Set ‹all: true›, or give ‹target›.`, status: 2 })

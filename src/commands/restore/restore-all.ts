@@ -9,12 +9,14 @@ import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { oneLine } from '../../report/format.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
-import type { Location, RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
+import type { SourceContext } from '../../sources/source-kind.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
+import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
 import type { RestoreInputs } from './inputs.ts'
-import { finished, NOT_RESTORED, UNCHANGED, prepared, type Ready, targetAt, wantedSnapshot } from './restore.ts'
+import { expectedTime } from './plan.ts'
+import { finished, NOT_RESTORED, prepared, targetAt, UNCHANGED, wantedSnapshot, withoutRepeats } from './restore.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 import { SafetyBackups } from './safety.ts'
 import { locationsFor } from './targets.ts'
@@ -22,13 +24,7 @@ import { locationsFor } from './targets.ts'
 /** Each database takes memory for what is fetched ahead. */
 const MOST_AT_ONCE = 4
 
-interface Part {
-  source: SourceRecord
-  into?: { target: RestoreTarget; location: Location }
-  leaves?: Leaves
-}
-
-type ReadyPart = Part & Ready
+type ReadyPart = Placed & Ready & { leaves?: Leaves }
 
 /**
  * Verifies every source of a snapshot, then restores all of them. Throws before anything is changed if one of them is damaged or has no
@@ -39,22 +35,28 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
   const inputs = { ...given, objects: { ...objects, globals: objects.globals ?? (objects.noOwner ? 'none' as const : 'roles' as const) } }
   const started = performance.now()
   environment.leaves?.(UNCHANGED)
-  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const { key, hooks, mode, verifyOnly, skipDamaged } = inputs
+  const context: SourceContext = { ...environment, report: withoutRepeats(environment.report), clientInstall: inputs.clientInstall }
+  const { key, hooks, mode, verifyOnly, dryRun, skipDamaged } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   return withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
     const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
     const { sources } = await openManifest(snapshot)
     const parts = partsOf(sources, inputs, context)
     try {
+      await requireGiven(parts, inputs, environment)
       const backups = new SafetyBackups({ ...inputs, key }, environment)
       const ready: ReadyPart[] = []
       for (const part of parts)
         ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.into, { skipDamaged, backups }, context)) })
+      const plans = await beforeChange(ready, inputs, databasesAtOnce(parts), environment)
+      const expected = dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = (): Promise<RestoredPart[]> => restoreParts(ready, inputs, environment)
-      const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
+      const { result, notResumed } = dryRun
+        ? { result: plans.map((plan) => ({ ...plan, seconds: 0 })) }
+        : verifyOnly ? { result: await work() } : await whileQuiet(hooks, environment, work, NOT_RESTORED)
       const { id, set, time } = snapshot.header
       return {
+        ...(dryRun && { dryRun }), ...(expected && { expected }),
         mode: verifyOnly ? 'verify-only' : mode, snapshot: id, set, time, sources: result, ...passedOver,
         ...(notResumed !== undefined && { notResumed }), seconds: secondsSince(started),
       }
@@ -64,7 +66,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
   })
 }
 
-function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): Part[] {
+function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): (Placed & { leaves?: Leaves })[] {
   if (inputs.verifyOnly) return sources.map((source) => ({ source }))
   const locations = locationsFor(sources, inputs)
   const leavesOf = eachLeaving(sources.map(({ name }) => name), context)
@@ -92,6 +94,12 @@ function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
   return !isDatabase(source) && (mode === 'create' || mode === 'swap') ? 'empty' : mode
 }
 
+/** A core is left to volumes. */
+function databasesAtOnce(parts: readonly Placed[]): number {
+  const volumes = parts.some(({ source }) => !isDatabase(source))
+  return Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - (volumes ? 1 : 0)))
+}
+
 /** Results in the order of the sources. Throws only if it is interrupted. */
 async function restoreParts(parts: readonly ReadyPart[], inputs: RestoreInputs, { signal }: Environment): Promise<RestoredPart[]> {
   const results = new Map<ReadyPart, RestoredPart>()
@@ -117,7 +125,7 @@ async function restoreParts(parts: readonly ReadyPart[], inputs: RestoreInputs, 
   const databases = unfailed.filter(({ source }) => isDatabase(source))
   const volumes = unfailed.filter(({ source }) => !isDatabase(source))
   const lanes = [
-    inParallel(databases, Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - (volumes.length > 0 ? 1 : 0))), restore),
+    inParallel(databases, databasesAtOnce(unfailed), restore),
     inParallel(volumes, 1, restore),
   ]
   const ended = await Promise.allSettled(lanes)

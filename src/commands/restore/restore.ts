@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Environment } from '../../environment.ts'
+import type { Environment, Report } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { encryptionKey } from '../../inputs/key.ts'
@@ -22,10 +22,10 @@ import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
-import { replaces, requireConfirmed } from './confirm.ts'
 import { afterwards } from './afterwards.ts'
-import { dryTarget, expectedTime } from './dry-run.ts'
+import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
 import type { RestoreInputs } from './inputs.ts'
+import { expectedTime } from './plan.ts'
 import type { RestoreResult } from './result.ts'
 import { SafetyBackups } from './safety.ts'
 import { tookUntilNow, Waiting } from './took.ts'
@@ -41,30 +41,30 @@ export type Noun = SourceKind['noun']
  */
 export async function restore(inputs: RestoreInputs, environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
-  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const { volume, verifyOnly, key } = inputs
+  const context: SourceContext = { ...environment, report: withoutRepeats(environment.report), clientInstall: inputs.clientInstall }
+  const { volume, verifyOnly, dryRun, key } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   environment.leaves?.(UNCHANGED)
   const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
-  const given = verifyOnly ? undefined : targetOf(noun, inputs, context)
-  const target = given && inputs.dryRun ? dryTarget(given) : given
+  const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
   try {
-    if (target && !inputs.dryRun && replaces(inputs.mode)) await requireConfirmed(target, inputs.confirm, 'replaces', environment)
     return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
       const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
       const manifest = await openManifest(snapshot)
       const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
       const others = manifest.sources.filter((other) => other !== source)
+      const part: Placed = { source, ...(target && { into: { target, location: locationFor(noun, inputs)! } }) }
+      await requireGiven([part], inputs, environment)
       const backups = new SafetyBackups({ ...inputs, key }, environment)
-      const into = target && { target, location: locationFor(noun, inputs)! }
-      const ready = await prepared(source, { snapshot, store }, into, { ...inputs, backups }, context)
-      const expected = inputs.dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
+      const ready = await prepared(source, { snapshot, store }, part.into, { ...inputs, backups }, context)
+      const [plan] = await beforeChange([{ ...part, ...ready }], inputs, 1, environment)
+      const expected = dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
         await ready.prepare()
         return finished(await ready.restore(), inputs, environment)
       }
-      const { result, notResumed } = verifyOnly || inputs.dryRun
-        ? { result: await work() }
+      const { result, notResumed } = verifyOnly || plan
+        ? { result: plan ?? await work() }
         : await whileQuiet(inputs.hooks, environment, work, NOT_RESTORED)
       return {
         ...result,
@@ -130,10 +130,16 @@ export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreI
   return kindAt(location).target(location, settings, context)
 }
 
-/** A source that is verified: `prepare`, for one source at a time, then `restore`. */
-export interface Ready {
-  prepare: () => Promise<void>
-  restore: () => Promise<Omit<RestoreResult, 'seconds'>>
+/** Tells a warning once, though the checks before a restore are made again when it begins. */
+export function withoutRepeats(report: Report): Report {
+  const told = new Set<string>()
+  return {
+    ...report,
+    warning: (message, hint) => {
+      if (!told.has(message)) report.warning(message, hint)
+      told.add(message)
+    },
+  }
 }
 
 /** Verifies the data of one source, whatever the state of the others. */
@@ -163,14 +169,16 @@ export async function prepared(
     const { target } = into
     const { lost, elsewhere } = await lostChunks(chosen, context)
     verified = secondsSince(started)
+    const isDamaged = lost.size > 0
     const read = (stream: StreamRecord): AsyncIterable<Buffer> => waiting.of(readAround(stream, chunks, lost, reader))
     const damaged = {
       source, snapshot: id, read, holes: (stream: StreamRecord) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
     }
     return {
+      ...(isDamaged ? {} : planOf(target, damaged, backups, about)),
       prepare: async () => target.prepare?.(damaged),
       restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) => {
-        const restored = await timed(() => salvaged(target, { ...damaged, backUpTarget }, lost.size > 0)).catch((error: unknown) => {
+        const restored = await timed(() => salvaged(target, { ...damaged, backUpTarget }, isDamaged)).catch((error: unknown) => {
           throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
         })
         return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
@@ -188,10 +196,18 @@ export async function prepared(
   const { target } = into
   const stored: SourceToRestore = { source, snapshot: id, read: (stream) => waiting.of(reader.stream(stream)) }
   return {
+    ...planOf(target, stored, backups, about),
     prepare: async () => target.prepare?.(stored),
     restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) =>
       ({ ...about, ...(await timed(() => target.restore({ ...stored, backUpTarget }))) })),
   }
+}
+
+function planOf(
+  target: RestoreTarget, stored: SourceToRestore, { planned }: SafetyBackups, about: Pick<RestoreResult, 'snapshot' | 'set' | 'time'>,
+): Pick<Ready, 'plan'> {
+  if (!target.plan) return {}
+  return { plan: async () => ({ ...about, ...(await target.plan!({ ...stored, ...(planned && { backUpTarget: planned }) })) }) }
 }
 
 async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {

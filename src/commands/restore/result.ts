@@ -1,9 +1,16 @@
-import type { Expected } from './dry-run.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { Remarks } from '../../sources/source-kind.ts'
 import type { Safety } from './safety.ts'
 import type { Took } from './took.ts'
+
+/** How long a recovery took when it was drilled. */
+export interface Expected {
+  seconds: number
+  /** The snapshot that was drilled, and where. */
+  snapshot: string
+  machine: string
+}
 
 /** With verify-only, `entries` are those of the archive, and nothing is restored. */
 export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
@@ -22,6 +29,8 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   passedOver?: string[]
   /** With `missing`: the snapshot that has all of the source. */
   elsewhere?: string
+  /** Of a dry run, which changes nothing: the work of a restore, in order. */
+  steps?: string[]
   /** Of a dry run: the time of the last drill, if there was one. */
   expected?: Expected
   /** The backup of what the target had before, where this restore replaced it. */
@@ -42,6 +51,9 @@ export interface RestoreAllResult {
   set: string
   time: string
   sources: RestoredPart[]
+  /** Nothing was changed: each source has the steps of its restore. */
+  dryRun?: true
+  expected?: Expected
   passedOver?: string[]
   notResumed?: string
   seconds: number

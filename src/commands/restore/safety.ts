@@ -38,6 +38,11 @@ export class SafetyBackups {
     this.#environment = environment
   }
 
+  /** For a plan, which backs nothing up, and asks whether a restore would. */
+  get planned(): (() => Promise<void>) | undefined {
+    return this.#inputs.safetyBackup ? () => Promise.reject(new Error('a plan changes nothing')) : undefined
+  }
+
   /**
    * Runs a restore of a source, with a function that first backs up the target under the name of the source. That throws, with nothing
    * changed, unless the backup has everything and could be read back. The backup is added to the result.

@@ -8,11 +8,10 @@ import { fileArchive } from '../files/file-archive.ts'
 import { EVERY_FILE } from '../files/selection.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
-import type { Restored } from '../restored.ts'
 import type { Location, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
 import { drillVolume } from '../volumes/drill.ts'
 import type { BucketAccess } from './bucket.ts'
-import { type BucketRestore, restoreBucket } from './restore.ts'
+import { type BucketRestore, planBucket, restoreBucket } from './restore.ts'
 import { BucketSource } from './source.ts'
 
 interface BucketLocation extends Location {
@@ -45,8 +44,17 @@ export const bucket: SourceKind<BucketLocation> = {
     const mode = bucketMode(settings)
     refuseOwnStore(`the target ${destination.text}`, destination, [settings.destination])
     return {
+      name: destination.text.replace(/\?.*$/s, ''),
+      replaces: mode === 'overwrite',
       require: requireBucket,
-      restore: (stored) => restoreInto(destination, stored, { ...settings, mode }, context),
+      restore: async (stored) => {
+        const { target, outcome } = await work(restoreBucket, destination, stored, { ...settings, mode }, context)
+        return { ...outcome, target, mode, restored: outcome.entries, errors: [] }
+      },
+      plan: async (stored) => {
+        const { target, outcome } = await work(planBucket, destination, stored, { ...settings, mode }, context)
+        return { ...outcome, target, mode, restored: 0, errors: [], shares: [] }
+      },
       close: async () => undefined,
     }
   },
@@ -87,17 +95,19 @@ function bucketMode({ mode }: RestoreSettings): BucketMode {
   throw new LifeboatError(`mode ${mode} is not for buckets`, { hint, status: 2 })
 }
 
-async function restoreInto(
+/** Opens a bucket, and plans or makes a restore into it. */
+async function work<T>(
+  begin: (given: BucketRestore) => Promise<T>,
   destination: S3Destination,
   { source, read, backUpTarget }: SourceToRestore,
   { mode, files, bucket: settings, timeout }: RestoreSettings & { mode: BucketMode },
   context: SourceContext,
-): Promise<Restored> {
+): Promise<{ target: string; outcome: T }> {
   const { facts, list, archives } = volumeParts(source)
   const access = await openBucket(destination, timeout, context)
   const { signal, report, leaves } = context
   try {
-    const outcome = await restoreBucket({
+    const outcome = await begin({
       name: source.name,
       bucket: access,
       list: () => read(list),
@@ -115,7 +125,7 @@ async function restoreInto(
       report,
       ...(leaves && { leaves }),
     })
-    return { ...outcome, target: access.name, mode, restored: outcome.entries, errors: [] }
+    return { target: access.name, outcome }
   } finally {
     access.close()
   }

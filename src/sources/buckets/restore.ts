@@ -1,6 +1,8 @@
 import { LifeboatError } from '../../error.ts'
 import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
+import { formatBytes, formatCount, formatSome, oneLine } from '../../report/format.ts'
+import { backUpStep } from '../checks.ts'
 import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
 import { pathOf } from '../files/entry.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
@@ -48,6 +50,44 @@ export interface BucketOutcome extends RestoredBucket {
 
 /** Puts the objects of a volume into a bucket, with their metadata. Throws if it must not, and at the first object that cannot be put. */
 export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome> {
+  const { files, needed, extra, entries, present } = await compared(given)
+  if (needed.size + extra.length > 0 && present > 0) await given.backUpTarget?.()
+  given.leaves?.(`${given.bucket.name} is partly restored: some objects may be those of the backup, others as they were before`,
+    marked`Restore again with ‹mode: overwrite›: that completes it.`)
+  const size = await putAll(given, files, needed)
+  await deleteAll(given, extra)
+  return { entries, unchanged: entries - needed.size, deleted: extra.length, size }
+}
+
+/** Makes all checks of a restore, and tells its steps. */
+export async function planBucket(given: BucketRestore): Promise<{ entries: number; size: number; steps: string[] }> {
+  const { needed, extra, entries, present } = await compared(given)
+  const size = [...needed.values()].reduce((sum, file) => sum + file.size, 0)
+  const stay = present === 0 ? 'nothing is there now' : `the ${formatCount(present, 'object')} that are there now stay`
+  return { entries, size, steps: [
+    ...(needed.size + extra.length > 0 && present > 0 && given.backUpTarget ? [backUpStep(given.bucket.name)] : []),
+    `Put ${formatCount(needed.size, 'object')}, ${formatBytes(size)}, into ${given.bucket.name}; ` +
+      `${(entries - needed.size).toLocaleString('en-US')} of the backup are there already.`,
+    extra.length > 0
+      ? `Delete ${formatCount(extra.length, 'object')} that the backup does not have: ${formatSome(extra.map(oneLine), 10)}.`
+      : `Delete nothing: ${stay}${present === 0 ? '' : ', or are replaced by those of the same key'}.`,
+  ] }
+}
+
+interface Compared {
+  files: readonly ListedFile[]
+  /** The objects to put, by path. */
+  needed: ReadonlyMap<string, ListedFile>
+  /** The keys of objects to delete. */
+  extra: string[]
+  /** Objects selected. */
+  entries: number
+  /** Objects that are in the bucket now. */
+  present: number
+}
+
+/** Compares the backup and the bucket. Throws if nothing must be restored. */
+async function compared(given: BucketRestore): Promise<Compared> {
   const { bucket, name, mode, patterns, rewrite, deleteExtra } = given
   const files: ListedFile[] = []
   for await (const file of decodeFiles(given.list())) files.push(file)
@@ -70,12 +110,7 @@ export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome
   const extra = deleteExtra ? extraOf(given, files, present) : []
   const there = new Map(present.map((object) => [object.key, object]))
   const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
-  if (needed.size + extra.length > 0 && present.length > 0) await given.backUpTarget?.()
-  given.leaves?.(`${bucket.name} is partly restored: some objects may be those of the backup, others as they were before`,
-    marked`Restore again with ‹mode: overwrite›: that completes it.`)
-  const size = await putAll(given, files, needed)
-  await deleteAll(given, extra)
-  return { entries: wanted.size, unchanged: wanted.size - needed.size, deleted: extra.length, size }
+  return { files, needed, extra, entries: wanted.size, present: present.length }
 }
 
 function meant(files: readonly ListedFile[], include: readonly string[]): ListedFile[] {

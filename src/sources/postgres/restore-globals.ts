@@ -24,6 +24,21 @@ export interface MadeGlobals {
 export async function makeGlobals(
   script: AsyncIterable<Buffer>, wanted: 'roles' | 'all', context: QueryContext, report: Report,
 ): Promise<MadeGlobals> {
+  const { roles, tablespaces, statements, maintenance } = await planGlobals(script, wanted, context, report)
+  await run(statements.forRoles, maintenance)
+  for (const { sql } of statements.forTablespaces) await withoutTransaction(sql, maintenance)
+  return { roles, tablespaces }
+}
+
+interface PlannedGlobals extends MadeGlobals {
+  statements: { forRoles: GlobalStatement[]; forTablespaces: GlobalStatement[] }
+  maintenance: QueryContext
+}
+
+/** The same, without changing anything. */
+export async function planGlobals(
+  script: AsyncIterable<Buffer>, wanted: 'roles' | 'all', context: QueryContext, report: Report,
+): Promise<PlannedGlobals> {
   const maintenance = await findMaintenance(context)
   const text = await readScript(script)
   const { statements, unknown } = readGlobalsScript(text, maintenance.target.major)
@@ -32,11 +47,12 @@ export async function makeGlobals(
   const missing = new Set(statements.filter(isCreation).flatMap(({ roles }) => roles).filter((role) => !there.roles.includes(role)))
   // A membership is about two roles.
   const forRoles = statements.filter(({ roles }) => roles.some((role) => missing.has(role)))
-  const tablespaces = wanted === 'all'
+  const forTablespaces = wanted === 'all'
     ? statements.filter(({ tablespace }) => tablespace !== undefined && !there.tablespaces.includes(tablespace)) : []
-  await run(forRoles, maintenance)
-  for (const { sql } of tablespaces) await withoutTransaction(sql, maintenance)
-  return { roles: [...missing], tablespaces: tablespaces.flatMap(({ tablespace }) => tablespace ?? []) }
+  return {
+    roles: [...missing], tablespaces: forTablespaces.flatMap(({ tablespace }) => tablespace ?? []),
+    statements: { forRoles, forTablespaces }, maintenance,
+  }
 }
 
 const isCreation = ({ sql }: Pick<GlobalStatement, 'sql'>): boolean => sql.startsWith('CREATE ROLE ')

@@ -1,3 +1,4 @@
+import type { Share } from '../share.ts'
 import type { LeftOutObject } from './selection.ts'
 
 /** The members that are only in the result of the restore of a database. */
@@ -15,8 +16,6 @@ export interface RestoredDatabase {
   madeGlobals?: { roles: string[]; tablespaces: string[] }
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
-  /** Of a dry run: what a restore would do, in this order. */
-  steps?: string[]
   /** Of a restore that exchanged databases. */
   swapped?: Swapped
 }
@@ -53,6 +52,8 @@ export interface RestoreOutcome extends RestoredDatabase {
   missing?: string[]
   phases?: Phases
   hint?: string
+  /** Of a dry run: the work of a restore, in order, and what it takes. */
+  planned?: { steps: string[]; shares: Share[] }
 }
 
 /** The effect of a selection, in words. */

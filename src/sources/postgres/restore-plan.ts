@@ -10,6 +10,7 @@ import { addNeeded, type Needed, nothingNeeded } from './preflight/needed.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
+import type { MadeGlobals } from './restore-globals.ts'
 import { nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
@@ -35,10 +36,10 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   only?: 'schema' | 'data'
   /** Ids of entries whose data is lost: they are left out, with everything that needs their rows. */
   lost?: ReadonlySet<number>
-  /** Whether everything is checked, and nothing changed: the outcome has `steps`. */
+  /** Whether everything is checked, and nothing changed: the outcome has `planned`. */
   dryRun?: boolean
-  /** Whether roles that are missing are created by the restore itself, and by no dry run. */
-  rolesLater?: boolean
+  /** With dryRun: roles and tablespaces that the server lacks, and that the restore makes before anything else. */
+  coming?: MadeGlobals
   /** Backs up the target, before data of it is replaced that nothing else keeps. */
   backUpTarget?: () => Promise<void>
   /** How to create the roles of the backup, for hints. */

@@ -6,7 +6,7 @@ import type { Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { formatSome, oneLine } from '../../report/format.ts'
 import { anyClient } from './client-download/choose.ts'
-import { makeGlobals, type MadeGlobals } from './restore-globals.ts'
+import { makeGlobals, type MadeGlobals, planGlobals } from './restore-globals.ts'
 import { clientPrograms } from './client-programs.ts'
 import type { Connection } from './connection.ts'
 import { sizeFacts } from './facts.ts'
@@ -55,19 +55,29 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
     return { ...context, leaves: (state, hint) => leaves(`${state}; created at the server: ${madeText(made)}`, hint) }
   }
   return {
-    ...(target.database !== undefined && { database: target.database }),
+    name: target.database ?? target.where,
+    replaces: mode === 'clean' || mode === 'swap',
     require: archiveOf,
-    ...(globals !== 'none' && { prepare: async (stored) => void (made = await prepareGlobals(target, route, stored, globals, context)) }),
+    ...(globals !== 'none' && {
+      prepare: async (stored) => void (made = await atServer(makeGlobals, target, route, stored, globals, context)),
+    }),
     restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, told())),
     salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, told())),
-    plan: (stored) => restoreInto(target, route, stored, { ...settings, mode, dryRun: true }, context),
+    plan: async (stored) => {
+      const coming = globals === 'none' ? undefined : await atServer(planGlobals, target, route, stored, globals, context)
+      const dry = { ...settings, mode, dryRun: true, ...(coming && { coming }) }
+      const { planned, ...restored } = await restoreInto(target, route, stored, dry, context)
+      return { ...restored, ...(planned ?? { steps: [], shares: [] }) }
+    },
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
     close: () => route.close(),
   }
 }
 
-async function prepareGlobals(
+/** Runs `work` with the roles of a backup. */
+async function atServer(
+  work: typeof makeGlobals,
   target: Connection, route: Route, stored: SourceToRestore | DamagedSource, wanted: 'roles' | 'all', context: SourceContext,
 ): Promise<MadeGlobals> {
   const { variables, signal, report } = context
@@ -82,8 +92,9 @@ async function prepareGlobals(
   try {
     const connection = await route.to(target)
     const query = { connection, client: await anyClient(clients, provide), variables, signal }
+    if (work !== makeGlobals) return await work(read(stream), wanted, query, report)
     context.leaves?.(`roles of the backup may have been created at ${target.where}; nothing else was changed`)
-    const made = await makeGlobals(read(stream), wanted, query, report)
+    const made = await work(read(stream), wanted, query, report)
     context.leaves?.(made.roles.length + made.tablespaces.length === 0
       ? 'nothing was changed' : `created at the server of ${target.where}: ${madeText(made)}; nothing else was changed`)
     if (made.roles.length > 0) report.info(`roles created at ${target.where}: ${formatSome(made.roles.map(oneLine), 20)}`)
@@ -105,7 +116,7 @@ function rolesToCreate({ streams }: SourceRecord, { objects }: RestoreSettings, 
     ? `${marked`Set ‹globals: roles›, which creates them first.`} By hand: ${byHand}` : byHand
 }
 
-type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun'>
+type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun' | 'coming'>
 
 /** Restores everything but rows that are lost. A damaged database never replaces data that is there. */
 async function salvageInto(
@@ -131,7 +142,7 @@ async function restoreInto(
   settings: DatabaseSettings,
   context: SourceContext,
   salvaged?: SalvagedArchive,
-): Promise<Restored> {
+): Promise<Restored & Pick<RestoreOutcome, 'planned'>> {
   const { variables, signal, report, temporary } = context
   const { mode, objects } = settings
   const { archive, dumpMajor } = archiveOf(source)
@@ -149,7 +160,8 @@ async function restoreInto(
     ...rest,
     ...(only !== undefined && { only }),
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
-    ...(settings.dryRun && { dryRun: true, rolesLater: (objects.globals ?? 'none') !== 'none' }),
+    ...(settings.dryRun && { dryRun: true }),
+    ...(settings.coming && { coming: settings.coming }),
     ...(await clientPrograms(context)),
     backUpTarget,
     temporary, signal, report, variables, ...(context.leaves && { leaves: context.leaves }),

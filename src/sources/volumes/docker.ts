@@ -54,8 +54,8 @@ function dockerError(error: unknown, what: string): unknown {
 export interface DockerVolume {
   volume: string
   image: string
-  /** For a restore: writable, and created if it is missing. */
-  target: boolean
+  /** For a restore: writable, and created if it is missing; or only looked at, in place of which a missing one is the container itself. */
+  target: boolean | 'look'
   variables: Variables
   signal: AbortSignal
 }
@@ -74,7 +74,7 @@ export async function reachDocker({
   target,
   variables,
   signal,
-}: DockerVolume): Promise<{ site: Site; release(): Promise<void> }> {
+}: DockerVolume): Promise<{ site: Site; missing: boolean; release(): Promise<void> }> {
   const known = (await runDocker(['volume', 'ls', '--quiet', '--filter', `name=^${volume}$`], { variables, signal }))
     .split('\n')
     .includes(volume)
@@ -82,7 +82,8 @@ export async function reachDocker({
     throw new LifeboatError(`there is no Docker volume ${volume}`, {
       hint: '`docker volume ls` shows them; Docker Compose puts the name of its project before those of its volumes.',
     })
-  if (!known) await runDocker(['volume', 'create', volume], { variables, signal })
+  const missing = !known && target === 'look'
+  if (!known && !missing) await runDocker(['volume', 'create', volume], { variables, signal })
   const name = `lifeboat-${randomBytes(6).toString('hex')}`
   const environment = dockerEnvironment(variables)
   // Not stopped by the signal: it ends at once with its input, and would ignore a SIGTERM.
@@ -102,8 +103,7 @@ export async function reachDocker({
       LABEL,
       '--user',
       '0:0',
-      '--volume',
-      `${volume}:/v${target ? '' : ':ro'}`,
+      ...(missing ? [] : ['--volume', `${volume}:/v${target === true ? '' : ':ro'}`]),
       '--entrypoint',
       'cat',
       image,
@@ -127,7 +127,7 @@ export async function reachDocker({
   return {
     site: {
       where: `docker:${volume}`,
-      root: '/v',
+      root: missing ? '/' : '/v',
       isolated: true,
       start: (program, parameters, { signal }) =>
         startChild('docker', ['exec', '--interactive', ...plain, name, program, ...parameters], {
@@ -136,6 +136,7 @@ export async function reachDocker({
           stderrLimit: STDERR_LIMIT,
         }),
     },
+    missing,
     release,
   }
 }

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { InvalidValue } from '../../error.ts'
-import { addressSecrets, parseSshPlace, type SshPlace } from '../../net/ssh/address.ts'
+import { addressSecrets, parseSshPlace, placeText, type SshPlace, targetText } from '../../net/ssh/address.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { localSite } from '../files/site.ts'
 import type { BackupSettings, DrillSettings } from '../settings.ts'
@@ -12,7 +12,7 @@ import { storesIn } from './own-stores.ts'
 import type { DockerSettings } from './settings.ts'
 import { VolumeSource, type VolumeSourceOptions } from './source.ts'
 import { reachSsh } from './ssh.ts'
-import { targetFolder } from './target.ts'
+import { lookAtFolder, targetFolder } from './target.ts'
 import { volumeTarget } from './volume-target.ts'
 
 /** Volumes of every kind here are restored into a folder. */
@@ -46,9 +46,12 @@ export const directory: SourceKind<DirectoryLocation> = {
       })
     }),
   target: (location, settings, context) =>
-    volumeTarget(settings, context, async () => {
+    volumeTarget({ name: location.path, machine: 'this machine' }, settings, context, async ({ look }) => {
       const given = path.resolve(location.path)
-      return { site: localSite(await targetFolder(given, localSite(given, context.variables), context.signal), context.variables) }
+      const site = localSite(given, context.variables)
+      if (!look) return { site: localSite(await targetFolder(given, site, context.signal), context.variables) }
+      const { root, missing } = await lookAtFolder(given, site, context.signal)
+      return { site: { ...site, root }, missing }
     }),
 }
 
@@ -78,7 +81,8 @@ export const docker: SourceKind<DockerLocation> = {
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'docker', numericOwners: true, reach })
     }),
   target: (location, settings, context) =>
-    volumeTarget(settings, context, () => reachDocker({ ...dockerOptions(location, settings.docker, context), target: true })),
+    volumeTarget({ name: `docker:${location.volume}`, machine: 'docker' }, settings, context, ({ look }) =>
+      reachDocker({ ...dockerOptions(location, settings.docker, context), target: look ? 'look' : true })),
 }
 
 function dockerOptions({ volume }: DockerLocation, { image }: DockerSettings, { variables, signal }: SourceContext) {
@@ -104,7 +108,8 @@ export const ssh: SourceKind<SshLocation> = {
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'directory', numericOwners: false, reach })
     }),
   target: (location, settings, context) =>
-    volumeTarget(settings, context, () => reachSsh(location, settings.ssh, { ...context, target: true })),
+    volumeTarget({ name: placeText(location), machine: targetText(location) }, settings, context, ({ look }) =>
+      reachSsh(location, settings.ssh, { ...context, target: look ? 'look' : true })),
 }
 
 function optionsOf(

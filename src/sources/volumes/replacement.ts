@@ -24,7 +24,7 @@ import { type Scan } from './scan.ts'
  */
 const NAME = '.lifeboat-restore-'
 const WORK = /^\.lifeboat-restore-[0-9a-f]{8}$/
-const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
+export const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 
 /** With one of these, the target is neither the old content nor the backup. */
 const UNFINISHED: readonly string[] = ['whole', 'in']
@@ -141,6 +141,21 @@ export async function clearKilled(
   site: Site,
   { finish, signal, report }: { finish: boolean; signal: AbortSignal; report: Report },
 ): Promise<void> {
+  for (const { work, unfinished } of await leftByKilled(site, finish, signal)) {
+    if (unfinished) await run(site, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
+    await run(site, CLEAR, [work], signal)
+    report.info(
+      `${site.where}: ${unfinished ? 'a restore that was killed is completed' : 'the remains of a restore that was killed are removed'}`,
+    )
+  }
+}
+
+/**
+ * The folders of restores that were killed, and whether they had begun to move things. Throws for one that cannot be removed, or is
+ * unfinished unless `finish`.
+ */
+export async function leftByKilled(site: Site, finish: boolean, signal: AbortSignal): Promise<{ work: string; unfinished: boolean }[]> {
+  const left: { work: string; unfinished: boolean }[] = []
   const works = await output(
     site,
     'find',
@@ -166,12 +181,9 @@ export async function clearKilled(
         status: 2,
       })
     }
-    if (unfinished) await run(site, EXCHANGE, [work, PATTERN, 'clean'], NEVER)
-    await run(site, CLEAR, [work], signal)
-    report.info(
-      `${site.where}: ${unfinished ? 'a restore that was killed is completed' : 'the remains of a restore that was killed are removed'}`,
-    )
+    left.push({ work, unfinished })
   }
+  return left
 }
 
 const NEVER = new AbortController().signal

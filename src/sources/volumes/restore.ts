@@ -9,7 +9,7 @@ import { extract, type VolumeOutcome } from './extract.ts'
 import { isRoot, output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
 import { refuseStores } from './own-stores.ts'
-import { clearKilled, replaceContent } from './replacement.ts'
+import { clearKilled, PATTERN, replaceContent } from './replacement.ts'
 import { EXTRACT_OVER } from './replacement-scripts.ts'
 import type { FolderSettings } from './settings.ts'
 import { foldersOfOthers } from './target.ts'
@@ -39,14 +39,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
   await requireTar(site, signal)
   await refuseStores(site, mode, signal)
   await clearKilled(site, { finish: mode === 'clean', signal, report })
-  if (mode === 'empty' && (await hasContent(site, signal))) {
-    throw new LifeboatError(`${site.where} is not empty`, {
-      hint:
-        marked`Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the ` +
-        'extraction).',
-      status: 2,
-    })
-  }
+  if (mode === 'empty') await requireNoContent(site, signal)
   const choice = await choose(given, given.patterns)
   if (given.owners === 'number') await requireOwners(site, given.list, choice.wanted, signal)
   await requireSpace(site, choice.size, signal)
@@ -75,15 +68,31 @@ async function backUpFirst({ site, backUpTarget, signal }: VolumeRestore): Promi
   if (backUpTarget && (await hasContent(site, signal))) await backUpTarget()
 }
 
-/** lost+found belongs to the file system, not to its content. */
-const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found']
+/** Throws unless the folder is empty. */
+export async function requireNoContent(site: Site, signal: AbortSignal): Promise<void> {
+  if (!(await hasContent(site, signal))) return
+  throw new LifeboatError(`${site.where} is not empty`, {
+    hint:
+      marked`Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the ` +
+      'extraction).',
+    status: 2,
+  })
+}
+
+/** lost+found belongs to the file system, not to its content; restores that were killed left the others. */
+const CONTENT = ['-mindepth', '1', '-maxdepth', '1', '!', '-name', 'lost+found', '!', '-name', PATTERN]
 
 async function hasContent(site: Site, signal: AbortSignal): Promise<boolean> {
   return (await output(site, 'find', ['-H', site.root, ...CONTENT, '-print', '-quit'], signal)) !== ''
 }
 
-async function requireSpace(site: Site, needed: number, signal: AbortSignal): Promise<void> {
-  const free = Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
+/** Bytes; NaN if it cannot be known. */
+export async function freeSpace(site: Site, signal: AbortSignal): Promise<number> {
+  return Number((await output(site, 'df', ['-P', '-k', site.root], signal)).trim().split('\n').at(-1)?.split(/\s+/)[3]) * 1024
+}
+
+export async function requireSpace(site: Site, needed: number, signal: AbortSignal): Promise<void> {
+  const free = await freeSpace(site, signal)
   if (Number.isNaN(free) || free >= needed) return
   throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, {
     hint: marked`Make room, restore somewhere else, or only a part with ‹paths›.`,
@@ -94,7 +103,7 @@ async function requireSpace(site: Site, needed: number, signal: AbortSignal): Pr
  * Throws if root would extract over folders that another user can write: tar follows a symbolic link that replaces a folder which tar has
  * made. Nobody else can change the owner of folders that only root can write, so that one check of all folders is enough.
  */
-async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal): Promise<void> {
+export async function refuseOthers(site: Site, { wanted }: Choice, signal: AbortSignal): Promise<void> {
   if (site.isolated || !(await isRoot(site, signal))) return
   for await (const { path, owner } of foldersOfOthers(site, signal)) {
     if (path !== '' && wanted && !wanted.has(path)) continue

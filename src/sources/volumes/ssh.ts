@@ -6,14 +6,17 @@ import { lostError } from '../../net/ssh/failure.ts'
 import type { SshContext } from '../../net/ssh/login.ts'
 import { endWithin, openSsh, SOCKET, type SshProgram } from '../../net/ssh/program.ts'
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
-import { targetFolder } from './target.ts'
+import { lookAtFolder, targetFolder } from './target.ts'
 
-/** A folder of another machine. One connection serves all programs that are started there. `target`: it is created if it is missing. */
+/**
+ * A folder of another machine. One connection serves all programs that are started there. `target`: it is created if it is missing, or only
+ * looked at.
+ */
 export async function reachSsh(
   given: SshPlace,
   access: SshAccess,
-  { target, ...context }: SshContext & { target: boolean },
-): Promise<{ site: Site; release(): Promise<void> }> {
+  { target, ...context }: SshContext & { target: boolean | 'look' },
+): Promise<{ site: Site; missing?: boolean; release(): Promise<void> }> {
   const ssh = await openSsh(given, access, ['-M', '-S', SOCKET], context)
   const site: Site = {
     where: placeText(given),
@@ -33,8 +36,13 @@ export async function reachSsh(
     },
   }
   try {
+    const release = (): Promise<void> => ssh.close()
+    if (target === 'look') {
+      const { root, missing } = await lookAtFolder(given.path, site, context.signal)
+      return { site: { ...site, root }, missing, release }
+    }
     const root = target ? await targetFolder(given.path, site, context.signal) : given.path
-    return { site: { ...site, root }, release: () => ssh.close() }
+    return { site: { ...site, root }, release }
   } catch (error) {
     await ssh.close()
     throw error

@@ -16,16 +16,24 @@ cd -P -- "$1"
 ." ] || refuse "a symbolic link has replaced a part of the path to $1"
 `
 
-// Every folder on the way to a target, one after the other, made if it is missing. Root follows a symbolic link only if no other user can
+// Every folder on the way to a target, one after the other, made if it is missing; with $2 look nothing is made, and the last folder that
+// is there is the answer, after a word. Root follows a symbolic link only if no other user can
 // change it: the folder it lies in is root's alone, or sticky and the link root's. After each step, `..` has to be the folder before: no
 // link was followed.
 const WALK = String.raw`
 ${REFUSE}
-if [ "$(id -u)" != 0 ]; then
-  mkdir -p -- "$1"
-  cd -P -- "$1"
+found() {
+  if [ "${'$'}{2-}" = look ]; then printf '%s ' "$1"; fi
   pwd -P
   exit
+}
+if [ "$(id -u)" != 0 ]; then
+  at=$1 state=found
+  if [ "${'$'}{2-}" = look ]; then
+    while [ ! -e "$at" ] && [ ! -L "$at" ]; do state=missing at=$(dirname -- "$at"; echo .) at=${'$'}{at%??}; done
+  else mkdir -p -- "$1"; fi
+  cd -P -- "$at"
+  found "$state" "${'$'}{2-}"
 fi
 trusted() {
   case $(stat -c %u:%a .) in
@@ -47,21 +55,35 @@ while [ -n "$rest" ]; do
     rest=${'$'}{link%??}/$rest
     case $link in /*) cd / ;; esac
   else
+    if [ "${'$'}{2-}" = look ] && [ ! -e "./$name" ]; then found missing look; fi
     [ -d "./$name" ] || mkdir -- "./$name"
     here=$(stat -c %d:%i .)
     cd -P -- "./$name"
     [ "$(stat -c %d:%i ..)" = "$here" ] || refuse "$name on the way to $1 was replaced while it was looked at"
   fi
 done
-pwd -P
+found found "${'$'}{2-}"
 `
 
 /**
  * The real path of a folder to restore into, which is made if there is none. As root, no link is followed that another user can change.
  */
-export async function targetFolder(given: string, { where, start }: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
+export async function targetFolder(given: string, site: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
+  return (await walk([given], site, signal)).slice(0, -1)
+}
+
+/** The same, of a folder that is not made. If it is `missing`, `root` is the last folder on the way to it that is there. */
+export async function lookAtFolder(
+  given: string, site: Pick<Site, 'where' | 'start'>, signal: AbortSignal,
+): Promise<{ root: string; missing: boolean }> {
+  const said = (await walk([given, 'look'], site, signal)).slice(0, -1)
+  const end = said.indexOf(' ')
+  return { root: said.slice(end + 1), missing: said.slice(0, end) === 'missing' }
+}
+
+async function walk(given: [string, ...string[]], { where, start }: Pick<Site, 'where' | 'start'>, signal: AbortSignal): Promise<string> {
   try {
-    return (await output({ where, root: given, start }, 'sh', ['-euc', WALK, 'sh', given], signal)).slice(0, -1)
+    return await output({ where, root: given[0], start }, 'sh', ['-euc', WALK, 'sh', ...given], signal)
   } catch (cause) {
     if (!(cause instanceof ChildError)) throw cause
     const said = cause.exit.stderr.trim().split('\n').at(-1)

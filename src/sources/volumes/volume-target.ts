@@ -8,46 +8,77 @@ import { lostText, salvageVolume } from '../files/salvage.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
-import type { Restored } from '../restored.ts'
+import type { PlannedRestore, Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { type ArchivedVolume, matching } from './choice.ts'
+import { planVolume } from './plan.ts'
 import { restoreVolume, type VolumeMode } from './restore.ts'
 
 interface Reached {
   site: Site
+  /** Of a folder that is only looked at: it is not there, and `site` is another one, on the same disk. */
+  missing?: boolean
   release?: () => Promise<void>
 }
+
+/** Gets at the folder. `look`: nothing is made or written. */
+type Reach = (how: { look: boolean }) => Promise<Reached>
 
 type VolumeSettings = RestoreSettings & { mode: VolumeMode }
 
 /** A folder to restore into, which is made if there is none. */
-export function volumeTarget(settings: RestoreSettings, context: SourceContext, reach: () => Promise<Reached>): RestoreTarget {
+export function volumeTarget(
+  { name, machine }: { name: string; machine: string }, settings: RestoreSettings, context: SourceContext, reach: Reach,
+): RestoreTarget {
   const mode = volumeMode(settings)
   return {
+    name,
+    replaces: mode !== 'empty',
     require: requireFiles,
     restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context),
+    plan: (stored) => planInto(reach, machine, stored, { ...settings, mode }, context),
     salvage: (damaged) => salvageInto(reach, damaged, { ...settings, mode }, context),
     close: async () => undefined,
   }
 }
 
 async function restoreInto(
-  reach: () => Promise<Reached>,
-  { source, read, backUpTarget }: SourceToRestore,
+  reach: Reach,
+  stored: SourceToRestore,
   settings: VolumeSettings,
   context: SourceContext,
 ): Promise<Restored> {
+  return extractInto(reach, archivedVolume(stored), { ...settings, backUpTarget: stored.backUpTarget }, context)
+}
+
+function archivedVolume({ source, read }: SourceToRestore): ArchivedVolume {
   const { facts, list, archives } = volumeParts(source)
   const segments = archives.map((archive, index) => ({
     entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
   }))
-  const volume = { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
-  return extractInto(reach, volume, { ...settings, backUpTarget }, context)
+  return { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
+}
+
+async function planInto(
+  reach: Reach, machine: string, stored: SourceToRestore, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
+): Promise<PlannedRestore> {
+  const { site, missing = false, release } = await reach({ look: true })
+  try {
+    const { backUpTarget } = stored
+    const volume = { ...archivedVolume(stored), site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report }
+    const { entries, size, steps, disk } = await planVolume(volume, missing)
+    const share = {
+      what: `the disk of ${site.where}`, at: `${machine}, ${disk.device}`, measure: 'bytes' as const, needed: size, free: disk.free,
+    }
+    return { target: site.where, mode, size, entries, restored: 0, errors: [], steps, shares: Number.isNaN(disk.free) ? [] : [share] }
+  } finally {
+    await release?.()
+  }
 }
 
 /** Restores what is whole. A damaged volume never replaces content that is there. */
 async function salvageInto(
-  reach: () => Promise<Reached>, damaged: DamagedSource, settings: VolumeSettings, context: SourceContext,
+  reach: Reach, damaged: DamagedSource, settings: VolumeSettings, context: SourceContext,
 ): Promise<Restored> {
   const { name } = damaged.source
   if (settings.mode === 'clean') {
@@ -84,12 +115,12 @@ async function salvageInto(
 }
 
 async function extractInto(
-  reach: () => Promise<Reached>,
+  reach: Reach,
   volume: ArchivedVolume,
   { mode, files, folders, backUpTarget }: VolumeSettings & Pick<SourceToRestore, 'backUpTarget'>,
   { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
-  const { site, release } = await reach()
+  const { site, release } = await reach({ look: false })
   try {
     const { entries, size, errors } = await restoreVolume({
       ...volume, site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report, ...(leaves && { leaves }),

@@ -91,15 +91,15 @@ test('a dry run makes the checks, tells the steps in order, and changes nothing'
   const before = await databases()
   const swapped = await swapInto(server, 'app', archive, temporary, told, { rows: [{ schema: 'public', name: 'orders', rows: 1 }], now: () => new Date('2026-11-22T07:32:44Z') }, whole)
   expect(swapped).toMatchObject({ restored: 0, left: 'unchanged' })
-  expect(swapped.steps).toEqual([
+  expect(swapped.planned!.steps).toEqual([
     expect.stringMatching(/^Make a database: CREATE DATABASE "lifeboat_new_\w+" WITH TEMPLATE = .* ENCODING = .*UTF8/), 'Apply its owner, privileges and settings.',
     expect.stringMatching(/^Restore \d+ entr.* of the archive, .* with 1 connection; on the server's disk it needs about .* are free\.$/),
     'Count the rows of 1 table, and run ANALYZE.', expect.stringMatching(/^Wait until nobody else is connected to .*app, for .* at most\.$/),
     'Exchange the two in one transaction. The database that is there now is kept as app_before_20261122_073244, at least until 2026-11-29T07:32:44.000Z.',
   ])
   for (const mode of ['empty', 'clean', 'create'] as const) {
-    const { steps } = await restoreInto(server, mode === 'create' ? 'made' : 'app', archive, temporary, told, { ...whole, mode })
-    expect(steps!.length).toBeGreaterThan(0)
+    const { planned } = await restoreInto(server, mode === 'create' ? 'made' : 'app', archive, temporary, told, { ...whole, mode })
+    expect(planned!.steps.length).toBeGreaterThan(0)
   }
   expect(await databases()).toBe(before)
   expect(await server.sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`, 'app')).toBe('0')

@@ -23,6 +23,8 @@ export const sqlite: SourceKind<SqliteLocation> = {
   sources: (given, { sqlite: { without } = { without: [] } }, context) =>
     given.map(({ name, location }) => new SqliteSource(name, location.path, without, context)),
   target: ({ path }, { mode }, context) => ({
+    name: path,
+    replaces: mode !== 'empty' && mode !== 'create',
     require: (source) => void factsOf(source, facts),
     async restore({ source, read }) {
       if (mode === 'empty' && (await stat(path).catch(() => undefined))) throw new LifeboatError(`${path} is there already`, { status: 2 })

@@ -82,9 +82,26 @@ export async function requireCreateDb(where: string, context: QueryContext): Pro
     hint: marked`Run ALTER ROLE … CREATEDB, or create the database yourself and restore with ‹mode: empty›.` })
 }
 
+/** Throws unless this role may create these roles of the backup. */
+export async function requireCreateRole(roles: readonly string[], where: string, context: QueryContext): Promise<void> {
+  const may = await queryJson(
+    `SELECT pg_catalog.to_json(rolcreaterole OR rolsuper) FROM pg_catalog.pg_roles WHERE rolname = current_user`, z.boolean(), context)
+  if (may) return
+  throw new LifeboatError(`this role may not create roles at ${where}, which lacks ${formatSome(roles, MOST_NAMED)}`, {
+    hint: marked`Run ALTER ROLE … CREATEROLE, create these roles yourself, or set ‹globals: none› with ‹no-owner: true› and ` +
+      marked`‹no-privileges: true›.` })
+}
+
 /** Throws if the server has not that many connections left. */
 export async function requireConnections(wanted: number, where: string, context: QueryContext): Promise<void> {
-  const free = await queryJson(
+  const free = await freeConnections(context)
+  if (free >= wanted) return
+  throw new LifeboatError(`${where} has ${Math.max(0, free)} free connections, and the restore needs ${wanted}`, {
+    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
+}
+
+export function freeConnections(context: QueryContext): Promise<number> {
+  return queryJson(
     `SELECT pg_catalog.to_json(pg_catalog.current_setting('max_connections')::pg_catalog.int4
       - CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 0
         ELSE pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4 END
@@ -92,28 +109,25 @@ export async function requireConnections(wanted: number, where: string, context:
          WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()))`,
     z.number(), context,
   )
-  if (free >= wanted) return
-  throw new LifeboatError(`${where} has ${Math.max(0, free)} free connections, and the restore needs ${wanted}`, {
-    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
 }
 
 /** Room for statistics, WAL and indexes that are built, as a share of the database. */
-const MARGIN = 1.1
+export const MARGIN = 1.1
 /** Milliseconds between the start of a server by its own clock and the time of the file that it writes then. */
 const SAME_START = 60_000
 
 /** Throws if the disk of a server on this machine has no room for so many bytes. No server tells it of another machine. */
 export async function requireSpace(bytes: number, where: string, context: QueryContext): Promise<void> {
-  const free = await freeSpace(context)
-  if (free === undefined || free >= bytes * MARGIN) return
-  throw new LifeboatError(`the disk of ${where} has ${formatBytes(free)} free, and the database needs about ${formatBytes(bytes)}`, {
+  const disk = await freeSpace(context)
+  if (disk === undefined || disk.free >= bytes * MARGIN) return
+  throw new LifeboatError(`the disk of ${where} has ${formatBytes(disk.free)} free, and the database needs about ${formatBytes(bytes)}`, {
     hint: 'Make room there, then restore again.' })
 }
 
 const place = z.strictObject({ folder: z.string().nullable(), started: z.number() })
 
-/** Bytes; undefined unless the folder of the server's data is certainly one of this machine. */
-export async function freeSpace(context: QueryContext): Promise<number | undefined> {
+/** The disk of a server, by the number of its device, and its free bytes; undefined unless it is certainly one of this machine. */
+export async function freeSpace(context: QueryContext): Promise<{ device: number; free: number } | undefined> {
   const { folder, started } = await queryJson(
     `SELECT pg_catalog.json_build_object('folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
       'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000)`,
@@ -123,8 +137,8 @@ export async function freeSpace(context: QueryContext): Promise<number | undefin
   try {
     const { mtimeMs } = await stat(path.join(folder, 'postmaster.pid'))
     if (Math.abs(mtimeMs - started) > SAME_START) return undefined
-    const { bavail, bsize } = await statfs(folder)
-    return bavail * bsize
+    const [{ bavail, bsize }, { dev }] = [await statfs(folder), await stat(folder)]
+    return { device: dev, free: bavail * bsize }
   } catch {
     return undefined // A server of another machine, or a folder that this user may not look into.
   }

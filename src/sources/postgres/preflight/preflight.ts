@@ -1,15 +1,12 @@
-import { LifeboatError } from '../../../error.ts'
-import type { Report } from '../../../environment.ts'
+import { allOf, type Check, requireAll } from '../../checks.ts'
 import type { DatabaseSettings } from '../database-settings.ts'
 import type { QueryContext } from '../query.ts'
+import type { Needed } from './needed.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
-  requireAvailable, requireConnections, requireCreateDb, requireLocale, requireOwnersAndGrantees, requireSpace,
+  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLocale, requireOwnersAndGrantees, requireSpace,
 } from './checks.ts'
-
-/** Throws a LifeboatError for something that the target lacks. */
-export type Check = () => Promise<void>
 
 interface Wanted {
   /** Of the database itself, as far as they are applied. */
@@ -30,22 +27,32 @@ export async function preflight(
   context: QueryContext,
 ): Promise<void> {
   const { target: { where }, roles, mode, jobs, databaseSize, report } = options
+  const { coming = { roles: [], tablespaces: [] } } = options
   const needed: Check[] = [
-    () => requireOwnersAndGrantees(plan.needed, where, roles, context),
+    () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, roles, context),
     () => requireAvailable(plan.needed.extensions, where, context),
   ]
-  const partly = options.rolesLater === true || (mode === 'empty' && options.only !== 'data')
+  const partly = mode === 'empty' && options.only !== 'data'
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
   await requireAll([
     ...more,
     ...(partly ? [] : needed),
-    ...(settings ? [() => requireRoles([...settings.roles], where, roles, context)] : []),
-    () => requireTablespaces(options.noTablespaces ? [] : tablespacesOf(plan, settings), where, context),
+    ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
+    ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, roles, context)] : []),
+    () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),
     () => requireConnections(jobs + 1, where, context),
-    ...(databaseSize !== undefined && mode !== 'clean' && options.only === undefined && !plan.selection
+    ...(databaseSize !== undefined && options.only === undefined && !plan.selection
       ? [() => requireSpace(databaseSize, where, context)] : []),
-  ], report)
+  ])
+}
+
+function without(names: Iterable<string>, others: readonly string[]): string[] {
+  return [...names].filter((name) => !others.includes(name))
+}
+
+function withoutRoles({ owners, grantees }: Needed, roles: readonly string[]): Pick<Needed, 'owners' | 'grantees'> {
+  return { owners: new Set(without(owners, roles)), grantees: new Set(without(grantees, roles)) }
 }
 
 function tablespacesOf({ entries }: RestorePlan, settings: DatabaseSettings | undefined): string[] {
@@ -54,30 +61,4 @@ function tablespacesOf({ entries }: RestorePlan, settings: DatabaseSettings | un
     ...(settings?.options ?? []).map(({ name, value }) => (name === 'tablespace' && 'name' in value ? value.name : '')),
   ]
   return [...new Set(tablespaces)].filter((name) => name !== '' && name !== 'pg_default')
-}
-
-/** Makes all checks. One problem is thrown as it is; several are thrown as one error. */
-async function requireAll(checks: readonly Check[], report: Report): Promise<void> {
-  const problems: LifeboatError[] = []
-  await allOf(checks, (error) => problems.push(error))
-  const [first] = problems
-  if (first === undefined) return
-  if (problems.length === 1) throw first
-  const hints = [...new Set(problems.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))]
-  report.info(`${problems.length} things keep the restore from starting; nothing was changed`)
-  throw new LifeboatError(
-    `the restore cannot start, and nothing was changed:\n${problems.map(({ message }) => `- ${message}`).join('\n')}`,
-    { hint: hints.join('\n'), cause: first },
-  )
-}
-
-async function allOf(checks: readonly Check[], found: (error: LifeboatError) => void): Promise<void> {
-  for (const check of checks) {
-    try {
-      await check()
-    } catch (error) {
-      if (!(error instanceof LifeboatError) || error.status === 130) throw error
-      found(error)
-    }
-  }
 }

@@ -1,10 +1,12 @@
-import { formatBytes, formatCount, formatSeconds, oneLine } from '../../../report/format.ts'
+import { formatBytes, formatCount, formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
 import type { QueryContext } from '../query.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import type { SwapSettings } from '../settings.ts'
-import { freeSpace } from './checks.ts'
+import { backUpStep } from '../../checks.ts'
+import type { Share } from '../../share.ts'
+import { freeConnections, freeSpace, MARGIN } from './checks.ts'
 
 interface Planned {
   /** Of the database itself, if they are applied. */
@@ -22,12 +24,15 @@ export async function dryRun(
   options: RestoreOptions, plan: RestorePlan, { settings, creates, backsUp, last = [] }: Planned, context: QueryContext,
 ): Promise<RestoreOutcome> {
   const { mode, target: { where }, size, databaseSize, jobs, only } = options
-  const free = databaseSize === undefined ? undefined : await freeSpace(context)
+  const disk = databaseSize === undefined ? undefined : await freeSpace(context)
   const room = databaseSize === undefined ? '' : `; on the server's disk it needs about ${formatBytes(databaseSize)}` +
-    (free === undefined ? ', and the server does not tell how much is free' : `, ${formatBytes(free)} are free`)
+    (disk === undefined ? ', and the server does not tell how much is free' : `, ${formatBytes(disk.free)} are free`)
+  const { roles, tablespaces } = options.coming ?? { roles: [], tablespaces: [] }
+  const globals = [...roles.map((name) => `role ${name}`), ...tablespaces.map((name) => `tablespace ${name}`)]
   const what = `${formatCount(plan.count, 'entry', 'entries')} of the archive${only ? ` (only: ${only})` : ''}`
   const steps = [
-    ...(backsUp ? [`Back up ${where} into the store: a safety backup. If that fails, nothing is restored.`] : []),
+    ...(backsUp ? [backUpStep(where)] : []),
+    ...(globals.length > 0 ? [`Create at the server, which lacks them: ${formatSome(globals.map(oneLine), MOST_NAMED)}.`] : []),
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
@@ -37,7 +42,22 @@ export async function dryRun(
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
   ]
-  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', steps }
+  const shares = await sharesOf(options, disk, context)
+  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares } }
+}
+
+const MOST_NAMED = 20
+
+async function sharesOf(
+  { databaseSize, jobs, target: { server } }: RestoreOptions, disk: { device: number; free: number } | undefined, context: QueryContext,
+): Promise<Share[]> {
+  return [
+    ...(disk && databaseSize !== undefined ? [{
+      what: `the disk of ${server}`, at: `this machine, ${disk.device}`, measure: 'bytes' as const, needed: databaseSize * MARGIN,
+      free: disk.free,
+    }] : []),
+    { what: server, at: server, measure: 'connections', needed: jobs + 1, free: await freeConnections(context) },
+  ]
 }
 
 /** The last steps of a restore that exchanges databases. */

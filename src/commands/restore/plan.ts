@@ -1,0 +1,78 @@
+import { LifeboatError } from '../../error.ts'
+import type { Report } from '../../environment.ts'
+import { marked } from '../../marks.ts'
+import { formatBytes } from '../../report/format.ts'
+import { warningOf } from '../../report/warnings.ts'
+import { drillFigures } from '../../repository/drills.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
+import { allOf, problemsOf, throwAll } from '../../sources/checks.ts'
+import type { Share } from '../../sources/share.ts'
+import type { Store } from '../../stores/store.ts'
+import type { Expected, RestoreResult } from './result.ts'
+
+/** The result of a plan: nothing is restored. */
+export type Planned = Omit<RestoreResult, 'seconds'> & { steps: string[] }
+
+interface ToPlan {
+  source: Pick<SourceRecord, 'name'>
+  /** Absent: its target cannot tell before. */
+  plan?: () => Promise<Planned & { shares: readonly Share[] }>
+}
+
+/**
+ * Makes all checks of all restores, and changes nothing; the plans are in the order of `parts`. Throws one error for everything that is
+ * missing for one of them, or for all together. `atOnce`: how many are restored at the same time.
+ */
+export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise<(Planned | undefined)[]> {
+  const problems: LifeboatError[] = []
+  const shares: Share[] = []
+  const plans: (Planned | undefined)[] = []
+  for (const { source, plan } of parts) {
+    if (plan === undefined) {
+      plans.push(undefined)
+      continue
+    }
+    await allOf([async () => {
+      const { shares: own, ...planned } = await plan()
+      shares.push(...own)
+      plans.push(planned)
+    }], (error) => problems.push(...problemsOf(error).map((problem) => (parts.length > 1 ? about(source.name, problem) : problem))))
+  }
+  throwAll([...problems, ...tooLittle(shares, atOnce)])
+  return plans
+}
+
+function about(name: string, { message, hint, status, cause }: LifeboatError): LifeboatError {
+  return new LifeboatError(`${name}: ${message}`, { ...(hint !== undefined && { hint }), status, cause })
+}
+
+/** Places that are enough for each of several targets, and not for all together. */
+function tooLittle(shares: readonly Share[], atOnce: number): LifeboatError[] {
+  return [...Map.groupBy(shares, ({ at, measure }) => `${measure} ${at}`).values()].flatMap((all) => {
+    const { what, measure } = all[0]!
+    const largest = all.map(({ needed }) => needed).toSorted((a, b) => b - a)
+    const needed = (measure === 'connections' ? largest.slice(0, atOnce) : largest).reduce((sum, one) => sum + one, 0)
+    const free = Math.min(...all.map((one) => one.free))
+    if (all.length === 1 || free >= needed || all.some((one) => one.free < one.needed)) return []
+    return [measure === 'bytes'
+      ? new LifeboatError(`${what} has ${formatBytes(free)} free, and all that is restored there needs about ${formatBytes(needed)}`, {
+        hint: marked`Make room there, or restore the sources one after the other, without ‹all›.` })
+      : new LifeboatError(`${what} has ${free} free connections, and the restores at the same time need ${needed}`, {
+        hint: marked`Raise max_connections, stop clients, lower ‹jobs›, or restore the databases without ‹all›.` })]
+  })
+}
+
+/** The time that the last drill of this snapshot, or else of the set, took to read the store and to restore; all sources together. */
+export async function expectedTime(snapshot: AuthenticSnapshot, store: Store, report: Report): Promise<Expected | undefined> {
+  const { keys, header: { id, set } } = snapshot
+  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+  const verdict = (await proofs.of([id])).find(isVerified) ?? (await proofs.newest(isVerified))
+  const figures = verdict && (await drillFigures(store, verdict, keys, warningOf(report)))
+  if (!verdict || !figures) return undefined
+  return { seconds: figures.seconds.download + figures.seconds.restore, snapshot: verdict.snapshot, machine: figures.machine }
+}
+
+function isVerified({ level, result }: { level: string; result: string }): boolean {
+  return level === 'drill' && result === 'verified'
+}

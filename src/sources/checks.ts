@@ -1,0 +1,49 @@
+import { LifeboatError } from '../error.ts'
+
+/** Throws a LifeboatError for something that a target lacks. Changes nothing. */
+export type Check = () => Promise<void>
+
+/** Several reasons why a restore cannot start. Nothing was changed. */
+export class CannotStart extends LifeboatError {
+  readonly problems: readonly LifeboatError[]
+
+  constructor(problems: readonly LifeboatError[]) {
+    const hints = [...new Set(problems.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))]
+    super(`the restore cannot start, and nothing was changed:\n${problems.map(({ message }) => `- ${message}`).join('\n')}`, {
+      hint: hints.join('\n'), cause: problems[0], status: problems.every(({ status }) => status === 2) ? 2 : 1 })
+    this.problems = problems
+  }
+}
+
+/** The step of a plan before data is replaced that nothing else keeps. */
+export function backUpStep(where: string): string {
+  return `Back up ${where} into the store: a safety backup. If that fails, nothing is restored.`
+}
+
+/** Makes all checks, and throws one error for all problems: a single one as it is. */
+export async function requireAll(checks: readonly Check[]): Promise<void> {
+  const problems: LifeboatError[] = []
+  await allOf(checks, (error) => problems.push(...problemsOf(error)))
+  throwAll(problems)
+}
+
+export function throwAll(problems: readonly LifeboatError[]): void {
+  if (problems.length > 1) throw new CannotStart(problems)
+  if (problems[0]) throw problems[0]
+}
+
+export function problemsOf(error: LifeboatError): readonly LifeboatError[] {
+  return error instanceof CannotStart ? error.problems : [error]
+}
+
+/** Makes all checks. Other errors than problems of a target are thrown at once. */
+export async function allOf(checks: readonly Check[], found: (error: LifeboatError) => void): Promise<void> {
+  for (const check of checks) {
+    try {
+      await check()
+    } catch (error) {
+      if (!(error instanceof LifeboatError) || error.status === 130) throw error
+      found(error)
+    }
+  }
+}
