@@ -90,13 +90,13 @@ test('a dry run of everything changes nothing, and tells the steps of each sourc
   const { text } = await run('restore', { all: 'true', mode: 'clean', 'database-url': server(), map, 'dry-run': 'true', 'pre-command': `touch ${at('touched')}` })
   expect(text).toMatch(/^Nothing was changed\. All 4 sources of snapshot \S+ can be restored\n\napp of snapshot .*\(mode clean\)\n  1\. /)
   expect(text).toMatch(/uploads of snapshot .* can be restored into .*dry.uploads \(mode clean\)\n  1\. Make .*dry\/uploads, which is not there\.\n  2\. Extract 3 files and folders, .* are free\.\n  3\. Move it to its place\./)
-  expect(text).toMatch(/media of snapshot .*\n  1\. Extract .*\n  2\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
+  expect(text).toMatch(/media of snapshot .*\n  1\. Back up \S+full into the store: .*\n  2\. Extract .*\n  3\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
   expect(text).toMatch(/How long it takes is not known: no drill of this set was found\.$/)
   expect([existsSync(at('touched')), existsSync(at('dry')), readdirSync(at('full')), await databases()]).toEqual([false, false, ['mine'], there])
 })
 
 test('everything that replaces data is confirmed, target by target', async () => {
-  const more = { mode: 'clean', 'database-url': server(), map: `uploads=${at('full')}\nmedia=${at('dry/media')}` }
+  const more = { mode: 'clean', 'safety-backup': 'false', 'database-url': server(), map: `uploads=${at('full')}\nmedia=${at('dry/media')}` }
   expect(await refusal(all(more))).toMatch(/this replaces the database app, the database Other one, the data in \S+full, the data in \S+dry\/media, which nobody has confirmed/)
   expect(await refusal(all({ ...more, confirm: `app\n${at('full')}` }))).toMatch(/this replaces the database Other one, the data in \S+dry\/media, and another name was given/)
   expect(readdirSync(at('full'))).toEqual(['mine'])
