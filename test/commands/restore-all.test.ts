@@ -109,7 +109,7 @@ test('everything that replaces data is confirmed, target by target', async () =>
   const running = restoreAll(parseInputs('restore', raw({ all: 'true', ...more }), {}), {
     variables, temporary: at('tmp'), signal: new AbortController().signal, report: { ...quiet, info: (message) => void told.push(message) }, now: () => new Date(), ask })
   expect(await refusal(running)).toMatch(/the data in \S+dry\/media, and another name was given/)
-  // What is replaced is told before.
+  // The program tells first which data it replaces.
   expect(told).toContainEqual(expect.stringMatching(/full: Exchange it for the content that is there now, and remove that: 1 file/))
   expect(asked).toHaveLength(4)
   expect([readdirSync(at('full')), existsSync(at('dry'))]).toEqual([['mine'], false])

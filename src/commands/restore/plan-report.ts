@@ -61,7 +61,8 @@ export function dryAllText(result: DryAllResult, { timeZone }: TextContext): str
 
 export function drySummary(result: DryResult, { timeZone }: SummaryContext): string {
   return withinLimit([
-    `### ✅ Lifeboat: ${escape(oneLine(dryHeadline(result)))}`, ...[...numbered(result), ...ending(result, timeZone)].map((line) => escape(line)),
+    `### ✅ Lifeboat: ${escape(oneLine(dryHeadline(result)))}`,
+    ...[...numbered(result), ...ending(result, timeZone)].map((line) => escape(line)),
   ])
 }
 
