@@ -61,6 +61,11 @@ test('the artifact that the newest depends on is deleted: no command calls it go
   const later = await jobs.run('list')
   expect(later.result.snapshots.find(({ id }) => id === ids[3])).toMatchObject({ verified: false, damage: 'an artifact that it needs has expired or was deleted' })
   expect((await jobs.run('check', { 'max-age': '2d' })).text).toContain(`1 snapshot is lost`)
+  // A prune keeps it as long as it would keep a whole one of that age, and not in the place of one.
+  const pruned = async (retention: string) => (await jobs.run('prune', { retention, 'dry-run': 'true', 'max-delete': '100%' })).result.snapshots
+  expect((await pruned('last=3')).filter(({ keep }) => keep).map(({ id }) => id)).toContain(ids[0])
+  expect((await pruned('last=2')).find(({ id }) => id === ids[3])).toMatchObject({ keep: true, reasons: ['has lost a part, and goes when the retention keeps none of its age and a newer one is verified'] })
+  expect((await pruned('last=1')).find(({ id }) => id === ids[3])).toMatchObject({ keep: false, reasons: ['has lost a part', 'not of the last 1'] })
 })
 
 test('all artifacts extracted into one folder are a store that recover.sh reads', async () => {

@@ -56,9 +56,9 @@ test('with 300 earlier backups and 2,000 foreign artifacts no command makes more
 test('a command for which too few requests are left says so with the time of the reset, and changes nothing', async () => {
   const reset = Math.ceil(github.now().getTime() / 1000) + 600
   const artifacts = github.artifacts.length
-  for (const command of ['backup', 'list', 'prune'] as const) {
+  for (const command of ['backup', 'list', 'check', 'verify', 'prune'] as const) {
     github.allowance = { left: 12, reset }
-    const failure = await refusal(jobs.run(command, { set, ...(command === 'prune' && { retention: 'last=1', 'max-delete': '100%' }) }))
+    const failure = await refusal(jobs.run(command, { set, ...(command === 'prune' && { retention: 'last=1', 'max-delete': '100%' }), ...(command === 'check' && { 'max-age': '2d' }) }))
     expect(failure).toMatch(/GitHub allows only \d+ more requests with this token for now, and this command may need \d+/)
     expect(failure).toContain(`hint: Run it again after ${new Date(reset * 1000).toISOString()}. Nothing was changed.`)
   }

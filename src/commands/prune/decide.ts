@@ -13,8 +13,8 @@ import type { Store } from '../../stores/store.ts'
 import type { PruneOptions } from './guards.ts'
 
 /**
- * Which snapshots of the set, and of its safety backups, go. Those that are not of this key, or that have lost a part, count for nothing
- * and stay.
+ * Which snapshots of the set, and of its safety backups, go. Those that are not of this key count for nothing
+ * and stay; those that have lost a part count for nothing either.
  */
 export async function decide(
   store: Store,
@@ -52,19 +52,23 @@ export async function decide(
   const drilled = policy.drilled === undefined ? new Set<string>() : await newestDrilled(store, keys, counted.map(({ key }) => key), {
     proofs: await SetProofs.list(store, keys, set, warningOf(report)), most: policy.drilled,
   })
-  const candidates = own.map((snapshot) => ({
+  const candidateOf = (snapshot: SnapshotSeen): Candidate & SnapshotSeen => ({
     ...snapshot,
     pinned: labels.get(snapshot.id)?.pinned ?? false,
     verified: snapshot.id === newestVerified,
     drilled: drilled.has(snapshot.id),
-  }))
-  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map((snapshot) => ({
-    snapshot: { ...snapshot, pinned: false, verified: false, drilled: false },
-    keep: true,
-    reasons: ['has lost a part, and goes when it expires'],
-  }))
-  return [...retain(candidates, policy, timeZone, now), ...incomplete]
+  })
+  const candidates = own.map(candidateOf)
+  const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map(candidateOf)
+  // They take no place of others. As long as no newer one is verified, what is left of them may be needed.
+  const decidedOnLost = retain([...candidates, ...incomplete], policy, timeZone, now).filter(({ snapshot }) => lost.has(snapshot.key))
+    .map(({ snapshot, keep, reasons }) => keep || newestVerified === undefined || snapshot.id > newestVerified
+      ? { snapshot, keep: true, reasons: [snapshot.pinned ? 'pinned; has lost a part' : LOST_FOR_NOW] }
+      : { snapshot, keep, reasons: ['has lost a part', ...reasons] })
+  return [...retain(candidates, policy, timeZone, now), ...decidedOnLost]
 }
+
+const LOST_FOR_NOW = 'has lost a part, and goes when the retention keeps none of its age and a newer one is verified'
 
 /** Of snapshots, newest first, the id of the first that is verified and whole. */
 async function findNewestVerified(

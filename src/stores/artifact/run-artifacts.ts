@@ -214,7 +214,9 @@ export class RunArtifacts {
     if (!gone) return
     await this.#services.contents.remove(gone.id)
     throw new LifeboatError(`artifact ${gone.name} (${gone.id}), which this backup needs, was deleted while it ran`, {
-      hint: `Do not count on this backup, artifact ${name} (${id}). Run it again: it will store again what was in the other one.`,
+      hint:
+        `Run the backup again: it will store again what was in that one. Do not count on this backup, artifact ${name} (${id}): ` +
+        'it is listed as damaged until a prune deletes it.',
     })
   }
 
