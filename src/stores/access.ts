@@ -15,6 +15,8 @@ export interface StoreAccess extends StoreCredentials {
   timeout: number
   /** Days that new snapshots are to be kept; undefined for no limit. */
   keptDays?: number | undefined
+  /** Whether they are to be gone after these days, in a store whose objects expire. */
+  thenGone?: boolean
   /** Bytes on disk that objects may take which wait to be uploaded. */
   stagingLimit?: number | undefined
   /** Milliseconds after which a backup stores everything again, in a store whose objects expire. */

@@ -150,3 +150,26 @@ test('with all, each target that is replaced is backed up, under the name of its
 test('a set of safety backups is nobody else’s', async () => {
   expect(() => parseInputs('backup', raw({ 'database-url': server.url('app'), set: 'app.safety' }), {})).toThrow('is the name of a set of safety backups')
 })
+
+test('a role that cannot read everything makes no safety backup, and restores nothing', async () => {
+  await server.sql(`CREATE ROLE limited LOGIN; ALTER TABLE orders OWNER TO limited; GRANT CREATE ON SCHEMA public TO limited`, 'app')
+  const url = new URL(server.url('app'))
+  url.username = 'limited'
+  url.password = ''
+  const said = await refusal(run('restore', into({ 'database-url': url.href, 'no-owner': 'true', tables: 'orders' })))
+  expect(said).toMatch(/the safety backup of the target failed, so nothing was restored: [^]*permission denied for table later/)
+  expect([await rows(), safeties()]).toEqual(['1|0', []])
+  await server.sql('REASSIGN OWNED BY limited TO CURRENT_USER; DROP OWNED BY limited; DROP ROLE limited', 'app')
+})
+
+test('a run that is interrupted while it backs up the target has changed nothing, and the next one goes on', async () => {
+  const controller = new AbortController()
+  const info = (message: string): void => {
+    if (message.includes('backing up what the target has')) controller.abort()
+  }
+  const given = { ...environment(), signal: controller.signal, report: { ...environment().report, info } }
+  expect(await refusal(restore(parseInputs('restore', raw(into()), {}), given))).not.toContain('safety backup of the target failed')
+  expect([await rows(), safeties()]).toEqual(['1|0', []])
+  await run('restore', into())
+  expect([await rows(), safeties().length]).toEqual(['100|100', 1])
+})

@@ -30,8 +30,11 @@ export const artifactKind: StoreKind<ArtifactDestination> = {
       status: 2,
     })
   },
-  open(_, { set, token, timeout, keptDays, stagingLimit, fullEvery }, { variables, temporary, signal, report, now }) {
-    const retention = artifactRetention(keptDays, grantedDays(variables))
+  open(_, { set, token, timeout, keptDays, thenGone, stagingLimit, fullEvery }, { variables, temporary, signal, report, now }) {
+    const wanted = artifactRetention(keptDays, grantedDays(variables))
+    // Nothing of these can be depended on by a later backup.
+    const days = thenGone ? Math.max(1, Math.ceil(keptDays ?? Infinity)) : Infinity
+    const retention = { ...wanted, artifact: Math.min(wanted.artifact, days) }
     return new ArtifactStore({ set, token, timeout, retention, stagingLimit, fullEvery, variables, temporary, signal, report, now })
   },
 }

@@ -13,7 +13,7 @@ let temporary: string
 let server: Server
 let archive: Buffer
 beforeAll(async () => {
-  server = await startServer(17, { settings: { max_prepared_transactions: '2' } })
+  server = await startServer(17, { settings: { max_prepared_transactions: '2', allow_in_place_tablespaces: 'on' } })
   await server.sql('CREATE ROLE owner')
   await server.createDatabase('source')
   await server.sql(`
@@ -71,6 +71,19 @@ test('the target gets a new database with the settings of the backup, and the ol
 test('keep-settings: target gives the new database those of the old one', async () => {
   await swap({ keepSettings: 'target' })
   expect([await rows('app'), await about('app')]).toEqual(['100|100', 'postgres|-1|mine|work_mem=5MB'])
+})
+
+test('tablespace and privileges come from the backup, or with keep-settings: target from the target', async () => {
+  const placed = (database: string) => server.sql(`SELECT spcname, datacl FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = '${database}'`)
+  await server.sql(`CREATE TABLESPACE fast LOCATION ''`)
+  await server.sql('CREATE DATABASE app_placed TABLESPACE fast')
+  await server.sql('REVOKE ALL ON DATABASE app_placed FROM PUBLIC; GRANT CONNECT ON DATABASE app_placed TO owner')
+  const was = await placed('app_placed')
+  await swapInto(server, 'app', dump(server, 'app_placed', 17), temporary, told)
+  expect(was).toMatch(/^fast\|.*owner=c\//)
+  expect(await placed('app')).toBe(was)
+  await swap({ keepSettings: 'target' })
+  expect([await placed('app'), await rows('app')]).toEqual([was, '100|100'])
 })
 
 test('forget-old drops what is kept, as its time is over, and nothing that only looks like it', async () => {
