@@ -152,10 +152,10 @@ test('a set of safety backups is nobody else’s', async () => {
 })
 
 test('a role that cannot read everything makes no safety backup, and restores nothing', async () => {
-  await server.sql(`CREATE ROLE limited LOGIN; ALTER TABLE orders OWNER TO limited; GRANT CREATE ON SCHEMA public TO limited`, 'app')
+  await server.sql(`CREATE ROLE limited LOGIN PASSWORD 'of the role'; ALTER TABLE orders OWNER TO limited; GRANT CREATE ON SCHEMA public TO limited`, 'app')
   const url = new URL(server.url('app'))
   url.username = 'limited'
-  url.password = ''
+  url.password = 'of the role'
   const said = await refusal(run('restore', into({ 'database-url': url.href, 'no-owner': 'true', tables: 'orders' })))
   expect(said).toMatch(/the safety backup of the target failed, so nothing was restored: [^]*permission denied for table later/)
   expect([await rows(), safeties()]).toEqual(['1|0', []])
