@@ -2,7 +2,7 @@ import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import type { BucketSettings } from '../sources/buckets/settings.ts'
 import type { FileBackupSettings, FileRestoreSettings } from '../sources/files/settings.ts'
-import { assertionsIn, type DumpSettings, type ObjectSettings, type SwapSettings } from '../sources/postgres/settings.ts'
+import { type Assertion, assertionsIn, type DumpSettings, type ObjectSettings, type SwapSettings } from '../sources/postgres/settings.ts'
 import { HELPER_IMAGE } from '../sources/volumes/docker.ts'
 import type { DockerSettings, FolderSettings, RestoredFilesSettings } from '../sources/volumes/settings.ts'
 import { flagInput, jobs } from './display.ts'
@@ -249,11 +249,20 @@ export const drillOptions = { scratch, restored }
 
 type Drill = SlicesOf<{ groups: typeof drillOptions }>
 
-/** The inputs of the conditions that are given, each with the sources that they are about. */
-export function conditionsOf({ scratch, restored }: Drill): { input: string; about: 'database' | 'volume' }[] {
+/** An input of conditions, the kind of sources that it is about, and those that it names. */
+interface Conditions {
+  input: string
+  about: 'database' | 'volume'
+  names?: () => readonly string[]
+}
+
+/** The inputs of the conditions that are given. */
+export function conditionsOf({ scratch, restored }: Drill): Conditions[] {
+  const { assertions, assertionsFile: file } = scratch
+  const named = (all: readonly Assertion[]): string[] => [...new Set(all.flatMap(({ database }) => database ?? []))]
   return [
-    ...(scratch.assertions.length > 0 ? [{ input: 'assert-sql', about: 'database' } as const] : []),
-    ...(scratch.assertionsFile === undefined ? [] : [{ input: 'assert-sql-file', about: 'database' } as const]),
+    ...(assertions.length > 0 ? [{ input: 'assert-sql', about: 'database', names: () => named(assertions) } as const] : []),
+    ...(file === undefined ? [] : [{ input: 'assert-sql-file', about: 'database', names: () => named(assertionsIn(file)) } as const]),
     ...(restored.command === undefined ? [] : [{ input: 'assert-command', about: 'volume' } as const]),
   ]
 }

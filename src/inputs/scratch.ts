@@ -28,7 +28,8 @@ export const scratch: Group<ScratchSettings> = group(
     'assert-sql': {
       help:
         'With level drill: conditions that must be true in the restored databases, one per line: a name, a colon, and a query that gives ' +
-        'true. Each is asked in every database of the snapshot.',
+        'true. Each is asked in every database of the snapshot, or, if its name ends with @DATABASE, in that one, for five minutes ' +
+        'at most.',
       expected: 'lines of a name, a colon and a query',
       example: "orders of today exist: SELECT count(*) > 0 FROM orders WHERE made > now() - interval '26 hours'",
       schema: schema.assertions,

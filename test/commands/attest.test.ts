@@ -79,6 +79,7 @@ async function kept(): Promise<unknown[]> {
 
 test('a verification is attested: the digest of the snapshot, numbers and no names, signed by the certificate of the job, kept with the proof', async () => {
   const { result, warnings } = await run('verify', { level: 'drill', attest: 'true' })
+  expect(result).toMatchObject({ attested: true })
   expect([warnings, 'result' in result && result.result, calls]).toEqual([[], 'verified', ['POST /repos/octo/shop/attestations']])
   const { dsseEnvelope: { payload, payloadType, signatures }, verificationMaterial: { certificate } } = attested[0]!
   const statement = Buffer.from(payload, 'base64')
@@ -101,10 +102,12 @@ test('a verification is attested: the digest of the snapshot, numbers and no nam
 })
 
 test('a backup that was verified is attested', async () => {
-  const { warnings } = await run('backup', { volumes: `private=${folder}/uploads`, 'client-install': 'never', attest: 'true' })
+  const { result, warnings } = await run('backup', { volumes: `private=${folder}/uploads`, 'client-install': 'never', attest: 'true' })
   expect([warnings, attested.length]).toEqual([[], 1])
-  await run('backup', { volumes: `private=${folder}/uploads`, 'client-install': 'never' })
+  expect(result).toMatchObject({ destinations: [{ attested: true }] })
+  const other = await run('backup', { volumes: `private=${folder}/uploads`, 'client-install': 'never' })
   expect(attested).toHaveLength(1)
+  expect(JSON.stringify(other.result)).not.toContain('attested')
 })
 
 test.each([
@@ -116,6 +119,7 @@ test.each([
   const before = await kept()
   const { result, warnings } = await run('verify', { attest: 'true' }, given())
   expect([warnings, 'result' in result && result.result]).toEqual([[expect.stringMatching(warning)], 'verified'])
+  expect(result).toMatchObject({ attested: false })
   expect(attested).toEqual([])
   expect(await kept()).toEqual(before)
 })

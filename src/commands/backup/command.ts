@@ -48,6 +48,13 @@ export const backup = {
       help: 'How many databases, tables, volumes and buckets lost more than half since the backup before.',
       value: (result) => `${snapshotsOf(result).reduce((sum, { shrunk }) => sum + shrunk.length, 0)}`,
     },
+    attested: {
+      help: 'With attest: true or false, whether each verification was attested. Otherwise empty.',
+      value: (result) => {
+        const told = snapshotsOf(result).flatMap(({ destinations }) => destinations.flatMap(({ attested }) => attested ?? []))
+        return told.length === 0 ? '' : `${told.every(Boolean)}`
+      },
+    },
     result: asJson('Everything about the backup, as JSON.'),
   },
   afterFailure: async (inputs, started, environment) => (hasOwnSets(inputs) ? '' : fallback(inputs, started, environment)),

@@ -189,7 +189,7 @@ export class Destinations {
     keys: Keys,
     how: Verifying,
     context: SourceContext,
-  ): Promise<Pick<DestinationResult, 'verified' | 'drill'>> {
+  ): Promise<Pick<DestinationResult, 'verified' | 'drill' | 'attested'>> {
     const { verify, set, attest, access } = this.#inputs
     // An object can be found damaged, as a base, after the snapshot has come to list it.
     if (verify === 'none' && !how.suspects?.size) return { verified: 'none' }
@@ -197,17 +197,17 @@ export class Destinations {
     const snapshot = await readAuthentic(store, key, keys)
     const drill = slicesIn(drillOptions, this.#inputs)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill })
-    await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
+    const { kept: _, ...attested } = await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
     const { result, unmet, problems } = found
     const figures = drilled(found.sources)
-    if (result === 'verified') return { verified: verify, ...(figures && { drill: figures }) }
+    if (result === 'verified') return { verified: verify, ...attested, ...(figures && { drill: figures }) }
     if (keys.identity === undefined && result === 'could not verify') {
       this.#environment.report.warning(
         `snapshot ${id} is stored in ${name}, its signature and the presence of every chunk are checked, but a write key cannot read ` +
           'it back',
         'Run verify with the identity somewhere else, for instance in a weekly job.',
       )
-      return { verified: 'none' }
+      return { verified: 'none', ...attested }
     }
     if (unmet === 'all else verified') {
       throw new LifeboatError(`snapshot ${id} was stored, and what was restored from it is equal, but: ${problems.join('; ')}`, {

@@ -65,6 +65,8 @@ export interface DestinationResult extends InArtifacts {
   verified: Level | 'none'
   /** The figures of the drill, if that was its verification. */
   drill?: DrillFigures
+  /** Whether its verification was attested; absent unless that was asked for. */
+  attested?: boolean
   /** Why it is not to be counted on there. */
   problem?: string
   /** Bytes that still fitted when the backup began; only where the store tells. */

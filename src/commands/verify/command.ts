@@ -31,6 +31,10 @@ export const verify = {
     outcome: { help: 'verified, failed, or could not verify.', value: ({ result }) => result },
     'snapshot-id': { help: 'The id of the snapshot that was checked.', value: ({ snapshot }) => snapshot },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },
+    attested: {
+      help: 'With attest: true or false, whether the result was attested. Otherwise empty.',
+      value: ({ attested }) => (attested === undefined ? '' : `${attested}`),
+    },
     result: asJson('Everything about the verification, as JSON.'),
   },
 } as const satisfies CommandDefinition<VerifyInputs, VerifyResult>

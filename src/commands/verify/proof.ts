@@ -11,17 +11,26 @@ import type { Store } from '../../stores/store.ts'
 import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
 
+/** The fate of proofs. */
+export interface Kept {
+  kept: boolean
+  /** Whether each was attested; absent if that was not asked for. */
+  attested?: boolean
+}
+
 /**
  * Stores the proofs of verifications, and tells whether they are kept. That they cannot be stored (a read-only store, artifacts outside of
  * a workflow) is a warning, and no failure: what was found out is true all the same. `attesting`: each is attested, with the token in it.
  */
 export async function keepProofs(
   found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment, attesting?: AccessInputs,
-): Promise<boolean> {
+): Promise<Kept> {
   const { report, signal, run } = environment
   const [first] = found
-  if (!first) return true
+  if (!first) return { kept: true, ...(attesting && { attested: false }) }
   const own = store.groups?.ofSet(first.set) ?? store
+  let attested = 0
+  const told = (kept: boolean): Kept => ({ kept, ...(attesting && { attested: attested === found.length }) })
   try {
     for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
       const drill = drilled(sources)
@@ -31,17 +40,18 @@ export async function keepProofs(
         run: run?.url ?? null, ...(drill && { drill }),
       } as const
       const bundle = attesting && (await attestation(verification, store, keys, attesting, environment))
+      if (bundle) attested++
       await proveSnapshot(own, keys, { ...verification, ...(bundle && { attestation: bundle }) })
     }
     await own.groups?.commit([])
-    return true
+    return told(true)
   } catch (error) {
     signal.throwIfAborted()
     report.warning(
       `the result of this verification was not kept in ${store.name}: ${messageOf(error)}`,
       marked`It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.`,
     )
-    return false
+    return told(false)
   } finally {
     if (own !== store) await own.close()
   }

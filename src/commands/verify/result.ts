@@ -49,6 +49,8 @@ export interface SnapshotVerified {
 export interface VerifyResult extends SnapshotVerified {
   /** Sentences that say what to do; empty if all is well. */
   advice: string[]
+  /** Whether every result was attested; absent unless that was asked for. */
+  attested?: boolean
   /** Each of several, newest first. */
   snapshots?: SnapshotVerified[]
 }

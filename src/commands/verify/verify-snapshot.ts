@@ -11,6 +11,7 @@ import { BadSource, UnaskedCondition } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
+import { formatSome } from '../../report/format.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
 import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
@@ -89,7 +90,7 @@ class Verification {
 
   async run(): Promise<Omit<SnapshotVerified, 'snapshot' | 'set' | 'time' | 'level' | 'chunks' | 'seconds'>> {
     await this.#collecting([this.#problems], () => this.#checkSources())
-    if (this.#level === 'drill') this.#findUnasked()
+    if (this.#level === 'drill') await this.#collecting([this.#problems], async () => this.#findUnasked())
     // If the chunks cannot be looked for, no source is known to be whole.
     await this.#collecting([this.#problems, ...this.#sources.map(({ problems }) => problems)], () => this.#checkChunks())
     const good = [...keysAt(this.#snapshot, [...this.#reader.opened])].filter((key) => this.#how.suspects.has(key))
@@ -136,9 +137,12 @@ class Verification {
 
   /** A condition that nothing could be asked of does not hold: the source that it is about is not in the snapshot. */
   #findUnasked(): void {
-    for (const { input, about } of conditionsOf(this.#how.drill)) {
-      if (this.#sources.some(({ source }) => kindIfKnown(source.kind)?.noun === about)) continue
-      this.#problems.push(new UnaskedCondition(`${input}: the snapshot has no ${about} of which this could be asked`))
+    for (const { input, about, names = () => [] } of conditionsOf(this.#how.drill)) {
+      const there = this.#sources.filter(({ source }) => kindIfKnown(source.kind)?.noun === about).map(({ source }) => source.name)
+      const missing = there.length === 0 ? [about] : names().filter((name) => !there.includes(name)).map((name) => `${about} ${name}`)
+      const hint = there.length === 0 ? {} : { hint: `It has ${formatSome(there, 5)}.` }
+      for (const one of missing)
+        this.#problems.push(new UnaskedCondition(`${input}: the snapshot has no ${one} of which this could be asked`, hint))
     }
   }
 

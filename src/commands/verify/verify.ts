@@ -50,10 +50,11 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
         },
       })
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
-      const kept = await keepProofs([found], store, snapshot.keys, environment, attesting)
+      const { kept, ...attested } = await keepProofs([found], store, snapshot.keys, environment, attesting)
       const all = [...newer, found]
       const advice = await adviceAbout(all, kept, store, keys, environment)
-      return newer.length === 0 ? { ...found, advice } : { ...together(all), seconds: secondsSince(started), advice, snapshots: all }
+      const one = newer.length === 0 ? found : { ...together(all), seconds: secondsSince(started), snapshots: all }
+      return { ...one, ...attested, advice }
     }
     const found: SnapshotVerified[] = []
     const proofs = await list(inputs.set)
@@ -64,9 +65,11 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     if (found.length === 0) {
       throw await noSnapshotIn(store, inputs.set)
     }
-    const kept = await keepProofs(found.filter(({ versions }) => Object.keys(versions).length > 0), store, keys, environment, attesting)
+    const read = found.filter(({ versions }) => Object.keys(versions).length > 0)
+    const { kept, ...attested } = await keepProofs(read, store, keys, environment, attesting)
     return {
       ...together(found),
+      ...attested,
       seconds: secondsSince(started),
       advice: await adviceAbout(found, kept, store, keys, environment),
       snapshots: found,

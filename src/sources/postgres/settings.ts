@@ -71,16 +71,20 @@ export interface ScratchSettings {
 
 /** A query of the user that must give true. */
 export interface Assertion {
+  /** As it was given: `orders of today`, `orders@shop`. */
   readonly name: string
+  /** The source that it is about. Default: each. */
+  readonly database?: string
   readonly query: string
 }
 
-/** Reads lines of `name: query`. Throws InvalidValue. */
+/** Reads lines of `name: query` and `name@database: query`. Throws InvalidValue. */
 export function parseAssertions(text: string): Assertion[] {
   return text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('--')).map((line) => {
     const [, name, query] = /^([^:]+?)\s*:\s+(.+?);?$/.exec(line) ?? []
     if (name === undefined || query === undefined) throw new InvalidValue(`${JSON.stringify(line)} is not a name, a colon and a query`)
-    return { name, query }
+    const database = /@([^@\s]+)$/.exec(name)?.[1]
+    return { name, query, ...(database !== undefined && { database }) }
   })
 }
 

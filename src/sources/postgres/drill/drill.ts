@@ -51,7 +51,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
   if (facts.omitted !== undefined && entries.every((entry) => DATA.test(entry)))
     throw new LifeboatError(`the backup of ${stored.source.name} has data only, without the tables that a drill needs`, {
       hint: 'Back up without --data-only, or restore it into a database with these tables.' })
-  const assertions = allAssertions(settings)
+  const assertions = allAssertions(settings).filter(({ database }) => database === undefined || database === stored.source.name)
   const roles = await rolesOf(stored, stream)
   const { clients, provide } = await clientPrograms(context)
   const { client } = await restoreClient(clients, dumpMajor, dumpMajor, provide)

@@ -209,6 +209,18 @@ test('a condition about a missing table does not hold; one that is wrong itself 
   expect(both).toMatchObject({ result: 'failed', unmet: 'all else verified', problems: [...problems, 'assert-sql: nothing is not true in the restored database'] })
 })
 
+test('a condition that names a database is asked in that one only; one that the snapshot lacks is said', async () => {
+  await run('backup', { set: 'two', 'database-url': `shop=${server.url('shop')}\nowned=${server.url('owned')}` })
+  const asked = async (conditions: string) =>
+    (await run('verify', { set: 'two', level: 'drill', 'scratch-url': scratch.url('postgres'), 'assert-sql': conditions })).result
+  expect(await asked('orders@shop: SELECT count(*) > 0 FROM orders\nhere: true')).toMatchObject({
+    result: 'verified', problems: [], sources: [{ name: 'shop', drill: { assertions: 2 } }, { name: 'owned', drill: { assertions: 1 } }],
+  })
+  expect(await asked('none@elsewhere: true')).toMatchObject({
+    result: 'could not verify', problems: ['assert-sql: the snapshot has no database elsewhere of which this could be asked. It has shop, owned.'],
+  })
+})
+
 test('settings, triggers and policies of the database keep nobody out, and change no answer', async () => {
   await server.sql('CREATE ROLE strict')
   await server.createDatabase('strict')
