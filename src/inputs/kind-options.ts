@@ -256,10 +256,11 @@ interface Conditions {
   names?: () => readonly string[]
 }
 
+const named = (all: readonly Assertion[]): string[] => [...new Set(all.flatMap(({ database }) => database ?? []))]
+
 /** The inputs of the conditions that are given. */
 export function conditionsOf({ scratch, restored }: Drill): Conditions[] {
   const { assertions, assertionsFile: file } = scratch
-  const named = (all: readonly Assertion[]): string[] => [...new Set(all.flatMap(({ database }) => database ?? []))]
   return [
     ...(assertions.length > 0 ? [{ input: 'assert-sql', about: 'database', names: () => named(assertions) } as const] : []),
     ...(file === undefined ? [] : [{ input: 'assert-sql-file', about: 'database', names: () => named(assertionsIn(file)) } as const]),
