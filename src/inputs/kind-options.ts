@@ -75,7 +75,12 @@ export const objects: Group<ObjectSettings> = group(
       example: 'roles',
       schema: schema.oneOf('none', 'roles', 'all'),
     },
-    'no-owner': { ...flagInput, help: 'Leave out owners: everything belongs to the user who restores.' },
+    'no-owner': {
+      ...flagInput,
+      help:
+        'Leave out owners: everything belongs to the user who restores. Policies, default privileges, user mappings and settings of ' +
+        'roles that the server lacks are left out, too, and listed.',
+    },
     'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
     'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
     'disable-triggers': {

@@ -164,7 +164,8 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
-  const { added = [], kept = [], leftOut = [] } = selection ?? {}
+  const { added = [], kept = [] } = selection ?? {}
+  const leftOut = [...(selection?.leftOut ?? []), ...(result.roleless ?? [])]
   return [
     ...(result.swapped ? [
       pauseText(result.swapped),

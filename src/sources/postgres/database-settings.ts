@@ -13,6 +13,8 @@ export interface DatabaseSettings {
   entries: number
   /** Roles that they name. */
   roles: Set<string>
+  /** The role that the database is given to; undefined if owners are left out. */
+  owner?: string
   /** Settings, comment, owner, privileges. */
   early: string[]
   /** Statements that could prevent the restore, or the removal of a failed one. */
@@ -28,6 +30,8 @@ export interface SettingsOptions {
   noOwner: boolean
   noPrivileges: boolean
   noTablespaces: boolean
+  /** Roles that the server lacks, whose own settings are left out. */
+  lacking?: ReadonlySet<string> | undefined
 }
 
 /**
@@ -48,6 +52,7 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
       if (entry.kind === 'DATABASE') settings.options = readDefinition(new Tokens(statement), choice) ?? refuse(entry)
       else {
         const made = translate(new Tokens(statement), identifier(database)) ?? refuse(entry)
+        if (entry.kind !== 'ACL' && made.role !== undefined && choice.lacking?.has(made.role)) continue
         settings[made.late ? 'late' : 'early'].push(made.sql)
         if (made.role !== undefined) settings.roles.add(made.role)
       }
@@ -56,6 +61,7 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
   if (!choice.noOwner && definition.owner !== '') {
     settings.early.unshift(`ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(definition.owner)}`)
     settings.roles.add(definition.owner)
+    settings.owner = definition.owner
   }
   return settings
 }

@@ -7,6 +7,8 @@ export interface RestoredDatabase {
   left: 'everything' | 'part' | 'unchanged' | 'dropped'
   /** Set if only a part of the archive was selected. */
   selection?: SelectionReport
+  /** Policies, privileges and the like that are left out because the server does not have their roles (no-owner). */
+  roleless?: LeftOutObject[]
   /**
    * Owner, privileges, comment and settings of the archived database itself; absent if they were not asked for and only a part was
    * restored, or if the archive has none.

@@ -1,7 +1,9 @@
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
+import { formatSome } from '../../report/format.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
 import type { Connection } from './connection.ts'
+import type { ObjectSettings } from './settings.ts'
 
 /** The messages of pg_restore on stderr. */
 export interface RestoreOutput {
@@ -38,7 +40,7 @@ function describe(message: string): string {
   return `${beginningOf(told.trim(), 1000)}${shown && `: ${shown}`}`
 }
 
-/** How to create the roles of a backup, which are in a stream of their own that recover.sh, a file of the store, extracts. */
+/** How to create the roles of a backup, which are in a stream of their own. */
 export function rolesHint({ environment }: Pick<Connection, 'environment'>, snapshot: string, source: string, stored: boolean): string {
   if (!stored) return 'Create the roles first; the backup does not have them.'
   const server = Object.entries({ '-h': 'PGHOST', '-p': 'PGPORT', '-U': 'PGUSER' }).flatMap(([option, variable]) => {
@@ -46,24 +48,34 @@ export function rolesHint({ environment }: Pick<Connection, 'environment'>, snap
     return value === undefined ? [] : [`${option} ${shellWord(value)}`]
   })
   return [
-    'Create the roles first, in the folder of the store or a copy of it, with the identity in key.txt:',
-    `  sh recover.sh extract ${snapshot} ${source}/globals.sql -i key.txt -o globals.sql`,
+    'Create the roles first, with the two commands that follow. Read globals.sql between them: it also sets passwords and attributes of ' +
+      'roles that exist. Delete the lines of roles that the server has.',
+    `  ${markedCommand('extract', { snapshot, source, path: 'globals.sql', output: 'globals.sql' })}`,
     `  ${['psql', ...server, '-d postgres -f globals.sql'].join(' ')}`,
-    'Read globals.sql before you give it to psql: it also sets passwords and attributes of roles that exist. Delete the lines ' +
-      'of roles that the server has.',
   ].join('\n')
 }
 
+type Given = Pick<ObjectSettings, 'noOwner' | 'noPrivileges'>
+
+/** The inputs that restore without roles, but for those that were given; undefined if both were. */
+export function withoutRolesHint({ noOwner, noPrivileges }: Given): string | undefined {
+  const left = [...(noOwner ? [] : [marked`‹no-owner: true›`]), ...(noPrivileges ? [] : [marked`‹no-privileges: true›`])]
+  return left.length > 0 ? `restore with ${left.join(' and ')}` : undefined
+}
+
 /** A hint for these errors, if there is one. `roles`: how to create the roles of the backup. */
-export function hintFor(errors: readonly string[], roles: string): string | undefined {
+export function hintFor(errors: readonly string[], roles: string, given: Given): string | undefined {
+  const without = withoutRolesHint(given)
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
-    return marked`Roles of the backup are missing here, or this role may not act for them. ${roles}\nOr restore with ‹no-owner: true› ` +
-      marked`and ‹no-privileges: true›, which is enough unless policies name roles.`
+    const named = [...new Set(errors.flatMap((error) => /role "(.*?)" does not exist/.exec(error)?.[1] ?? []))]
+    const missing = named.length > 0 ? ` (${formatSome(named, 8)})` : ''
+    return `Roles of the backup are missing here${missing}, or this role may not act for them. ${roles}` +
+      (without === undefined ? '' : `\nOr ${without}.`)
   }
   if (has(/must be owner of/)) return marked`Restore as the owner of these tables, or into a new database (‹mode: create›).`
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {
-    return marked`This role lacks a permission: restore with ‹no-owner: true› and ‹no-privileges: true›, or as the owner of the database.`
+    return `This role lacks a permission: restore as the owner of the database${without === undefined ? '' : `, or ${without}`}.`
   }
   if (has(/extension ".*" is not available|could not open extension control file/)) {
     return 'Install the missing extension at the target server, then restore again.'

@@ -5,15 +5,17 @@ import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
 import type { Connection } from './connection.ts'
-import { type Entry, ofDatabase } from './contents.ts'
-import { addNeeded, type Needed, nothingNeeded } from './preflight/needed.ts'
+import { type Entry, namesRoles, ofDatabase, type PassingEntry } from './contents.ts'
+import { databaseSettings } from './database-settings.ts'
+import { addNeeded, type Needed, nothingNeeded, rolesOf } from './preflight/needed.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
-import { nameOf, select, type Selection } from './selection.ts'
+import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
+import { lackingRoles, withoutRoles } from './without-roles.ts'
 
 export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'> {
   /** For progress: the source's name. */
@@ -71,13 +73,17 @@ export interface RestorePlan {
   selection?: Selection
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
+  /** Set if the server does not have roles, and owners are left out: these roles, and everything left out for them. */
+  roleless?: { roles: ReadonlySet<string>; leftOut: LeftOutObject[] }
 }
 
 /**
  * Reads the archive's table of contents: a bad archive or filter is noticed before the target is changed. `target` is asked only if a
  * selection replaces objects.
  */
-export async function planRestore(options: RestoreOptions, serverMajor: number, target: QueryContext): Promise<RestorePlan> {
+export async function planRestore(
+  options: RestoreOptions, serverMajor: number, target: QueryContext, without: ReadonlySet<string> = new Set(),
+): Promise<RestorePlan> {
   const archive = await archiveContext(options, serverMajor)
   const parameters = [
     ...(options.only ? [`--${options.only}-only`] : []),
@@ -89,14 +95,21 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   const filtered = schemas.length + tables.length > 0
   const { lost } = options
   const needed = nothingNeeded()
-  const {
-    entries: contents,
-    restorable,
-    unknown,
-  } = await readContents(options.archive(), archive, parameters, (entry) => {
-    if (!filtered && only !== 'data' && !ofDatabase(entry)) addNeeded(entry, options, needed)
-    return filtered || lost !== undefined || matters(entry, options)
+  const read = await readContents(options.archive(), archive, parameters, (entry) => {
+    if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
+    return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
+  const { restorable, unknown } = read
+  if (options.noOwner && without.size === 0 && !unknown && only !== 'data') {
+    const ofEntries = filtered
+      ? read.entries.flatMap(({ kind, definition = '' }) => (kind === 'ACL' ? [] : rolesOf(kind, definition))) : needed.named
+    const ofSettings = databaseSettings(read.entries, options.target.database ?? '', { ...options, noPrivileges: true })?.roles ?? []
+    const lacking = await lackingRoles([...ofEntries, ...ofSettings].filter((role) => !options.coming?.roles.includes(role)), target)
+    // Of an archive that is restored whole, all entries are needed to leave some out.
+    if (lacking.size > 0) return planRestore(options, serverMajor, target, lacking)
+  }
+  const { rest: contents, leftOut } = without.size > 0 ? withoutRoles(read.entries, without) : { rest: read.entries, leftOut: [] }
+  const roleless = without.size > 0 && { roleless: { roles: without, leftOut } }
   if (unknown) {
     if (filtered || lost || mode !== 'empty' || only === 'data') throw unknown
     options.report.warning(
@@ -112,9 +125,12 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   }
   if (!filtered && lost) {
     const { rest, missing } = withoutLost(contents.filter(restorable.has), lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...roleless }
   }
-  if (!filtered) return { archive, parameters, contents, entries: contents.filter(restorable.has), count: restorable.count, needed }
+  if (!filtered) {
+    const entries = contents.filter(restorable.has)
+    return { archive, parameters, contents, entries, count: roleless ? entries.length : restorable.count, needed, ...roleless }
+  }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
   const selection = select(contents, { schemas, tables }, present(only, objects))
@@ -126,9 +142,14 @@ export async function planRestore(options: RestoreOptions, serverMajor: number, 
   if (only !== 'data') for (const entry of entries) addNeeded({ ...entry, sql: () => entry.definition ?? '' }, options, needed)
   if (lost) {
     const { rest, missing } = withoutLost(entries, lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, selection, missing }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, selection, missing, ...roleless }
   }
-  return { archive, parameters, contents, entries, count: entries.length, needed, selection }
+  return { archive, parameters, contents, entries, count: entries.length, needed, selection, ...roleless }
+}
+
+/** Whether an entry is left out because the server does not have these roles. */
+function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: ReadonlySet<string>): boolean {
+  return roles.size > 0 && kind !== 'ACL' && namesRoles({ kind }) && rolesOf(kind, sql()).some((role) => roles.has(role))
 }
 
 /** If everything is restored, the entries of which more than their number is needed. */

@@ -25,7 +25,7 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
     if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything', ...missing }
     if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
-    if (plan.selection || plan.missing) parameters.push(await useList(folder, plan.entries))
+    if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
     const clean = (bytes: AsyncGenerator<Buffer>) =>
       options.mode === 'clean' ? withoutDrops(bytes, droppedWithTable(plan.contents)) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
@@ -35,7 +35,8 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
       return pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan)
     }
     const report = selectionReport(plan, options.only)
-    return { ...(await restored()), ...(report && { selection: report }), ...missing }
+    const roleless = plan.roleless && { roleless: plan.roleless.leftOut }
+    return { ...(await restored()), ...(report && { selection: report }), ...missing, ...roleless }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -102,7 +103,7 @@ function judge(error: unknown, stderr: string, options: RestoreOptions, entries:
   for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
   if (errors.length === 0) return { entries, restored: entries, errors, left: 'everything' }
   const again = options.mode === 'empty' && !rolledBack ? DROP_FIRST : undefined
-  const hint = [hintFor(errors, options.roles), again].filter((text) => text !== undefined).join('\n')
+  const hint = [hintFor(errors, options.roles, options), again].filter((text) => text !== undefined).join('\n')
   const restored = rolledBack ? 0 : Math.max(0, entries - errors.length)
   return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' }
 }

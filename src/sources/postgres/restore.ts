@@ -31,7 +31,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   if (mode === 'create') return restoreIntoNew(options, context)
   const { major, database } = await readTarget(context)
   const plan = await planRestore(options, major, context)
-  const settings = databaseSettings(plan.contents, database, options)
+  const settings = databaseSettings(plan.contents, database, { ...options, lacking: plan.roleless?.roles })
   const wanted = options.databaseSettings === true ? settings : undefined
   const more = only === 'data'
     ? [async () => {
@@ -84,7 +84,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     throw new LifeboatError(`${target.where} exists already`, {
       hint: marked`Give another name, or restore with ‹mode: empty› or ‹mode: clean›.` })
   }
-  const settings = databaseSettings(plan.contents, database, options)
+  const settings = databaseSettings(plan.contents, database, { ...options, lacking: plan.roleless?.roles })
   if (!settings)
     throw new LifeboatError('the archive does not say how its database was made', {
       hint: marked`Create the database yourself and restore with ‹mode: empty›.`,

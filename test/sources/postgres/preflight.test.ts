@@ -106,3 +106,42 @@ test('a dry run makes the checks, tells the steps in order, and changes nothing'
   // Missing roles fail it as it would fail the restore.
   await expect(restoreInto(server, 'made', archive, temporary, told, { mode: 'create', dryRun: true })).rejects.toThrow('does not have these roles')
 })
+
+test.each(['create', 'swap', 'clean', 'empty'] as const)('with no-owner, mode %s leaves out policies, default privileges and settings of roles that the server lacks, and says so', async (mode) => {
+  await server.sql(`CREATE ROLE gone; CREATE ROLE "gone, too"`)
+  await server.createDatabase('tenants')
+  await server.sql(`
+    CREATE SCHEMA app; CREATE TABLE app.orders (id int); INSERT INTO app.orders VALUES (1); ALTER TABLE app.orders ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY "of, gone" ON app.orders AS RESTRICTIVE FOR SELECT TO "gone, too", gone USING (true); CREATE POLICY kept ON app.orders TO plain USING (id > 0);
+    ALTER DEFAULT PRIVILEGES FOR ROLE gone IN SCHEMA app GRANT SELECT ON TABLES TO plain; ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO "gone, too";
+    ALTER TABLE app.orders OWNER TO gone; ALTER ROLE gone IN DATABASE tenants SET work_mem = '9MB'; ALTER ROLE plain IN DATABASE tenants SET work_mem = '8MB'`, 'tenants')
+  const bytes = dump(server, 'tenants', 17)
+  await server.sql('ALTER TABLE app.orders OWNER TO postgres; ALTER DEFAULT PRIVILEGES IN SCHEMA app REVOKE SELECT ON TABLES FROM "gone, too"; DROP OWNED BY gone, "gone, too"', 'tenants')
+  await server.sql('DROP DATABASE tenants; DROP ROLE gone; DROP ROLE "gone, too"; DROP DATABASE app; CREATE DATABASE app')
+  const given = { mode, noOwner: true, ...(mode === 'empty' && { databaseSettings: true }) }
+  const outcome = mode === 'swap' ? await swapInto(server, 'app', bytes, temporary, told, {}, given) : await restoreInto(server, mode === 'create' ? 'made' : 'app', bytes, temporary, told, given)
+  const database = mode === 'create' ? 'made' : 'app'
+  expect(outcome.errors).toEqual([])
+  expect(outcome.roleless!.map(({ what, why }) => `${what}: ${why}`).toSorted()).toEqual([
+    expect.stringMatching(/^default privileges for tables in app: the server does not have the role gone/), expect.stringMatching(/^default privileges for tables in app: the server does not have the role gone/),
+    'policy app.orders of, gone: the server does not have the role gone, gone, too',
+  ])
+  expect(await server.sql('SELECT polname, (SELECT relrowsecurity FROM pg_class WHERE oid = polrelid), (SELECT count(*) FROM app.orders) FROM pg_policy', database)).toBe('kept|t|1')
+  if (mode !== 'clean') expect(await server.sql(`SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = '${database}') AND setrole <> 0`)).toBe('1')
+  await server.sql(`DROP DATABASE IF EXISTS made; DROP DATABASE app WITH (FORCE); CREATE DATABASE app`)
+  for (const name of (await server.sql(`SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'app_before%'`)).split(' ').filter((one) => one !== '')) await server.sql(`DROP DATABASE "${name}"`)
+})
+
+test('mode create as a role that cannot give the database to its owner is refused before anything is made', async () => {
+  await server.sql(`CREATE ROLE maker LOGIN CREATEDB PASSWORD 'maker'`)
+  await server.createDatabase('theirs')
+  await server.sql('CREATE TABLE one (id int); ALTER TABLE one OWNER TO maker', 'theirs')
+  const bytes = dump(server, 'theirs', 17)
+  const target = parseDatabaseUrl(server.url('made', 'maker', 'maker'))
+  const error = await thrownBy(restoreInto(server, 'made', bytes, temporary, told, { mode: 'create', target, noPrivileges: true }))
+  expect(error.message).toBe('this role is no member of postgres, which owned the database when it was backed up')
+  expect(error.hint).toContain('grant it that role')
+  expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'made'`)).toBe('0')
+  expect(await restoreInto(server, 'made', bytes, temporary, told, { mode: 'create', target, noPrivileges: true, noOwner: true })).toMatchObject({ errors: [] })
+  await server.sql('DROP DATABASE made; DROP DATABASE theirs')
+})

@@ -1,5 +1,8 @@
-import { marked } from '../../../src/marks.ts'
+import { atTerminal } from '../../../src/cli/spelling.ts'
+import { marked, spelled } from '../../../src/marks.ts'
 import { hintFor, rolesHint, parseRestoreOutput } from '../../../src/sources/postgres/restore-output.ts'
+
+const none = { noOwner: false, noPrivileges: false }
 
 /** The hint about roles for a server. */
 const roles = (stored: boolean): string =>
@@ -55,16 +58,23 @@ test.each([
   ['extension "postgis" is not available', 'Install the missing extension'],
   ['could not extend file: No space left on device', 'The disk of the target server'],
 ])('%s has a hint', (error, hint) => {
-  expect(hintFor([error], roles(true))).toContain(hint)
+  expect(hintFor([error], roles(true), none)).toContain(hint)
 })
 
 test('missing roles are created with lines that work as they stand, where the backup has them', () => {
-  expect(hintFor(['role "gone" does not exist'], roles(true))).toMatch(
-    /\n {2}sh recover\.sh extract 20261120T020000Z-5f3a9c1e app\/globals\.sql -i key\.txt -o globals\.sql\n {2}psql -h 'db one' -p 5433 -U admin -d postgres -f globals\.sql\nRead globals\.sql before .* roles that exist\..*\n.*unless policies name roles/,
+  expect(spelled(hintFor(['role "gone" does not exist'], roles(true), none)!, atTerminal('lifeboat'))).toMatch(
+    /missing here \(gone\).*Read globals\.sql between them: .* roles that exist\..*\n {2}`lifeboat extract --snapshot 20261120T020000Z-5f3a9c1e --source app --path globals\.sql --output globals\.sql`\n {2}psql -h 'db one' -p 5433 -U admin -d postgres -f globals\.sql\nOr restore with --no-owner and --no-privileges\.$/,
   )
-  expect(hintFor(['role "gone" does not exist'], roles(false))).not.toContain('globals.sql')
+  expect(hintFor(['role "gone" does not exist'], roles(false), none)).not.toContain('globals.sql')
+})
+
+test('no hint recommends an input that was given', () => {
+  for (const error of ['role "gone" does not exist', 'permission denied for table x']) {
+    expect(hintFor([error], roles(true), { noOwner: true, noPrivileges: true })).not.toMatch(/no-owner|no-privileges/)
+    expect(hintFor([error], roles(true), { noOwner: true, noPrivileges: false })).not.toMatch(/no-owner/)
+  }
 })
 
 test('an error that nothing is known to help against has no hint', () => {
-  expect(hintFor(['syntax error'], '')).toBeUndefined()
+  expect(hintFor(['syntax error'], '', none)).toBeUndefined()
 })

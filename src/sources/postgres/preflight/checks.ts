@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { formatBytes, formatSome } from '../../../report/format.ts'
+import { withoutRolesHint } from '../restore-output.ts'
+import type { RestoreOptions } from '../restore-plan.ts'
 import type { DatabaseOption } from '../database-settings.ts'
 import { change, literal, queryJson, type QueryContext } from '../query.ts'
 
@@ -11,11 +13,11 @@ const MOST_NAMED = 8
 
 const roleState = z.strictObject({ name: z.string(), member: z.boolean() })
 
-/** Throws unless these roles exist and this role may act for those that get objects. `toCreate`: how to create them. */
+/** Throws unless these roles exist and this role may act for those that get objects. */
 export async function requireOwnersAndGrantees(
   { owners, grantees }: { owners: ReadonlySet<string>; grantees: ReadonlySet<string> },
   where: string,
-  toCreate: string,
+  { roles: toCreate, ...given }: Pick<RestoreOptions, 'roles' | 'noOwner' | 'noPrivileges'>,
   context: QueryContext,
 ): Promise<void> {
   if (owners.size + grantees.size === 0) return
@@ -25,14 +27,26 @@ export async function requireOwnersAndGrantees(
     z.array(roleState), context,
   )
   const known = new Map(roles.map(({ name, member }) => [name, member]))
+  const without = withoutRolesHint(given)
   const missing = [...new Set([...owners, ...grantees])].filter((name) => !known.has(name))
   if (missing.length > 0)
     throw new LifeboatError(`${where} does not have these roles, which own objects of the backup or have privileges on them: ` +
-      formatSome(missing, MOST_NAMED), { hint: marked`${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›.` })
+      formatSome(missing, MOST_NAMED), { hint: without === undefined ? toCreate : `${toCreate}\nOr ${without}.` })
   const others = [...owners].filter((name) => known.get(name) === false)
   if (others.length > 0)
     throw new LifeboatError(`this role is no member of the roles that own objects of the backup: ${formatSome(others, MOST_NAMED)}`, {
       hint: marked`Restore as a superuser, grant it these roles, or restore with ‹no-owner: true›.` })
+}
+
+/** Throws if this role may not make a role, which the server has, the owner of a database. */
+export async function requireOwner(owner: string, context: QueryContext): Promise<void> {
+  const may = await queryJson(
+    `SELECT coalesce(pg_catalog.to_json((SELECT pg_catalog.pg_has_role(oid, 'MEMBER') FROM pg_catalog.pg_roles
+      WHERE rolname = ${literal(owner)})), 'true')`,
+    z.boolean(), context)
+  if (may) return
+  throw new LifeboatError(`this role is no member of ${owner}, which owned the database when it was backed up`, {
+    hint: marked`Restore as a superuser, grant it that role, or restore with ‹no-owner: true›.` })
 }
 
 /** Throws if the server does not have an extension that the backup needs. */

@@ -1,4 +1,4 @@
-import type { PassingEntry } from '../contents.ts'
+import { namesRoles, type PassingEntry } from '../contents.ts'
 import type { ObjectSettings } from '../settings.ts'
 
 /** Things that the entries of an archive need at the server. */
@@ -7,11 +7,13 @@ export interface Needed {
   owners: Set<string>
   /** Roles that get privileges, or lose them. */
   grantees: Set<string>
+  /** Roles of policies, default privileges and user mappings. */
+  named: Set<string>
   extensions: Set<string>
 }
 
 export function nothingNeeded(): Needed {
-  return { owners: new Set(), grantees: new Set(), extensions: new Set() }
+  return { owners: new Set(), grantees: new Set(), named: new Set(), extensions: new Set() }
 }
 
 /** Adds what one entry needs. Rows need nothing. */
@@ -23,6 +25,7 @@ export function addNeeded(
   if (kind === 'EXTENSION') needed.extensions.add(name)
   const privileges = kind === 'ACL' || kind === 'DEFAULT ACL'
   if (privileges && noPrivileges) return
+  if (kind !== 'ACL' && namesRoles({ kind })) for (const role of rolesOf(kind, sql())) needed.named.add(role)
   if (privileges) for (const role of rolesIn(sql())) needed.grantees.add(role)
   else if (!noOwner && owner !== '') needed.owners.add(owner)
 }
@@ -30,8 +33,28 @@ export function addNeeded(
 const ROLE = String.raw`(?:"((?:[^"]|"")+)"|([\w$\u0080-\uffff]+))`
 const END = new RegExp(String.raw`^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) ${ROLE}(?: WITH GRANT OPTION)?;$`, 'gm')
 
+const NAME = String.raw`(?:"(?:[^"]|"")+"|[\w$\u0080-\uffff]+)`
+/** The owner of default privileges; whoever gave privileges that are not of the owner; the user of a mapping. */
+const OTHERS = new RegExp(
+  String.raw`^(?:ALTER DEFAULT PRIVILEGES FOR ROLE|SET SESSION AUTHORIZATION|CREATE USER MAPPING FOR) ${ROLE}(?=[ ;])`, 'gm')
+/** dumpPolicy of pg_dump. */
+const POLICY = new RegExp(
+  String.raw`^CREATE POLICY ${NAME} ON ${NAME}\.${NAME}(?: AS RESTRICTIVE)?(?: FOR \w+)?` +
+    String.raw` TO (${NAME}(?:, ${NAME})*)(?: USING | WITH CHECK |;)`)
+const EACH = new RegExp(ROLE, 'g')
+
+/** The roles that the SQL of an entry names beside its owner. */
+export function rolesOf(kind: string, sql: string): string[] {
+  if (kind === 'POLICY') return unquoted([...(POLICY.exec(sql)?.[1] ?? '').matchAll(EACH)])
+  return [...rolesIn(sql), ...unquoted([...sql.matchAll(OTHERS)])]
+}
+
 /** pg_dump ends each statement of an ACL entry with one role (dumputils.c: buildACLCommands). */
 function rolesIn(sql: string): string[] {
-  return [...sql.matchAll(END)].flatMap(([, quoted, plain]) =>
+  return unquoted([...sql.matchAll(END)])
+}
+
+function unquoted(found: readonly RegExpExecArray[]): string[] {
+  return found.flatMap(([, quoted, plain]) =>
     quoted !== undefined ? [quoted.replaceAll('""', '"')] : plain === undefined || plain === 'PUBLIC' ? [] : [plain])
 }

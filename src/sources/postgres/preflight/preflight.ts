@@ -5,7 +5,8 @@ import type { Needed } from './needed.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
-  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLocale, requireOwnersAndGrantees, requireSpace,
+  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLocale, requireOwner, requireOwnersAndGrantees,
+  requireSpace,
 } from './checks.ts'
 
 interface Wanted {
@@ -29,7 +30,7 @@ export async function preflight(
   const { target: { where }, roles, mode, jobs, databaseSize, report } = options
   const { coming = { roles: [], tablespaces: [] } } = options
   const needed: Check[] = [
-    () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, roles, context),
+    () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
     () => requireAvailable(plan.needed.extensions, where, context),
   ]
   const partly = mode === 'empty' && options.only !== 'data'
@@ -39,6 +40,7 @@ export async function preflight(
     ...(partly ? [] : needed),
     ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
     ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, roles, context)] : []),
+    ...(settings?.owner === undefined ? [] : [() => requireOwner(settings.owner!, context)]),
     () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),
     () => requireConnections(jobs + 1, where, context),

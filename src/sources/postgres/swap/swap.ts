@@ -217,7 +217,7 @@ async function settingsOf(
 ): Promise<(name: string) => DatabaseSettings> {
   const entries = keepSettings === 'target' ? await targetEntries(options, major) : plan.contents
   return (name) => {
-    const settings = databaseSettings(entries, name, options)
+    const settings = databaseSettings(entries, name, { ...options, lacking: plan.roleless?.roles })
     if (settings) return settings
     throw new LifeboatError('the archive does not say how its database was made', {
       hint: marked`Restore with the settings of the target, ‹keep-settings: target›.` })
