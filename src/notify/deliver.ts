@@ -49,7 +49,8 @@ async function attempt(
   const limit = setTimeout(() => stop(new LifeboatError(`it was not taken within ${Math.round(budget / 100) / 10} s`)), budget)
   ended?.addEventListener('abort', end)
   const { signal } = controller
-  const sending = retry((milliseconds) => send({ ...means, signal, limit: milliseconds }), { signal, budget, attempts: ATTEMPTS })
+  // Some clients take whole numbers alone, and throw where nobody can catch it.
+  const sending = retry((milliseconds) => send({ ...means, signal, limit: Math.ceil(milliseconds) }), { signal, budget, attempts: ATTEMPTS })
   try {
     await Promise.race([sending, late])
   } catch (error) {

@@ -8,7 +8,7 @@ export type Condition = (typeof CONDITIONS)[number]
 /** The means of one attempt to send. */
 export interface Sending {
   signal: AbortSignal
-  /** Milliseconds that one attempt may take. */
+  /** Milliseconds that one attempt may take, a whole number. */
   limit: number
   /** Signs the messages of webhooks. */
   secret: string | undefined

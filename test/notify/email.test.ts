@@ -30,8 +30,8 @@ afterEach(async () => {
 
 const PASSWORD = 'pass/word@1234'
 
-async function send(scheme: string, given: Notice = notice(), budget = 15_000): Promise<void> {
-  const line = `email:${scheme}://me:${encodeURIComponent(PASSWORD)}@127.0.0.1:${server!.port}?from=backup@example.com&to=ops@example.com,dev@example.com`
+async function send(scheme: string, given: Notice = notice(), budget = 15_000, host = '127.0.0.1'): Promise<void> {
+  const line = `email:${scheme}://me:${encodeURIComponent(PASSWORD)}@${host}:${server!.port}?from=backup@example.com&to=ops@example.com,dev@example.com`
   const report = { warning: (message: string, hint?: string) => void warnings.push(`${message} | ${hint}`) }
   await deliver(parseTargets(line), given, { secret: undefined, subject: 'x', repository: () => undefined, report }, budget)
 }
@@ -47,6 +47,12 @@ test.each([['tls', 'smtps'], ['starttls', 'smtp']] as const)('a mail goes out ov
   expect(mail!.data).toContain('What to do: Check that the server runs.')
   expect(mail!.data).toContain(RUN)
   expect(server.inTheClear.filter((line) => !/^(?:EHLO|STARTTLS)/.test(line))).toEqual([])
+})
+
+test('a server is found by its name', async () => {
+  server = await startSmtpServer('tls', certificates)
+  await send('smtps', notice(), 14_999.5, 'localhost')
+  expect([warnings, server.mails.length]).toEqual([[], 1])
 })
 
 test('nothing is sent to a server without TLS, or with a certificate of an unknown authority', async () => {
