@@ -50,7 +50,8 @@ async function attempt(
   ended?.addEventListener('abort', end)
   const { signal } = controller
   // Some clients take whole numbers alone, and throw where nobody can catch it.
-  const sending = retry((milliseconds) => send({ ...means, signal, limit: Math.ceil(milliseconds) }), { signal, budget, attempts: ATTEMPTS })
+  const once = (limit: number): Promise<void> => send({ ...means, signal, limit: Math.ceil(limit) })
+  const sending = retry(once, { signal, budget, attempts: ATTEMPTS })
   try {
     await Promise.race([sending, late])
   } catch (error) {
