@@ -4,7 +4,7 @@ import { inParallel } from '../../process/parallel.ts'
 import { type Authenticator, DamagedObject } from '../store.ts'
 import { type CandidateFile, type Catalog, type Held, LEAST_REQUESTS, type Listed, type Signatures } from './catalog.ts'
 import { Gone } from './github.ts'
-import type { Holding } from './holdings.ts'
+import { hasSnapshot, type Holding } from './holdings.ts'
 import { type Index, type Indexed, LARGEST_INDEX, markOfKey, parseIndex } from './index-file.ts'
 import { isPartName, NAMES_AT_ONCE, numberIn } from './names.ts'
 import { sha256Of } from './parts.ts'
@@ -41,7 +41,7 @@ export class Contents {
   readonly #indexes = new Map<number, ReadonlySet<number>>()
   /** The entries of parts in the indexes that were read, by their ids. */
   readonly #indexedParts = new Map<number, Indexed>()
-  /** The entries of artifacts with higher names that are not listed: they were deleted, or one before them was. */
+  /** The entries of backups with higher names that are not listed: they were deleted, or one before them was. */
   readonly #unlisted = new Map<number, Indexed>()
   /** Made again when there is another artifact, or one more was looked into. */
   #told: Told | undefined
@@ -197,7 +197,8 @@ export class Contents {
       for (const [index, one] of held.entries()) found.set(next[index]!.id, one && knownAs(one))
       for (const one of held) if (one && signatures) await this.#readIndexes(one, others, found, signatures)
     }
-    const further = await this.#catalog.listFurther([...new Set([...this.#unlisted.values()].flatMap(({ run }) => run ?? []))])
+    const runs = new Set([...this.#unlisted.values()].flatMap(({ run }) => run ?? []))
+    const further = await this.#catalog.listFurther([...runs].slice(0, NAMES_AT_ONCE))
     this.#catalog.tellLeftOut()
     if (signatures && looked > UNKNOWN) {
       this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
@@ -266,7 +267,8 @@ export class Contents {
       for (const entry of index.artifacts) {
         if (isPartName(entry.name)) this.#indexedParts.set(entry.id, entry)
         const artifact = byId.get(entry.id)
-        if (!artifact && numberIn(entry.name, entry.set) > NAMES_AT_ONCE) this.#unlisted.set(entry.id, entry)
+        const isHigher = numberIn(entry.name, entry.set) > NAMES_AT_ONCE
+        if (!artifact && isHigher && hasSnapshot({ objects: new Map(entry.objects) })) this.#unlisted.set(entry.id, entry)
         const known = artifact && !found.has(entry.id) && knownFrom(entry, artifact)
         if (known) found.set(entry.id, known)
       }
