@@ -12,7 +12,7 @@ import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
 
 /** The fate of proofs. */
-export interface Kept {
+export interface KeptProofs {
   kept: boolean
   /** Whether each was attested; absent if that was not asked for. */
   attested?: boolean
@@ -24,13 +24,13 @@ export interface Kept {
  */
 export async function keepProofs(
   found: readonly SnapshotVerified[], store: Store, keys: Keys, environment: Environment, attesting?: AccessInputs,
-): Promise<Kept> {
+): Promise<KeptProofs> {
   const { report, signal, run } = environment
   const [first] = found
   if (!first) return { kept: true, ...(attesting && { attested: false }) }
   const own = store.groups?.ofSet(first.set) ?? store
   let attested = 0
-  const told = (kept: boolean): Kept => ({ kept, ...(attesting && { attested: attested === found.length }) })
+  const told = (kept: boolean): KeptProofs => ({ kept, ...(attesting && { attested: attested === found.length }) })
   try {
     for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
       const drill = drilled(sources)

@@ -79,8 +79,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const said = error instanceof ChildError ? error.exit.stderr.split('\n') : []
     const why = said.findLast((line) => line !== '' && !/^(?:Run|See) 'docker/.test(line)) ?? messageOf(error)
     throw new LifeboatError(`a scratch server of ${programs.name} does not start in ${temporary}: ${why}`, {
-      hint: marked`Give a scratch server in ‹scratch-url›, or the image of one in ‹scratch-image›.`, cause: error })
+      hint: hintFor(why), cause: error })
   }
+}
+
+function hintFor(why: string): string {
+  // As in a container that is run with the number of a user.
+  const nameless = why.includes('could not look up effective user ID') ? 'Run as a user who has an entry in /etc/passwd. Or: ' : ''
+  return nameless + marked`Give a scratch server in ‹scratch-url›, or the image of one in ‹scratch-image›.`
 }
 
 /** The folder of the socket, for clients: on Linux by a short name if its own is too long. */

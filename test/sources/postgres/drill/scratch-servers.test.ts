@@ -69,6 +69,16 @@ test('too little room is said before anything is started', async () => {
   expect(readdirSync(temporary())).toEqual([])
 })
 
+test('a user without a name is told what initdb needs', async () => {
+  const says = 'echo "initdb: error: could not look up effective user ID 4711: user does not exist" >&2; exit 1'
+  const programs: ServerPrograms = { name: 'one', prepare: async () => ({
+    directory: '', line: () => ['/bin/sh', '-c', says], environment: { PATH: '/usr/bin:/bin' }, user: undefined, release: async () => undefined,
+  }) }
+  const { message, hint } = await thrownBy(start(programs))
+  expect(message).toMatch(/^a scratch server of one does not start in .*: initdb: error: could not look up effective user ID 4711: user does not exist$/)
+  expect(hint).toMatch(/^Run as a user who has an entry in \/etc\/passwd\. Or: Give a scratch server/)
+})
+
 describe('in an image', () => {
   let daemon: DockerDaemon
   let image: string
