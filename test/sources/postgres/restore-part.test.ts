@@ -151,6 +151,59 @@ describe('on one server', () => {
   })
   const restore = (more: Partial<RestoreOptions>): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
 
+  describe('a table whose schema, types, domain, sequence, function and extension are in other schemas', () => {
+    let spread: Buffer
+    const own = async (of: string): Promise<string> =>
+      server.sql(`SELECT json_agg(line ORDER BY line::text) FROM (
+        SELECT json_build_array(attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = 'deep.t'::regclass AND attnum > 0
+        UNION ALL SELECT json_build_array(conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE conrelid = 'deep.t'::regclass OR contypid = 'kinds.small'::regtype
+        UNION ALL SELECT json_build_array(indexname, indexdef) FROM pg_indexes WHERE tablename = 't'
+        UNION ALL SELECT to_json(t) FROM deep.t) lines(line)`, of)
+    beforeAll(async () => {
+      await server.createDatabase('spread')
+      await server.sql(`
+        CREATE SCHEMA deep; CREATE SCHEMA kinds; CREATE SCHEMA numbers; CREATE SCHEMA tools; CREATE SCHEMA unrelated; CREATE SCHEMA ext;
+        CREATE EXTENSION citext SCHEMA ext;
+        CREATE TYPE kinds.mood AS ENUM ('so so', 'fine'); CREATE TYPE kinds.pair AS (a int, mood kinds.mood); CREATE TYPE kinds.span AS RANGE (subtype = int);
+        CREATE FUNCTION tools.is_small(n int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT n < 100';
+        CREATE DOMAIN kinds.small AS int CHECK (tools.is_small(VALUE));
+        CREATE SEQUENCE numbers.ids START 500;
+        CREATE TABLE deep.t (id bigint DEFAULT nextval('numbers.ids') PRIMARY KEY, mood kinds.mood, pairs kinds.pair[], small kinds.small, span kinds.span, name ext.citext, serial serial, always int GENERATED ALWAYS AS IDENTITY);
+        CREATE INDEX on_small ON deep.t ((tools.is_small(small)));
+        INSERT INTO deep.t (mood, pairs, small, span, name) SELECT 'fine', ARRAY[ROW(g, 'so so')::kinds.pair], g, kinds.span(g, g + 1), 'Name ' || g FROM generate_series(1, 20) g;
+        CREATE TYPE unrelated.other AS ENUM ('x'); CREATE TABLE unrelated.t (x unrelated.other); CREATE TABLE deep.other (id int); INSERT INTO deep.other VALUES (1)`, 'spread')
+      spread = dump(server, 'spread', 17)
+    })
+    const expectRestored = async (of: string): Promise<void> => {
+      expect(await own(of)).toBe(await own('spread'))
+      expect(await server.sql(`INSERT INTO deep.t DEFAULT VALUES RETURNING id || ' ' || serial || ' ' || always`, of)).toMatch(/^520 21 21/)
+      expect(await server.sql(`SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'`, of)).toBe('deep,ext,kinds,numbers,tools')
+      expect(await server.sql(`SELECT to_regclass('deep.other') IS NULL AND to_regtype('unrelated.other') IS NULL`, of)).toBe('t')
+    }
+
+    test('is restored into an empty database with all of them, and nothing else', async () => {
+      expect(await restoreInto(server, database, spread, temporary, told, { tables: ['deep.t'] })).toMatchObject({ errors: [], left: 'everything' })
+      await expectRestored(database)
+    })
+
+    test('is restored into a database that is made, with all of them, and nothing else', async () => {
+      const made = `made${++count}`
+      expect(await restoreInto(server, made, spread, temporary, told, { tables: ['deep.t'], mode: 'create' })).toMatchObject({ errors: [], left: 'everything' })
+      await expectRestored(made)
+    })
+
+    test('gets its rows with only: data if it is empty itself, whatever other tables have', async () => {
+      const target = `rows${++count}`
+      await server.sql(`CREATE DATABASE ${target} TEMPLATE spread`)
+      const rows = (): Promise<RestoreOutcome> => restoreInto(server, target, spread, temporary, told, { tables: ['deep.t'], only: 'data' })
+      expect((await thrownBy(rows())).message).toMatch(/deep\.t/)
+      await server.sql('TRUNCATE deep.t; INSERT INTO deep.other VALUES (2); INSERT INTO unrelated.t VALUES (\'x\')', target)
+      expect(await rows()).toMatchObject({ errors: [], left: 'everything' })
+      expect(await own(target)).toBe(await own('spread'))
+      expect(await server.sql('SELECT count(*) FROM deep.other', target)).toBe('2')
+    })
+  })
+
   test('inherited children come with their parent', async () => {
     await restore({ tables: ['other.parent'] })
     expect(await server.sql('SELECT string_agg(a::text, \',\' ORDER BY a) FROM other.parent', database)).toBe('1,2')
