@@ -151,14 +151,16 @@ describe('on one server', () => {
   })
   const restore = (more: Partial<RestoreOptions>): Promise<RestoreOutcome> => restoreInto(server, database, bytes, temporary, told, more)
 
+  /** The columns, constraints, indexes and rows of deep.t. */
+  const own = async (of: string): Promise<string> =>
+    server.sql(`SELECT json_agg(line ORDER BY line::text) FROM (
+      SELECT json_build_array(attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = 'deep.t'::regclass AND attnum > 0
+      UNION ALL SELECT json_build_array(conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE conrelid = 'deep.t'::regclass OR contypid = 'kinds.small'::regtype
+      UNION ALL SELECT json_build_array(indexname, indexdef) FROM pg_indexes WHERE tablename = 't'
+      UNION ALL SELECT to_json(t) FROM deep.t) lines(line)`, of)
+
   describe('a table whose schema, types, domain, sequence, function and extension are in other schemas', () => {
     let spread: Buffer
-    const own = async (of: string): Promise<string> =>
-      server.sql(`SELECT json_agg(line ORDER BY line::text) FROM (
-        SELECT json_build_array(attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = 'deep.t'::regclass AND attnum > 0
-        UNION ALL SELECT json_build_array(conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE conrelid = 'deep.t'::regclass OR contypid = 'kinds.small'::regtype
-        UNION ALL SELECT json_build_array(indexname, indexdef) FROM pg_indexes WHERE tablename = 't'
-        UNION ALL SELECT to_json(t) FROM deep.t) lines(line)`, of)
     beforeAll(async () => {
       await server.createDatabase('spread')
       await server.sql(`
