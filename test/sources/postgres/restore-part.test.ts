@@ -159,6 +159,13 @@ describe('on one server', () => {
       UNION ALL SELECT json_build_array(indexname, indexdef) FROM pg_indexes WHERE tablename = 't'
       UNION ALL SELECT to_json(t) FROM deep.t) lines(line)`, of)
 
+  const expectRestored = async (of: string): Promise<void> => {
+    expect(await own(of)).toBe(await own('spread'))
+    expect(await server.sql(`INSERT INTO deep.t DEFAULT VALUES RETURNING id || ' ' || serial || ' ' || always`, of)).toMatch(/^520 21 21/)
+    expect(await server.sql(`SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'`, of)).toBe('deep,ext,kinds,numbers,tools')
+    expect(await server.sql(`SELECT to_regclass('deep.other') IS NULL AND to_regtype('unrelated.other') IS NULL`, of)).toBe('t')
+  }
+
   describe('a table whose schema, types, domain, sequence, function and extension are in other schemas', () => {
     let spread: Buffer
     beforeAll(async () => {
@@ -176,13 +183,6 @@ describe('on one server', () => {
         CREATE TYPE unrelated.other AS ENUM ('x'); CREATE TABLE unrelated.t (x unrelated.other); CREATE TABLE deep.other (id int); INSERT INTO deep.other VALUES (1)`, 'spread')
       spread = dump(server, 'spread', 17)
     })
-    const expectRestored = async (of: string): Promise<void> => {
-      expect(await own(of)).toBe(await own('spread'))
-      expect(await server.sql(`INSERT INTO deep.t DEFAULT VALUES RETURNING id || ' ' || serial || ' ' || always`, of)).toMatch(/^520 21 21/)
-      expect(await server.sql(`SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'`, of)).toBe('deep,ext,kinds,numbers,tools')
-      expect(await server.sql(`SELECT to_regclass('deep.other') IS NULL AND to_regtype('unrelated.other') IS NULL`, of)).toBe('t')
-    }
-
     test('is restored into an empty database with all of them, and nothing else', async () => {
       expect(await restoreInto(server, database, spread, temporary, told, { tables: ['deep.t'] })).toMatchObject({ errors: [], left: 'everything' })
       await expectRestored(database)
