@@ -50,8 +50,8 @@ export const inputs = commandInputs(
         'swap: restore into a new database, check it, and exchange it for the one that is there, which is kept under another name: the ' +
         'way to replace a database. empty: only into a database without objects, or an empty folder. create: make the database. clean: ' +
         'in a database, drop and make again every object that is in the backup, in one transaction; objects that only the target has ' +
-        'stay. A folder gets the content of the backup alone, after that has been extracted. overwrite: extract over the files of a ' +
-        'volume; other files stay.',
+        'stay, and clients that use the tables wait: where applications are connected, use swap. A folder gets the content of the ' +
+        'backup alone, after that has been extracted. overwrite: extract over the files of a volume; other files stay.',
       expected: 'swap, empty, create, clean or overwrite',
       example: 'swap',
       schema: schema.oneOf('empty', 'create', 'clean', 'overwrite', 'swap'),

@@ -28,7 +28,7 @@ export interface Entry {
 }
 
 /** An entry while it is read, with its SQL only where somebody asks for it. */
-export type PassingEntry = Pick<Entry, 'id' | 'kind' | 'name' | 'owner'> & { readonly sql: () => string }
+export type PassingEntry = Pick<Entry, 'id' | 'kind' | 'schema' | 'name' | 'owner'> & { readonly sql: () => string }
 
 /** The table of contents has another form than those known here; a pg_restore of the version that made the archive reads it. */
 export class UnknownFormat extends LifeboatError {}
@@ -151,7 +151,8 @@ export class ContentsReader {
     if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
     if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
-    if (!this.#keeps({ id, kind, name: text(name), owner: this.#shared(owner), sql: () => text(sql) })) return undefined
+    const passing = { id, kind, schema: this.#shared(schema), name: text(name), owner: this.#shared(owner), sql: () => text(sql) }
+    if (!this.#keeps(passing)) return undefined
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
       needs: needs.slice(), // An array that grew has room for 16 more.

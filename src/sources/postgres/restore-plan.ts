@@ -14,6 +14,7 @@ import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
 import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
+import { relationsOf } from './target.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
 import { lackingRoles, withoutRoles } from './without-roles.ts'
 
@@ -70,6 +71,8 @@ export interface RestorePlan {
   count: number
   /** Roles and extensions that they need. */
   needed: Needed
+  /** Of a restore of everything with mode clean: tables and views of the target that the archive does not have, which stay. */
+  others?: string[]
   selection?: Selection
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
@@ -95,8 +98,10 @@ export async function planRestore(
   const filtered = schemas.length + tables.length > 0
   const { lost } = options
   const needed = nothingNeeded()
+  const relations = mode === 'clean' && !filtered ? new Set<string>() : undefined
   const read = await readContents(options.archive(), archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
+    if (RELATIONS.has(entry.kind)) relations?.add(JSON.stringify([entry.schema, entry.name]))
     return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
   const { restorable, unknown } = read
@@ -129,7 +134,10 @@ export async function planRestore(
   }
   if (!filtered) {
     const entries = contents.filter(restorable.has)
-    return { archive, parameters, contents, entries, count: roleless ? entries.length : restorable.count, needed, ...roleless }
+    const there = relations && (await relationsOf(target))
+    const others = there?.filter((pair) => !relations!.has(JSON.stringify(pair))).map((pair) => pair.join('.'))
+    const count = roleless ? entries.length : restorable.count
+    return { archive, parameters, contents, entries, count, needed, ...roleless, ...(others && { others }) }
   }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -151,6 +159,8 @@ export async function planRestore(
 function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: ReadonlySet<string>): boolean {
   return roles.size > 0 && kind !== 'ACL' && namesRoles({ kind }) && rolesOf(kind, sql()).some((role) => roles.has(role))
 }
+
+const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW'])
 
 /** If everything is restored, the entries of which more than their number is needed. */
 function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: RestoreOptions): boolean {

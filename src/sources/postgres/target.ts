@@ -70,6 +70,16 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   )
 }
 
+/** Schema and name of every table and view that belongs to no extension. */
+export function relationsOf(context: QueryContext): Promise<[schema: string, name: string][]> {
+  return queryJson(
+    `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}`,
+    z.array(z.tuple([z.string(), z.string()])), context,
+  )
+}
+
 // A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
 const findRows = `DO LANGUAGE plpgsql $find$
 DECLARE

@@ -101,6 +101,10 @@ test('a dry run makes the checks, tells the steps in order, and changes nothing'
     const { planned } = await restoreInto(server, mode === 'create' ? 'made' : 'app', archive, temporary, told, { ...whole, mode })
     expect(planned!.steps.length).toBeGreaterThan(0)
   }
+  await server.sql('CREATE TABLE "made later" (); CREATE VIEW orders AS SELECT 1', 'app')
+  const { planned } = await restoreInto(server, 'app', archive, temporary, told, { ...whole, mode: 'clean' })
+  expect(planned!.steps.at(-1)).toBe('Leave 1 table or view that the backup does not have as they are: public.made later.')
+  await server.sql('DROP TABLE "made later"; DROP VIEW orders', 'app')
   expect(await databases()).toBe(before)
   expect(await server.sql(`SELECT count(*) FROM pg_class WHERE relname = 'orders'`, 'app')).toBe('0')
   // Missing roles fail it as it would fail the restore.

@@ -18,7 +18,7 @@ export function nothingNeeded(): Needed {
 
 /** Adds what one entry needs. Rows need nothing. */
 export function addNeeded(
-  { kind, name, owner, sql }: Omit<PassingEntry, 'id'>,
+  { kind, name, owner, sql }: Omit<PassingEntry, 'id' | 'schema'>,
   { noOwner, noPrivileges }: Pick<ObjectSettings, 'noOwner' | 'noPrivileges'>,
   needed: Needed,
 ): void {

@@ -36,8 +36,9 @@ export async function dryRun(
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
-      `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}. Objects that ` +
-        `only the target has stay${room}.`,
+      `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}. Whoever ` +
+        `reads or writes these tables waits meanwhile; mode swap keeps nobody waiting${room}.`,
+      stays(plan.others),
     ] : [`Restore ${what}, ${formatBytes(size)}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
@@ -47,6 +48,14 @@ export async function dryRun(
 }
 
 const MOST_NAMED = 20
+
+/** The part of a target that mode clean does not touch. */
+function stays(others: readonly string[] | undefined): string {
+  if (others === undefined) return 'Everything else in the target stays as it is.'
+  if (others.length === 0) return 'The target has no tables or views that the backup does not have.'
+  const which = formatSome(others.map(oneLine), MOST_NAMED)
+  return `Leave ${formatCount(others.length, 'table or view', 'tables and views')} that the backup does not have as they are: ${which}.`
+}
 
 async function sharesOf(
   { databaseSize, jobs, target: { server } }: RestoreOptions, disk: { device: number; free: number } | undefined, context: QueryContext,
