@@ -70,7 +70,7 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
   )
 }
 
-/** Schema and name of every table and view that belongs to no extension. */
+/** Schema and name of every table and view, without those of extensions. */
 export function relationsOf(context: QueryContext): Promise<[schema: string, name: string][]> {
   return queryJson(
     `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')

@@ -36,8 +36,8 @@ export async function dryRun(
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
-      `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}. Whoever ` +
-        `reads or writes these tables waits meanwhile; mode swap keeps nobody waiting${room}.`,
+      `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}${room}. ` +
+        'Clients that read or write these tables wait meanwhile; with mode swap they do not.',
       stays(plan.others),
     ] : [`Restore ${what}, ${formatBytes(size)}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
