@@ -161,7 +161,7 @@ describe.each(signals)('%s', (signal) => {
     test('in one transaction: everything is as it was', async () => {
       await server.createDatabase(target)
       await server.sql('CREATE TABLE precious AS SELECT 7 AS id; CREATE TABLE orders AS SELECT 8 AS id', target)
-      expectInterrupted(await restoring({ mode: 'clean', confirm: target }), '', `: ${where()} is as it was before: nothing was restored`)
+      expectInterrupted(await restoring({ mode: 'clean', confirm: target, 'safety-backup': 'false' }), '', `: ${where()} is as it was before: nothing was restored`)
       expect(await rows()).toBe('7')
       expect(await server.sql('SELECT id FROM orders', target)).toBe('8')
       expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'clean', confirm: target })).errors).toEqual([])

@@ -68,7 +68,7 @@ export class SafetyBackups {
       return safety ? { ...result, safety, ...apart(result.took, seconds) } : result
     } catch (error) {
       const { report } = this.#environment
-      if (safety) report.warning(`the restore of ${source.name} failed after its safety backup`, this.#back(safety, source))
+      if (safety) report.warning(`the restore of ${source.name} did not end well after its safety backup`, this.#back(safety, source))
       throw error
     }
   }
