@@ -266,6 +266,10 @@ describe('inputs that are good', () => {
     ])
   })
 
+  test('a volume and a database cannot both be named for a restore of one source', () => {
+    expect(() => parseInputs('restore', { ...restore, volume: 'uploads', target: '/srv/x', database: 'shop' }, {})).toThrow('one source of the snapshot is restored at a time')
+  })
+
   test.each([
     ['none', {}],
     ['30d', { within: 30 * 86_400_000 }],

@@ -94,7 +94,7 @@ test('a volume that is no longer backed up counts, and with a write key the size
   const { result } = await backup({ ...volumes(), 'encryption-key': await writeKeyOf(identity, undefined), verify: 'none' })
   expect(result.shrunk).toEqual([{ source: 'app', kind: 'set', measure: 'bytes', before: expect.any(Number), now: result.size }])
   await backup({ ...volumes(), volumes: `uploads=${root}/volume\nlarge=${root}/large` })
-  expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^compared with the previous backup: the volume large is missing; it had 3.\d\d MB in the backup before$/)])
+  expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^compared with the previous backup: the volume large is missing, because this run was not given it; it had 3.\d\d MB in the backup before$/)])
 })
 
 test('tables that were truncated or dropped are named, a partition that was dropped is not', async () => {

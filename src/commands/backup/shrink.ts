@@ -12,7 +12,7 @@ function shrunkText({ source, kind, table, measure, before, now, exact }: Shrunk
   const about = table === undefined || exact ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
   return now === null
-    ? `${thing} is missing; it had ${amount(before)} in the backup before`
+    ? `${thing} is missing${table === undefined ? ', because this run was not given it' : ''}; it had ${amount(before)} in the backup before`
     : `${thing} has ${amount(now)}, and had ${amount(before)} in the backup before`
 }
 

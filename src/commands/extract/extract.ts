@@ -8,6 +8,7 @@ import { kindOf } from '../../sources/known-kinds.ts'
 import type { PartlyRead } from '../../sources/source-kind.ts'
 import { secondsSince } from '../elapsed.ts'
 import { backupRemarks } from '../restore/before-restore.ts'
+import { OLDER } from '../restore/restore.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ExtractInputs } from './inputs.ts'
 import { openOutput } from './output.ts'
@@ -54,7 +55,7 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
   const source = sources.find((one) => one.name === name)
   if (source) return source
   throw new LifeboatError(`snapshot ${id} has no database or volume ${name}`, {
-    hint: `It has ${sources.map((one) => one.name).join(', ')}.`, status: 2,
+    hint: `It has ${sources.map((one) => one.name).join(', ')}. ${OLDER}`, status: 2,
   })
 }
 

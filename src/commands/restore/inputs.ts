@@ -199,6 +199,9 @@ export const inputs = commandInputs(
     if (all.wanted) return requireAll(slices, variables)
     if (all.map.length > 0)
       throw new LifeboatError('map is for all sources of a snapshot', { hint: marked`Set ‹all: true›, or give ‹target›.`, status: 2 })
+    if (volume.name !== undefined && slices.database !== undefined)
+      throw new LifeboatError('volume and database: one source of the snapshot is restored at a time', {
+        hint: marked`Leave one of them out, or restore every source with ‹all: true›.`, status: 2 })
     requireSelectionFor(slices)
     if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
       throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)

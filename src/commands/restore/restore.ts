@@ -232,8 +232,13 @@ function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id:
   const hint = names === ''
     ? withoutNoun(noun, sources.map((source) => source.name))
     : `${noun === 'database' ? 'Databases' : 'Volumes'} in this snapshot: ${names}.`
-  throw new LifeboatError(`snapshot ${id} has no ${noun}${name === undefined ? '' : ` ${name}`}`, { hint, status: 2 })
+  throw new LifeboatError(`snapshot ${id} has no ${noun}${name === undefined ? '' : ` ${name}`}`, {
+    hint: name === undefined ? hint : `${hint} ${OLDER}`, status: 2,
+  })
 }
+
+/** For a source that a snapshot does not have. */
+export const OLDER = marked`If an older snapshot has it, give that as ‹snapshot›: ‹lifeboat list› names the sources of each.`
 
 /** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
 function withoutNoun(noun: Noun, names: readonly string[]): string {

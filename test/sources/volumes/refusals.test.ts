@@ -29,7 +29,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 test('which volume is meant has to be clear, and the mode one for volumes', async () => {
   await volumes.backup({ volumes: `one=${root}\ntwo=${root}` })
   await expect(volumes.restore({ target })).rejects.toMatchObject({ message: expect.stringMatching(/has several volumes: one, two$/), status: 2 })
-  await expect(volumes.restore({ volume: 'three', target })).rejects.toMatchObject({ message: expect.stringMatching(/has no volume three$/), hint: 'Volumes in this snapshot: one, two.' })
+  await expect(volumes.restore({ volume: 'three', target })).rejects.toMatchObject({ message: expect.stringMatching(/has no volume three$/), hint: expect.stringMatching(/^Volumes in this snapshot: one, two\. If an older snapshot has it/) })
   await expect(volumes.restore({ 'verify-only': 'true' })).rejects.toMatchObject({
     message: expect.stringMatching(/has no database$/),
     hint: marked`‹database-url› is for databases; this snapshot has only the volumes one, two. To restore one of them, give a folder, Docker volume or bucket as ‹target›.`,
