@@ -11,8 +11,9 @@ function shrunkText({ source, kind, table, measure, before, now, exact }: Shrunk
   const thing = table === undefined ? whole : `the table ${oneLine(table)} of ${name}`
   const about = table === undefined || exact ? '' : 'about '
   const amount = (number: number): string => about + (measure === 'bytes' ? formatBytes(number) : formatCount(number, measure.slice(0, -1)))
+  const why = table === undefined ? ', because this run was not given it' : ''
   return now === null
-    ? `${thing} is missing${table === undefined ? ', because this run was not given it' : ''}; it had ${amount(before)} in the backup before`
+    ? `${thing} is missing${why}; it had ${amount(before)} in the backup before`
     : `${thing} has ${amount(now)}, and had ${amount(before)} in the backup before`
 }
 
