@@ -164,7 +164,7 @@ describe.each(signals)('%s', (signal) => {
       expectInterrupted(await restoring({ mode: 'clean', confirm: target, 'safety-backup': 'false' }), '', `: ${where()} is as it was before: nothing was restored`)
       expect(await rows()).toBe('7')
       expect(await server.sql('SELECT id FROM orders', target)).toBe('8')
-      expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'clean', confirm: target })).errors).toEqual([])
+      expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'clean', confirm: target, 'safety-backup': 'false' })).errors).toEqual([])
       expect(await server.sql('SELECT count(*) FROM orders', target)).toBe('5000')
     })
 
@@ -180,7 +180,7 @@ describe.each(signals)('%s', (signal) => {
       await server.sql('CREATE ROLE slow')
       const ending = await interrupt('restore', { 'database-url': server.url(target), mode: 'swap', confirm: target }, signal, async () => (await activity(`datname LIKE 'lifeboat_new_%' AND query LIKE 'REFRESH MATERIALIZED VIEW%' AND state = 'active'`)) === '1')
       await server.sql('DROP ROLE slow')
-      expectInterrupted(ending, `shop: restoring into a new database beside ${where()}\n${where()} is as it was before; the new database was dropped again\n`, `: ${where()} is as it was before; the new database was dropped again`)
+      expectInterrupted({ ...ending, err: ending.err.replace(/^.*(?=error: interrupted)/s, '') }, '', `: ${where()} is as it was before; the new database was dropped again`)
       expect(await rows()).toBe('7')
       expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname LIKE 'lifeboat_new_%'`)).toBe('0')
     })
@@ -217,7 +217,7 @@ describe.each(signals)('%s', (signal) => {
       await server.sql('CREATE ROLE slow')
       const into = path.join(sandbox.folder, 'into')
       const { child, ended } = sandbox.start('restore', { all: 'true', 'database-url': server.url(target), target: into })
-      await until(async () => existsSync(path.join(into, 'one')) && (await activity(`datname = '${target}' AND query LIKE 'REFRESH MATERIALIZED VIEW%' AND state = 'active'`)) === '1')
+      await until(async () => existsSync(path.join(into, 'one')) && readdirSync(into).length === 1 && (await activity(`datname = '${target}' AND query LIKE 'REFRESH MATERIALIZED VIEW%' AND state = 'active'`)) === '1')
       child.kill(signal)
       const { status, err } = await ended
       await server.sql('DROP ROLE slow')
