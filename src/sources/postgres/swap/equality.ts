@@ -48,7 +48,8 @@ export function requireComparable(
 ): void {
   const { arguments: given, omitted } = factsOf(source, drillFacts)
   if (noOwner || noPrivileges) {
-    throw new LifeboatError(`drill compares owners and privileges too, which ${noOwner ? 'no-owner' : 'no-privileges'} leaves out`, {
+    const without = noOwner ? marked`‹no-owner›` : marked`‹no-privileges›`
+    throw new LifeboatError(`drill compares owners and privileges too, which ${without} leaves out`, {
       hint: marked`Leave out ‹drill›, or ‹no-owner› and ‹no-privileges›.`, status: 2 })
   }
   if (given !== undefined || omitted === undefined) return
