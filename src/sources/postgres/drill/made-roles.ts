@@ -28,8 +28,9 @@ export function makeRoles(names: readonly string[]): string {
 
 /** Makes members among these roles. One that cannot be is left out: a refresh that needs it says so. */
 export function makeMembers(pairs: readonly (readonly [group: string, member: string])[]): string {
+  const [groups, members] = [pairs.map(([group]) => group), pairs.map(([, member]) => member)]
   return alone(`
-  FOR one, other IN SELECT * FROM pg_catalog.unnest(${array(pairs.map(([group]) => group))}, ${array(pairs.map(([, member]) => member))}) LOOP
+  FOR one, other IN SELECT * FROM pg_catalog.unnest(${array(groups)}, ${array(members)}) LOOP
     IF (one = '${READER}' OR EXISTS (SELECT ${MADE_ROLES} AND rolname = one)) AND EXISTS (SELECT ${MADE_ROLES} AND rolname = other) THEN
       BEGIN
         EXECUTE pg_catalog.format('GRANT %I TO %I', one, other);
