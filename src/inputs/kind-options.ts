@@ -114,7 +114,7 @@ export const objects: Group<ObjectSettings> = group(
   }),
 )
 
-/** Of a restore that exchanges databases. */
+/** Of a restore that exchanges databases, or replaces tables. */
 export const swap: Group<SwapSettings> = group(
   {
     'keep-settings': {
@@ -133,7 +133,9 @@ export const swap: Group<SwapSettings> = group(
         'stops the restore, and nothing is changed. The backup is read twice for that.',
     },
     'lock-timeout': {
-      help: 'With mode swap and undo: how long to wait until nobody else is connected to the target. Then nothing is changed.',
+      help:
+        'With mode swap and undo: how long to wait until nobody else is connected to the target; with mode clean, until nobody uses the ' +
+        'tables that are replaced. Then the restore fails, with the names and queries of those who do, and nothing is changed.',
       expected: 'a number and a unit (s, m or h), from 1s to 24h',
       example: '5m',
       schema: schema.duration,

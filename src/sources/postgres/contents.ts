@@ -38,7 +38,7 @@ export class UnknownFormat extends LifeboatError {}
  * `pg_restore --list` is ambiguous for names with spaces and line ends.
  */
 export class ContentsReader {
-  readonly #dropless: ReadonlySet<number>
+  readonly #changes: Changes | undefined
   readonly #copies: boolean
   readonly #keeps: (entry: PassingEntry) => boolean
   #passed: Buffer[] = []
@@ -48,18 +48,19 @@ export class ContentsReader {
   #rest: Buffer = Buffer.alloc(0)
   #format: Format | undefined
   #count = 0
+  #hasFirst = false
   #read = 0
 
   /**
-   * `dropless`: ids of entries whose DROP statement is left out of what `passed` gives. `keeps`: selects entries, of perhaps hundreds of
-   * thousands. `copies`: keeps the COPY statements of rows.
+   * `changes`: `passed` gives what was read, with these changes. `keeps`: selects entries, of perhaps hundreds of thousands. `copies`:
+   * keeps the COPY statements of rows.
    */
   constructor({
-    dropless = new Set(),
+    changes,
     keeps = () => true,
     copies = false,
-  }: { copies?: boolean; dropless?: ReadonlySet<number>; keeps?: (entry: PassingEntry) => boolean } = {}) {
-    this.#dropless = dropless
+  }: { copies?: boolean; changes?: Changes; keeps?: (entry: PassingEntry) => boolean } = {}) {
+    this.#changes = changes
     this.#keeps = keeps
     this.#copies = copies
   }
@@ -87,6 +88,11 @@ export class ContentsReader {
     return passed
   }
 
+  /** Whether `passed` has given the SQL that is to come first. */
+  get hasFirst(): boolean {
+    return this.#hasFirst
+  }
+
   /** Bytes of an integer in the archive, without its sign; known once everything is read. */
   get integer(): number {
     return this.#format!.integer
@@ -108,7 +114,7 @@ export class ContentsReader {
       if (this.#format) this.#keep(this.#entry(cursor))
       else {
         ;[this.#format, this.#count] = readHead(cursor)
-        if (this.#dropless.size > 0) this.#passed.push(this.#rest.subarray(0, cursor.at))
+        if (this.#changes) this.#passed.push(this.#rest.subarray(0, cursor.at))
       }
       this.#rest = this.#rest.subarray(cursor.at)
       return true
@@ -133,6 +139,7 @@ export class ContentsReader {
     const name = cursor.bytes()
     const kind = this.#shared(cursor.bytes())
     cursor.int() // The section.
+    const before = cursor.at
     const sql = cursor.bytes()
     const drop = cursor.at
     cursor.skip() // How it is dropped.
@@ -147,7 +154,11 @@ export class ContentsReader {
     const needs: number[] = []
     for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes()) needs.push(Number(need.toString('latin1')))
     cursor.position()
-    if (this.#dropless.size > 0) this.#pass(id, drop, copy, cursor.at)
+    if (this.#changes?.dropless.has(id)) this.#pass(drop, '', copy, cursor.at)
+    else if (this.#changes && kind === 'SEARCHPATH') {
+      this.#pass(before, `${sql?.toString('latin1') ?? ''}${this.#changes.first}`, drop, cursor.at)
+      this.#hasFirst = true
+    } else if (this.#changes) this.#passed.push(this.#rest.subarray(0, cursor.at))
     if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
     const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
     if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
@@ -164,10 +175,12 @@ export class ContentsReader {
     return keepsSql(entry) ? { ...entry, definition: text(sql) } : entry
   }
 
-  /** A DROP statement that is left out is replaced by an empty text: a length of 0. */
-  #pass(id: number, drop: number, copy: number, end: number): void {
-    if (!this.#dropless.has(id)) this.#passed.push(this.#rest.subarray(0, end))
-    else this.#passed.push(this.#rest.subarray(0, drop), Buffer.alloc(1 + this.#format!.integer), this.#rest.subarray(copy, end))
+  /** An entry of which one text, from `start` to `rest`, is replaced: a sign, the length, and the text. */
+  #pass(start: number, text: string, rest: number, end: number): void {
+    const bytes = Buffer.from(text, 'latin1')
+    const length = Buffer.alloc(1 + this.#format!.integer)
+    length.writeUInt32LE(bytes.length, 1)
+    this.#passed.push(this.#rest.subarray(0, start), length, bytes, this.#rest.subarray(rest, end))
   }
 
   /** Many entries have the same schema, owner and kind: one text for all. */
@@ -179,17 +192,26 @@ export class ContentsReader {
   }
 }
 
+/** Changes of an archive's table of contents. */
+export interface Changes {
+  /** Ids of entries whose DROP statement is left out. */
+  dropless: ReadonlySet<number>
+  /** SQL that pg_restore runs before anything else, in the same transaction. ASCII only. */
+  first: string
+}
+
 /**
- * The archive without the DROP statements of some entries. Only for a pg_restore that cannot seek, because positions in the file are no
- * longer correct.
+ * The archive with changes. Only for a pg_restore that cannot seek, because positions in the file are no longer correct. pg_restore runs
+ * the definition of the entry SEARCHPATH as it is, when it has begun its transaction.
  */
-export async function* withoutDrops(archive: AsyncIterable<Buffer>, dropless: ReadonlySet<number>): AsyncGenerator<Buffer> {
-  const reader = new ContentsReader({ dropless, keeps: () => false })
-  let reading = dropless.size > 0
+export async function* changed(archive: AsyncIterable<Buffer>, changes: Changes): AsyncGenerator<Buffer> {
+  const reader = new ContentsReader({ changes, keeps: () => false })
+  let reading = true
   for await (const piece of archive) {
     if (!reading) yield piece
     else {
       reading = reader.push(piece)
+      if (!reading && !reader.hasFirst && changes.first !== '') throw unreadable('it does not set search_path')
       const passed = reader.passed()
       if (passed.length > 0) yield passed
     }

@@ -4,6 +4,8 @@ import { marked } from '../../marks.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
+import { keyOf, type Others, othersAmong } from './clean/others.ts'
+import type { ReplacedRelations } from './clean/locks.ts'
 import type { Connection } from './connection.ts'
 import { type Entry, namesRoles, ofDatabase, type PassingEntry } from './contents.ts'
 import { databaseSettings } from './database-settings.ts'
@@ -14,7 +16,6 @@ import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
 import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
-import { relationsOf } from './target.ts'
 import { requireReplaceable, TargetObjects } from './target-objects.ts'
 import { lackingRoles, withoutRoles } from './without-roles.ts'
 
@@ -39,6 +40,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   only?: 'schema' | 'data'
   /** Ids of entries whose data is lost: they are left out, with everything that needs their rows. */
   lost?: ReadonlySet<number>
+  /** With mode clean: how long to wait for the locks of the tables, in milliseconds. */
+  lockTimeout: number
   /** Whether everything is checked, and nothing changed: the outcome has `planned`. */
   dryRun?: boolean
   /** With dryRun: roles and tablespaces that the server lacks, and that the restore makes before anything else. */
@@ -71,8 +74,10 @@ export interface RestorePlan {
   count: number
   /** Roles and extensions that they need. */
   needed: Needed
-  /** Of a restore of everything with mode clean: tables and views of the target that the archive does not have, which stay. */
-  others?: string[]
+  /** Of mode clean: the tables and views of the target that are replaced. */
+  replaced?: ReplacedRelations
+  /** Of a restore of everything with mode clean: tables and views of the target that the archive does not have. */
+  others?: Others
   selection?: Selection
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
@@ -101,7 +106,7 @@ export async function planRestore(
   const relations = mode === 'clean' && !filtered ? new Set<string>() : undefined
   const read = await readContents(options.archive(), archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
-    if (RELATIONS.has(entry.kind)) relations?.add(JSON.stringify([entry.schema, entry.name]))
+    if (RELATIONS.has(entry.kind)) relations?.add(keyOf(entry))
     return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
   const { restorable, unknown } = read
@@ -134,10 +139,9 @@ export async function planRestore(
   }
   if (!filtered) {
     const entries = contents.filter(restorable.has)
-    const there = relations && (await relationsOf(target))
-    const others = there?.filter((pair) => !relations!.has(JSON.stringify(pair))).map((pair) => pair.join('.'))
+    const clean = relations && (await othersAmong(relations, target))
     const count = roleless ? entries.length : restorable.count
-    return { archive, parameters, contents, entries, count, needed, ...roleless, ...(others && { others }) }
+    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean }
   }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -152,7 +156,8 @@ export async function planRestore(
     const { rest, missing } = withoutLost(entries, lost)
     return { archive, parameters, contents, entries: rest, count: rest.length, needed, selection, missing, ...roleless }
   }
-  return { archive, parameters, contents, entries, count: entries.length, needed, selection, ...roleless }
+  const replaced = objects && { only: objects.oids(entries.filter(({ kind }) => RELATIONS.has(kind))) }
+  return { archive, parameters, contents, entries, count: entries.length, needed, selection, ...roleless, ...(replaced && { replaced }) }
 }
 
 /** Whether an entry is left out because the server does not have these roles. */

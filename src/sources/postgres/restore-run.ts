@@ -4,8 +4,9 @@ import { performance } from 'node:perf_hooks'
 import { ChildError, collect, feed, startChild } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { lockFirst } from './clean/locks.ts'
 import { programOf } from './clients.ts'
-import { type Entry, withoutDrops } from './contents.ts'
+import { changed, type Entry } from './contents.ts'
 import { restoreEnvironment } from './data-only.ts'
 import { blot, clientError } from './errors.ts'
 import { DROP_FIRST } from './interruption.ts'
@@ -27,7 +28,8 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
     if (oneTransaction(options)) parameters.push('--single-transaction')
     if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
     const clean = (bytes: AsyncGenerator<Buffer>) =>
-      options.mode === 'clean' ? withoutDrops(bytes, droppedWithTable(plan.contents)) : bytes
+      plan.replaced
+        ? changed(bytes, { dropless: droppedWithTable(plan.contents), first: lockFirst(plan.replaced, options.lockTimeout) }) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
       if (options.jobs === 1) return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan)
       const file = path.join(folder, 'archive.dump')

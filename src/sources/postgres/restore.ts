@@ -3,6 +3,7 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
+import { stillBusy, wasBusy } from './clean/locks.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { DROP_FIRST, tellingState } from './interruption.ts'
 import { change, identifier, type QueryContext } from './query.ts'
@@ -44,6 +45,10 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, context)
   await first?.()
   const run = await tellingState(options, plan, context, () => runRestore(options, plan))
+  if (plan.replaced && wasBusy(run.errors)) {
+    options.leaves?.(`${target.where} is as it was before: nothing was restored`)
+    throw await stillBusy(plan.replaced, options.lockTimeout, context)
+  }
   if (run.errors.length === 0)
     options.leaves?.(`${target.where} has everything that was selected, but what comes last may be missing (materialized views, settings)`)
   else if (run.left === 'part') options.leaves?.(`${target.where} is partly restored`, DROP_FIRST)

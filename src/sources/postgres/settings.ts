@@ -48,7 +48,7 @@ export interface SwapSettings {
   readonly keepSettings: 'archive' | 'target'
   /** Whether the new database is compared with the backup, entry by entry, before the exchange. */
   readonly drill: boolean
-  /** How long to wait until nobody else uses the target, unless the sessions of others are ended. */
+  /** How long to wait until nobody else uses the target, or its tables with mode clean, unless the sessions of others are ended. */
   readonly lockTimeout: number
   readonly terminate: boolean
   /** How long the database from before is kept at least. Default: a week; for one that was kept before: as it was said then. */

@@ -159,6 +159,7 @@ async function restoreInto(
     mode,
     ...rest,
     ...(only !== undefined && { only }),
+    lockTimeout: settings.swap.lockTimeout,
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true }),
     ...(settings.coming && { coming: settings.coming }),

@@ -24,16 +24,14 @@ export class TargetObjects {
     return this.#oid(entry) !== undefined
   }
 
+  /** Of those that the target has. */
+  oids(entries: readonly Pick<Entry, 'kind' | 'schema' | 'name'>[]): number[] {
+    return [...new Set(entries.map((entry) => this.#oid(entry)).filter((oid) => oid !== undefined))]
+  }
+
   /** Objects that would prevent the removal of these objects: others that depend on them, as PostgreSQL describes them. */
   async dependents(entries: readonly Entry[]): Promise<string[]> {
-    const oids = [
-      ...new Set(
-        entries
-          .filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION')
-          .map((entry) => this.#oid(entry))
-          .filter((oid) => oid !== undefined),
-      ),
-    ]
+    const oids = this.oids(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION'))
     const found = new Set<string>()
     for (const dependent of await this.#dependents(oids)) found.add(dependent)
     return [...found]

@@ -22,9 +22,10 @@ export function readTarget(context: QueryContext): Promise<Target> {
   )
 }
 
-const users = (schema: string): string => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`
+/** Whether a schema is one of users. */
+export const users = (schema: string): string => `${schema} <> 'information_schema' AND ${schema} !~ '^pg_'`
 // Objects of an extension do not count.
-const ofNoExtension = (catalog: string, oid: string): string =>
+export const ofNoExtension = (catalog: string, oid: string): string =>
   `NOT EXISTS (SELECT FROM pg_catalog.pg_depend
     WHERE classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND objid = ${oid} AND deptype = 'e')`
 
@@ -67,16 +68,6 @@ export async function requireEmpty(context: QueryContext): Promise<void> {
         marked`database that was backed up. ‹mode: clean› drops and makes again every object that is in the backup; objects that only ` +
         'the target has stay. Drop the database first only if an interrupted restore left this.',
     },
-  )
-}
-
-/** Schema and name of every table and view, without those of extensions. */
-export function relationsOf(context: QueryContext): Promise<[schema: string, name: string][]> {
-  return queryJson(
-    `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
-     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${users('n.nspname')} AND ${ofNoExtension('pg_class', 'c.oid')}`,
-    z.array(z.tuple([z.string(), z.string()])), context,
   )
 }
 

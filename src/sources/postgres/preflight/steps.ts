@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
+import type { Others } from '../clean/others.ts'
 import type { QueryContext } from '../query.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
@@ -37,8 +38,9 @@ export async function dryRun(
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
       `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}${room}. ` +
+        `Before that, wait until nobody uses these tables, for ${formatSeconds(options.lockTimeout / 1000)} at most. ` +
         'Clients that read or write these tables wait meanwhile; with mode swap they do not.',
-      stays(plan.others),
+      ...removes(plan.others), stays(plan.others?.stay),
     ] : [`Restore ${what}, ${formatBytes(size)}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
@@ -48,6 +50,14 @@ export async function dryRun(
 }
 
 const MOST_NAMED = 20
+
+/** Tables that the backup does not have, and that are dropped all the same. */
+function removes(others: Others | undefined): string[] {
+  const { go } = others ?? { go: [] }
+  if (go.length === 0) return []
+  return [`Drop with their tables ${formatCount(go.length, 'partition')} that the backup does not have, and all rows in them: ` +
+    `${formatSome(go.map(oneLine), MOST_NAMED)}.`]
+}
 
 /** The part of a target that mode clean does not touch. */
 function stays(others: readonly string[] | undefined): string {

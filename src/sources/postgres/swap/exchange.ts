@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { beginningOf } from '../../../process/cut.ts'
-import { formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
+import { formatSeconds, formatSome } from '../../../report/format.ts'
 import { change, changing, identifier, literal, type QueryContext, queryJson } from '../query.ts'
+import { PREPARED, type Session, session, SESSION, sessionText } from '../sessions.ts'
 import { databasesOf, type NamedDatabase } from './databases.ts'
 import { newName } from './names.ts'
 
@@ -168,25 +168,12 @@ async function wasExchanged({ live, incoming, aside }: Exchange, cause: unknown,
   }
 }
 
-const session = z.strictObject({
-  pid: z.int().nullable(),
-  role: z.string().nullable(),
-  application: z.string().nullable(),
-  address: z.string().nullable(),
-  state: z.string().nullable(),
-  query: z.string().nullable(),
-})
-
-type Session = z.infer<typeof session>
-
 /** Sessions of clients, and transactions that are prepared. Server processes end by themselves. */
 function sessionsIn({ oid }: Pick<Named, 'oid'>, context: QueryContext): Promise<Session[]> {
   return queryJson(
     `SELECT coalesce(pg_catalog.json_agg(s), '[]') FROM (
-      SELECT pid, usename AS role, application_name AS application, pg_catalog.host(client_addr) AS address, state,
-        pg_catalog.left(query, 200) AS query
-      FROM pg_catalog.pg_stat_activity WHERE datid = ${oid} AND backend_type <> 'autovacuum worker'
-      UNION ALL SELECT NULL, owner, NULL, NULL, 'prepared transaction', gid
+      SELECT ${SESSION} FROM pg_catalog.pg_stat_activity WHERE datid = ${oid} AND backend_type <> 'autovacuum worker'
+      UNION ALL SELECT ${PREPARED}
       FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}) AS s`,
     z.array(session),
     context,
@@ -203,12 +190,4 @@ function inUse({ name }: Named, { terminate, lockTimeout }: ExchangeSettings, se
       ? 'Only a superuser may end sessions of superusers; others need GRANT pg_signal_backend. Prepared transactions must be ended by hand.'
       : marked`Stop the clients, raise ‹lock-timeout›, or end their sessions for the exchange with ‹terminate-connections: true›.`,
   })
-}
-
-/** A query that may hold a password is left out. */
-function sessionText({ pid, role, application, address, state, query }: Session): string {
-  const shown = query === null || query === '' || /password|secret|token/i.test(query) ? '' : `: ${beginningOf(oneLine(query), 80)}`
-  const from = [application, address].filter((text) => text !== null && text !== '').join(' from ')
-  const about = [pid === null ? '' : `pid ${pid}`, from, state ?? ''].filter((text) => text !== '').join(', ')
-  return `${oneLine(role ?? 'unknown role')} (${oneLine(about)})${shown}`
 }
