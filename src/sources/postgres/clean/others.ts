@@ -18,7 +18,9 @@ export function keyOf({ schema, name }: Pick<Entry, 'schema' | 'name'>): string 
 }
 
 /** Compares the tables and views of an archive, by `keyOf`, with those of the target. */
-export async function othersAmong(archived: ReadonlySet<string>, context: QueryContext): Promise<{ replaced: ReplacedRelations; others: Others }> {
+export async function othersAmong(
+  archived: ReadonlySet<string>, context: QueryContext,
+): Promise<{ replaced: ReplacedRelations; others: Others }> {
   const all = (await queryJson(RELATIONS, z.array(relation), context)).map(([schema, name, oid, above]) =>
     ({ key: keyOf({ schema, name }), name: `${schema}.${name}`, oid, above }))
   const replaced = new Set(all.filter(({ key }) => archived.has(key)).map(({ oid }) => oid))
