@@ -73,7 +73,7 @@ describe.each([15, 17] as const)('mode clean on a server %i', (major) => {
     return child
   }
 
-  /** Reads a table as a client does, again and again until `work` has ended; gives how often, and throws if one read has to wait. */
+  /** Reads a table as a client does, until `work` has ended; gives how often, and throws if one read has to wait. */
   async function readsDuring(work: Promise<unknown>): Promise<number> {
     let reads = 0
     const state = { ended: false }

@@ -5,7 +5,7 @@ import { formatSeconds, formatSome } from '../../../report/format.ts'
 import { literal, type QueryContext, queryJson } from '../query.ts'
 import { PREPARED, session, SESSION, sessionText } from '../sessions.ts'
 
-/** Tables and views that mode clean replaces, by oid: only these, or all but these. */
+/** Tables and views that mode clean replaces, by oid: only these, or everything except these. */
 export type ReplacedRelations = { only: readonly number[] } | { but: readonly number[] }
 
 /** Milliseconds between two attempts. */
