@@ -21,12 +21,14 @@ export class Reader {
   readonly #chunks: readonly ChunkEntry[]
   readonly #bases = new Map<number, Promise<Buffer>>()
   /** Indexes of the chunks that were read and found good. */
-  readonly opened = new Set<number>()
+  readonly opened: Set<number>
 
-  constructor(store: Store, keys: Keys, chunks: readonly ChunkEntry[]) {
+  /** `opened`: is shared by readers of the same chunks. */
+  constructor(store: Store, keys: Keys, chunks: readonly ChunkEntry[], opened = new Set<number>()) {
     this.#store = store
     this.#keys = keys
     this.#chunks = chunks
+    this.opened = opened
   }
 
   /** The plaintext of one chunk; throws as `openChunk` does. */

@@ -27,9 +27,11 @@ async function scratchServer({ child }: Running): Promise<number> {
   let pid = 0
   await until(async () => {
     if (child.exitCode !== null) throw new Error('the drill ended')
-    const [run] = readdirSync(sandbox.temporary)
-    const file = path.join(sandbox.temporary, run ?? '', 'scratch/data/postmaster.pid')
-    if (run !== undefined && existsSync(file)) pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+    const [run = ''] = readdirSync(sandbox.temporary)
+    const staged = path.join(sandbox.temporary, run)
+    const folder = readdirSync(staged).find((name) => name.startsWith('scratch-')) ?? 'none'
+    const file = path.join(staged, folder, 'data/postmaster.pid')
+    if (existsSync(file)) pid = Number(readFileSync(file, 'utf8').split('\n')[0])
     return pid > 0
   })
   return pid

@@ -199,7 +199,7 @@ export class Destinations {
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill })
     const { kept: _, ...attested } = await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
     const { result, unmet, problems } = found
-    const figures = drilled(found.sources)
+    const figures = drilled(found.sources, found.seconds)
     if (result === 'verified') return { verified: verify, ...attested, ...(figures && { drill: figures }) }
     if (keys.identity === undefined && result === 'could not verify') {
       this.#environment.report.warning(

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Environment, Leaves } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
@@ -10,6 +9,7 @@ import { oneLine } from '../../report/format.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
+import { databasesAtOnce } from '../at-once.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
 import { setFor, withStore } from '../with-store.ts'
@@ -20,9 +20,6 @@ import { finished, NOT_RESTORED, prepared, targetAt, UNCHANGED, wantedSnapshot, 
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 import { SafetyBackups } from './safety.ts'
 import { locationsFor } from './targets.ts'
-
-/** Each database takes memory for what is fetched ahead. */
-const MOST_AT_ONCE = 4
 
 type ReadyPart = Placed & Ready & { leaves?: Leaves }
 
@@ -48,7 +45,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
       const ready: ReadyPart[] = []
       for (const part of parts)
         ready.push({ ...part, ...(await prepared(part.source, { snapshot, store }, part.into, { skipDamaged, backups }, context)) })
-      const plans = await beforeChange(ready, inputs, databasesAtOnce(parts), environment)
+      const plans = await beforeChange(ready, inputs, atOnce(parts), environment)
       const expected = dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
       const work = (): Promise<RestoredPart[]> => restoreParts(ready, inputs, environment)
       const { result, notResumed } = dryRun
@@ -95,9 +92,8 @@ function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
 }
 
 /** A core is left to volumes. */
-function databasesAtOnce(parts: readonly Placed[]): number {
-  const volumes = parts.some(({ source }) => !isDatabase(source))
-  return Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - (volumes ? 1 : 0)))
+function atOnce(parts: readonly Placed[]): number {
+  return databasesAtOnce(parts.every(({ source }) => isDatabase(source)) ? 0 : 1)
 }
 
 /** Results in the order of the sources. Throws only if it is interrupted. */
@@ -125,7 +121,7 @@ async function restoreParts(parts: readonly ReadyPart[], inputs: RestoreInputs, 
   const databases = unfailed.filter(({ source }) => isDatabase(source))
   const volumes = unfailed.filter(({ source }) => !isDatabase(source))
   const lanes = [
-    inParallel(databases, databasesAtOnce(unfailed), restore),
+    inParallel(databases, atOnce(unfailed), restore),
     inParallel(volumes, 1, restore),
   ]
   const ended = await Promise.allSettled(lanes)

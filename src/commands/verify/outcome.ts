@@ -13,6 +13,7 @@ export interface CheckedSource {
   /** Of every chunk object it needs. */
   keys: ReadonlySet<string>
   problems: unknown[]
+  versions?: Record<string, string>
   drill?: Drilled
 }
 

@@ -33,7 +33,7 @@ export async function keepProofs(
   const told = (kept: boolean): KeptProofs => ({ kept, ...(attesting && { attested: attested === found.length }) })
   try {
     for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
-      const drill = drilled(sources)
+      const drill = drilled(sources, seconds)
       const result = unmet === undefined ? outcome : unmet === 'all else verified' ? 'conditions not met' : 'could not verify'
       const verification = {
         snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
@@ -62,11 +62,18 @@ function machine(): string {
   return `${process.platform} ${process.arch}, ${formatCount(availableParallelism(), 'CPU')}, ${formatBytes(totalmem())} of memory`
 }
 
-/** Undefined unless every source was drilled to the end. */
-export function drilled(sources: SnapshotVerified['sources']): ProofDetails['drill'] {
+/**
+ * Undefined unless every source was drilled to the end. `elapsed`: seconds of the whole verification. Parts of drills that went on side by
+ * side count as their shares of it.
+ */
+export function drilled(sources: SnapshotVerified['sources'], elapsed: number): ProofDetails['drill'] {
   const drills = sources.flatMap(({ drill }) => (drill ? [drill] : []))
   if (drills.length === 0 || drills.length < sources.length) return undefined
   const sum = (count: (drill: Drilled) => number): number => drills.reduce((total, drill) => total + count(drill), 0)
+  const parts = ['download', 'restore', 'compare', 'checks'] as const
+  const total = (part: (typeof parts)[number]): number => sum(({ seconds }) => seconds[part])
+  const share = Math.min(1, elapsed / parts.reduce((all, part) => all + total(part), 0))
+  const secondsOf = (part: (typeof parts)[number]): number => (share < 1 ? Math.round(total(part) * share * 1000) / 1000 : total(part))
   return {
     entries: sum(({ entries }) => entries),
     rows: sum(({ rows }) => rows),
@@ -74,10 +81,7 @@ export function drilled(sources: SnapshotVerified['sources']): ProofDetails['dri
     wording: drills.every(({ wording }) => wording),
     assertions: sum(({ assertions }) => assertions),
     seconds: {
-      download: sum(({ seconds }) => seconds.download),
-      restore: sum(({ seconds }) => seconds.restore),
-      compare: sum(({ seconds }) => seconds.compare),
-      checks: sum(({ seconds }) => seconds.checks),
+      download: secondsOf('download'), restore: secondsOf('restore'), compare: secondsOf('compare'), checks: secondsOf('checks'),
     },
     machine: machine(),
   }

@@ -6,14 +6,17 @@ import { conditionsOf, drillOptions } from '../../inputs/kind-options.ts'
 import type { Level } from '../../repository/levels.ts'
 import { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, openManifest, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
+import { inParallel } from '../../process/parallel.ts'
 import { kindIfKnown, kindOf } from '../../sources/known-kinds.ts'
+import { isDatabase } from '../../sources/nouns.ts'
 import { BadSource, UnaskedCondition } from '../../sources/source.ts'
 import type { DrillSettings } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
-import { formatSome } from '../../report/format.ts'
+import { formatCount, formatSome } from '../../report/format.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
+import { databasesAtOnce } from '../at-once.ts'
 import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
 import { type CheckedSource, damagedChunksIn, damagedKeys, outcomeOf } from './outcome.ts'
 import type { SnapshotVerified } from './result.ts'
@@ -57,6 +60,13 @@ async function drillSource(
 ): Promise<SourceVerified> {
   if (!kind.drill) throw new LifeboatError(`sources of the kind ${kind.recorded} cannot be drilled`, { hint: 'Verify them at level read.' })
   return kind.drill(stored, settings, context)
+}
+
+/** Databases with more tables are drilled alone: a drill takes memory for each entry. */
+const MOST_TABLES_TOGETHER = 5000
+
+function drillsBesideOthers({ source }: CheckedSource): boolean {
+  return isDatabase(source) && (kindIfKnown(source.kind)?.amount?.(source.facts)?.count ?? 0) <= MOST_TABLES_TOGETHER
 }
 
 /** One verification of one snapshot, with the problems found so far. */
@@ -113,26 +123,43 @@ class Verification {
     for (const source of sources) {
       if (this.#how.only !== undefined && source.name !== this.#how.only) continue
       const places = new Set(source.streams.flatMap(({ chunks }) => chunks))
-      const checked: CheckedSource = { source, entries: 0, keys: keysAt(this.#snapshot, withBases(this.#snapshot, places)), problems: [] }
-      this.#sources.push(checked)
-      await this.#collecting([checked.problems], () => this.#checkSource(checked))
-      if (this.#level !== 'list') await this.#collecting([checked.problems], () => this.#findOtherDamage(checked))
+      this.#sources.push({ source, entries: 0, keys: keysAt(this.#snapshot, withBases(this.#snapshot, places)), problems: [] })
     }
+    const together = this.#level === 'drill' ? this.#sources.filter(drillsBesideOthers) : []
+    const progress = this.#progress(together)
+    await inParallel(together, databasesAtOnce(), (checked) => this.#check(checked, progress))
+    const others = this.#sources.filter((checked) => !together.includes(checked))
+    for (const checked of others) await this.#check(checked, this.#progress([checked]))
+    for (const { versions } of this.#sources) Object.assign(this.#versions, versions)
   }
 
-  async #checkSource(checked: CheckedSource): Promise<void> {
+  async #check(checked: CheckedSource, progress: Progress): Promise<void> {
+    const { keys, header: { chunks } } = this.#snapshot
+    // Each keeps bases of its own: sources that are read at the same time would only displace each other's.
+    const reader = new Reader(this.#store, keys, chunks, this.#reader.opened)
+    await this.#collecting([checked.problems], () => this.#checkSource(checked, reader, progress))
+    if (this.#level !== 'list') await this.#collecting([checked.problems], () => this.#findOtherDamage(checked, reader))
+  }
+
+  #progress(checked: readonly CheckedSource[]): Progress {
+    const verb = this.#level === 'drill' ? 'drilling' : 'verifying'
+    const of = checked.length === 1 ? checked[0]!.source.name : formatCount(checked.length, 'database')
+    const total = checked.reduce((sum, { source }) => sum + sourceSize(source), 0)
+    return { activity: `${verb} ${of}`, done: 0, ...(this.#level !== 'list' && { total }) }
+  }
+
+  async #checkSource(checked: CheckedSource, reader: Reader, progress: Progress): Promise<void> {
     const { source } = checked
-    const progress = { activity: `verifying ${source.name}`, done: 0, ...(this.#level !== 'list' && { total: sourceSize(source) }) }
     const counted = new Map<StreamRecord, number>()
-    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(progress, stream, counted)
+    const read = (stream: StreamRecord): AsyncIterable<Buffer> => this.#counted(reader.stream(stream), progress, stream, counted)
     const kind = kindOf(source)
     const { entries, problems, versions, drill } = this.#level === 'drill'
       ? await drillSource(kind, { source, read }, this.#how.drill, this.#context)
       : await kind.verify({ source, read }, this.#level, this.#context)
     checked.entries = entries
     if (drill) checked.drill = drill
+    if (versions) checked.versions = versions
     checked.problems.push(...problems)
-    Object.assign(this.#versions, versions)
   }
 
   /** A condition that nothing could be asked of does not hold: the source that it is about is not in the snapshot. */
@@ -147,11 +174,11 @@ class Verification {
   }
 
   /** A stream is read up to its first damaged chunk. The others must be known as well, so that the next backup stores all of them again. */
-  async #findOtherDamage({ source, problems }: CheckedSource): Promise<void> {
+  async #findOtherDamage({ source, problems }: CheckedSource, reader: Reader): Promise<void> {
     const known = damagedKeys(problems)
     if (known.size === 0) return
-    const unread = source.streams.flatMap(({ chunks }) => chunks).filter((place) => !this.#reader.opened.has(place))
-    problems.push(...(await damagedAmong(this.#reader, unread)).filter(({ key }) => !known.has(key)))
+    const unread = source.streams.flatMap(({ chunks }) => chunks).filter((place) => !reader.opened.has(place))
+    problems.push(...(await damagedAmong(reader, unread)).filter(({ key }) => !known.has(key)))
   }
 
   /** Reads the suspects that no source has read, and looks for every other chunk. */
@@ -171,9 +198,11 @@ class Verification {
   }
 
   /** Counts the bytes of a stream. A drill reads it more than once: `counted` has how much of it was read before. */
-  async *#counted(progress: Progress, stream: StreamRecord, counted: Map<StreamRecord, number>): AsyncGenerator<Buffer, void, void> {
+  async *#counted(
+    bytes: AsyncIterable<Buffer>, progress: Progress, stream: StreamRecord, counted: Map<StreamRecord, number>,
+  ): AsyncGenerator<Buffer, void, void> {
     let at = 0
-    for await (const piece of this.#reader.stream(stream)) {
+    for await (const piece of bytes) {
       at += piece.length
       const more = at - (counted.get(stream) ?? 0)
       if (more > 0) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, type FileHandle, mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, type FileHandle, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeboatError, messageOf } from '../../../error.ts'
@@ -8,8 +8,8 @@ import type { Variables } from '../../../environment.ts'
 import { marked } from '../../../marks.ts'
 import { type Child, ChildError, runChild, startChild } from '../../../process/child.ts'
 import { removeFolder } from '../../../process/staging.ts'
-import { formatBytes } from '../../../report/format.ts'
 import { connectionFromVariables, type Connection } from '../connection.ts'
+import { takeRoom } from './room.ts'
 import { closedFolder, type PreparedPrograms, type ServerPrograms } from './server-programs.ts'
 
 /** A server that is used for one drill, alone in a folder of the run and reached over a socket in it. */
@@ -45,11 +45,13 @@ const PORT = '5432'
 /** Starts a server with an empty cluster. Throws `LifeboatError` if that is not possible here. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { temporary, programs } = options
-  const folder = path.join(temporary, 'scratch')
+  await mkdir(temporary, { recursive: true, mode: 0o700 })
+  const folder = await mkdtemp(path.join(temporary, 'scratch-'))
   const user = process.getuid?.() === 0 ? NOBODY : undefined
   let server: Child | undefined
   let opened: FileHandle | undefined
   let prepared: PreparedPrograms | undefined
+  let release: (() => void) | undefined
   const close = async (): Promise<void> => {
     await server?.stop()
     await prepared?.release()
@@ -57,12 +59,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     opened = undefined
     // A file for each table, and more: the asynchronous `rm` would hold all of them in memory.
     removeFolder(folder)
+    release?.()
   }
   try {
-    await makeFolder(folder, user)
+    await openTo(folder, user)
     opened = await open(folder)
     const host = hostOf(folder, opened)
-    await requireSpace(folder, options.space)
+    release = await takeRoom(temporary, options.space, options.signal)
     const password = randomBytes(24).toString('hex')
     prepared = await programs.prepare(folder, user)
     await initialise(folder, password, user, prepared, options)
@@ -98,9 +101,7 @@ function hostOf(folder: string, { fd }: FileHandle): string {
 
 const ELSEWHERE = marked`Point TMPDIR (RUNNER_TEMP) to another folder, or give a scratch server in ‹scratch-url›.`
 
-async function makeFolder(folder: string, user: number | undefined): Promise<void> {
-  await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 })
-  await mkdir(folder, { mode: 0o700 })
+async function openTo(folder: string, user: number | undefined): Promise<void> {
   if (user === undefined) return
   await chown(folder, user, user)
   // Others may go through the folder of the run, but see nothing in it: its folders and files are root's.
@@ -109,14 +110,6 @@ async function makeFolder(folder: string, user: number | undefined): Promise<voi
   if (closed !== undefined)
     throw new LifeboatError(`a scratch server cannot run in ${folder}: it does not run as root, and only root can enter ${closed}`, {
       hint: ELSEWHERE })
-}
-
-async function requireSpace(folder: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  if (free >= needed) return
-  throw new LifeboatError(`${path.dirname(folder)} has ${formatBytes(free)} free, a drill needs about ${formatBytes(needed)}`, {
-    hint: marked`Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine in ‹scratch-url›.` })
 }
 
 async function initialise(

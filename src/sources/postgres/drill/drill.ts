@@ -74,7 +74,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     const { names, memberships, superusers } = roles ?? { names: head.roles, memberships: [], superusers: [] }
     const known = { names, memberships, superusers: new Set([...superusers, ...(facts.superuser === undefined ? [] : [facts.superuser])]) }
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
-    const found = await drill.run({ archive, size: stream.size }, head, known, {
+    const found = await drill.run(archive, head, known, {
       again: facts.arguments ?? [], session: facts.session, encoding: facts.encoding, dumpMajor, wording, assertions,
     })
     return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
@@ -132,7 +132,7 @@ class Drill {
   }
 
   async run(
-    archive: { archive: () => AsyncIterable<Buffer>; size: number },
+    archive: () => AsyncIterable<Buffer>,
     head: Head,
     { superusers, ...roles }: Pick<ServerRoles, 'names' | 'memberships'> & { superusers: ReadonlySet<string> },
     { again, session, encoding, dumpMajor, wording, assertions }: Choices,
@@ -152,13 +152,13 @@ class Drill {
       const like = (connection: Connection): Connection => encodedAs(head.entries, withOptions(connection, taken))
       ;[this.#plain, this.#superuser] = [like(this.#plain), like(this.#superuser)]
       const owned = [...head.alike.keys()].filter((id) => head.alike.get(id)?.kind === LARGE_OBJECTS)
-      const restored = await this.#restore({ ...archive, dumpMajor, head, owned, superusers, makers }, this.#as(loader, password), watch)
+      const restored = await this.#restore({ archive, dumpMajor, head, owned, superusers, makers }, this.#as(loader, password), watch)
       if ('problem' in restored) return { problems: [restored.problem] }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
       this.#context.report.info(`${this.#name}: comparing the restored database`)
       const of: RestoredCopy = {
-        connection: this.#superuser, unlike, reading: this.#reading, archive: archive.archive, again, settings, database: this.#database,
+        connection: this.#superuser, unlike, reading: this.#reading, archive, again, settings, database: this.#database,
       }
       const problems = await comparison(of, restored.digests, wording)
       watch.next('checks')
@@ -219,32 +219,22 @@ class Drill {
   }
 
   async #restore(
-    { archive, size, dumpMajor, ...what }: Pick<DrillRestore, 'head' | 'owned' | 'superusers' | 'makers'> &
-      { archive: () => AsyncIterable<Buffer>; size: number; dumpMajor: number },
+    { archive, dumpMajor, ...what }: Pick<DrillRestore, 'head' | 'owned' | 'superusers' | 'makers'> &
+      { archive: () => AsyncIterable<Buffer>; dumpMajor: number },
     loader: Connection,
     watch: Watch,
   ): Promise<{ digests: Digests } | { problem: unknown }> {
     const sql = startSql(this.#reading, digestsOf)
-    const followed = this.#followed(watch.waiting(archive()), size)
     try {
       watch.next('restore')
       const errors = await restoreInSteps({
-        ...what, archive: followed, reading: this.#reading, superuser: this.#superuser, loader, major: this.#major,
+        ...what, archive: watch.waiting(archive()), reading: this.#reading, superuser: this.#superuser, loader, major: this.#major,
         maker: this.#as(what.makers.maker, what.makers.password), sql, context: this.#context,
       })
       if (errors.length > 0) return { problem: restoreProblem(errors, { major: this.#major, dumpMajor }) }
       return { digests: await sql.finish() }
     } finally {
       await sql.stop()
-    }
-  }
-
-  async *#followed(archive: AsyncIterable<Buffer>, total: number): AsyncGenerator<Buffer> {
-    let done = 0
-    for await (const bytes of archive) {
-      done += bytes.length
-      yield bytes
-      this.#context.report.progress({ activity: `restoring ${this.#name} into the scratch server`, done, total })
     }
   }
 

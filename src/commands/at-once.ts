@@ -1,0 +1,9 @@
+import { availableParallelism } from 'node:os'
+
+/** Each database takes memory for what is fetched ahead. */
+const MOST_AT_ONCE = 4
+
+/** The number of databases of a snapshot that are restored or drilled at the same time. `left`: cores that are left to other work. */
+export function databasesAtOnce(left = 0): number {
+  return Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - left))
+}
