@@ -1,5 +1,6 @@
 import { formatBytes, formatColumns, oneLine } from '../../report/format.ts'
-import type { SourceRecord } from '../../repository/snapshot.ts'
+import type { StoredSource } from '../source-kind.ts'
+import { changedDefinitions } from './definitions.ts'
 import { rowsText } from './describe.ts'
 import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
 
@@ -20,8 +21,11 @@ export interface DatabaseDiff {
   tables: Record<'added' | 'removed', TableSize[]> & {
     changed: { name: string; rows: Changed<number | null>; bytes: Changed<number>; exact: boolean }[]
   }
-  /** Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. */
-  entries: { added: string[]; removed: string[] }
+  /**
+   * Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. `changed`: those whose owner or SQL differs, without
+   * their owners; null if they were not compared, for the reason `uncompared`.
+   */
+  entries: { added: string[]; removed: string[]; changed: string[] | null; uncompared?: string }
 }
 
 interface TableSize {
@@ -31,12 +35,30 @@ interface TableSize {
   exact: boolean
 }
 
-export function compareDatabases(before: SourceRecord, after: SourceRecord): DatabaseDifferences {
-  const [from, to] = [postgresFacts.safeParse(before.facts).data, postgresFacts.safeParse(after.facts).data]
+export async function compareDatabases(before: StoredSource, after: StoredSource): Promise<DatabaseDifferences> {
+  const [from, to] = [before, after].map(({ source }) => postgresFacts.safeParse(source.facts).data)
   if (!from || !to) return {}
-  return {
-    database: { settings: compareSettings(from, to), tables: compareTables(from, to), entries: compareEntries(from.entries, to.entries) },
-  }
+  const listed = compareEntries(from.entries, to.entries)
+  const definitions = otherWording(from, to) ?? (await changedDefinitions(before, after))
+  const entries = typeof definitions === 'string'
+    ? { ...listed, changed: null, uncompared: definitions }
+    : {
+        added: surplus(listed.added, definitions.map(({ entry, to: owner }) => `${entry} ${owner}`)),
+        removed: surplus(listed.removed, definitions.map(({ entry, from: owner }) => `${entry} ${owner}`)),
+        changed: definitions.filter(({ data }) => !data).map(({ entry }) => entry),
+      }
+  return { database: { settings: compareSettings(from, to), tables: compareTables(from, to), entries } }
+}
+
+/** Why equal definitions may be worded in two ways. */
+function otherWording(from: PostgresFacts, to: PostgresFacts): string | undefined {
+  const [dumped, dumps] = [from, to].map(({ dumpVersion }) => Number.parseInt(dumpVersion, 10))
+  if (from.server.major !== to.server.major)
+    return `the servers, PostgreSQL ${from.server.major} and ${to.server.major}, may word equal ones in two ways`
+  if (dumped !== dumps) return `pg_dump ${dumped} and ${dumps} may word equal ones in two ways`
+  const [before, after] = [from, to].map(({ session = {} }) => new Map(Object.entries(session)))
+  const setting = [...before!].find(([name, value]) => after!.has(name) && after!.get(name) !== value)?.[0]
+  return setting && `the setting ${setting} of the two backups differs, so that equal ones may be worded in two ways`
 }
 
 function compareSettings(from: PostgresFacts, to: PostgresFacts): DatabaseDiff['settings'] {
@@ -86,7 +108,7 @@ function sizeOf({ rows, bytes, archived }: Table, exact: boolean): Omit<TableSiz
   return exact && archived ? { ...archived, exact: true } : { rows, bytes, exact: false }
 }
 
-function compareEntries(from: readonly string[], to: readonly string[]): DatabaseDiff['entries'] {
+function compareEntries(from: readonly string[], to: readonly string[]): Pick<DatabaseDiff['entries'], 'added' | 'removed'> {
   const [before, after] = [from.map(withoutNumbers), to.map(withoutNumbers)]
   return { added: surplus(after, before), removed: surplus(before, after) }
 }
@@ -129,12 +151,15 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     ]),
     ...entries.removed.map((entry) => ['-', 'entry', oneLine(entry)]),
     ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
+    ...(entries.changed ?? []).map((entry) => ['~', 'entry', oneLine(entry)]),
   ]
   return [
     rows.length === 0
-      ? '  the same versions and settings, tables, numbers of rows and sizes, and entries of the archive'
+      ? `  the same versions and settings, tables, numbers of rows and sizes, entries of the archive${entries.changed ? ', and definitions' : ''}`
       : formatColumns(rows, '  '),
-    '  Definitions (columns, views, functions, privileges) were not compared.',
+    ...(entries.changed ? [] : [
+      `  Definitions (columns, views, functions, privileges) were not compared: ${oneLine(entries.uncompared ?? 'the reason is not known')}.`,
+    ]),
     '  Rows of tables were counted, not compared; where a number is "about", it and the size are estimates of the server.',
   ]
 }

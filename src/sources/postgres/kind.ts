@@ -39,7 +39,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   describeText: databaseText,
   remarks: remarksOnDatabase,
   amount: amountOfTables,
-  compare: async (before, after) => compareDatabases(before.source, after.source),
+  compare: compareDatabases,
   compareText: databaseDiffText,
   losses: databaseLosses,
   sizes: tableSizes,
