@@ -22,8 +22,8 @@ export interface DatabaseDiff {
     changed: { name: string; rows: Changed<number | null>; bytes: Changed<number>; exact: boolean }[]
   }
   /**
-   * Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. `changed`: those whose owner or SQL differs, without
-   * their owners; null if they were not compared, for the reason `uncompared`.
+   * Entries of the archive (`INDEX public orders_pkey app`), those of tables among them. `changed`: those whose owner or SQL differs,
+   * without their owners; null if they were not compared, for the reason `uncompared`.
    */
   entries: { added: string[]; removed: string[]; changed: string[] | null; uncompared?: string }
 }
@@ -153,12 +153,13 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     ...entries.added.map((entry) => ['+', 'entry', oneLine(entry)]),
     ...(entries.changed ?? []).map((entry) => ['~', 'entry', oneLine(entry)]),
   ]
+  const definitions = entries.changed ? ', and definitions' : ''
   return [
     rows.length === 0
-      ? `  the same versions and settings, tables, numbers of rows and sizes, entries of the archive${entries.changed ? ', and definitions' : ''}`
+      ? `  the same versions and settings, tables, numbers of rows and sizes, entries of the archive${definitions}`
       : formatColumns(rows, '  '),
     ...(entries.changed ? [] : [
-      `  Definitions (columns, views, functions, privileges) were not compared: ${oneLine(entries.uncompared ?? 'the reason is not known')}.`,
+      `  Definitions (columns, views, functions, privileges) were not compared: ${oneLine(entries.uncompared ?? '')}.`,
     ]),
     '  Rows of tables were counted, not compared; where a number is "about", it and the size are estimates of the server.',
   ]

@@ -41,7 +41,7 @@ export async function drillVolume(
     }))
     const restored = await restoreVolume({
       name: source.name, site, list: () => read(list), segments, links: facts.links !== 0, patterns: [], mode: 'empty',
-      owners: asRoot ? 'number' : 'none', signal, report: { ...report, progress: () => undefined }, // Whoever reads it tells it.
+      owners: asRoot ? 'number' : 'none', signal, report: { ...report, progress: () => undefined }, // `read` tells its progress.
     })
     if (restored.errors.length > 0)
       throw new LifeboatError(`tar could not restore all of ${source.name} here: ${restored.errors.slice(0, 3).join('; ')}`, {

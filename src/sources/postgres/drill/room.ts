@@ -19,8 +19,9 @@ export async function takeRoom(folder: string, needed: number, signal: AbortSign
     const free = bavail * bsize
     if (free - room.bytes >= needed) break
     if (room.drills === 0) {
-      throw new LifeboatError(`${folder} has ${formatBytes(free)} free, a drill needs about ${formatBytes(needed)}`, {
-        hint: marked`Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or give a scratch server on another machine in ‹scratch-url›.` })
+      const elsewhere = marked`give a scratch server on another machine in ‹scratch-url›.`
+      const hint = `Make room, point TMPDIR (RUNNER_TEMP) to a larger disk, or ${elsewhere}`
+      throw new LifeboatError(`${folder} has ${formatBytes(free)} free, a drill needs about ${formatBytes(needed)}`, { hint })
     }
     await new Promise<void>((resolve) => room.waiting.push(resolve))
   }
