@@ -30,7 +30,7 @@ export function makeRoles(names: readonly string[]): string {
 export function makeMembers(pairs: readonly (readonly [group: string, member: string])[]): string {
   const [groups, members] = [pairs.map(([group]) => group), pairs.map(([, member]) => member)]
   return alone(`
-  FOR one, other IN SELECT * FROM pg_catalog.unnest(${array(groups)}, ${array(members)}) LOOP
+  FOR one, other IN SELECT * FROM ROWS FROM (pg_catalog.unnest(${array(groups)}), pg_catalog.unnest(${array(members)})) LOOP
     IF (one = '${READER}' OR EXISTS (SELECT ${MADE_ROLES} AND rolname = one)) AND EXISTS (SELECT ${MADE_ROLES} AND rolname = other) THEN
       BEGIN
         EXECUTE pg_catalog.format('GRANT %I TO %I', one, other);
