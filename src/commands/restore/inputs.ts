@@ -103,7 +103,11 @@ export const inputs = commandInputs(
           help: 'Drop the databases that restores with mode swap have put aside for database-url, as far as the time of keep-old is over.',
         },
       },
-      (values) => (values.undo ? 'undo' : values['forget-old'] ? 'forget-old' : undefined),
+      (values) => {
+        if (values.undo && values['forget-old'])
+          throw new LifeboatError('undo and forget-old: one is done at a time', { hint: 'Leave one of them out.', status: 2 })
+        return values.undo ? 'undo' : values['forget-old'] ? 'forget-old' : undefined
+      },
     ),
     all: group(
       {
@@ -211,13 +215,33 @@ export const inputs = commandInputs(
   },
 )
 
-/** Throws (status 2) unless a database is named, and nothing else that would be restored. */
-function requireAfterSwap(input: 'undo' | 'forget-old', { server, volume, verifyOnly }: Omit<RestoreInputs, 'afterSwap'>): void {
+/** Throws (status 2) unless a database is named, and nothing that is for restores alone: it would be ignored. */
+function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInputs, 'afterSwap'>): void {
+  const { server, database, volume, all, hooks, dryRun, verifyOnly, skipDamaged, swap, objects, files } = slices
   if (server.database === undefined) throw missingInput('database-url', databaseUrl)
-  if (volume.name === undefined && volume.target === undefined && !verifyOnly) return
-  throw new LifeboatError(`${input} is for a database that was restored with mode swap, and restores nothing`, {
-    hint: marked`Leave out ‹volume›, ‹target› and ‹verify-only›.`, status: 2 })
+  const given = [
+    ...(dryRun ? ['dry-run'] : []),
+    ...(verifyOnly ? ['verify-only'] : []),
+    ...(all.wanted ? ['all'] : []),
+    ...(all.map.length > 0 ? ['map'] : []),
+    ...(database === undefined ? [] : ['database']),
+    ...(volume.name === undefined ? [] : ['volume']),
+    ...(volume.target === undefined ? [] : ['target']),
+    ...(hooks.before === '' ? [] : ['pre-command']),
+    ...(hooks.after === '' ? [] : ['post-command']),
+    ...(skipDamaged ? ['skip-damaged'] : []),
+    ...(swap.drill ? ['drill'] : []),
+    ...partsIn(objects),
+    ...(files.paths.length > 0 ? ['paths'] : []),
+  ]
+  if (given.length === 0) return
+  throw new LifeboatError(`${given.join(', ')}: ${input} is for a database that was restored with mode swap, and restores nothing`, {
+    hint: `Leave it out.${dryRun ? marked` With ‹dry-run› nothing was changed: ‹undo› and ‹forget-old› work at once.` : ''}`, status: 2,
+  })
 }
+
+const partsIn = (objects: RestoreInputs['objects']): string[] =>
+  (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
 
 /** Throws (status 2) for what selects one source, or a part of one. */
 function requireAll(slices: RestoreInputs, variables: Variables): void {
@@ -225,7 +249,7 @@ function requireAll(slices: RestoreInputs, variables: Variables): void {
   const given = [
     ...(database === undefined ? [] : ['database']),
     ...(volume.name === undefined ? [] : ['volume']),
-    ...(['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0),
+    ...partsIn(objects),
     ...(files.paths.length > 0 ? ['paths'] : []),
   ]
   if (given.length > 0) {
@@ -241,7 +265,7 @@ function requireAll(slices: RestoreInputs, variables: Variables): void {
 function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files'>): void {
   const isVolume = volume.name !== undefined || volume.target !== undefined
   const given = isVolume
-    ? (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
+    ? partsIn(objects)
     : server.database !== undefined && files.paths.length > 0 ? ['paths'] : []
   if (given.length === 0) return
   const [other, instead] = isVolume ? ['volume', marked`‹paths›`] : ['database', marked`‹schemas› or ‹tables›`]
