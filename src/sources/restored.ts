@@ -44,6 +44,8 @@ export interface Forgotten {
 export interface PlannedRestore extends Restored {
   /** The work of the restore, in order, as sentences. */
   steps: string[]
+  /** Its target: that of another source must not begin with it, or they would be restored over each other. */
+  place: string
   /** Amounts that several targets may take from the same place, for which they have to be enough together. */
   shares: Share[]
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseInputs } from '../../src/commands/all.ts'
@@ -66,6 +66,25 @@ test('map decides for databases too; everything that prevents the restore is tol
   const said = await refusal(all({ mode: 'create', map: map('renamed', 'second'), 'pre-command': `touch ${at('touched')}` }))
   expect(said).toMatch(/the restore cannot start, and nothing was changed:\n- Other-one: \S+ exists already\n- media: \S+ is not empty/)
   expect([existsSync(at('touched')), existsSync(at('second')), await databases()]).toEqual([false, false, there])
+})
+
+test('sources whose targets are the same, or one in the other, by whatever names, are refused before anything is changed', async () => {
+  mkdirSync(at('same/deep'), { recursive: true })
+  symlinkSync(at('same/deep'), at('link'))
+  const there = await databases()
+  const map = [`app=${target.url('one')}`, `Other-one=${target.url('one').replace('127.0.0.1', 'localhost')}`, `uploads=${at('same')}`, `media=${at('link/in/it')}`].join('\n')
+  const said = await refusal(all({ mode: 'create', map }))
+  for (const pair of ['app and Other-one', 'uploads and media']) expect(said).toContain(`the targets of ${pair} are the same, or one is in the other`)
+  expect([await databases(), readdirSync(at('same')), readdirSync(at('same/deep'))]).toEqual([there, ['deep'], []])
+})
+
+test('undo and forget-old are refused with dry-run, with hooks, and with everything that is for restores alone', async () => {
+  const there = await databases()
+  for (const [name, value] of [['dry-run', 'true'], ['pre-command', 'false'], ['all', 'true'], ['tables', 'orders'], ['skip-damaged', 'true']] as const)
+    for (const what of ['undo', 'forget-old'])
+      expect(await refusal(run('restore', { [what]: 'true', 'database-url': target.url('app'), confirm: 'app', [name]: value }))).toContain(`${name}: ${what} is for a database`)
+  expect(await refusal(run('restore', { undo: 'true', 'forget-old': 'true', 'database-url': target.url('app'), confirm: 'app' }))).toContain('one is done at a time')
+  expect(await databases()).toBe(there)
 })
 
 test('a failure after that does not keep the rest from being restored: one verdict', async () => {

@@ -237,7 +237,7 @@ export function expectFailure(ending: Ending, status: number, message: string | 
   // Marks of inputs and commands, spelled for neither entry.
   expect(`${out}${err}${summary}`).not.toMatch(/[‹›]|&#8249;|&#8250;/)
   expect([ending.status, ending.signal]).toEqual([status, null])
-  if (!action) expect(out).toBe('')
+  if (!action) expect(out === '' ? { schema: 1, error: { status } } : JSON.parse(out)).toMatchObject({ schema: 1, error: { status } })
   else {
     expect(outputs).toEqual({ outcome: status === 3 ? 'could not verify' : 'failed' })
     expect(summary).toMatch(status === 3 ? /^### ⚠️ Lifeboat: the backup could not be verified\n[^]*What to do: / : /^### ❌ Lifeboat: \w+ failed\n[^]*What to do: /)

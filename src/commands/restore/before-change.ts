@@ -4,11 +4,10 @@ import { marked } from '../../marks.ts'
 import { oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
-import type { Share } from '../../sources/share.ts'
 import type { Location, RestoreTarget } from '../../sources/source-kind.ts'
 import { isAsked, type Replaced, requireConfirmed } from './confirm.ts'
 import type { RestoreInputs } from './inputs.ts'
-import { planAll, type Planned } from './plan.ts'
+import { planAll, type Planned, type PlannedPart } from './plan.ts'
 import type { RestoreResult } from './result.ts'
 
 type Given = Pick<RestoreInputs, 'confirm' | 'dryRun' | 'verifyOnly'>
@@ -21,7 +20,7 @@ export interface Placed {
 
 /** A source that is verified: `plan`, which changes nothing, then `prepare`, for one source at a time, then `restore`. */
 export interface Ready {
-  plan?: () => Promise<Planned & { shares: readonly Share[] }>
+  plan?: () => Promise<PlannedPart>
   prepare: () => Promise<void>
   restore: () => Promise<Omit<RestoreResult, 'seconds'>>
 }

@@ -7,6 +7,7 @@ import { drillFigures } from '../../repository/drills.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { allOf, problemsOf, throwAll } from '../../sources/checks.ts'
+import type { PlannedRestore } from '../../sources/restored.ts'
 import type { Share } from '../../sources/share.ts'
 import type { Store } from '../../stores/store.ts'
 import type { Expected, RestoreResult } from './result.ts'
@@ -14,10 +15,13 @@ import type { Expected, RestoreResult } from './result.ts'
 /** The result of a plan: nothing is restored. */
 export type Planned = Omit<RestoreResult, 'seconds'> & { steps: string[] }
 
+/** The plan of one of several restores, with what they have in common. */
+export type PlannedPart = Planned & Pick<PlannedRestore, 'place' | 'shares'>
+
 interface ToPlan {
   source: Pick<SourceRecord, 'name'>
   /** Absent: its target cannot tell before. */
-  plan?: () => Promise<Planned & { shares: readonly Share[] }>
+  plan?: () => Promise<PlannedPart>
 }
 
 /**
@@ -27,6 +31,7 @@ interface ToPlan {
 export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise<(Planned | undefined)[]> {
   const problems: LifeboatError[] = []
   const shares: Share[] = []
+  const places: { name: string; place: string }[] = []
   const plans: (Planned | undefined)[] = []
   for (const { source, plan } of parts) {
     if (plan === undefined) {
@@ -34,17 +39,26 @@ export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise
       continue
     }
     await allOf([async () => {
-      const { shares: own, ...planned } = await plan()
+      const { shares: own, place, ...planned } = await plan()
       shares.push(...own)
+      places.push({ name: source.name, place })
       plans.push(planned)
     }], (error) => problems.push(...problemsOf(error).map((problem) => (parts.length > 1 ? about(source.name, problem) : problem))))
   }
-  throwAll([...problems, ...tooLittle(shares, atOnce)])
+  throwAll([...problems, ...overEachOther(places), ...tooLittle(shares, atOnce)])
   return plans
 }
 
 function about(name: string, { message, hint, status, cause }: LifeboatError): LifeboatError {
   return new LifeboatError(`${name}: ${message}`, { ...(hint !== undefined && { hint }), status, cause })
+}
+
+/** Sources whose targets are one, or one in the other: the last one restored would replace the others, or be mixed with them. */
+function overEachOther(places: readonly { name: string; place: string }[]): LifeboatError[] {
+  const pairs = places.flatMap((one, index) => places.slice(index + 1).map((other) => [one, other] as const))
+  return pairs.filter(([one, other]) => one.place.startsWith(other.place) || other.place.startsWith(one.place)).map(([one, other]) =>
+    new LifeboatError(`the targets of ${one.name} and ${other.name} are the same, or one is in the other: they would replace each other`, {
+      hint: marked`Give each a target of its own in ‹map›.`, status: 2 }))
 }
 
 /** Places that are enough for each of several targets, and not for all together. */

@@ -55,7 +55,7 @@ export interface RestoreOutcome extends RestoredDatabase {
   phases?: Phases
   hint?: string
   /** Of a dry run: the work of a restore, in order, and what it takes. */
-  planned?: { steps: string[]; shares: Share[] }
+  planned?: { steps: string[]; shares: Share[]; server: string }
 }
 
 /** The effect of a selection, in words. */

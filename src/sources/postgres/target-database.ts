@@ -67,7 +67,8 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       const coming = globals === 'none' ? undefined : await atServer(planGlobals, target, route, stored, globals, context)
       const dry = { ...settings, mode, dryRun: true, ...(coming && { coming }) }
       const { planned, ...restored } = await restoreInto(target, route, stored, dry, context)
-      return { ...restored, ...(planned ?? { steps: [], shares: [] }) }
+      const { server = target.where, ...plan } = planned ?? { steps: [], shares: [] }
+      return { ...restored, ...plan, place: `${server} ${JSON.stringify(target.database)}` }
     },
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),

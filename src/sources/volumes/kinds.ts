@@ -46,7 +46,7 @@ export const directory: SourceKind<DirectoryLocation> = {
       })
     }),
   target: (location, settings, context) =>
-    volumeTarget({ name: location.path, machine: 'this machine' }, settings, context, async ({ look }) => {
+    volumeTarget({ name: location.path, machine: 'this machine', folder: path.resolve(location.path) }, settings, context, async ({ look }) => {
       const given = path.resolve(location.path)
       const site = localSite(given, context.variables)
       if (!look) return { site: localSite(await targetFolder(given, site, context.signal), context.variables) }
@@ -108,7 +108,7 @@ export const ssh: SourceKind<SshLocation> = {
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'directory', numericOwners: false, reach })
     }),
   target: (location, settings, context) =>
-    volumeTarget({ name: placeText(location), machine: targetText(location) }, settings, context, ({ look }) =>
+    volumeTarget({ name: placeText(location), machine: targetText(location), folder: location.path }, settings, context, ({ look }) =>
       reachSsh(location, settings.ssh, { ...context, target: look ? 'look' : true })),
 }
 

@@ -5,6 +5,7 @@ import { formatCount } from '../../report/format.ts'
 import { shownName } from '../files/file-list.ts'
 import { NothingWhole } from '../nothing-whole.ts'
 import { lostText, salvageVolume } from '../files/salvage.ts'
+import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
@@ -26,9 +27,16 @@ type Reach = (how: { look: boolean }) => Promise<Reached>
 
 type VolumeSettings = RestoreSettings & { mode: VolumeMode }
 
+interface TargetPlace {
+  name: string
+  machine: string
+  /** Its path there; absent for a volume of Docker. */
+  folder?: string | undefined
+}
+
 /** A folder to restore into, which is made if there is none. */
 export function volumeTarget(
-  { name, machine }: { name: string; machine: string }, settings: RestoreSettings, context: SourceContext, reach: Reach,
+  { name, machine, folder }: TargetPlace, settings: RestoreSettings, context: SourceContext, reach: Reach,
 ): RestoreTarget {
   const mode = volumeMode(settings)
   return {
@@ -36,7 +44,7 @@ export function volumeTarget(
     replaces: mode !== 'empty',
     require: requireFiles,
     restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context),
-    plan: (stored) => planInto(reach, machine, stored, { ...settings, mode }, context),
+    plan: (stored) => planInto(reach, { name, machine, folder }, stored, { ...settings, mode }, context),
     salvage: (damaged) => salvageInto(reach, damaged, { ...settings, mode }, context),
     close: async () => undefined,
   }
@@ -60,7 +68,7 @@ function archivedVolume({ source, read }: SourceToRestore): ArchivedVolume {
 }
 
 async function planInto(
-  reach: Reach, machine: string, stored: SourceToRestore, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
+  reach: Reach, place: TargetPlace, stored: SourceToRestore, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
 ): Promise<PlannedRestore> {
   const { site, missing = false, release } = await reach({ look: true })
   try {
@@ -68,12 +76,22 @@ async function planInto(
     const volume = { ...archivedVolume(stored), site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report }
     const { entries, size, steps, disk } = await planVolume(volume, missing)
     const share = {
-      what: `the disk of ${site.where}`, at: `${machine}, ${disk.device}`, measure: 'bytes' as const, needed: size, free: disk.free,
+      what: `the disk of ${site.where}`, at: `${place.machine}, ${disk.device}`, measure: 'bytes' as const, needed: size, free: disk.free,
     }
-    return { target: site.where, mode, size, entries, restored: 0, errors: [], steps, shares: Number.isNaN(disk.free) ? [] : [share] }
+    return {
+      target: site.where, mode, size, entries, restored: 0, errors: [], steps, place: await placeOf(place, site, signal),
+      shares: Number.isNaN(disk.free) ? [] : [share],
+    }
   } finally {
     await release?.()
   }
+}
+
+/** The folder that symbolic links lead to, as far as it can be told, on its machine; or the volume. */
+async function placeOf({ name, machine, folder }: TargetPlace, site: Site, signal: AbortSignal): Promise<string> {
+  if (folder === undefined) return `${machine} ${name}/`
+  const real = await output(site, 'sh', ['-c', 'realpath -m -- "$1" 2>/dev/null || printf "%s\\n" "$1"', 'sh', folder], signal)
+  return `${machine} ${real.replace(/\/*\n$/, '')}/`
 }
 
 /** Restores what is whole. A damaged volume never replaces content that is there. */

@@ -1,7 +1,8 @@
+import { z } from 'zod'
 import { formatBytes, formatCount, formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
 import type { Others } from '../clean/others.ts'
-import type { QueryContext } from '../query.ts'
+import { queryJson, type QueryContext } from '../query.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import type { SwapSettings } from '../settings.ts'
@@ -46,7 +47,14 @@ export async function dryRun(
     ...last,
   ]
   const shares = await sharesOf(options, disk, context)
-  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares } }
+  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares, server: await serverIdentity(context) } }
+}
+
+/** Equal for two connections to the same server, by whatever address; not for a copy of it. */
+async function serverIdentity(context: QueryContext): Promise<string> {
+  return queryJson(
+    `SELECT pg_catalog.to_json(system_identifier || ' ' || pg_catalog.pg_postmaster_start_time()) FROM pg_catalog.pg_control_system()`,
+    z.string(), context)
 }
 
 const MOST_NAMED = 20
