@@ -26,7 +26,8 @@ const MOST_VOLUMES = 20
 export function restoreInto({ databases, volumes = [] }: Names): string {
   const database = databases.length > 1 ? 'new databases' : volumes.length > 0 ? 'a new database' : 'an empty database'
   const volume = volumes.length > 1 ? 'empty folders' : 'an empty folder'
-  return [...(databases.length > 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(' and ')
+  // Without the key it is not known what a snapshot has.
+  return [...(databases.length > 0 || volumes.length === 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(' and ')
 }
 
 /** The volumes for which no target is shown. */

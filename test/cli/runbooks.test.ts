@@ -39,7 +39,7 @@ beforeAll(async () => {
   await server.sql(`CREATE ROLE app_owner LOGIN PASSWORD 'of app_owner'`)
   await server.createDatabase('app')
   await server.sql(`
-    CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders SELECT g, md5(g::text) FROM generate_series(1, 100) g;
+    CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text); INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT g, md5(g::text) FROM generate_series(1, 100) g;
     ALTER TABLE orders OWNER TO app_owner; ALTER DATABASE app SET timezone = 'Pacific/Auckland'`, 'app')
   await backUp(5 * DAY)
   await server.sql('DELETE FROM orders WHERE id <= 3', 'app')

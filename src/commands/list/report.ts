@@ -50,7 +50,7 @@ const TEXT_COLUMNS: Readonly<Record<TextColumn, { head: string; cell(one: Listed
 }
 
 /** Columns that are left out at a narrow terminal, one after the other. */
-const LEFT_OUT: readonly TextColumn[] = ['added', 'age', 'size', 'set']
+const LEFT_OUT: readonly TextColumn[] = ['added', 'age', 'size', 'set', 'time']
 
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
@@ -121,9 +121,10 @@ function partialText(sources: ListedSnapshot['sources'] = []): string {
   return missing.length > 0 ? ` (${oneLine(missing.join('; ')).slice(0, MOST_CHARACTERS)})` : ''
 }
 
-/** `read, 3 days ago`; what failed stands out. */
-function proofText(snapshot: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string {
-  return proofsOf(snapshot, now).join(', ')
+/** `read, 3 days ago`; what is wrong comes first, where no narrow terminal cuts it off. */
+function proofText(snapshot: ListedSnapshot, now: Date): string {
+  const { damage, partial } = snapshot
+  return [...(damage === undefined ? [] : ['DAMAGED']), ...(partial ? ['PARTIAL'] : []), ...proofsOf(snapshot, now)].join(', ')
 }
 
 function proofsOf({ proofs, drill }: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string[] {

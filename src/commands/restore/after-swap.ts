@@ -39,8 +39,9 @@ export function afterSwapErrors(result: AfterSwap): string[] {
 
 export function afterSwapHeadline(result: AfterSwap): string {
   if (result.mode === 'undo') return `${result.target} is the database from before again, which was ${result.back}`
-  const { dropped, kept, target } = result
+  const { dropped, kept, target, errors } = result
   if (dropped.length > 0) return `dropped what restores had put aside for ${target}: ${dropped.join(', ')}`
+  if (errors.length > 0) return `NOT dropped: what restores had put aside for ${target}`
   return kept.length > 0 ? `nothing was dropped: the time of what is kept for ${target} is not over` : `nothing is kept for ${target}`
 }
 

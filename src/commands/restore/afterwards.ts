@@ -11,18 +11,21 @@ type Target = Omit<Afterwards, 'leftOut'>
 export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
   if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
   const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result)
-  return { ...target, ...safetyAfter(result, given.timeZone), leftOut: leftOutBy(given, result) }
+  return { ...target, ...safetyAfter(result, target, given), leftOut: leftOutBy(given, result) }
 }
 
 /** Where the content from before is, if a safety backup was made and something was replaced. */
 function safetyAfter(
-  { safety, volume, mode, left }: Omit<RestoreResult, 'seconds'>, timeZone: string,
+  { safety, volume, left, swapped, target }: Omit<RestoreResult, 'seconds'>, without: Target, { objects, timeZone }: Given,
 ): Pick<Target, 'before' | 'back'> | undefined {
   if (!safety || left === 'unchanged') return undefined
   const where = `snapshot ${safety.snapshot} of set ${oneLine(safety.set)}`
+  const until = `a safety backup that is kept until ${formatTime(safety.until, timeZone)}`
+  // The database that was exchanged has everything, and is faster to get back.
+  if (swapped) return { ...without, before: `${without.before} The same, from before the restore began, is in ${where}, ${until}.` }
   return {
-    before: `The content from before is in ${where}, a safety backup that is kept until ${formatTime(safety.until, timeZone)}.`,
-    back: goingBack(safety, volume === undefined ? 'swap' : mode),
+    before: `The content from before is in ${where}, ${until}.`,
+    back: goingBack(safety, volume === undefined ? objects : { volume, target }),
   }
 }
 

@@ -96,7 +96,7 @@ export class SafetyBackups {
   }
 
   #back({ snapshot, set }: Safety, source: SourceRecord): string {
-    const back = goingBack({ snapshot }, isDatabase(source) ? 'swap' : this.#inputs.mode)
+    const back = goingBack({ snapshot }, isDatabase(source) ? this.#inputs.objects : { volume: source.name })
     return `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${back}`
   }
 
@@ -125,7 +125,24 @@ function apart(took: Took | undefined, safety: number): { took?: Took } {
   return took ? { took: { ...took, restore: Math.max(0, took.restore - safety), safety } } : {}
 }
 
-/** The way back to what there was. */
-export function goingBack({ snapshot }: Pick<Safety, 'snapshot'>, mode: string): string {
-  return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode })}.`
+/**
+ * The way back to what there was: of a database from which only objects were selected, these alone. `target`: of a volume, where it is
+ * known how it is given.
+ */
+export function goingBack(
+  { snapshot }: Pick<Safety, 'snapshot'>, what: Pick<RestoreInputs['objects'], 'tables' | 'schemas'> | { volume: string; target?: string },
+): string {
+  if ('volume' in what) {
+    const { volume, target } = what
+    // The name of a bucket alone does not say how it is reached; its mode clean has another name.
+    const bucket = target?.startsWith('s3://') === true
+    const mode: Record<string, string> = bucket ? { mode: 'overwrite', 'delete-extra': 'true' } : { mode: 'clean' }
+    const into = target === undefined || bucket ? 'Restore it into the same target' : 'Restore it'
+    return `${into}: ${markedCommand('restore', { snapshot, volume, ...(target !== undefined && { target }), ...mode })}.`
+  }
+  const parts = Object.fromEntries((['schemas', 'tables'] as const)
+    .filter((name) => what[name].length > 0).map((name) => [name, JSON.stringify(what[name])]))
+  const mode = Object.keys(parts).length > 0 ? 'clean' : 'swap'
+  return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode, ...parts })}.`
 }
+

@@ -14,7 +14,9 @@ function statisticsSentence({ snapshots, size, stored }: Statistics): string {
 
 /** The parts of the difference between the two. */
 export function savings(statistics: Statistics): { deduplicated: string; compressed: string; differences: string } {
-  const { size, unique, stored, differences } = statistics
+  const { size, stored, differences } = statistics
+  // Bases that only differences need are no part of what was backed up.
+  const unique = Math.min(statistics.unique, size)
   const saved = differences.alone - differences.stored
   return {
     deduplicated: `${formatBytes(size - unique)} (${formatShare(size - unique, size)}) was there already`,

@@ -53,7 +53,8 @@ export const bucket: SourceKind<BucketLocation> = {
       },
       plan: async (stored) => {
         const { target, outcome } = await work(planBucket, destination, stored, { ...settings, mode }, context)
-        return { ...outcome, target, mode, restored: 0, errors: [], shares: [], place: `${destination.endpoint} ${destination.bucket}/${destination.prefix}` }
+        const { endpoint, bucket: name, prefix } = destination
+        return { ...outcome, target, mode, restored: 0, errors: [], shares: [], place: `${endpoint} ${name}/${prefix}` }
       },
       close: async () => undefined,
     }

@@ -24,7 +24,9 @@ export async function* extractTable(
   const csv = format === 'csv' ? CsvRows.of(entry) : undefined
   const elsewhere = into === undefined ? undefined : tableElsewhere(entry, head.definitions, into)
   const encoding = head.entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''
-  if (!csv) yield Buffer.from(`${encoding}\n${elsewhere?.before ?? entry.copy ?? ''}`)
+  // In a transaction: psql takes the end of its input for the end of the rows, also where the rest is damaged.
+  const { before, after } = elsewhere ?? { before: `\\set ON_ERROR_STOP on\nBEGIN;\n${entry.copy ?? ''}`, after: 'COMMIT;\n' }
+  if (!csv) yield Buffer.from(`${encoding}\n${before}`)
   const rows = new TableData(entry.id, head.integer)
   for await (const piece of dataOf(stored, entry, head)) {
     for (const data of rows.push(piece)) {
@@ -32,7 +34,7 @@ export async function* extractTable(
       if (text.length > 0) yield Buffer.from(text)
     }
     if (rows.ended) {
-      if (elsewhere) yield Buffer.from(elsewhere.after)
+      if (!csv) yield Buffer.from(after)
       return
     }
   }

@@ -103,7 +103,7 @@ export async function planRestore(
   const filtered = schemas.length + tables.length > 0
   const { lost } = options
   const needed = nothingNeeded()
-  const relations = mode === 'clean' && !filtered ? new Set<string>() : undefined
+  const relations = (mode === 'clean' || mode === 'swap') && !filtered ? new Set<string>() : undefined
   const read = await readContents(options.archive(), archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
     if (RELATIONS.has(entry.kind)) relations?.add(keyOf(entry))
@@ -139,7 +139,8 @@ export async function planRestore(
   }
   if (!filtered) {
     const entries = contents.filter(restorable.has)
-    const clean = relations && (await othersAmong(relations, target))
+    const compared = relations && (await othersAmong(relations, { ...target, connection: options.target }))
+    const clean = mode === 'swap' ? compared && { others: compared.others } : compared
     const count = roleless ? entries.length : restorable.count
     return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean }
   }

@@ -25,10 +25,19 @@ export const SESSION = `pid, usename AS role, application_name AS application, p
 /** Those of pg_prepared_xacts. */
 export const PREPARED = `NULL, owner, NULL, NULL, 'prepared transaction', gid, ${time('prepared')}`
 
-/** A query that may hold a password is left out. */
+/** A query is shown without the values in it, and not at all if it may hold a password. */
 export function sessionText({ pid, role, application, address, state, query, since }: Session): string {
-  const shown = query === null || query === '' || /password|secret|token/i.test(query) ? '' : `: ${beginningOf(oneLine(query), 80)}`
+  const hidden = query === null || query === '' || /password|secret|token/i.test(query)
+  const shown = hidden ? '' : `: ${beginningOf(oneLine(withoutValues(query)), 80)}`
   const from = [application, address].filter((text) => text !== null && text !== '').join(' from ')
   const about = [pid === null ? '' : `pid ${pid}`, from, state ?? '', since === null ? '' : `since ${since}`].filter((text) => text !== '')
   return `${oneLine(role ?? 'unknown role')} (${oneLine(about.join(', '))})${shown}`
+}
+
+/** Strings, numbers and comments, which may be rows, as an ellipsis. The beginning of a query may end within one. */
+function withoutValues(query: string): string {
+  return query.replaceAll(
+    /--[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"]|"")*(?:"|$)|(\$(?:[A-Za-z_]\w*)?\$)[^]*?(?:\1|$)|'(?:[^'\\]|''|\\.)*(?:'|$)|\b\d[\w.]*/g,
+    (found) => (found.startsWith('"') ? found : '…'),
+  )
 }

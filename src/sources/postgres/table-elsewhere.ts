@@ -13,7 +13,7 @@ export function tableElsewhere(entry: Entry, definitions: readonly string[], sch
   const [, qualified = '', , name = ''] = TARGET.exec(entry.copy ?? '') ?? []
   const head = new RegExp(String.raw`^CREATE (?:UNLOGGED )?TABLE ${escaped(qualified)} \(`)
   const found = definitions.find((sql) => head.test(sql))
-  const columns = found === undefined ? undefined : columnsOf(found, found.indexOf('('))
+  const columns = found === undefined ? undefined : columnsOf(found, head.exec(found)![0].length - 1)
   if (qualified === '' || columns === undefined)
     throw new LifeboatError(`the definition of ${entry.schema}.${entry.name} is not one that can be made in another schema`, {
       hint: 'Make the table yourself, and write the rows as CSV.', status: 2,

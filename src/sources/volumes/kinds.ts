@@ -46,7 +46,7 @@ export const directory: SourceKind<DirectoryLocation> = {
       })
     }),
   target: (location, settings, context) =>
-    volumeTarget({ name: location.path, machine: 'this machine', folder: path.resolve(location.path) }, settings, context, async ({ look }) => {
+    volumeTarget(folderPlace(location.path), settings, context, async ({ look }) => {
       const given = path.resolve(location.path)
       const site = localSite(given, context.variables)
       if (!look) return { site: localSite(await targetFolder(given, site, context.signal), context.variables) }
@@ -54,6 +54,8 @@ export const directory: SourceKind<DirectoryLocation> = {
       return { site: { ...site, root }, missing }
     }),
 }
+
+const folderPlace = (name: string) => ({ name, machine: 'this machine', folder: path.resolve(name) })
 
 interface DockerLocation extends Location {
   kind: 'docker'

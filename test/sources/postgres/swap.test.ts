@@ -63,9 +63,11 @@ test('the target gets a new database with the settings of the backup, and the ol
   expect([await rows('app'), await about('app')]).toEqual(['1|0', 'postgres|-1|mine|work_mem=5MB'])
   expect(await names()).toEqual(['app', 'app_before_20261122_080000'])
 
-  // And forward again, with the comment that the backup has.
+  // And forward again, with the comment that the backup has. Its owner is not that of the target: the mark could be anybody's.
+  expect((await thrownBy(undoSwap(after()))).message).toMatch(/^app_before_20261122_080000 claims to be the one from before .*, but belongs to owner and not to postgres$/)
+  await server.sql('ALTER DATABASE app_before_20261122_080000 OWNER TO postgres')
   await undoSwap(after({ now: () => new Date('2026-11-22T09:00:00Z') }))
-  expect([await rows('app'), await about('app')]).toEqual(['100|100', 'owner|42|of the backup|work_mem=17MB'])
+  expect([await rows('app'), await about('app')]).toEqual(['100|100', 'postgres|42|of the backup|work_mem=17MB'])
 })
 
 test('keep-settings: target gives the new database those of the old one', async () => {
@@ -101,6 +103,18 @@ test('forget-old drops what is kept, as its time is over, and nothing that only 
   expect(await rows('app')).toBe('100|100')
 })
 
+test('undo believes no claim of another owner, and no second claim', async () => {
+  const { swapped } = await swap()
+  await server.sql(`DROP ROLE IF EXISTS mallory; CREATE ROLE mallory LOGIN; CREATE DATABASE app_evil OWNER mallory`)
+  const mark = await server.sql(`SELECT split_part(shobj_description(oid, 'pg_database'), E'\\n', 2)::jsonb || jsonb_build_object('name', 'app_evil', 'at', '2026-12-22T00:00:00Z',
+    'oid', (SELECT oid::int8 FROM pg_database WHERE datname = 'app_evil')) FROM pg_database WHERE datname = '${swapped!.kept}'`)
+  await server.sql(`SET ROLE mallory; COMMENT ON DATABASE app_evil IS E'x\\n${mark}'`)
+  expect((await thrownBy(undoSwap(after()))).message).toMatch(/app_evil and app_before_\S+ both claim to be the one from before/)
+  await server.sql(`DROP DATABASE ${swapped!.kept}`)
+  expect((await thrownBy(undoSwap(after()))).message).toMatch(/^app_evil claims to be the one from before .*, but belongs to mallory/)
+  expect(await rows('app')).toBe('100|100')
+})
+
 test('undo refuses a database that no exchange made', async () => {
   expect((await thrownBy(undoSwap(after()))).message).toMatch(/^no restore with mode swap has put a database aside for .*app/)
   await untouched()
@@ -114,7 +128,7 @@ test('if others are connected for longer than lock-timeout, they are named and n
   const staying = server.sql(`SET application_name = 'shop worker'; SELECT pg_sleep(60)`, 'app').catch(() => undefined)
   while ((await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND datname = 'app'`)) === '0');
   const error = await thrownBy(swap({ lockTimeout: 500 }))
-  expect(error.message).toMatch(/^others used the database app for longer than .*, and nothing was exchanged: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active\): .*pg_sleep\(60\)/)
+  expect(error.message).toMatch(/^others used the database app for longer than .*, and nothing was exchanged: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active\): SELECT pg_sleep\(…\)/)
   expect(error.hint).toContain('terminate-connections')
   await untouched()
   const { swapped } = await swap({ terminate: true })

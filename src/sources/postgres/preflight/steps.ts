@@ -47,7 +47,8 @@ export async function dryRun(
     ...last,
   ]
   const shares = await sharesOf(options, disk, context)
-  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares, server: await serverIdentity(context) } }
+  const server = await serverIdentity(context)
+  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares, server } }
 }
 
 /** Equal for two connections to the same server, by whatever address; not for a copy of it. */
@@ -91,7 +92,7 @@ async function sharesOf(
 export function swapSteps(
   where: string,
   tables: number,
-  { lockTimeout, terminate, drill }: Pick<SwapSettings, 'lockTimeout' | 'terminate' | 'drill'>,
+  { lockTimeout, terminate, drill, lacks }: Pick<SwapSettings, 'lockTimeout' | 'terminate' | 'drill'> & { lacks: readonly string[] },
   kept: { name: string; until: Date },
 ): string[] {
   return [
@@ -102,5 +103,9 @@ export function swapSteps(
       : `Wait until nobody else is connected to ${where}, for ${formatSeconds(lockTimeout / 1000)} at most.`,
     'Exchange the two in one transaction. The database that is there now is kept as ' +
       `${kept.name}, at least until ${kept.until.toISOString()}.`,
+    ...(lacks.length > 0 ? [
+      `${formatCount(lacks.length, 'table or view', 'tables and views')} of ${where} are not in the backup. Only the database that is ` +
+        `kept has them then: ${formatSome(lacks.map(oneLine), MOST_NAMED)}.`,
+    ] : []),
   ]
 }

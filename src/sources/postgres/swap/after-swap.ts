@@ -5,7 +5,7 @@ import type { Forgotten, Undone } from '../../restored.ts'
 import { identifier, literal, withoutTransaction } from '../query.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
 import type { SwapSettings } from '../settings.ts'
-import { commentOf, databasesOf, type Kept, keptOf, namedAmong } from './databases.ts'
+import { commentOf, databasesOf, type Kept, keptOf, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { removeLeft } from './new-database.ts'
 import { KEEP_OLD, markOf, notOwned, withTarget } from './swap.ts'
@@ -20,8 +20,7 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
     const all = keptOf(databases, name)
-    const back = all.find(({ mark }) => mark.by === live.oid)
-    if (!back) throw nothingToUndo(target.where, all)
+    const back = theOneBefore(live, all, target.where)
     if (!live.owned || !back.owned) throw notOwned(target.where)
     await removeLeft(name, databases, maintenance, report)
     const mark = markOf(live, back, databases, { at: now(), keepOld })
@@ -43,6 +42,23 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
       swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },
     }
   })
+}
+
+/**
+ * The database that the last exchange put aside. Its mark is a comment, which the owner of any database can write: one that belongs to
+ * somebody else than the target is believed only of a superuser, or of this role.
+ */
+function theOneBefore(live: NamedDatabase, all: readonly Kept[], where: string): Kept {
+  const [back, ...others] = all.filter(({ mark }) => mark.by === live.oid)
+  if (!back) throw nothingToUndo(where, all)
+  if (others.length > 0)
+    throw new LifeboatError(`${[back, ...others].map(({ name }) => name).join(' and ')} both claim to be the one from before ${where}, ` +
+      'and nothing was changed', {
+        hint: 'One of these comments is not by Lifeboat. Look at both, and rename by hand: ALTER DATABASE … RENAME TO ….' })
+  if (back.trusted || back.owner === live.owner) return back
+  throw new LifeboatError(`${back.name} claims to be the one from before ${where}, but belongs to ${back.owner} and not to ${live.owner}`, {
+    hint: 'Nothing was changed. The owner of any database can write such a claim. If it is true, run ' +
+      `ALTER DATABASE ${identifier(back.name)} OWNER TO ${identifier(live.owner)} first.` })
 }
 
 function nothingToUndo(where: string, kept: readonly Kept[]): LifeboatError {

@@ -12,14 +12,18 @@ const database = z.strictObject({
   comment: z.string().nullable(),
   /** Whether this role may rename it. */
   owned: z.boolean(),
+  owner: z.string(),
+  /** Whether its owner is a superuser, or this role. */
+  trusted: z.boolean(),
 })
 
 /** A database of the server of the target. */
 export type NamedDatabase = z.infer<typeof database>
 
-const databasesSql = `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('oid', oid::pg_catalog.int8, 'name', datname,
-  'limit', datconnlimit, 'comment', pg_catalog.shobj_description(oid, 'pg_database'),
-  'owned', pg_catalog.pg_has_role(datdba, 'USAGE'))) FROM pg_catalog.pg_database`
+const databasesSql = `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('oid', pg_database.oid::pg_catalog.int8, 'name', datname,
+  'limit', datconnlimit, 'comment', pg_catalog.shobj_description(pg_database.oid, 'pg_database'),
+  'owned', pg_catalog.pg_has_role(datdba, 'USAGE'), 'owner', rolname, 'trusted', rolsuper OR rolname = current_user))
+  FROM pg_catalog.pg_database JOIN pg_catalog.pg_roles r ON r.oid = datdba`
 
 export function databasesOf(maintenance: QueryContext): Promise<NamedDatabase[]> {
   return queryJson(databasesSql, z.array(database), maintenance)

@@ -52,7 +52,7 @@ export async function exchange(given: Exchange, how: ExchangeSettings, maintenan
     if (outcome !== 'busy') return outcome
     if (how.terminate ? attempt === MOST_TERMINATIONS : performance.now() > deadline)
       throw inUse(given.live, how, await sessionsIn(given.live, steady))
-    await sleep(LOOK, undefined, { signal })
+    await sleep(LOOK, undefined, { signal }).catch(() => signal?.throwIfAborted())
   }
 }
 

@@ -95,7 +95,8 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
       const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
       const creates = { name: newName(name), options: settingsNow.options, major }
-      const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined }, kept)
+      const lacks = plan.others ? [...plan.others.stay, ...plan.others.go] : []
+      const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined, lacks }, kept)
       return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, maintenance)
     }
     await removeLeft(name, databases, maintenance, report)
