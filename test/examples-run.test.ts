@@ -99,13 +99,13 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')
   const asked = { snapshot: 'latest', database: 'app', confirm: 'target' }
-  expect(failures(await example('restore', { ...asked, 'verify-only': 'true' }))).toEqual([])
+  expect(failures(await example('restore', { ...asked, 'dry-run': 'true' }))).toEqual([])
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
-  expect(failures(await example('restore', { ...asked, 'verify-only': 'false' }))).toEqual([])
+  expect(failures(await example('restore', { ...asked, 'dry-run': 'false' }))).toEqual([])
   expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
   // The database that the first of them made is kept when another restore replaces it.
   await server.sql('DELETE FROM orders', 'target')
-  const [, again] = await example('restore', { ...asked, 'verify-only': 'false' })
+  const [, again] = await example('restore', { ...asked, 'dry-run': 'false' })
   expect(failures([again!])).toEqual([])
   expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
   expect(await server.sql('SELECT count(*) FROM orders', again!.ending.outputs['old-database'])).toBe('0')

@@ -38,7 +38,7 @@ beforeAll(async () => {
   mkdirSync(path.join(folder, 'bin'))
   writeFileSync(path.join(folder, 'bin/lifeboat'), `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(lifeboatEntry())} "$@"\n`, { mode: 0o755 })
   server = await startServer(15)
-  await server.createDatabase('new_database')
+  await server.createDatabase('empty_database')
   await server.createDatabase('shop')
   await server.sql('CREATE TABLE orders AS SELECT 1 AS id', 'shop')
   snapshots = [await backedUp(), await backedUp()]
@@ -60,8 +60,8 @@ async function backedUp(): Promise<string> {
 async function run(line: string, more: { directory?: string; variables?: Record<string, string> } = {}): Promise<string> {
   let next = 0
   const command = line
-    .replace(/^DATABASE_URL='[^']*'/, () => `DATABASE_URL=${shellWord(server.url('new_database'))}`)
-    .replace(/--confirm app$/, '--confirm new_database')
+    .replace(/^DATABASE_URL='[^']*'/, () => `DATABASE_URL=${shellWord(server.url('empty_database'))}`)
+    .replace(/--confirm app$/, '--confirm empty_database')
     .replaceAll(/file:\/mnt\/(\w+)/g, (_, name: string) => shellWord(at(name)))
     .replaceAll(/\b202611(?:19|20)T0217\d\dZ-[0-9a-f]{8}\b/g, () => snapshots[next++]!)
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], {
@@ -70,7 +70,7 @@ async function run(line: string, more: { directory?: string; variables?: Record<
       PATH: [path.join(folder, 'bin'), clientDirectory(15), process.env['PATH']].join(path.delimiter),
       HOME: folder,
       LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_DESTINATION: at('backups'), LIFEBOAT_NEW_PASSPHRASE: 'one passphrase more', LIFEBOAT_OLD_PASSPHRASE: 'one passphrase more',
-      DATABASE_URL: server.url(line.startsWith('lifeboat restore ') ? 'new_database' : 'shop'),
+      DATABASE_URL: server.url(line.startsWith('lifeboat restore ') ? 'empty_database' : 'shop'),
       ...more.variables,
     },
   })

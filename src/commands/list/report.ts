@@ -6,6 +6,7 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { isSafetySet } from '../../repository/safety-set.ts'
 import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
@@ -162,8 +163,10 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const sameText = same.map(({ head, cells }) => `${head.toLowerCase()} ${cells[0]!}`).join('; ')
   const columns = filled.filter((column) => !same.includes(column))
   const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]!))
-  const [newest] = snapshots
-  const age = newest ? `, the newest ${formatAge(newest.time, now)} old` : ''
+  const safeties = snapshots.filter(({ set }) => isSafetySet(set)).length
+  const newest = snapshots.find(({ set }) => safeties === snapshots.length || !isSafetySet(set))
+  const aside = safeties > 0 && safeties < snapshots.length ? `, ${safeties} of them by restores` : ''
+  const age = newest ? `${aside}, the newest ${aside === '' ? '' : 'backup '}${formatAge(newest.time, now)} old` : ''
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${age}`,
     ...(result.missing ? [escape(missingSet(result.missing))] : []),

@@ -10,7 +10,7 @@ type Target = Omit<Afterwards, 'leftOut'>
 /** Undefined for a run that restored nothing on purpose. */
 export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
   if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
-  const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result)
+  const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result, given)
   return { ...target, ...safetyAfter(result, target, given), leftOut: leftOutBy(given, result) }
 }
 
@@ -67,9 +67,12 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, timeZone: string)
   }
 }
 
-function volumeAfter({ mode, target: where, snapshot, errors, missing = [], deleted }: Omit<RestoreResult, 'seconds'>): Target {
+function volumeAfter(
+  { mode, target: where, snapshot, errors, missing = [], deleted }: Omit<RestoreResult, 'seconds'>, { files }: Pick<Given, 'files'>,
+): Target {
   const target = oneLine(where)
-  const has = `${errors.length + missing.length > 0 ? 'a part of ' : ''}the files of snapshot ${snapshot}`
+  const part = errors.length + missing.length > 0 ? 'a part of ' : ''
+  const has = `${part}the ${files.paths.length > 0 ? 'selected ' : ''}files of snapshot ${snapshot}`
   if (mode === 'empty') return { now: `${target} has ${has}.`, before: 'It was empty, or did not exist.', back: `Empty ${target}.` }
   const back = `Restore ${BACKUP}.`
   if (mode === 'clean')

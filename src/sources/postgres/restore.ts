@@ -87,7 +87,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   const plan = await planRestore(options, major, maintenance)
   if (await databaseExists(database, maintenance)) {
     throw new LifeboatError(`${target.where} exists already`, {
-      hint: marked`Give another name, or restore with ‹mode: empty› or ‹mode: clean›.` })
+      hint: marked`Give another name, or restore with ‹mode: swap›, which exchanges it and keeps the one that is there.` })
   }
   const settings = databaseSettings(plan.contents, database, { ...options, lacking: plan.roleless?.roles })
   if (!settings)

@@ -151,12 +151,15 @@ BEGIN
 END`)}`
 }
 
+/** Whether two databases were exchanged is not known. */
+export class OutcomeUnknown extends LifeboatError {}
+
 /** Asks the server after an error that could have come after the transaction. Throws if it does not answer. */
 async function wasExchanged({ live, incoming, aside }: Exchange, cause: unknown, steady: QueryContext): Promise<boolean> {
   try {
     return (await databasesOf(steady)).some(({ name, oid }) => name === live.name && oid === incoming.oid)
   } catch {
-    throw new LifeboatError(
+    throw new OutcomeUnknown(
       `the connection was lost while the databases were exchanged, and whether they were is not known: ${messageOf(cause)}`,
       {
         hint:

@@ -18,7 +18,7 @@ import { findMaintenance, hasObjects, type Target } from '../target.ts'
 import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { requireComparable, requireEqual } from './equality.ts'
-import { exchange } from './exchange.ts'
+import { exchange, OutcomeUnknown } from './exchange.ts'
 import { keptName, newName } from './names.ts'
 import { createBeside, released, removeLeft } from './new-database.ts'
 import { type ArchivedRows, requireRows } from './rows.ts'
@@ -122,6 +122,7 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
         outcome.phases = { ...outcome.phases, exchange: secondsSince(began) }
       }
     } catch (error) {
+      if (error instanceof OutcomeUnknown) throw error
       await dropAgain(beside, steady, messageOf(error))
       options.leaves?.(`${target.where} is as it was before; the new database was dropped again`)
       report.info(`${target.where} is as it was before; the new database was dropped again`)
