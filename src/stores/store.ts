@@ -75,6 +75,11 @@ export interface Groups {
   reusable(objects: ReadonlyMap<string, number>, options: { few: boolean }): Promise<ReadonlySet<string>>
   /** From now on objects count too that interrupted runs left behind since then, without a snapshot. */
   findUnfinished(since: Date): Promise<void>
+  /**
+   * Throws unless as many requests are left as it takes to read these objects (keys), `withNeeds` also all that their groups depend on:
+   * before anything is read, or changed.
+   */
+  requireRequests(keys: Iterable<string>, options: { withNeeds: boolean }): Promise<void>
   /** Keeps a text about a snapshot that was put (its card), so that later runs get it without reading the snapshot. */
   describe(key: string, card: string): void
   /** These texts, by the key of the snapshot. Some may be missing. */

@@ -12,6 +12,7 @@ import type { SourceContext } from '../../sources/source-kind.ts'
 import { databasesAtOnce } from '../at-once.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
+import { requireRequests } from '../verify/chunks.ts'
 import { setFor, withStore } from '../with-store.ts'
 import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
 import type { RestoreInputs } from './inputs.ts'
@@ -41,6 +42,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
     const parts = partsOf(sources, inputs, context)
     try {
       await requireGiven(parts, inputs, environment)
+      await requireRequests(store, snapshot, sources)
       const backups = new SafetyBackups({ ...inputs, key }, environment)
       const ready: ReadyPart[] = []
       for (const part of parts)

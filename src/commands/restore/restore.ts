@@ -20,6 +20,7 @@ import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind,
 import type { Store } from '../../stores/store.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
+import { requireRequests } from '../verify/chunks.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
 import { afterwards } from './afterwards.ts'
@@ -55,6 +56,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       const others = manifest.sources.filter((other) => other !== source)
       const part: Placed = { source, ...(target && { into: { target, location: locationFor(noun, inputs)! } }) }
       await requireGiven([part], inputs, environment)
+      await requireRequests(store, snapshot, [source])
       const backups = new SafetyBackups({ ...inputs, key }, environment)
       const ready = await prepared(source, { snapshot, store }, part.into, { ...inputs, backups }, context)
       const [plan] = await beforeChange([{ ...part, ...ready }], inputs, 1, environment)

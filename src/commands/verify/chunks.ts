@@ -1,7 +1,7 @@
 import { inParallel } from '../../process/parallel.ts'
 import { Presence } from '../../repository/presence.ts'
 import { DamagedChunk, Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, chunkKey } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, type SourceRecord } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 
 /** Places of chunks in the snapshot's list, with those that they are stored as differences from. */
@@ -19,6 +19,12 @@ export function keyAt({ header }: AuthenticSnapshot, place: number): string {
 
 export function keysAt(snapshot: AuthenticSnapshot, places: readonly number[]): Set<string> {
   return new Set(places.map((place) => keyAt(snapshot, place)))
+}
+
+/** Throws if the store does not allow for as many requests as it takes to read these sources of a snapshot. */
+export async function requireRequests(store: Store, snapshot: AuthenticSnapshot, sources: readonly SourceRecord[]): Promise<void> {
+  const places = new Set(sources.flatMap(({ streams }) => streams.flatMap(({ chunks }) => chunks)))
+  await store.groups?.requireRequests(keysAt(snapshot, withBases(snapshot, places)), { withNeeds: false })
 }
 
 /** Looks for these, by their places in the list of chunks, but for what is known. */

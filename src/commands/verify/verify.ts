@@ -9,7 +9,7 @@ import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '.
 import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
-import { damageIn, newestGood } from '../../repository/wholeness.ts'
+import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -49,6 +49,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
           newer.push(unread(key, inputs.set, level, { problem: messageOf(reason), damaged: true }))
         },
       })
+      if (level !== 'list') await store.groups?.requireRequests(objectsOf(snapshot).keys(), { withNeeds: false })
       const found = await verifyOne(snapshot, await list(snapshot.header.set))
       const { kept, ...attested } = await keepProofs([found], store, snapshot.keys, environment, attesting)
       const all = [...newer, found]
@@ -58,7 +59,9 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     }
     const found: SnapshotVerified[] = []
     const proofs = await list(inputs.set)
-    for (const key of await snapshotKeys(store, inputs.set)) {
+    const all = await snapshotKeys(store, inputs.set)
+    await store.groups?.requireRequests(all, { withNeeds: level !== 'list' })
+    for (const key of all) {
       const snapshot = await readable(key, store, keys)
       if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
     }

@@ -142,6 +142,21 @@ export class Contents {
     return undefined
   }
 
+  /** Throws unless the token allows for the requests to look into all artifacts of these objects. One that is lost takes none. */
+  async requireRequests(keys: Iterable<string>, { withNeeds }: { withNeeds: boolean }): Promise<void> {
+    const all = await this.known()
+    const { needed } = this.#toldBy(all)
+    const opened = all.filter(({ held }) => held)
+    const ids = new Set<number>()
+    for (const key of keys) {
+      const known = markOfKey(key) === undefined ? all.find(({ objects }) => objects.has(key)) : needed.get(key)?.known
+      if (!known || opened.some(({ held }) => held !== known.held && held!.entries.has(key))) continue
+      for (const id of [known.artifact.id, ...(withNeeds ? known.needs.map((need) => need.artifact) : [])]) ids.add(id)
+    }
+    const unread = all.filter(({ artifact, held }) => ids.has(artifact.id) && !held && !artifact.own)
+    if (unread.length > 0) this.#catalog.requireRequests(LEAST_REQUESTS + unread.length)
+  }
+
   /** The artifacts as decisions see them. Those about which there is a doubt are looked into first. */
   async holdings(): Promise<Holding[]> {
     for (;;) {
@@ -219,12 +234,13 @@ export class Contents {
     return this.#knownBy(this.#indexedParts, parts)
   }
 
-  /** Those that no index tells of are looked into. */
+  /** Those that no index tells of are looked into. Throws if the token does not allow for so many requests. */
   async #knownBy(entries: ReadonlyMap<number, Indexed>, artifacts: readonly Listed[]): Promise<Known[]> {
+    const indexed = new Map(artifacts.map((artifact) => [artifact, knownIn(entries, artifact)]))
+    const unknown = artifacts.filter((artifact) => !indexed.get(artifact))
+    if (unknown.length > 0) this.#catalog.requireRequests(LEAST_REQUESTS + unknown.length)
     const known = await inParallel(artifacts, PARALLEL, async (artifact) => {
-      const entry = entries.get(artifact.id)
-      const indexed = entry && knownFrom(entry, artifact)
-      if (indexed) return indexed
+      if (indexed.get(artifact)) return indexed.get(artifact)
       const held = await this.#catalog.look(artifact, this.#authenticator)
       return held && knownAs(held)
     })
@@ -240,11 +256,9 @@ export class Contents {
     const left = (await this.#catalog.parts()).filter(({ id, created }) => created >= since && !known.has(id)).slice(0, MOST_LEFT_PARTS)
     // Anyone may upload artifacts of such names: of a run whose first one is not signed, no other is looked at.
     const firstOfRuns = [...Map.groupBy(left, ({ run }) => run).values()].map((ofRun) => ofRun.toSorted((a, b) => a.id - b.id)[0]!)
-    this.#catalog.requireRequests(LEAST_REQUESTS + firstOfRuns.length)
     const found = await this.#knownBy(this.#indexedParts, firstOfRuns)
     const signed = new Set(found.map(({ artifact }) => artifact.run))
     const others = left.filter((part) => signed.has(part.run) && !firstOfRuns.includes(part))
-    this.#catalog.requireRequests(LEAST_REQUESTS + others.length)
     found.push(...(await this.#knownBy(this.#indexedParts, others)))
     found.sort((a, b) => b.artifact.created.getTime() - a.artifact.created.getTime())
     // Before those of backups: the notes of runs that are read are the newest of those that were interrupted.
@@ -378,6 +392,11 @@ function unreadError({ name, id }: Listed, prefix: string): LifeboatError {
   return new LifeboatError(`artifact ${name} (${id}) cannot be read, and may have the only key file (${prefix}…)`, {
     hint: 'Run it again in some minutes. If the artifact stays like this, its backups are lost: delete it before the next backup.',
   })
+}
+
+function knownIn(entries: ReadonlyMap<number, Indexed>, artifact: Listed): Known | undefined {
+  const entry = entries.get(artifact.id)
+  return entry && knownFrom(entry, artifact)
 }
 
 function namesIn({ objects }: Known, prefix: string): string[] {

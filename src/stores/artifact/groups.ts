@@ -131,6 +131,10 @@ export class ArtifactGroups implements Groups {
     return this.#services.contents.findParts(since, 'most')
   }
 
+  requireRequests(keys: Iterable<string>, options: { withNeeds: boolean }): Promise<void> {
+    return this.#services.contents.requireRequests(keys, options)
+  }
+
   /** An index does not tell which chunks a snapshot needs, but their marks. */
   async needing(objects: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const wanted = new Set([...objects].flatMap((key) => markOfKey(key) ?? []))
