@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { jest } from '@jest/globals'
 import { type Command, parseInputs } from '../../src/commands/all.ts'
 import { restore } from '../../src/commands/restore/restore.ts'
 import { restoreAll } from '../../src/commands/restore/restore-all.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
@@ -107,6 +110,29 @@ test('nothing is restored if it fails; without it, if nobody wants it; and none 
   expect(safeties()).toEqual([])
 })
 const environment = () => ({ variables, temporary: at('tmp'), signal: new AbortController().signal, now: () => now, report: { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined } })
+
+test('nothing is restored if the store does not give back what the safety backup put there', async () => {
+  const target = at('live')
+  const volume = () => run('restore', { volume: 'uploads', target, mode: 'clean', confirm: target })
+  mkdirSync(target)
+  const mine = randomBytes(12_000_000)
+  writeFileSync(path.join(target, 'mine'), mine)
+  const put = FileStore.prototype.put
+  // One chunk in the middle, which no list needs.
+  let chunks = 0
+  const lies = jest.spyOn(FileStore.prototype, 'put').mockImplementation(function (this: FileStore, key, bytes) {
+    const wrong = Buffer.from(bytes)
+    if (key.startsWith('chunks/') && ++chunks === 3) wrong[wrong.length - 1]! ^= 1
+    return put.call(this, key, wrong)
+  })
+  try {
+    expect(await refusal(volume())).toMatch(/the safety backup of the target failed, so nothing was restored: /)
+  } finally {
+    lies.mockRestore()
+  }
+  expect(chunks).toBeGreaterThan(4)
+  expect([readdirSync(target), readFileSync(path.join(target, 'mine')).equals(mine)]).toEqual([['mine'], true])
+})
 
 test('swap backs up only what it does not keep, and a dry run says so', async () => {
   const { result: dry } = await run('restore', into({ 'dry-run': 'true' }))

@@ -109,6 +109,8 @@ export class SafetyBackups {
     return {
       ...defaults, key, set, access, docker, clientInstall,
       destinations: [destination],
+      // It may soon be the only copy: every byte of it is read back from the store.
+      verify: 'read',
       tags: [TAG],
       description: `what the restore of ${restored} replaced`,
       // So long artifacts are kept.
