@@ -117,13 +117,13 @@ test('nothing is restored if the store does not give back what the safety backup
   mkdirSync(target)
   const mine = randomBytes(12_000_000)
   writeFileSync(path.join(target, 'mine'), mine)
-  const put = FileStore.prototype.put
   // One chunk in the middle, which no list needs.
   let chunks = 0
-  const lies = jest.spyOn(FileStore.prototype, 'put').mockImplementation(function (this: FileStore, key, bytes) {
+  const lies = jest.spyOn(FileStore.prototype, 'put').mockImplementation(async (key, bytes) => {
     const wrong = Buffer.from(bytes)
     if (key.startsWith('chunks/') && ++chunks === 3) wrong[wrong.length - 1]! ^= 1
-    return put.call(this, key, wrong)
+    mkdirSync(path.dirname(at(`store/${key}`)), { recursive: true })
+    writeFileSync(at(`store/${key}`), wrong)
   })
   try {
     expect(await refusal(volume())).toMatch(/the safety backup of the target failed, so nothing was restored: /)
@@ -132,6 +132,18 @@ test('nothing is restored if the store does not give back what the safety backup
   }
   expect(chunks).toBeGreaterThan(4)
   expect([readdirSync(target), readFileSync(path.join(target, 'mine')).equals(mine)]).toEqual([['mine'], true])
+})
+
+test('a file of the target that says what to leave out of its backups leaves nothing out of the safety backup', async () => {
+  const target = at('live')
+  mkdirSync(target)
+  writeFileSync(path.join(target, '.lifeboatignore'), '*\n')
+  writeFileSync(path.join(target, 'precious'), 'mine')
+  const volume = (more = {}) => run('restore', { volume: 'uploads', target, mode: 'clean', confirm: target, ...more })
+  const { result: { safety } } = await volume()
+  expect(readdirSync(target)).toEqual(['kept'])
+  await volume({ snapshot: safety!.snapshot, 'safety-backup': 'false' })
+  expect(readdirSync(target).toSorted()).toEqual(['.lifeboatignore', 'precious'])
 })
 
 test('swap backs up only what it does not keep, and a dry run says so', async () => {

@@ -109,6 +109,7 @@ export class SafetyBackups {
     return {
       ...defaults, key, set, access, docker, clientInstall,
       destinations: [destination],
+      files: { ...defaults.files, everything: true },
       // It may soon be the only copy: every byte of it is read back from the store.
       verify: 'read',
       tags: [TAG],

@@ -59,6 +59,11 @@ export class BucketSource implements Source {
         read.every((entry, index) => entry === segment.entries[index] && (!isObjectEntry(entry) || etagOf(entry) !== ''))
       archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
     }
+    const { changed } = facts
+    if (this.#options.everything && changed.length > 0) {
+      throw new LifeboatError(`something writes in ${where}: these vanished or kept changing while they were read: ${someNames(changed)}`, {
+        hint: marked`Stop it first; ‹pre-command› and ‹post-command› can do that.` })
+    }
     yield archive.list()
     this.#facts = facts
     this.#warn(facts)

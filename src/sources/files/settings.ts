@@ -13,6 +13,11 @@ export interface FileBackupSettings {
   readonly onUnreadable: 'fail' | 'warn'
   /** Read every file, also those that look unchanged. */
   readonly rescan: boolean
+  /**
+   * Of a safety backup: whatever would be left out, or changes meanwhile, is an error, and no file of the volume itself says what to leave
+   * out.
+   */
+  readonly everything?: boolean
 }
 
 export interface FileRestoreSettings {

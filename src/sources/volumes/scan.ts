@@ -1,6 +1,8 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { pathOf } from '../files/entry.ts'
+import { displayName } from '../files/file-list.ts'
 import type { Site } from '../files/site.ts'
 
 /**
@@ -14,6 +16,8 @@ export interface Scan {
   /** Those of `entries` whose content this user may not read. */
   unreadable: Set<string>
   skipped: Skipped
+  /** Paths of some of the devices, and of what is on other file systems. */
+  left: { devices: string[]; mounted: string[] }
 }
 
 export interface Skipped {
@@ -60,12 +64,18 @@ const EXPRESSION = [
   String.raw`%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
 ]
 
+/** At most so many are named. */
+const MOST_LEFT = 5
+
 /** Two paths, of 4096 bytes on Linux, and a few numbers. */
 const MOST_ENTRY = 64 * 1024
 
 /** Lists a volume with GNU find. Throws if it is missing, or cannot be listed. */
 export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
-  const found: Scan = { entries: [], recent: new Set(), unreadable: new Set(), skipped: { sockets: 0, devices: 0, mounted: 0 } }
+  const found: Scan = {
+    entries: [], recent: new Set(), unreadable: new Set(),
+    skipped: { sockets: 0, devices: 0, mounted: 0 }, left: { devices: [], mounted: [] },
+  }
   const child = site.start('find', ['-H', site.root, '-xdev', '-ignore_readdir_race', ...EXPRESSION], { signal })
   child.end()
   let device: string | undefined
@@ -112,14 +122,19 @@ function swap(buffer: Buffer, start: number, end: number): void {
 function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, elsewhere: boolean): void {
   const type = entry[entry.indexOf('\0') + 1]!
   if (type === 's') found.skipped.sockets++
-  else if (type === 'b' || type === 'c') found.skipped.devices++
-  else if (elsewhere && type !== 'd') found.skipped.mounted++
+  else if (type === 'b' || type === 'c') leave(found, 'devices', entry)
+  else if (elsewhere && type !== 'd') leave(found, 'mounted', entry)
   else {
     found.entries.push(entry)
     if (recent) found.recent.add(entry)
     if (unreadable && (type === 'f' || type === 'd')) found.unreadable.add(entry)
-    if (elsewhere) found.skipped.mounted++
+    if (elsewhere) leave(found, 'mounted', entry)
   }
+}
+
+function leave({ skipped, left }: Scan, why: keyof Scan['left'], entry: string): void {
+  skipped[why]++
+  if (left[why].length < MOST_LEFT) left[why].push(displayName(pathOf(entry)))
 }
 
 /** find fails if it may not read a directory; these are marked. Every other complaint is thrown. */

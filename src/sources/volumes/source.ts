@@ -10,6 +10,7 @@ import { displayName, listedEntry, someNames } from '../files/file-list.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
+import { changedError, requireAllOf, requireUnchanged, timeAt } from './everything.ts'
 import { output, requireTar } from './output.ts'
 import { withoutWork } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
@@ -59,7 +60,10 @@ export class VolumeSource implements Source {
   async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
     if (!this.#reached) throw new Error(`${this.name}: streams are asked for before open()`)
     const { site } = this.#reached
-    const { entries, unreadable, recent, skipped } = await this.#scan(site)
+    const { everything = false } = this.#options
+    const begun = everything ? await timeAt(site, this.#signal) : ''
+    const { entries, unreadable, recent, skipped, left } = await this.#scan(site)
+    if (everything) requireAllOf({ skipped, left }, site)
     const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
     const { contents, links } = hardLinksIn(entries)
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
@@ -73,6 +77,7 @@ export class VolumeSource implements Source {
       yield { ...archive.next(), bytes: fromArray(linkArchive(links)) }
       archive.add(links.map(({ entry, target }) => listedEntry(entry, { type: 'h', size: 0, target })), '')
     }
+    if (everything) await requireUnchanged(begun, site, this.#signal)
     yield archive.list()
     this.#facts = facts
     this.#warn(facts)
@@ -110,6 +115,10 @@ export class VolumeSource implements Source {
   /** Before anything is selected: while a restore moves things, only a part of the selection may be there. */
   #withoutWork(scanned: Scan, site: Site): Scan {
     const { entries, left } = withoutWork(scanned, site)
+    if (left.length > 0 && this.#options.everything) {
+      throw new LifeboatError(`a restore works in ${site.where}, or left this when it was killed: ${someNames(left.map(displayName))}`, {
+        hint: 'Wait for its end, or remove that folder.' })
+    }
     if (left.length > 0) {
       this.#options.report.warning(
         `${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(left.map(displayName))}`,
@@ -124,7 +133,7 @@ export class VolumeSource implements Source {
   /** By the patterns of the inputs, and those of the volume itself. */
   async #select(entries: readonly string[], site: Site): Promise<string[]> {
     const { include, exclude } = this.#options.patterns
-    const ignores = entries.some((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
+    const ignores = !this.#options.everything && entries.some((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
     return selected(entries, candidateOf, { include, exclude: [...(ignores ? await this.#ignored(site) : []), ...exclude] })
   }
 
@@ -157,6 +166,7 @@ export class VolumeSource implements Source {
       yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
       if (!reading.begun) return { read: entries.map((entry) => ({ entry, size: metaOf(entry).size })), whole: true }
       if (!reading.again) {
+        if (this.#options.everything && reading.changed.length > 0) throw changedError(site, reading.changed)
         for (const path of reading.changed) remember(facts.changed, path)
         return { read: reading.read, whole: reading.changed.length === 0 && entries.length === segment.entries.length }
       }

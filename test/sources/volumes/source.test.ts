@@ -154,6 +154,23 @@ test('a file that shrinks or vanishes while it is read leaves no hole and no fal
   expect(factsOf(read).changed).toEqual(['gone'])
 })
 
+test('a safety backup fails with the name of whatever it would leave out, and of what changes meanwhile', async () => {
+  const everything = (more = {}) => readVolume(root, { everything: true, ...more })
+  write({ a: noise('a', 2 * 2 ** 20), '.lifeboatignore': '*' })
+  expect(await listOf(await everything())).toEqual(['d ', 'f .lifeboatignore', 'f a'])
+  await expect(everything(whileReading('printf more >> a'))).rejects.toThrow(/^something writes in .*: these changed or vanished.*: a$/)
+  await expect(everything(whileReading('mkdir -p later/deep; touch later/deep/new'))).rejects.toThrow(/^something writes in .* backed up: (\.|later.*)$/)
+  rmSync(path.join(root, 'later'), { recursive: true })
+  mkdirSync(path.join(root, 'inner/.lifeboat-restore-0123abcd'), { recursive: true })
+  await expect(everything()).rejects.toThrow(/a restore works in .*, or left this when it was killed: inner\/\.lifeboat-restore-0123abcd$/)
+  rmSync(path.join(root, 'inner/.lifeboat-restore-0123abcd'), { recursive: true })
+  const within = (script: string) => ({ prefix: ['unshare', '-rm', 'sh', '-c', `cd ${root}; ${script}; exec "$@"`, 'sh'] })
+  await expect(everything(within('mount -t tmpfs none inner'))).rejects.toThrow(/^other file systems are mounted in .*, which a backup of it leaves out: inner$/)
+  if (process.getuid!() !== 0) return
+  execFileSync('mknod', [path.join(root, 'null'), 'c', '1', '3'])
+  await expect(everything()).rejects.toThrow(/ has devices, which a backup of it leaves out: null$/)
+})
+
 test('patterns of inputs and of .lifeboatignore leave out what they match', async () => {
   write({ '.lifeboatignore': '*.tmp\n# no\n/cache/\n!keep.tmp\n', 'a.tmp': '', 'keep.tmp': '', 'cache/x': '', 'sub/cache/x': '', 'sub/b.jpg': '', 'sub/c.log': '', 'sub/é.jpg': '' })
   expect(await filesListed({ include: [], exclude: ['*.log'] })).toEqual(['f .lifeboatignore', 'f keep.tmp', 'f sub/b.jpg', 'f sub/cache/x', 'f sub/é.jpg'])
