@@ -128,7 +128,7 @@ test('if others are connected for longer than lock-timeout, they are named and n
   const staying = server.sql(`SET application_name = 'shop worker'; SELECT pg_sleep(60)`, 'app').catch(() => undefined)
   while ((await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND datname = 'app'`)) === '0');
   const error = await thrownBy(swap({ lockTimeout: 500 }))
-  expect(error.message).toMatch(/^others used the database app for longer than .*, and nothing was exchanged: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active\): SELECT pg_sleep\(…\)/)
+  expect(error.message).toMatch(/^others used the database app for longer than .*, and nothing was exchanged: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active, since [^)]+\): SELECT pg_sleep\(…\)/)
   expect(error.hint).toContain('terminate-connections')
   await untouched()
   const { swapped } = await swap({ terminate: true })
