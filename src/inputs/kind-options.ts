@@ -83,6 +83,12 @@ export const objects: Group<ObjectSettings> = group(
     },
     'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
     'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
+    'allow-older': {
+      ...flagInput,
+      help:
+        'Restore into an older major version of PostgreSQL also if the backup has definitions that it does not know: these fail. ' +
+        'Otherwise the restore is refused with their names, and nothing is changed.',
+    },
     'disable-triggers': {
       ...flagInput,
       help:
@@ -108,6 +114,7 @@ export const objects: Group<ObjectSettings> = group(
     noOwner: values['no-owner'],
     noPrivileges: values['no-privileges'],
     noTablespaces: values['no-tablespaces'],
+    allowOlder: values['allow-older'],
     disableTriggers: values['disable-triggers'],
     databaseSettings: values['database-settings'],
     jobs,

@@ -1,5 +1,5 @@
 import { type FailureStatus, LifeboatError, messageOf } from '../error.ts'
-import { escapeMarkdown as escape, withinLimit } from './markdown.ts'
+import { escapedLines, escapeMarkdown as escape, withinLimit } from './markdown.ts'
 
 /** Why a command did not do what it was told, for people; not yet redacted. */
 export interface Failure {
@@ -54,11 +54,12 @@ export function failureText(failure: Failure): string {
 
 /** The job summary of a command that failed. `more`: what else there is to tell, in Markdown. */
 export function failureSummary(command: string, failure: Failure, more?: string): string {
+  const [first = '', ...rest] = failure.message.split('\n')
   return withinLimit([
     failure.status === 3 ? '### ⚠️ Lifeboat: the backup could not be verified' : `### ❌ Lifeboat: ${command} failed`,
-    `**${escape(failure.message)}**`,
+    [`**${escape(first)}**`, ...(rest.length > 0 ? [escapedLines(rest.join('\n'))] : [])].join('  \n'),
     ...failure.causes.map((cause) => `- because: ${escape(cause)}`),
-    ...(failure.hint === undefined ? [] : [`What to do: ${escape(failure.hint)}`]),
+    ...(failure.hint === undefined ? [] : [`What to do: ${escapedLines(failure.hint)}`]),
     ...(more === undefined ? [] : [more]),
   ])
 }

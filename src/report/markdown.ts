@@ -27,6 +27,12 @@ export function escapeMarkdown(text: string): string {
     .replace(/[^\p{L}\p{N}\p{M}\uFFFD\u200B ,-]/gu, (character) => `&#${character.codePointAt(0)};`)
 }
 
+/** The lines of a text from outside, those that begin with a hyphen and a space as a list. */
+export function escapedLines(text: string): string {
+  const lines = shortened(text, LONGEST).split('\n').map((line) => escapeMarkdown(line.trim())).filter((line) => line !== '')
+  return lines.map((line) => (/^- [^-]/.test(line) ? line : line.replace(/^-/, '&#45;'))).join('  \n')
+}
+
 const LONGEST = 10_000
 
 /** The beginning of a text that has more characters than `longest`. */

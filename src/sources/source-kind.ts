@@ -46,6 +46,11 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
 
   /** The data that a restore reads. Throws a LifeboatError if the record contradicts itself, or is not of this kind. */
   contents(source: SourceRecord): ArchiveContents
+  /**
+   * The part of a source that a restore with these settings selects; undefined if that is all of it. Throws (status 2) for settings that
+   * no restore takes, and if there is no such part.
+   */
+  selected?(source: StoredSource, settings: RestoreSettings, context: SourceContext): Promise<SelectedPart | undefined>
   /** Compares the streams of a source with its record. Damage and failures are in `problems`, or thrown. */
   verify(source: StoredSource, level: ReadLevel, context: SourceContext): Promise<SourceVerified>
   /**
@@ -218,6 +223,13 @@ export interface ArchiveContents {
   entries: number
   /** Raw bytes of the archive. */
   size: number
+}
+
+export interface SelectedPart {
+  /** Members of the archive. */
+  entries: number
+  /** Tables and views, or paths. */
+  names: string[]
 }
 
 export interface SourceVerified {

@@ -161,7 +161,10 @@ describe.each(signals)('%s', (signal) => {
     test('in one transaction: everything is as it was', async () => {
       await server.createDatabase(target)
       await server.sql('CREATE TABLE precious AS SELECT 7 AS id; CREATE TABLE orders AS SELECT 8 AS id', target)
-      expectInterrupted(await restoring({ mode: 'clean', confirm: target, 'safety-backup': 'false' }), '', `: ${where()} is as it was before: nothing was restored`)
+      const { err, ...ending } = await restoring({ mode: 'clean', confirm: target, 'safety-backup': 'false' })
+      const [announced, rest] = [/^(?:restored_\w+: .*\n)+/.exec(err)?.[0] ?? '', err.replace(/^(?:restored_\w+: .*\n)+/, '')]
+      expect(announced).toContain('Leave 1 table or view that the backup does not have as they are: public.precious.')
+      expectInterrupted({ ...ending, err: rest }, '', `: ${where()} is as it was before: nothing was restored`)
       expect(await rows()).toBe('7')
       expect(await server.sql('SELECT id FROM orders', target)).toBe('8')
       expect((await sandbox.restore({ 'database-url': server.url(target), mode: 'clean', confirm: target, 'safety-backup': 'false' })).errors).toEqual([])

@@ -7,7 +7,13 @@ import { listSummary } from '../../src/commands/list/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { fallbackText } from '../../src/commands/backup/newest-found.ts'
 import { failureSummary } from '../../src/report/failure.ts'
+import { Redaction } from '../../src/report/redaction.ts'
+import { allSummary } from '../../src/commands/restore/all-report.ts'
 import { restoreSummary } from '../../src/commands/restore/report.ts'
+import { finished } from '../../src/commands/restore/restore.ts'
+import { parseInputs } from '../../src/commands/all.ts'
+import { inWorkflow } from '../../src/actions/spelling.ts'
+import { marked } from '../../src/marks.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
 import type { CheckResult } from '../../src/commands/check/result.ts'
 import type { CopyResult } from '../../src/commands/copy/result.ts'
@@ -50,6 +56,22 @@ export const restore: RestoreResult = {
   snapshot: backup.snapshot, set: 'production', time: backup.time, database: 'shop', target: 'db.example.com:5432/shop_restored', mode: 'empty', size: 1_000_000_000, entries: 214, restored: 212,
   errors: ['pg_restore: error: could not execute query: ERROR:  role "reporting" does not exist', `Command was: GRANT SELECT ON TABLE public.orders TO reporting; ${HOSTILE} ${LONG}`], seconds: 14.2,
 }
+const until = '2026-11-27T02:00:00.000Z'
+const spelling = new Redaction({ spelling: inWorkflow })
+/** With its state afterwards, as a workflow shows it. */
+const ended = (result: Omit<RestoreResult, 'seconds'>, given: Record<string, string> = {}): RestoreResult => {
+  const inputs = parseInputs('restore', { destination: 's3://backups', 'encryption-key': 'p'.repeat(20), 'database-url': 'postgres://db.example.com/shop', 'time-zone': context.timeZone, ...given }, { GITHUB_REPOSITORY: 'someone/something' })
+  return spelling.applyToResult({ ...finished(result, inputs, {}), seconds: 14.2 })
+}
+const clean: RestoreResult = ended({
+  ...restore, target: 'db.example.com:5432/shop', mode: 'clean', restored: 214, errors: [], left: 'everything', databaseSettings: 'left as they are', took: { verify: 0.4, safety: 3.1, download: 2.2, restore: 8.5 },
+  safety: { snapshot: recent[1]!.snapshot, set: 'production.safety', until },
+})
+const swap: RestoreResult = ended({
+  ...restore, target: 'db.example.com:5432/shop', mode: 'swap', restored: 219, entries: 219, errors: [], left: 'everything', databaseSettings: 'applied',
+  took: { verify: 0.4, download: 2.2, restore: 8.5, indexes: 2.1, count: 0.9, exchange: 0.3 }, swapped: { kept: 'shop_before_20261120T050000Z', until, pause: 42 },
+})
+const volume: RestoreResult = ended({ ...restore, database: undefined, volume: 'uploads', target: '/srv/app/uploads', mode: 'overwrite', entries: 4120, restored: 4118, size: 700_000_000, errors: ['tar: 2026/11/a.jpg: Cannot open: Permission denied', 'tar: 2026/11/b.jpg: Cannot open: Permission denied'] }, { target: '/srv/app/uploads', 'database-url': '' })
 const listed: ListResult['snapshots'] = recent.flatMap(({ snapshot, ...sizes }, index) => [
   { ...sizes, id: snapshot, set: index % 5 === 4 ? 'before-deploy' : 'production', chunks: 600, tags: ['nightly', 'release=1.4'], key: '0'.repeat(16), description: index === 1 ? `${HOSTILE} ${LONG}` : 'nightly', sources: [{ name: 'shop', kind: 'postgres', size: 1 }],
     pinned: index === 3, authentic: index !== 2, verified: true, proofs: [{ level: 'list', result: index === 4 ? 'failed' : 'verified', time: sizes.time }, { level: 'drill', result: 'verified', time: sizes.time }],
@@ -133,6 +155,15 @@ export const summaries: Readonly<Record<string, string>> = {
   'verification in vain': verifySummary({ ...verify, result: 'could not verify', problems: ['no client program of PostgreSQL 19 is installed'] }, context),
   'restore with errors': restoreSummary(restore, context),
   restored: restoreSummary({ ...restore, restored: 214, errors: [] }, context),
+  'restored by swap': restoreSummary(swap, context),
+  'restored, clean with a safety backup': restoreSummary(clean, context),
+  'restored in part': restoreSummary(ended({ ...restore, restored: 212, left: 'part' }), context),
+  'not restored': restoreSummary(ended({ ...restore, mode: 'create', restored: 0, left: 'dropped' }), context),
+  'volume restored with errors': restoreSummary(volume, context),
+  'all restored': allSummary(spelling.applyToResult({ mode: 'swap', snapshot: restore.snapshot, set: restore.set, time: restore.time, seconds: 31, sources: [swap, { ...volume, mode: 'empty', errors: [], restored: 4120, after: ended({ ...volume, mode: 'empty', errors: [] }).after! }] }), context),
+  'not all restored': allSummary(spelling.applyToResult({ mode: 'swap', snapshot: restore.snapshot, set: restore.set, time: restore.time, seconds: 31, sources: [swap, volume, { database: HOSTILE, problem: `db.example.com:5432/billing is as it was before: ${HOSTILE}`, hint: marked`Restore it alone with ‹database›.`, seconds: 2.1 }], notResumed: 'post-command ended with status 1: app maintenance off' }), context),
+  'restore interrupted': failureSummary('restore', spelling.applyToResult({ message: 'interrupted: of the sources of the snapshot:\n- shop: db.example.com:5432/shop is partly restored: it has 12 tables now; rows, indexes and constraints may be missing\n- uploads: /srv/app/uploads is completely restored', causes: [], hint: 'Drop and create that database before you restore again.', status: 130 })),
+  'restore refused': failureSummary('restore', spelling.applyToResult({ message: 'the restore cannot start, and nothing was changed:\n- db.example.com:5432/shop has 3 free connections, and the restore needs 5\n- db.example.com:5432/shop has PostgreSQL 14, which does not know everything that the backup of PostgreSQL 18 has: a virtual generated column (PostgreSQL 18): table public.orders; NULLS NOT DISTINCT (PostgreSQL 15): constraint public.codes one_null, index public.also_one', causes: [], hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.\nRestore into PostgreSQL 18 or newer. With ‹allow-older: true› and ‹mode: empty›, everything else is restored, and these objects are listed as errors.`, status: 1 })),
   'restored bucket': restoreSummary({ ...restore, volume: HOSTILE, target: `s3://assets/${HOSTILE}`, mode: 'overwrite', restored: 214, unchanged: 211, deleted: 1, errors: [] }, context),
   list: listSummary({ store: 'the artifacts of someone/something', listed: context.now.toISOString(), snapshots: listed.map((one, index) => (index === 0 ? { ...one, damage: HOSTILE } : one)), unsound: [{ snapshot: listed[0]!.id, why: `${HOSTILE}${LONG}` }], restorable: listed[1]!.id }, context),
   'backup of databases and volumes': backupSummary({ ...backup, complete: true, destinations: backup.destinations.slice(0, 1), sources: [...backup.sources, { name: 'uploads', kind: 'directory', size: 700_000_000, added: 1_000_000, seconds: 2 }] }, context),

@@ -1,9 +1,8 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
-import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
+import { code, escapedLines, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
-import { afterwardsLines } from './afterwards.ts'
-import { isComplete, restoredName, restoreNotes, restoreProblems, restoreText } from './report.ts'
+import { isComplete, restoredName, restoreProblems, restoreText, summaryDetails } from './report.ts'
 import type { RestoreAllResult, RestoredPart } from './result.ts'
 
 const failedPart = (part: RestoredPart): part is Extract<RestoredPart, { problem: string }> => 'problem' in part
@@ -52,7 +51,6 @@ function textOf(part: RestoredPart, context: TextContext): string {
 
 export function allSummary(result: RestoreAllResult, context: SummaryContext): string {
   const { sources, notResumed } = result
-  const notes = sources.flatMap((part) => notesOf(part).map((note) => `${restoredName(part)}: ${note}`))
   return withinLimit([
     `### ${allComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(verdict(result))}`,
     `From snapshot ${madeWhen(result, context)}.`,
@@ -61,14 +59,17 @@ export function allSummary(result: RestoreAllResult, context: SummaryContext): s
       sources.map((part) => [code(restoredName(part)), ...cellsOf(part), formatSeconds(part.seconds)]),
       2,
     ),
-    ...[...notes, ...(notResumed === undefined ? [] : [notResumed])].map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
+    ...(notResumed === undefined ? [] : [escape(notResumed)]),
+    ...sources.flatMap((part) => {
+      const details = detailsOf(part)
+      return details.length > 0 ? [`#### ${code(restoredName(part))}`, ...details] : []
+    }),
   ])
 }
 
-function notesOf(part: RestoredPart): string[] {
-  if (failedPart(part)) return [part.problem, ...(part.hint === undefined ? [] : [part.hint])]
-  const after = part.after ? [afterwardsLines(part.after).map(([label, text]) => `${label}: ${oneLine(text)}`).join(' ')] : []
-  return [...after, ...restoreNotes(part), ...part.errors]
+function detailsOf(part: RestoredPart): string[] {
+  if (!failedPart(part)) return summaryDetails(part)
+  return [escapedLines(part.problem), ...(part.hint === undefined ? [] : [`What to do: ${escapedLines(part.hint)}`])]
 }
 
 function cellsOf(part: RestoredPart): string[] {

@@ -262,11 +262,13 @@ function requireAll(slices: RestoreInputs, variables: Variables): void {
 }
 
 /** Throws (status 2) for a selection that does not apply to what is restored: everything would be restored instead. */
-function requireSelectionFor({ server, volume, objects, files }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files'>): void {
+function requireSelectionFor(
+  { server, volume, objects, files, verifyOnly }: Pick<RestoreInputs, 'server' | 'volume' | 'objects' | 'files' | 'verifyOnly'>,
+): void {
   const isVolume = volume.name !== undefined || volume.target !== undefined
   const given = isVolume
     ? partsIn(objects)
-    : server.database !== undefined && files.paths.length > 0 ? ['paths'] : []
+    : (server.database !== undefined || verifyOnly) && files.paths.length > 0 ? ['paths'] : []
   if (given.length === 0) return
   const [other, instead] = isVolume ? ['volume', marked`‹paths›`] : ['database', marked`‹schemas› or ‹tables›`]
   throw new LifeboatError(`${given.join(', ')}: a ${other} is restored, which has no such part`, {

@@ -54,7 +54,7 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     [
       'entries',
       checked
-        ? `${entries.toLocaleString('en-US')} in the archive`
+        ? `${entries.toLocaleString('en-US')} in the archive${selectedText(result)}`
         : `${restored.toLocaleString('en-US')} of ${entries.toLocaleString('en-US')} restored`,
     ],
     ...(counts ? [
@@ -79,6 +79,10 @@ export function restoreText(result: RestoreResult, context: TextContext): string
   ].join('\n')
 }
 
+function selectedText({ selected }: Pick<RestoreResult, 'selected'>): string {
+  return selected ? `, ${selected.entries.toLocaleString('en-US')} of them selected` : ''
+}
+
 function outcomeOf(result: RestoreResult): string {
   if (isComplete(result)) return 'Restored'
   if (nothingLeft(result)) return 'NOT restored'
@@ -99,7 +103,6 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
           ? `❌ Lifeboat: ${database} restored in part, ${formatCount(result.missing!.length, 'thing')} missing`
           : `❌ Lifeboat: ${database} ${failed} ${formatCount(errors.length, 'error')}`
   const entries = result.entries.toLocaleString('en-US')
-  const counts = bucketCounts(result)
   return withinLimit([
     `### ${headline}`,
     `From snapshot ${madeWhen(result, context)}.`,
@@ -108,18 +111,27 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
       [[
         code(result.target),
         mode,
-        mode === 'verify-only' ? entries : `${result.restored.toLocaleString('en-US')} of ${entries}`,
+        mode === 'verify-only' ? `${entries}${selectedText(result)}` : `${result.restored.toLocaleString('en-US')} of ${entries}`,
         formatBytes(result.size),
         formatSeconds(result.seconds),
       ]],
       3,
     ),
+    ...summaryDetails(result),
+  ])
+}
+
+/** The state of the target, the time, and all else that there is to tell of a restore, in Markdown. */
+export function summaryDetails(result: RestoreResult): string[] {
+  const { errors, mode } = result
+  const counts = bucketCounts(result)
+  return [
     ...(result.after ? [afterwardsLines(result.after).map(summaryLine).join('\n')] : []),
     ...(result.took && mode !== 'verify-only' ? [`The time: ${escape(tookText(result.took))}.`] : []),
     ...(counts ? [`Unchanged, there already: ${counts.unchanged} of them. Deleted, not in the backup: ${counts.deleted}.`] : []),
     ...restoreNotes(result).map((note) => note.split('\n').map((line) => escape(line)).join('\n')),
     ...(errors.length > 0 ? [`${restorer(result) ?? 'The program'} said:`, fenced('text', together(errors).join('\n'))] : []),
-  ])
+  ]
 }
 
 function summaryLine([label, text]: readonly [string, string]): string {
@@ -178,6 +190,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
       ...someLines(missing.map(oneLine), MOST).map((line) => `- ${line}`),
       ...(elsewhere === undefined ? [] : [elsewhere]),
     ].join('\n')] : []),
+    ...(result.selected && result.selected.names.length > 0 ? [`A restore would select: ${some(result.selected.names)}.`] : []),
     ...(result.notResumed === undefined ? [] : [oneLine(result.notResumed)]),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),

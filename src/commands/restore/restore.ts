@@ -16,7 +16,9 @@ import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
 import { NothingWhole } from '../../sources/nothing-whole.ts'
-import type { DamagedSource, Location, RestoreTarget, SourceContext, SourceKind, SourceToRestore } from '../../sources/source-kind.ts'
+import type {
+  DamagedSource, Location, RestoreTarget, SelectedPart, SourceContext, SourceKind, SourceToRestore,
+} from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -58,6 +60,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
       await requireGiven([part], inputs, environment)
       await requireRequests(store, snapshot, [source])
       const backups = new SafetyBackups({ ...inputs, key }, environment)
+      const selected = verifyOnly ? await selectedOf({ snapshot, store }, source, inputs, context) : undefined
       const ready = await prepared(source, { snapshot, store }, part.into, { ...inputs, backups }, context)
       const [plan] = await beforeChange([{ ...part, ...ready }], inputs, 1, environment)
       const expected = dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
@@ -70,6 +73,7 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
         : await whileQuiet(inputs.hooks, environment, work, NOT_RESTORED)
       return {
         ...result,
+        ...(selected && { selected }),
         ...(expected && { expected }),
         ...(notResumed !== undefined && { notResumed }),
         ...(others.length > 0 && { others: namesByNoun(others) }),
@@ -80,6 +84,14 @@ export async function restore(inputs: RestoreInputs, environment: Environment): 
   } finally {
     await target?.close()
   }
+}
+
+/** The part of the source that these inputs select. Throws (status 2) if it has none. */
+function selectedOf(
+  { snapshot, store }: Omit<Chosen, 'source'>, source: SourceRecord, inputs: RestoreInputs, context: SourceContext,
+): Promise<SelectedPart | undefined> | undefined {
+  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
+  return kindOf(source).selected?.({ source, read: (stream) => reader.stream(stream) }, settingsFrom(inputs, inputs.mode), context)
 }
 
 /** Until something is. */
@@ -125,11 +137,12 @@ export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceConte
 }
 
 export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreInputs, context: SourceContext): RestoreTarget {
+  return kindAt(location).target(location, settingsFrom(inputs, mode), context)
+}
+
+function settingsFrom(inputs: RestoreInputs, mode: RestoreMode): RestoreSettings {
   const { server, destination, access } = inputs
-  const settings: RestoreSettings = {
-    tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs),
-  }
-  return kindAt(location).target(location, settings, context)
+  return { tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs) }
 }
 
 /** Tells a warning once, though the checks before a restore are made again when it begins. */

@@ -1,6 +1,6 @@
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
-import type { Remarks } from '../../sources/source-kind.ts'
+import type { Remarks, SelectedPart } from '../../sources/source-kind.ts'
 import type { Safety } from './safety.ts'
 import type { Took } from './took.ts'
 
@@ -21,6 +21,8 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   database?: string
   volume?: string
   mode: RestoreMode | 'verify-only'
+  /** With verify-only, if only a part was selected: its members of the archive, and its tables and views, or paths. */
+  selected?: SelectedPart
   /** The other sources of the snapshot, which this restore leaves alone. */
   others?: { databases: string[]; volumes: string[] }
   /** Remarks of the backup on the source: gaps and warnings. */

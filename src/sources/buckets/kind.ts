@@ -10,6 +10,7 @@ import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { Location, SourceContext, SourceKind, SourceToRestore } from '../source-kind.ts'
 import { drillVolume } from '../volumes/drill.ts'
+import { selectedFiles } from '../files/selected.ts'
 import type { BucketAccess } from './bucket.ts'
 import { type BucketRestore, planBucket, restoreBucket } from './restore.ts'
 import { BucketSource } from './source.ts'
@@ -40,6 +41,10 @@ export const bucket: SourceKind<BucketLocation> = {
     }),
   // Into a folder, which takes everything of a bucket but the metadata of its objects.
   drill: (source, { restored }, context) => drillVolume(source, restored, context),
+  selected: async (source, settings) => {
+    bucketMode(settings)
+    return selectedFiles(source, settings.files.paths)
+  },
   target({ destination }, settings, context) {
     const mode = bucketMode(settings)
     refuseOwnStore(`the target ${destination.text}`, destination, [settings.destination])

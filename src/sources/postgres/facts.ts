@@ -70,7 +70,7 @@ export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, ent
 export const placeFacts = z.object(postgresFacts.pick({ data: true }).shape)
 
 /** The facts that a restore uses if they are there. */
-export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true }).partial().shape)
+export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true, server: true }).partial().shape)
 
 /** The facts that a drill needs. */
 export const drillFacts = z.object(

@@ -8,6 +8,7 @@ import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './l
 import { extractTable } from './extract-table.ts'
 import { extractFromDatabase } from './extraction.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
+import { selectedEntries } from './selected.ts'
 import { databasesOfServer, namesNoDatabase, sameDatabase } from './server-databases.ts'
 import { databaseSources } from './sources.ts'
 import { databaseTarget } from './target-database.ts'
@@ -31,6 +32,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   diagnose: diagnoseDatabases,
   server: { is: namesNoDatabase, target: sameDatabase, databases: databasesOfServer },
   contents: contentsOf,
+  selected: selectedEntries,
   verify: verifyDatabase,
   drill: (source, { scratch }, context) => drillDatabase(source, scratch, context),
   extract: extractFromDatabase,

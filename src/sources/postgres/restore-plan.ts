@@ -10,6 +10,7 @@ import type { Connection } from './connection.ts'
 import { type Entry, namesRoles, ofDatabase, type PassingEntry } from './contents.ts'
 import { databaseSettings } from './database-settings.ts'
 import { addNeeded, type Needed, nothingNeeded, rolesOf } from './preflight/needed.ts'
+import { NewerConstructs, type OlderServer } from './preflight/newer-constructs.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
@@ -30,6 +31,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   databaseSize?: number
   /** Major version of the pg_dump that made it. */
   dumpMajor: number
+  /** Major version of the server that was backed up. Default: that of the pg_dump. */
+  sourceMajor?: number
   target: Connection
   /**
    * `empty`: refuses a database that has user objects; every error is collected while the rest is restored. `create`: makes the database,
@@ -81,6 +84,8 @@ export interface RestorePlan {
   selection?: Selection
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
+  /** Set if the server is of an older major version than the one that was backed up. */
+  older?: OlderServer
   /** Set if the server does not have roles, and owners are left out: these roles, and everything left out for them. */
   roleless?: { roles: ReadonlySet<string>; leftOut: LeftOutObject[] }
 }
@@ -104,8 +109,10 @@ export async function planRestore(
   const { lost } = options
   const needed = nothingNeeded()
   const relations = (mode === 'clean' || mode === 'swap') && !filtered ? new Set<string>() : undefined
+  const newer = new NewerConstructs(options.sourceMajor ?? options.dumpMajor, serverMajor)
   const read = await readContents(options.archive(), archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
+    if (only !== 'data') newer.look(entry)
     if (RELATIONS.has(entry.kind)) relations?.add(keyOf(entry))
     return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
@@ -133,16 +140,17 @@ export async function planRestore(
       marked`The database was empty when it was backed up. Check ‹snapshot›, and the URL that the backup was made with.`,
     )
   }
+  const older = newer.among(restorable.has)
   if (!filtered && lost) {
     const { rest, missing } = withoutLost(contents.filter(restorable.has), lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...roleless }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...roleless, ...older }
   }
   if (!filtered) {
     const entries = contents.filter(restorable.has)
     const compared = relations && (await othersAmong(relations, { ...target, connection: options.target }))
     const clean = mode === 'swap' ? compared && { others: compared.others } : compared
     const count = roleless ? entries.length : restorable.count
-    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean }
+    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean, ...older }
   }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -153,12 +161,14 @@ export async function planRestore(
     throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
   if (objects) await requireReplaceable(entries, objects, options.target.where)
   if (only !== 'data') for (const entry of entries) addNeeded({ ...entry, sql: () => entry.definition ?? '' }, options, needed)
+  const ids = new Set(entries.map(({ id }) => id))
+  const selected = { selection, ...roleless, ...newer.among(({ id }) => ids.has(id)) }
   if (lost) {
     const { rest, missing } = withoutLost(entries, lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, selection, missing, ...roleless }
+    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...selected }
   }
   const replaced = objects && { only: objects.oids(entries.filter(({ kind }) => RELATIONS.has(kind))) }
-  return { archive, parameters, contents, entries, count: entries.length, needed, selection, ...roleless, ...(replaced && { replaced }) }
+  return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...(replaced && { replaced }) }
 }
 
 /** Whether an entry is left out because the server does not have these roles. */
@@ -210,12 +220,14 @@ async function archiveContext(options: RestoreOptions, serverMajor: number): Pro
 }
 
 /** Whether the restore is all or nothing. Otherwise every error is collected and the rest is restored. */
-export function oneTransaction({ mode, only }: RestoreOptions): boolean {
+export function oneTransaction({ mode, only }: Pick<RestoreOptions, 'mode'> & { only?: ObjectSettings['only'] }): boolean {
   return mode === 'clean' || only === 'data'
 }
 
 /** Throws if options contradict each other. */
-export function checkOptions(options: RestoreOptions): void {
+export function checkOptions(
+  options: Pick<RestoreOptions, 'mode'> & Omit<ObjectSettings, 'only' | 'globals'> & { only?: ObjectSettings['only'] },
+): void {
   const { mode, only, jobs, disableTriggers, schemas, tables } = options
   if (mode === 'swap' && (schemas.length + tables.length > 0 || only !== undefined || options.databaseSettings === false)) {
     throw new LifeboatError('mode swap exchanges whole databases: a part of the backup would be all that is left in the target', {

@@ -23,7 +23,7 @@ export interface LeftOutObject {
   why: string
 }
 
-const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE'])
+export const RELATIONS: ReadonlySet<string> = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE'])
 /** Entries named `TABLE NAME`, in the schema of their table. */
 const NAMED_AFTER_TABLE = new Set(['DEFAULT', 'CONSTRAINT', 'CHECK CONSTRAINT', 'TRIGGER', 'RULE', 'POLICY'])
 /** Entries with the name of their table. */

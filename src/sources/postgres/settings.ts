@@ -34,6 +34,8 @@ export interface ObjectSettings {
   readonly globals: 'none' | 'roles' | 'all' | undefined
   readonly noPrivileges: boolean
   readonly noTablespaces: boolean
+  /** Whether a server is tried that is older than the backup, and does not know some of its definitions. */
+  readonly allowOlder: boolean
   /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
   readonly disableTriggers: boolean
   /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */

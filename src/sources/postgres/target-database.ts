@@ -17,6 +17,7 @@ import { rolesHint } from './restore-output.ts'
 import type { RestoreOptions } from './restore-plan.ts'
 import { type Route, routeTo } from './route.ts'
 import { salvageArchive, type SalvagedArchive } from './salvage.ts'
+import { requireDatabaseMode } from './selected.ts'
 import { connectionTo, requireDatabaseName } from './sources.ts'
 import { type AfterSwapOptions, forgetOld, undoSwap } from './swap/after-swap.ts'
 import { archivedRows } from './swap/rows.ts'
@@ -25,10 +26,7 @@ import { archiveOf } from './verify.ts'
 
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
-  if (settings.mode === 'overwrite')
-    throw new LifeboatError('mode overwrite is for volumes', {
-      hint: marked`A database is restored with ‹mode: swap›, ‹mode: empty›, ‹mode: create› or ‹mode: clean›.`, status: 2 })
-  const { mode } = settings
+  const mode = requireDatabaseMode(settings.mode)
   const target = connectionTo(location, context)
   requireDatabaseName(target)
   const { tunnel, ssh } = settings
@@ -148,7 +146,7 @@ async function restoreInto(
   const { mode, objects } = settings
   const { archive, dumpMajor } = archiveOf(source)
   const { only, ...rest } = objects
-  const { databaseSize, tables = [] } = sizeFacts.safeParse(source.facts).data ?? {}
+  const { databaseSize, tables = [], server } = sizeFacts.safeParse(source.facts).data ?? {}
   const options: RestoreOptions = {
     name: source.name,
     archive: salvaged?.bytes ?? (() => read(archive)),
@@ -156,6 +154,7 @@ async function restoreInto(
     size: archive.size,
     ...(databaseSize !== undefined && databaseSize !== null && { databaseSize }),
     dumpMajor,
+    ...(server && { sourceMajor: server.major }),
     target: await route.to(target),
     mode,
     ...rest,

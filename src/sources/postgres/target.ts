@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import type { RestoreMode } from '../settings.ts'
 import { onDatabase, type Connection } from './connection.ts'
+import { withoutRolesHint } from './restore-output.ts'
 import { change, identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
+import type { ObjectSettings } from './settings.ts'
 
 /** The database to restore into. */
 export interface Target {
@@ -159,14 +162,19 @@ export async function createDatabase(connection: Connection, statement: string, 
   }
 }
 
-/** Throws unless all these roles exist. `toCreate`: how to create them. */
-export async function requireRoles(roles: readonly string[], where: string, toCreate: string, context: QueryContext): Promise<void> {
+/** Throws unless all these roles exist, which settings of the database name. */
+export async function requireRoles(
+  roles: readonly string[],
+  where: string,
+  { roles: toCreate, mode, ...given }: Pick<ObjectSettings, 'noOwner' | 'noPrivileges'> & { roles: string; mode: RestoreMode },
+  context: QueryContext,
+): Promise<void> {
   const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context)
   if (missing.length === 0) return
+  const settings = mode === 'swap'
+    ? marked`take the settings of the target, ‹keep-settings: target›` : marked`leave the settings out with ‹database-settings: false›`
   throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-    hint:
-      marked`${toCreate}\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ` +
-      marked`‹database-settings: false›.`,
+    hint: `${toCreate}\nOr ${[withoutRolesHint(given), settings].filter((way) => way !== undefined).join(', or ')}.`,
   })
 }
 

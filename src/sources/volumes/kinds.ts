@@ -3,22 +3,27 @@ import { InvalidValue } from '../../error.ts'
 import { addressSecrets, parseSshPlace, placeText, type SshPlace, targetText } from '../../net/ssh/address.ts'
 import { fileArchive } from '../files/file-archive.ts'
 import { localSite } from '../files/site.ts'
-import type { BackupSettings, DrillSettings } from '../settings.ts'
+import type { BackupSettings, DrillSettings, RestoreSettings } from '../settings.ts'
 import type { GivenSource, Location, SourceContext, SourceKind, StoredSource } from '../source-kind.ts'
 import { reachDirectory } from './directory.ts'
 import { reachDocker } from './docker.ts'
 import { drillVolume } from './drill.ts'
 import { storesIn } from './own-stores.ts'
+import { selectedFiles } from '../files/selected.ts'
 import type { DockerSettings } from './settings.ts'
 import { VolumeSource, type VolumeSourceOptions } from './source.ts'
 import { reachSsh } from './ssh.ts'
 import { lookAtFolder, targetFolder } from './target.ts'
-import { volumeTarget } from './volume-target.ts'
+import { volumeMode, volumeTarget } from './volume-target.ts'
 
 /** Volumes of every kind here are restored into a folder. */
 const folderArchive = {
   ...fileArchive,
   drill: (source: StoredSource, { restored }: DrillSettings, context: SourceContext) => drillVolume(source, restored, context),
+  selected: async (source: StoredSource, settings: RestoreSettings) => {
+    volumeMode(settings)
+    return selectedFiles(source, settings.files.paths)
+  },
 }
 
 interface DirectoryLocation extends Location {

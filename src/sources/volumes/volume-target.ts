@@ -11,7 +11,7 @@ import { volumeParts } from '../files/verify.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { PlannedRestore, Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
-import { type ArchivedVolume, matching } from './choice.ts'
+import { archivedVolume, type ArchivedVolume, matching } from '../files/choice.ts'
 import { planVolume } from './plan.ts'
 import { restoreVolume, type VolumeMode } from './restore.ts'
 
@@ -57,14 +57,6 @@ async function restoreInto(
   context: SourceContext,
 ): Promise<Restored> {
   return extractInto(reach, archivedVolume(stored), { ...settings, backUpTarget: stored.backUpTarget }, context)
-}
-
-function archivedVolume({ source, read }: SourceToRestore): ArchivedVolume {
-  const { facts, list, archives } = volumeParts(source)
-  const segments = archives.map((archive, index) => ({
-    entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
-  }))
-  return { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
 }
 
 async function planInto(
@@ -159,7 +151,8 @@ function requireFiles({ name, kind, streams }: SourceRecord): void {
   throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 
-function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
+/** Throws (status 2) for a mode of other kinds. */
+export function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
   if (mode === 'create' || mode === 'swap') {
     const hint = 'A target that does not exist is made in every mode; the modes of volumes are empty, overwrite and clean.'
     throw new LifeboatError(`mode ${mode} is for databases`, { hint, status: 2 })

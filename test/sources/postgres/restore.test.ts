@@ -359,7 +359,11 @@ describe('between versions', () => {
   test('a newer archive goes into an older server, whose ignorance of new settings is passed over', async () => {
     await old.createDatabase('older')
     expect(await restore(old, 'older', bytes, { dumpMajor: 17 })).toMatchObject({ errors: [], left: 'everything' })
-    expect(told).toEqual(['restoring into a PostgreSQL 15 server with pg_restore 17', 'the target server does not know the setting transaction_timeout: passed over'])
+    expect(told).toEqual([
+      'restoring into a PostgreSQL 15 server with pg_restore 17',
+      expect.stringMatching(/older has PostgreSQL 15, and the backup is of PostgreSQL 17: no definition was found that the older one does not know; bodies of functions were not looked at$/),
+      'the target server does not know the setting transaction_timeout: passed over',
+    ])
     expect(await old.sql('SELECT count(*) FROM orders', 'older')).toBe(await current.sql('SELECT count(*) FROM orders', 'shop'))
   })
 

@@ -2,6 +2,7 @@ import { allOf, type Check, requireAll } from '../../checks.ts'
 import type { DatabaseSettings } from '../database-settings.ts'
 import type { QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
+import { requireKnown } from './newer-constructs.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
@@ -27,7 +28,7 @@ export async function preflight(
   options: RestoreOptions,
   context: QueryContext,
 ): Promise<void> {
-  const { target: { where }, roles, mode, jobs, databaseSize, report } = options
+  const { target: { where }, mode, jobs, databaseSize, report } = options
   const { coming = { roles: [], tablespaces: [] } } = options
   const needed: Check[] = [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
@@ -35,11 +36,13 @@ export async function preflight(
   ]
   const partly = mode === 'empty' && options.only !== 'data'
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
+  const { older } = plan
   await requireAll([
+    ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
     ...more,
     ...(partly ? [] : needed),
     ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
-    ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, roles, context)] : []),
+    ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, options, context)] : []),
     ...(settings?.owner === undefined ? [] : [() => requireOwner(settings.owner!, context)]),
     () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),

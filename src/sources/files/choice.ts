@@ -1,7 +1,9 @@
 import { LifeboatError } from '../../error.ts'
-import { sortKey } from '../files/entry.ts'
-import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
-import { type ScannedPath, selected } from '../files/selection.ts'
+import { sortKey } from './entry.ts'
+import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import type { StoredSource } from '../source-kind.ts'
+import { type ScannedPath, selected } from './selection.ts'
+import { volumeParts } from './verify.ts'
 
 /** A volume as its streams have it. */
 export interface ArchivedVolume {
@@ -11,6 +13,14 @@ export interface ArchivedVolume {
   segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
   /** Whether hard links come last, and change folders once more. */
   links: boolean
+}
+
+export function archivedVolume({ source, read }: StoredSource): ArchivedVolume {
+  const { facts, list, archives } = volumeParts(source)
+  const segments = archives.map((archive, index) => ({
+    entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
+  }))
+  return { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
 }
 
 export interface Choice {
