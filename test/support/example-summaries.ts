@@ -60,7 +60,7 @@ const until = '2026-11-27T02:00:00.000Z'
 const spelling = new Redaction({ spelling: inWorkflow })
 /** With its state afterwards, as a workflow shows it. */
 const ended = (result: Omit<RestoreResult, 'seconds'>, given: Record<string, string> = {}): RestoreResult => {
-  const inputs = parseInputs('restore', { destination: 's3://backups', 'encryption-key': 'p'.repeat(20), 'database-url': 'postgres://db.example.com/shop', 'time-zone': context.timeZone, ...given }, { GITHUB_REPOSITORY: 'someone/something' })
+  const inputs = parseInputs('restore', { destination: 's3://backups', 'encryption-key': 'p'.repeat(20), 'database-url': 'postgres://db.example.com/shop', timezone: context.timeZone, ...given }, { GITHUB_REPOSITORY: 'someone/something' })
   return spelling.applyToResult({ ...finished(result, inputs, {}), seconds: 14.2 })
 }
 const clean: RestoreResult = ended({
