@@ -94,8 +94,9 @@ test('a volume: overwrite keeps other files, clean does not, and both say where 
   expect(clean.result.after!.leftOut).toEqual(['files that do not match paths'])
 })
 
+const check = (more: Record<string, string>) => run('restore', { 'verify-only': 'true', ...more })
+
 test('verify-only applies the selection, tells what it selects, and changes nothing', async () => {
-  const check = (more: Record<string, string>) => run('restore', { 'verify-only': 'true', ...more })
   const { result, text } = await check({ tables: 'others, public.orders' })
   expect(result).toMatchObject({ mode: 'verify-only', restored: 0, selected: { entries: 4, names: ['public.orders', 'public.others'] } })
   expect(result).not.toHaveProperty('after')

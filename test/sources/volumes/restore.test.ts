@@ -66,9 +66,10 @@ test('only what matches a pattern is restored, with the folders around it and th
   await expect(volumes.restore({ target: `${target}-2`, paths: 'nothing*' })).rejects.toThrow('no file of data matches nothing*')
 })
 
+const check = (more: Record<string, string>) => volumes.restore({ volume: 'data', 'verify-only': 'true', ...more })
+
 test('verify-only tells which files a restore would select, and refuses as one would', async () => {
   await backedUp(files)
-  const check = (more: Record<string, string>) => volumes.restore({ volume: 'data', 'verify-only': 'true', ...more })
   expect(await check({ paths: '*.jpg\n!1.jpg' })).toMatchObject({ mode: 'verify-only', entries: 8, restored: 0, selected: { entries: 3, names: ['b', 'b/c', 'b/c/3.jpg'] } })
   expect(await check({})).not.toHaveProperty('selected')
   await expect(check({ paths: 'nothing*' })).rejects.toMatchObject({ message: 'no file of data matches nothing*', status: 2 })
