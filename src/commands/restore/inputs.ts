@@ -177,7 +177,9 @@ export const inputs = commandInputs(
         'Make every check of the restore, print what it would do, in order, with sizes, room and the time of the last drill, and change ' +
         'nothing.',
     }),
-    verifyOnly: one('verify-only', { ...flagInput, help: 'Read and check the source, tell what tables, schemas, only or paths select of it, and change nothing.' }),
+    verifyOnly: one('verify-only', {
+      ...flagInput, help: 'Read and check the source, tell what tables, schemas, only or paths select of it, and change nothing.',
+    }),
     clientInstall,
     access: access(),
     notify,
