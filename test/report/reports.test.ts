@@ -6,6 +6,7 @@ import { progressLine } from '../../src/report/progress.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { restore, verify } from '../support/example-summaries.ts'
 import { terminalReport } from '../../src/report/terminal.ts'
+import { together } from '../../src/report/together.ts'
 import { type WorkflowLog, workflowReport } from '../../src/report/workflow.ts'
 
 function fakeTerminal(isTTY: boolean, columns = 40, more: { coloured?: boolean; debug?: boolean } = {}) {
@@ -112,6 +113,15 @@ test('in a workflow, each activity is a group that ends with what it came to', (
     '[group] backing up shop', 'backing up shop: 5.00 MB, 1.00 MB/s, 5.0 s', 'backing up shop: 10.0 MB, 1.00 MB/s, 10 s', 'backing up shop: 11.0 MB, 957 kB/s, 12 s', '[end]',
     '[group] verifying shop : :error::', 'verifying shop\n: :error::: 5 B, 0.0 s', '[end]',
   ])
+})
+
+test('works that go on at the same time are one group', () => {
+  const lines: string[] = []
+  const report = workflowReport(log(lines), new Redaction(), () => 0)
+  const both = together(report, 'restoring 2 databases', 10)
+  for (const done of [1, 2, 4]) for (const name of ['a', 'b']) both.progress({ activity: `restoring ${name}`, done, total: 5 })
+  report.end()
+  expect(lines).toEqual(['[group] restoring 2 databases', 'restoring 2 databases: 8 B of 10 B, 80 %, 0.0 s', '[end]'])
 })
 
 test('in a workflow, warnings are annotations, and text cannot be a command to the runner', () => {

@@ -4,9 +4,10 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { encryptionKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
 import { inParallel } from '../../process/parallel.ts'
-import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { openManifest, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { oneLine } from '../../report/format.ts'
-import { isDatabase } from '../../sources/nouns.ts'
+import { together } from '../../report/together.ts'
+import { formatSources, isDatabase } from '../../sources/nouns.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { databasesAtOnce } from '../at-once.ts'
@@ -68,9 +69,11 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
 function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): (Placed & { leaves?: Leaves })[] {
   if (inputs.verifyOnly) return sources.map((source) => ({ source }))
   const locations = locationsFor(sources, inputs)
+  const total = sources.reduce((sum, source) => sum + sourceSize(source), 0)
+  const report = together(context.report, `restoring ${formatSources(sources)}`, total)
   const leavesOf = eachLeaving(sources.map(({ name }) => name), context)
   return sources.map((source) => {
-    const own = { ...context, leaves: leavesOf(source.name) }
+    const own = { ...context, report, leaves: leavesOf(source.name) }
     const location = locations.get(source)!
     const target = targetAt(location, modeFor(source, inputs.mode), inputs, own)
     return { source, leaves: own.leaves, into: { target, location } }

@@ -270,6 +270,25 @@ test('rows that violate a constraint, or that no column takes, are found, and no
   expect(JSON.stringify(broken)).not.toContain('secret2')
 })
 
+test('a sequence that is behind, a large object that was cut and an invalid index are found, whatever made them so while the backup was restored', async () => {
+  await server.createDatabase('harmed')
+  await server.sql(`
+    CREATE SEQUENCE s; SELECT setval('s', 42); CREATE TABLE t (v int); INSERT INTO t VALUES (1); CREATE INDEX harmed ON t (v);
+    SELECT lo_from_bytea(4711, 'secret content');
+    CREATE FUNCTION harm() RETURNS int LANGUAGE plpgsql AS $$BEGIN
+      IF pg_catalog.starts_with(pg_catalog.current_database()::pg_catalog.text, 'lifeboat_drill_') THEN
+        PERFORM pg_catalog.setval('public.s', 41), pg_catalog.lo_truncate(pg_catalog.lo_open(4711, 131072), 3);
+        UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'public.harmed'::pg_catalog.regclass;
+      END IF; RETURN 1; END$$;
+    CREATE MATERIALIZED VIEW m AS SELECT harm()`, 'harmed')
+  const { result } = await drill('harmed')
+  expect(result).toMatchObject({ result: 'failed', problems: [
+    expect.stringMatching(/^SEQUENCE SET public\.s differs after the restore; line 3: /), 'BLOBS 4711 differs after the restore',
+    'INDEX public.harmed is missing after the restore', 'after the restore these indexes are invalid: public.harmed',
+  ] })
+  expect(JSON.stringify(result)).not.toContain('secret')
+})
+
 test('the text of an error neither shows rows nor decides who is at fault', async () => {
   await server.createDatabase('said')
   await server.sql(`
