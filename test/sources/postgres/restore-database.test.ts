@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { unmarked } from '../../../src/marks.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
@@ -82,6 +83,9 @@ test('roles that are missing are named before a database is made', async () => {
     const error = await thrownBy(restore('unmade', { mode: 'create' }))
     expect(error.message).toContain('the settings of the database name roles that')
     expect(error.message).toMatch(/: app$/)
+    const hint = async (more: Partial<RestoreOptions>) => unmarked((await thrownBy(restore('unmade', { mode: 'create', ...more }))).hint ?? '')
+    expect(await hint({})).toBe('Create the roles first.\nOr restore with ‹no-owner: true› and ‹no-privileges: true›, or leave the settings out with ‹database-settings: false›.')
+    expect(await hint({ noPrivileges: true })).toBe('Create the roles first.\nOr restore with ‹no-owner: true›, or leave the settings out with ‹database-settings: false›.')
     expect(await exists('unmade')).toBe(false)
     expect((await restore('unmade', { mode: 'create', databaseSettings: false })).errors).toEqual([])
   } finally {
