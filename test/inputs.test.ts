@@ -201,7 +201,7 @@ describe('inputs that are good', () => {
       docker: { image: HELPER_IMAGE },
       bucket: { rewrite: false, deleteExtra: false },
       objects: {
-        schemas: [], tables: [], only: undefined, globals: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, allowOlder: false, disableTriggers: false,
+        schemas: [], tables: [], only: undefined, globals: undefined, noOwner: false, noPrivileges: false, noTablespaces: false, allowOlder: false, disableTriggers: false, dropOthers: false,
         databaseSettings: undefined, jobs: 1,
       },
       skipDamaged: undefined,

@@ -95,6 +95,12 @@ export const objects: Group<ObjectSettings> = group(
         'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
         'Needs a superuser.',
     },
+    'drop-others': {
+      ...flagInput,
+      help:
+        'With mode clean of a whole database: also remove everything that the backup does not have, in the same transaction: tables with ' +
+        'their rows, schemas, functions, extensions, large objects, publications. The dry run names it.',
+    },
     'database-settings': {
       help:
         'Whether the settings of the database itself (owner, privileges, comment, ALTER DATABASE … SET) are applied. ' +
@@ -116,6 +122,7 @@ export const objects: Group<ObjectSettings> = group(
     noTablespaces: values['no-tablespaces'],
     allowOlder: values['allow-older'],
     disableTriggers: values['disable-triggers'],
+    dropOthers: values['drop-others'],
     databaseSettings: values['database-settings'],
     jobs,
   }),

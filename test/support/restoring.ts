@@ -35,7 +35,7 @@ export function restoreOptions(server: Server, database: string, bytes: Buffer, 
   return {
     name: 'app', archive: inPieces(bytes), size: bytes.length, dumpMajor: server.major, target: parseDatabaseUrl(server.url(database), variables), mode: 'empty',
     schemas: [], tables: [], roles: 'Create the roles first.',
-    noOwner: false, noPrivileges: false, noTablespaces: false, allowOlder: false, disableTriggers: false, databaseSettings: undefined, jobs: 1, lockTimeout: 60_000, temporary, clients,
+    noOwner: false, noPrivileges: false, noTablespaces: false, allowOlder: false, disableTriggers: false, dropOthers: false, databaseSettings: undefined, jobs: 1, lockTimeout: 60_000, temporary, clients,
     signal: new AbortController().signal, report: { info: tell, warning: tell, progress: () => undefined, mask: () => undefined, redacted: (text) => text }, variables, ...more,
   }
 }

@@ -10,7 +10,7 @@ type Target = Omit<Afterwards, 'leftOut'>
 /** Undefined for a run that restored nothing on purpose. */
 export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
   if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
-  const target = result.volume === undefined ? databaseAfter(result, given.timeZone) : volumeAfter(result, given)
+  const target = result.volume === undefined ? databaseAfter(result, given) : volumeAfter(result, given)
   return { ...target, ...safetyAfter(result, target, given), leftOut: leftOutBy(given, result) }
 }
 
@@ -32,7 +32,7 @@ function safetyAfter(
 const NOTHING = 'Nothing was changed.'
 const BACKUP = 'a backup from before this restore'
 
-function databaseAfter(result: Omit<RestoreResult, 'seconds'>, timeZone: string): Target {
+function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objects: { dropOthers } }: Given): Target {
   const { mode, left, swapped, errors, selection, restored } = result
   const target = oneLine(result.target)
   if (left === 'dropped') {
@@ -53,6 +53,12 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, timeZone: string)
   }
   if (mode === 'create')
     return { now: `${target} is a new database, and ${has}.`, before: 'There was none.', back: 'Drop the new database.' }
+  if (mode === 'clean' && dropOthers) {
+    return {
+      now: `${target} ${has}, and nothing else.`,
+      before: 'Other objects and rows perhaps. They were removed, and this restore keeps no copy.', back: `Restore ${BACKUP}.`,
+    }
+  }
   if (mode === 'clean') {
     const objects = selection ? 'selected objects' : 'objects that the backup has'
     return {

@@ -172,7 +172,8 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
  * out. `inputs`: how the reader is told of the inputs that he may need next.
  */
 export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
-  const { selection, databaseSettings, refreshed = [], errors, backup, passedOver = [], missing = [], elsewhere, madeGlobals } = result
+  const { selection, databaseSettings, refreshed = [], removed = [], errors, backup, passedOver = [], missing = [] } = result
+  const { elsewhere, madeGlobals } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
@@ -202,6 +203,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(madeGlobals ? [`Created at the server first, because it lacked them: ${some([
       ...madeGlobals.roles.map((name) => `role ${name}`), ...madeGlobals.tablespaces.map((name) => `tablespace ${name}`),
     ])}.`] : []),
+    ...(removed.length > 0 ? [`Removed, because the backup does not have it: ${some(removed)}.`] : []),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +

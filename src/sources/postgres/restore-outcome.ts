@@ -16,6 +16,8 @@ export interface RestoredDatabase {
   databaseSettings?: 'applied' | 'left as they are'
   /** Roles and tablespaces of the backup that the server lacked, and that were made. */
   madeGlobals?: { roles: string[]; tablespaces: string[] }
+  /** Of mode clean: objects of the target that the backup does not have, and that are gone. */
+  removed?: string[]
   /** Materialized views that were filled after the rows were loaded. */
   refreshed?: string[]
   /** Of a restore that exchanged databases. */

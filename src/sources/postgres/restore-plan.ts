@@ -17,7 +17,7 @@ import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
 import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
-import { requireReplaceable, TargetObjects } from './target-objects.ts'
+import { objectKey, objectsBeside, requireReplaceable, TargetObjects } from './target-objects.ts'
 import { lackingRoles, withoutRoles } from './without-roles.ts'
 
 export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'> {
@@ -110,10 +110,12 @@ export async function planRestore(
   const needed = nothingNeeded()
   const relations = (mode === 'clean' || mode === 'swap') && !filtered ? new Set<string>() : undefined
   const newer = new NewerConstructs(options.sourceMajor ?? options.dumpMajor, serverMajor)
+  const objectsOfArchive = options.dropOthers ? new Set<string>() : undefined
   const read = await readContents(options.archive(), archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
     if (only !== 'data') newer.look(entry)
     if (RELATIONS.has(entry.kind)) relations?.add(keyOf(entry))
+    if (objectsOfArchive) objectsOfArchive.add(objectKey(entry) ?? '')
     return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
   const { restorable, unknown } = read
@@ -147,7 +149,9 @@ export async function planRestore(
   }
   if (!filtered) {
     const entries = contents.filter(restorable.has)
-    const compared = relations && (await othersAmong(relations, { ...target, connection: options.target }))
+    const compared = objectsOfArchive
+      ? { replaced: { but: [] }, others: { stay: [], go: await objectsBeside(objectsOfArchive, target) } }
+      : relations && (await othersAmong(relations, { ...target, connection: options.target }))
     const clean = mode === 'swap' ? compared && { others: compared.others } : compared
     const count = roleless ? entries.length : restorable.count
     return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean, ...older }
@@ -234,6 +238,10 @@ export function checkOptions(
       hint: marked`Leave out ‹schemas›, ‹tables›, ‹only› and ‹database-settings: false›, or restore the part with ‹mode: clean›.`,
       status: 2,
     })
+  }
+  if (options.dropOthers && (mode !== 'clean' || schemas.length + tables.length > 0 || only !== undefined)) {
+    throw new LifeboatError('drop-others removes everything that the backup does not have, which is for a whole database', {
+      hint: marked`Set ‹mode: clean› without ‹schemas›, ‹tables› and ‹only›, or leave it out.`, status: 2 })
   }
   if (disableTriggers && only !== 'data') {
     throw new LifeboatError('disable-triggers is for only: data', {

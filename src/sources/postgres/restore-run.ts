@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { ChildError, collect, feed, startChild } from '../../process/child.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { DROP_ALL } from './clean/drop-all.ts'
 import { lockFirst } from './clean/locks.ts'
 import { programOf } from './clients.ts'
 import { changed, type Entry } from './contents.ts'
@@ -24,12 +25,15 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
     const parameters = [...plan.parameters]
     const missing = plan.missing && { missing: plan.missing }
     if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything', ...missing }
-    if (options.mode === 'clean') parameters.push('--clean', '--if-exists')
+    if (options.mode === 'clean' && !options.dropOthers) parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
     if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
     const clean = (bytes: AsyncGenerator<Buffer>) =>
       plan.replaced
-        ? changed(bytes, { dropless: droppedWithTable(plan.contents), first: lockFirst(plan.replaced, options.lockTimeout) }) : bytes
+        ? changed(bytes, {
+          dropless: droppedWithTable(plan.contents),
+          first: lockFirst(plan.replaced, options.lockTimeout) + (options.dropOthers ? DROP_ALL : ''),
+        }) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
       if (options.jobs === 1) return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan)
       const file = path.join(folder, 'archive.dump')
@@ -38,7 +42,9 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
     }
     const report = selectionReport(plan, options.only)
     const roleless = plan.roleless && { roleless: plan.roleless.leftOut }
-    return { ...(await restored()), ...(report && { selection: report }), ...missing, ...roleless }
+    const outcome = await restored()
+    const gone = options.mode === 'clean' && outcome.left === 'everything' ? (plan.others?.go ?? []) : []
+    return { ...outcome, ...(report && { selection: report }), ...missing, ...roleless, ...(gone.length > 0 && { removed: gone }) }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -3,6 +3,7 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
+import { requireNoSubscriptions } from './clean/drop-all.ts'
 import { stillBusy, wasBusy } from './clean/locks.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
 import { DROP_FIRST, tellingState } from './interruption.ts'
@@ -39,7 +40,8 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
       await requireLoadable(plan.entries, options, context)
       await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
     }]
-    : mode === 'empty' ? [() => requireEmpty(context)] : []
+    : mode === 'empty' ? [() => requireEmpty(context)]
+      : options.dropOthers ? [() => requireNoSubscriptions(context)] : []
   await preflight(plan, { settings: wanted, more }, options, context)
   const first = mode === 'clean' && options.backUpTarget && (await hasObjects(context)) ? options.backUpTarget : undefined
   if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, context)

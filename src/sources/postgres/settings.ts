@@ -38,6 +38,8 @@ export interface ObjectSettings {
   readonly allowOlder: boolean
   /** Load the rows of `only: data` without firing triggers or checking foreign keys; needs a superuser. */
   readonly disableTriggers: boolean
+  /** With mode clean: remove everything that the archive does not have. */
+  readonly dropOthers: boolean
   /** Whether the settings of the database itself are applied. Default: with mode create, unless only a part is restored. */
   readonly databaseSettings: boolean | undefined
   /** Connections that restore at the same time. Above 1 the archive is staged in a temporary file. */

@@ -16,7 +16,7 @@ export class TargetObjects {
   }
 
   static async read(context: QueryContext): Promise<TargetObjects> {
-    const found = await queryJson(OBJECTS, z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])), context)
+    const found = await queryJson(NAMED, z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])), context)
     return new TargetObjects(context, new Map(found.map(([catalog, schema, name, oid]) => [keyOf(catalog, schema, name), oid])))
   }
 
@@ -52,6 +52,18 @@ export class TargetObjects {
     }
     return names
   }
+}
+
+/** Of an entry of an archive, to compare it with objects of the target; undefined for a part of another object, such as an index. */
+export function objectKey({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | 'name'>): string | undefined {
+  const catalog = CATALOGS[kind]
+  return catalog === undefined ? undefined : keyOf(catalog, schema, name)
+}
+
+/** Objects of users that an archive, whose keys these are, does not have: `table later`. */
+export async function objectsBeside(archived: ReadonlySet<string>, context: QueryContext): Promise<string[]> {
+  const found = await queryJson(OF_USERS, z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])), context)
+  return found.filter(([catalog, schema, name]) => !archived.has(keyOf(catalog, schema, name))).map(([, , , description]) => description)
 }
 
 /** Throws unless these objects can be dropped and created again. Nothing is changed. */
@@ -99,46 +111,58 @@ const CATALOGS: Readonly<Record<string, string>> = {
   'TEXT SEARCH PARSER': 'tsparser',
   'TEXT SEARCH TEMPLATE': 'tstemplate',
   'ACCESS METHOD': 'am',
+  'EVENT TRIGGER': 'evttrigger',
 }
 
 const own = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`
 
 const inSchema = (catalog: string, table: string, name: string, namespace: string): string =>
-  `SELECT '${catalog}' AS catalog, n.nspname::pg_catalog.text AS schema, (${name})::pg_catalog.text AS name, o.oid
+  `SELECT '${catalog}' AS catalog, n.nspname::pg_catalog.text AS schema, (${name})::pg_catalog.text AS name, o.oid, o.tableoid AS class
     FROM pg_catalog.${table} o JOIN pg_catalog.pg_namespace n ON n.oid = o.${namespace} WHERE ${own}`
 
 const ofDatabase = (catalog: string, table: string, name: string): string =>
-  `SELECT '${catalog}', '', ${name}::pg_catalog.text, oid FROM pg_catalog.${table}`
+  `SELECT '${catalog}', '', ${name}::pg_catalog.text, oid, tableoid FROM pg_catalog.${table}`
 
 /** The arguments of a function are those that pg_dump writes (dumputils of pg_dump: format_function_signature). */
 const signature = `o.proname || '(' || CASE WHEN o.prokind = 'a' AND o.pronargs = 0 THEN '*' ELSE
   pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.format_type(a.type, NULL)
     FROM pg_catalog.unnest(o.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place), ', ') END || ')'`
 
-const OBJECTS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]') FROM (
-  ${[
-    inSchema('class', 'pg_class', 'o.relname', `relnamespace`).replace(/$/, ` AND o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')`),
-    inSchema('type', 'pg_type', 'o.typname', 'typnamespace').replace(
-      /$/,
-      ` AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
-    ),
-    inSchema('proc', 'pg_proc', signature, 'pronamespace'),
-    inSchema('collation', 'pg_collation', 'o.collname', 'collnamespace'),
-    inSchema('operator', 'pg_operator', 'o.oprname', 'oprnamespace'),
-    inSchema('opclass', 'pg_opclass', 'o.opcname', 'opcnamespace'),
-    inSchema('opfamily', 'pg_opfamily', 'o.opfname', 'opfnamespace'),
-    inSchema('tsconfig', 'pg_ts_config', 'o.cfgname', 'cfgnamespace'),
-    inSchema('tsdict', 'pg_ts_dict', 'o.dictname', 'dictnamespace'),
-    inSchema('tsparser', 'pg_ts_parser', 'o.prsname', 'prsnamespace'),
-    inSchema('tstemplate', 'pg_ts_template', 'o.tmplname', 'tmplnamespace'),
-    ofDatabase('namespace', 'pg_namespace', 'nspname'),
-    ofDatabase('extension', 'pg_extension', 'extname'),
-    ofDatabase('publication', 'pg_publication', 'pubname'),
-    ofDatabase('server', 'pg_foreign_server', 'srvname'),
-    ofDatabase('wrapper', 'pg_foreign_data_wrapper', 'fdwname'),
-    ofDatabase('language', 'pg_language', 'lanname'),
-    ofDatabase('am', 'pg_am', 'amname'),
-  ].join('\n  UNION ALL ')}) AS objects`
+const OBJECTS = [
+  inSchema('class', 'pg_class', 'o.relname', `relnamespace`).replace(/$/, ` AND o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')`),
+  inSchema('type', 'pg_type', 'o.typname', 'typnamespace').replace(
+    /$/,
+    ` AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
+  ),
+  inSchema('proc', 'pg_proc', signature, 'pronamespace'),
+  inSchema('collation', 'pg_collation', 'o.collname', 'collnamespace'),
+  inSchema('operator', 'pg_operator', 'o.oprname', 'oprnamespace'),
+  inSchema('opclass', 'pg_opclass', 'o.opcname', 'opcnamespace'),
+  inSchema('opfamily', 'pg_opfamily', 'o.opfname', 'opfnamespace'),
+  inSchema('tsconfig', 'pg_ts_config', 'o.cfgname', 'cfgnamespace'),
+  inSchema('tsdict', 'pg_ts_dict', 'o.dictname', 'dictnamespace'),
+  inSchema('tsparser', 'pg_ts_parser', 'o.prsname', 'prsnamespace'),
+  inSchema('tstemplate', 'pg_ts_template', 'o.tmplname', 'tmplnamespace'),
+  ofDatabase('namespace', 'pg_namespace', 'nspname'),
+  ofDatabase('extension', 'pg_extension', 'extname'),
+  ofDatabase('publication', 'pg_publication', 'pubname'),
+  ofDatabase('server', 'pg_foreign_server', 'srvname'),
+  ofDatabase('wrapper', 'pg_foreign_data_wrapper', 'fdwname'),
+  ofDatabase('language', 'pg_language', 'lanname'),
+  ofDatabase('am', 'pg_am', 'amname'),
+  ofDatabase('evttrigger', 'pg_event_trigger', 'evtname'),
+].join('\n  UNION ALL ')
+
+const NAMED = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]')
+  FROM (${OBJECTS}) AS objects`
+
+/** Those that users made, not with an extension: catalog, schema, name, and how PostgreSQL describes it. Array types go with their types. */
+const OF_USERS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(o.catalog, o.schema, o.name,
+    pg_catalog.pg_describe_object(o.class, o.oid, 0)) ORDER BY o.catalog, o.schema, o.name), '[]') FROM (${OBJECTS}) AS o
+  WHERE o.oid >= 16384 AND o.name !~ '^pg_(?:toast_)?temp_' AND NOT (o.catalog = 'namespace' AND o.name = 'public')
+    AND NOT (o.catalog IN ('extension', 'language') AND o.name = 'plpgsql')
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = o.class AND d.objid = o.oid AND d.refobjid <> d.objid AND d.deptype IN ('e', 'i'))`
 
 /**
  * Each object that makes a DROP without CASCADE fail, with the oid of the object that it belongs to: of a constraint, a default, a rule

@@ -4,11 +4,11 @@ import { type QueryContext, queryJson } from '../query.ts'
 import { ofNoExtension, users } from '../target.ts'
 import type { ReplacedRelations } from './locks.ts'
 
-/** Tables and views of the target that the archive does not have, by name. */
+/** Objects of the target that the archive does not have, by name: tables and views, or with drop-others everything. */
 export interface Others {
   /** They are not touched. */
   stay: string[]
-  /** Partitions of tables that are replaced: DROP TABLE removes them with their table. */
+  /** Partitions of tables that are replaced, which DROP TABLE removes with their table; with drop-others everything. */
   go: string[]
 }
 

@@ -38,10 +38,11 @@ export async function dryRun(
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
-      `In one transaction: drop the objects of ${where} that are in the archive, and restore ${what}, ${formatBytes(size)}${room}. ` +
+      `In one transaction: drop ${options.dropOthers ? 'all objects' : 'the objects'} of ${where}` +
+        `${options.dropOthers ? '' : ' that are in the archive'}, and restore ${what}, ${formatBytes(size)}${room}. ` +
         `Before that, wait until nobody uses these tables, for ${formatSeconds(options.lockTimeout / 1000)} at most. ` +
         'Clients that read or write these tables wait meanwhile; with mode swap they do not.',
-      ...removes(plan.others), stays(plan.others?.stay),
+      ...removes(plan.others, options.dropOthers), ...(options.dropOthers ? [] : [stays(plan.others?.stay)]),
     ] : [`Restore ${what}, ${formatBytes(size)}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
@@ -60,9 +61,13 @@ async function serverIdentity(context: QueryContext): Promise<string> {
 
 const MOST_NAMED = 20
 
-/** Tables that the backup does not have, and that are dropped all the same. */
-function removes(others: Others | undefined): string[] {
+/** Objects that the backup does not have, and that are dropped all the same. */
+function removes(others: Others | undefined, all: boolean): string[] {
   const { go } = others ?? { go: [] }
+  if (all) {
+    const which = go.length === 0 ? 'none was found' : `${formatCount(go.length, 'object')}: ${formatSome(go.map(oneLine), MOST_NAMED)}`
+    return [`With that, remove what the backup does not have, with all rows and large objects, for good: ${which}.`]
+  }
   if (go.length === 0) return []
   return [`Drop with their tables ${formatCount(go.length, 'partition')} that the backup does not have, and all rows in them: ` +
     `${formatSome(go.map(oneLine), MOST_NAMED)}.`]
