@@ -62,7 +62,7 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objec
   if (mode === 'clean') {
     const objects = selection ? 'selected objects' : 'objects that the backup has'
     return {
-      now: `In ${target}, the ${objects} are as in ${from}; all others are as before.`,
+      now: `In ${target}, the ${objects} are as in ${from}; all others are as before${result.removed ? ', or removed' : ''}.`,
       before: 'These objects, with other rows perhaps. They were replaced, and this restore keeps no copy.',
       back: `Restore ${BACKUP}.`,
     }
