@@ -156,7 +156,7 @@ const OBJECTS = [
 const NAMED = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]')
   FROM (${OBJECTS}) AS objects`
 
-/** Those that users made, not with an extension: catalog, schema, name, and how PostgreSQL describes it. Array types go with their types. */
+/** Those that users made, not of extensions: catalog, schema, name, and how PostgreSQL describes it. Array types go with their types. */
 const OF_USERS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(o.catalog, o.schema, o.name,
     pg_catalog.pg_describe_object(o.class, o.oid, 0)) ORDER BY o.catalog, o.schema, o.name), '[]') FROM (${OBJECTS}) AS o
   WHERE o.oid >= 16384 AND o.name !~ '^pg_(?:toast_)?temp_' AND NOT (o.catalog = 'namespace' AND o.name = 'public')
