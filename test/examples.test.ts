@@ -36,6 +36,7 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
     if (name === 'part' || name === 'plan') return inputsOf(command).find(([known]) => known === name)![1].example
     if (/secrets\.SERVER_\w*URL/.test(expression)) return 'postgres://user:password@host'
     if (/secrets(\.\w*URL|\[)/.test(expression)) return 'postgres://user:password@host/app'
+    if (name === 'notify') return inputsOf(command).find(([known]) => known === name)![1].example
     if (name === 'ssh-known-hosts') return `host ssh-ed25519 ${Buffer.from('\0\0\0\u000bssh-ed25519').toString('base64')}`
     return inputsOf(command).find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
   }
