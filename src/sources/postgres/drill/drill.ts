@@ -22,6 +22,7 @@ import { requireExtensions, restoreProblem } from './requirements.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
 import { announce, dropRoles, namesOf, removeDrill } from './leftovers.ts'
 import { admit, createLoader, createRoles, rolesIn, type ServerRoles, steadySettings } from './roles.ts'
+import { sameServer } from './same-server.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { encodedAs, likeBackup } from './session.ts'
 import { Watch } from './watch.ts'
@@ -140,7 +141,7 @@ class Drill {
     const watch = new Watch()
     const { loader, maker, group } = namesOf(this.#id)
     const password = randomBytes(24).toString('hex')
-    const makers = { maker, group, password, owners: ordinaryOwners(head, superusers) }
+    const makers = { maker, group, password, ...ordinaryOwners(head, superusers) }
     const ended = this.#given ? await this.#announce() : undefined
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
@@ -148,12 +149,16 @@ class Drill {
       await createRoles(roles, superusers, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
+      const requireSame = await sameServer(this.#query())
       const { taken, unlike } = await likeBackup(session, this.#query())
       const like = (connection: Connection): Connection => encodedAs(head.entries, withOptions(connection, taken))
       ;[this.#plain, this.#superuser] = [like(this.#plain), like(this.#superuser)]
       const owned = [...head.alike.keys()].filter((id) => head.alike.get(id)?.kind === LARGE_OBJECTS)
       const restored = await this.#restore({ archive, dumpMajor, head, owned, superusers, makers }, this.#as(loader, password), watch)
-      if ('problem' in restored) return { problems: [restored.problem] }
+      if ('problem' in restored) {
+        await requireSame()
+        return { problems: [restored.problem] }
+      }
       await change([...later(settings), ...(settings?.late ?? [])], this.#query())
       watch.next('compare')
       this.#context.report.info(`${this.#name}: comparing the restored database`)
@@ -165,6 +170,7 @@ class Drill {
       await this.#checkIndexes().catch((error: unknown) => this.#collect(problems, error))
       await admit(loader, this.#database, this.#maintenance)
       problems.push(...(await checkAssertions(assertions, { ...this.#query(), connection: this.#as(loader, password) })))
+      if (problems.length > 0) await requireSame()
       const { count, rows, bytes } = restored.digests
       const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
       return { problems, drill }

@@ -14,6 +14,8 @@ export interface Head {
   readonly alike: ReadonlyMap<number, Alike>
   /** The roles that entries name. Perhaps some other names, too. */
   readonly roles: string[]
+  /** The owners of the objects in each schema. */
+  readonly owners: ReadonlyMap<string, ReadonlySet<string>>
   readonly file: string
   bytes(this: void): AsyncIterable<Buffer>
   remove(this: void): Promise<void>
@@ -43,7 +45,8 @@ export async function stageHead(
     if (unknown) throw unknown
     // Those of the database and of the settings are kept without being asked about.
     for (const entry of entries) passed.add({ ...entry, sql: () => entry.definition ?? '' })
-    return { entries, alike: passed.alike, roles: [...passed.roles], file, bytes: () => createReadStream(file), remove }
+    const { alike, roles, owners } = passed
+    return { entries, alike, roles: [...roles], owners, file, bytes: () => createReadStream(file), remove }
   } catch (error) {
     await remove()
     throw error
@@ -62,16 +65,18 @@ async function* copied(bytes: AsyncIterable<Buffer>, copy: (piece: Buffer) => Pr
 class PassedEntries {
   readonly alike = new Map<number, Alike>()
   readonly roles = new Set<string>()
+  readonly owners = new Map<string, Set<string>>()
   readonly #known = new Map<string, Alike>()
 
   /** Whether more of the entry is needed. */
   add(entry: PassingEntry): boolean {
-    const { id, kind, owner } = entry
+    const { id, kind, owner, schema } = entry
     const one: Alike = { kind, owner, pass: passOf(entry) }
     const key = JSON.stringify(one)
     this.alike.set(id, this.#known.get(key) ?? one)
     if (!this.#known.has(key)) this.#known.set(key, one)
     for (const role of rolesOfEntry(entry)) this.roles.add(role)
+    if (schema !== '' && one.pass === 'main') this.owners.set(schema, (this.owners.get(schema) ?? new Set()).add(owner))
     return kind === 'EXTENSION'
   }
 }

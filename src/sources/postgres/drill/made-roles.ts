@@ -41,6 +41,18 @@ export function makeMembers(pairs: readonly (readonly [group: string, member: st
   END LOOP;`)
 }
 
+/** Lets roles create in schemas of others, or takes that back. Schemas that are missing are left out. */
+export function changeCreating(verb: 'GRANT' | 'REVOKE', pairs: readonly (readonly [schema: string, owner: string])[]): string {
+  const [schemas, owners] = [pairs.map(([schema]) => schema), pairs.map(([, owner]) => owner)]
+  return alone(`
+  FOR one, other IN SELECT * FROM ROWS FROM (pg_catalog.unnest(${array(schemas)}), pg_catalog.unnest(${array(owners)})) LOOP
+    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = one AND pg_catalog.pg_get_userbyid(nspowner) <> other)
+      AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = other AND NOT rolsuper) THEN
+      EXECUTE pg_catalog.format('${verb} CREATE ON SCHEMA %I ${verb === 'GRANT' ? 'TO' : 'FROM'} %I', one, other);
+    END IF;
+  END LOOP;`)
+}
+
 /** Row security hides nothing from these roles. */
 export function seeAllRows(names: readonly string[]): string {
   return alone(`

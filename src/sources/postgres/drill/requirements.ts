@@ -4,6 +4,7 @@ import { marked } from '../../../marks.ts'
 import { BadSource } from '../../source.ts'
 import type { Entry } from '../contents.ts'
 import { queryJson, type QueryContext } from '../query.ts'
+import { GUARDED } from './guard.ts'
 
 /** How an error begins of which the server is the cause: it lacks something that the backup cannot bring. */
 const OF_THE_SERVER = new RegExp(
@@ -14,13 +15,21 @@ const OF_THE_SERVER = new RegExp(
     'could not [^:]+: No space left on device', 'permission denied', 'must be (?:superuser|owner|member|able to SET ROLE)',
     'only superusers? can', 'query would be affected by row-level security',
     'out of memory', 'out of shared memory', 'could not extend file', 'temporary file size exceeds', 'canceling statement due to',
-    'terminating connection due to', 'server closed the connection', 'deadlock detected', 'too many clients', 'sorry, too many',
+    'deadlock detected', 'too many clients', 'sorry, too many', GUARDED,
     '[^\n]* (?:must|can only) be loaded via', '(?:table )?access method ".*" does not exist',
   ].join('|')})`,
   's',
 )
+/** Messages of a server that ends a session, and of clients that lost theirs, in any line. */
+const LOST = new RegExp(
+  `(?:^|: {1,2})(${[
+    'terminating connection', 'server closed the connection', 'no connection to the server', 'SSL connection has been closed',
+    'could not (?:receive data from|send data to) ', 'the database system is ', 'connection to server ',
+  ].join('|')})`,
+  'm',
+)
 /** Functions of the database can say anything. */
-const OF_A_FUNCTION = /\nCONTEXT: .*\bat RAISE\b/s
+const OF_A_FUNCTION = new RegExp(`^(?!(?:.*: {1,2})?${GUARDED}).*\\nCONTEXT: .*\\bat RAISE\\b`, 's')
 
 /** Well-known images with extensions that a server does not come with. */
 const IMAGES: readonly [extension: RegExp, image: (major: number) => string][] = [
@@ -61,11 +70,11 @@ export interface RestoredBy {
 
 /**
  * The verdict on a restore with errors: the backup is bad, unless it is the server that lacks something. When rows are loaded, all
- * definitions are there: each table's error is one of its own, and one that tells of bad rows decides.
+ * definitions are there: each table's error is one of its own, one that tells of bad rows decides, and no other tells of the backup.
  */
 export function restoreProblem(errors: readonly RestoreError[], { major, dumpMajor }: RestoredBy): LifeboatError {
   const damage = errors.find((error) => error.rows && isAboutRows(error))
-  const own = damage ? undefined : errors.find((error) => isOfTheServer(error))
+  const own = damage ? undefined : errors.find((error) => error.rows || isOfTheServer(error))
   if (own) {
     return new LifeboatError(`the scratch server cannot take this database: ${shown(own)}`, {
       hint: marked`Give a server that is like the one of the backup (image, locales, extensions, room), in ‹scratch-url›.` })
@@ -79,11 +88,11 @@ export function restoreProblem(errors: readonly RestoreError[], { major, dumpMaj
   return new BadSource(`it cannot be restored: ${shown(first)}${more}`)
 }
 
-function isOfTheServer({ told }: RestoreError): boolean {
-  return OF_THE_SERVER.test(messageIn(told)) && !OF_A_FUNCTION.test(told)
+function isOfTheServer({ told }: Pick<RestoreError, 'told'>): boolean {
+  return (OF_THE_SERVER.test(messageIn(told)) || LOST.test(told)) && !isAboutRows({ told })
 }
 
-function isAboutRows({ told }: RestoreError): boolean {
+function isAboutRows({ told }: Pick<RestoreError, 'told'>): boolean {
   return OF_A_FUNCTION.test(told) || ABOUT_ROWS.some((form) => form.test(messageIn(told)))
 }
 
@@ -104,6 +113,9 @@ const ABOUT_ROWS = [
   /^column "[^"]+" of relation "[^"]+" contains null values/, /^value for domain [\w."]+ violates check constraint "[^"]+"/,
   /^duplicate key value violates unique constraint "[^"]+"/, /^could not create unique index "[^"]+"/,
   /^insert or update on table "[^"]+" violates foreign key constraint "[^"]+"/,
+  /^no partition of relation "[^"]+" found for row/, /^new row for relation "[^"]+" violates partition constraint/,
+  /^numeric field overflow/, /^bit string (?:length|too long)/, /^unsupported Unicode escape sequence/, /^unquoted [\w ]+ found in data/,
+  /^(?:literal [\w ]+ found in data|end-of-copy marker|invalid (?:hexadecimal|XML|regular expression|Unicode|name syntax|end sequence))/,
 ]
 
 /** Messages while rows were loaded, up to a value in them. */
@@ -111,6 +123,7 @@ const FORMS = [
   ...ABOUT_ROWS,
   /^(?:permission denied (?:for|to)|must be|only superusers? can) [\w ]+/,
   /^(?:out of memory|out of shared memory|could not extend file|role)/,
+  new RegExp(`^${GUARDED}`),
 ]
 
 /** Errors that may quote rows, or of functions that got them. */
@@ -121,7 +134,8 @@ function shown({ told, rows }: RestoreError): string {
   const [line = ''] = told.split('\n')
   if (!rows && !QUOTES.test(told)) return line.replace(/(syntax for type [^:]+|violates [^:]+): .*$/, '$1')
   const message = messageIn(line)
-  const form = OF_A_FUNCTION.test(told) ? undefined : FORMS.map((one) => one.exec(message)?.[0]).find((found) => found !== undefined)
+  const forms = OF_A_FUNCTION.test(told) ? [] : FORMS.map((one) => one.exec(message)?.[0])
+  const form = forms.find((found) => found !== undefined) ?? (isOfTheServer({ told }) ? LOST.exec(told)?.[1]?.trim() : undefined)
   const where = COPY_FAILED.exec(line)?.[0].replace(/(?:\w+: {2})?$/, '') ?? ''
   const at = /\nCONTEXT: .*?\bCOPY [^\n]*?, (line \d+(?:, column [^:\n]+)?)/s.exec(told)?.[1]
   const text = form?.replace(/^value "[^]*" is/, 'a value is').replace(/^role$/, 'a role does not exist')

@@ -12,7 +12,7 @@ import { clientError } from '../errors.ts'
 import { parseRestoreOutput } from '../restore-output.ts'
 import type { Alike, Head } from './head.ts'
 import type { RestoreError } from './requirements.ts'
-import { createMakers, grantServers, type Makers, revokeMaking } from './roles.ts'
+import { createMakers, grantSchemas, grantServers, type Makers, revokeMaking } from './roles.ts'
 
 /** Connections that make indexes and constraints at the same time. */
 const MOST_JOBS = 4
@@ -110,6 +110,7 @@ async function inRuns(
     const jobs = kind === 'INDEX ATTACH' ? parameters.filter((parameter) => !parameter.startsWith('--jobs=')) : parameters
     const errors = await pgRestore(run, made ? restore.maker : superuser, restore, { ...input, parameters: jobs })
     if (errors.length > 0) return errors
+    if (run.some((id) => /^(?:SCHEMA|EXTENSION)$/.test(runOf(id).kind))) await grantSchemas(makers, { connection: superuser, ...reading })
     if (run.some((id) => runOf(id).kind === 'SERVER')) await grantServers(makers, { connection: superuser, ...reading })
     at = end
   }
@@ -130,10 +131,11 @@ function isMade({ kind, owner }: Alike, superusers: ReadonlySet<string>, acted: 
   return !superusers.has(owner)
 }
 
-/** The owners for whom the maker acts. */
-export function ordinaryOwners({ alike }: Head, superusers: ReadonlySet<string>): string[] {
-  const owners = new Set([...new Set(alike.values())].map(({ owner }) => owner))
-  return [...owners].filter((owner) => owner !== '' && !superusers.has(owner))
+/** The owners for whom the maker acts, also by schema. */
+export function ordinaryOwners({ alike, owners: inSchemas }: Head, superusers: ReadonlySet<string>): Pick<Makers, 'owners' | 'schemas'> {
+  const ordinary = (owners: Iterable<string>): string[] => [...owners].filter((owner) => owner !== '' && !superusers.has(owner))
+  const owners = ordinary(new Set([...new Set(alike.values())].map(({ owner }) => owner)))
+  return { owners, schemas: new Map([...inSchemas].map(([schema, some]) => [schema, new Set(ordinary(some))])) }
 }
 
 /** Each piece is given to two programs at the same time. */

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
 import { namesRoles, type PassingEntry } from '../contents.ts'
 import { globalStatements } from '../globals-script.ts'
-import { LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
+import { dropGuard, guard } from './guard.ts'
+import { changeCreating, LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
 
 /** The roles of a server, as `globals.sql` tells them; nothing else of it is used. */
 export interface ServerRoles {
@@ -95,15 +96,17 @@ function steady(role: string, major: number): string[] {
 export interface Makers {
   /** Acts for these owners. */
   maker: string
-  /** All of them are members of it while objects are made: it may create in every schema. */
+  /** All of them are members of it while objects are made: it may look into every schema. */
   group: string
   password: string
   owners: readonly string[]
+  /** The owners of the objects in each schema. */
+  schemas: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** Roles that are superusers at the scratch server, and those of PostgreSQL itself, are left out: nobody may act for them. */
 export async function createMakers(
-  { maker, group, password, owners }: Makers,
+  { maker, group, password, owners, ...made }: Makers,
   major: number,
   database: QueryContext,
 ): Promise<Set<string>> {
@@ -117,20 +120,35 @@ export async function createMakers(
   const acted = owners.filter((name) => plain.has(name))
   const [role, all] = [identifier(maker), identifier(group)]
   await change(
-    [`CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`, ...steady(role, major), `CREATE ROLE ${all} NOLOGIN`],
+    [
+      `CREATE ROLE ${role} LOGIN BYPASSRLS PASSWORD ${literal(password)}`, ...steady(role, major), `CREATE ROLE ${all} NOLOGIN`,
+      ...(major >= 17 ? [`ALTER ROLE ${role} SET event_triggers = on`] : []), // The guard is one.
+    ],
     database,
   )
   await changeInBatches(acted.flatMap((name) => [`GRANT ${identifier(name)} TO ${role}`, `GRANT ${all} TO ${identifier(name)}`]), database)
   // Granting and taking back cost time for each table: not where superusers own all of them.
   const onNew = acted.length === 0 ? [] : [
-    `ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO ${all}`,
+    `ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO ${all}`,
     `ALTER DEFAULT PRIVILEGES GRANT REFERENCES, TRIGGER ON TABLES TO ${all}`,
   ]
   await change(
-    [`GRANT pg_read_all_data, ${major >= 17 ? 'pg_maintain, ' : ''}${all} TO ${role}`, ...onNew, `GRANT ALL ON SCHEMA public TO ${all}`],
+    [`GRANT pg_read_all_data, ${major >= 17 ? 'pg_maintain, ' : ''}${all} TO ${role}`, ...onNew, `GRANT USAGE ON SCHEMA public TO ${all}`],
     database,
   )
+  await guard(group, database)
+  await grantSchemas(made, database)
   return new Set(acted)
+}
+
+/** Lets owners create in the schemas where the backup has objects of them, as far as these schemas exist, and in no others. */
+export async function grantSchemas(made: Pick<Makers, 'schemas'>, database: QueryContext): Promise<void> {
+  await changeSchemas('GRANT', made, database)
+}
+
+async function changeSchemas(verb: 'GRANT' | 'REVOKE', { schemas }: Pick<Makers, 'schemas'>, database: QueryContext): Promise<void> {
+  const pairs = [...schemas].flatMap(([schema, owners]) => [...owners].map((owner) => [schema, owner] as const))
+  for (const some of batches(pairs)) await change(changeCreating(verb, some), database)
 }
 
 /** Foreign servers have no default privileges. */
@@ -144,7 +162,9 @@ export async function grantServers({ group }: Makers, database: QueryContext): P
 }
 
 /** Takes back what the owners were given in the database. */
-export async function revokeMaking({ group }: Makers, database: QueryContext): Promise<void> {
+export async function revokeMaking({ group, schemas }: Makers, database: QueryContext): Promise<void> {
+  await dropGuard(group, database)
+  await changeSchemas('REVOKE', { schemas }, database)
   await change(`DROP OWNED BY ${identifier(group)}`, database)
 }
 

@@ -328,6 +328,37 @@ test('a bad row decides, whatever the server could not do for other tables', () 
   expect(problem.message).toBe('it cannot be restored: COPY failed for table "b": value too long for type character varying(3) (line 2, column c), and 1 more errors')
 })
 
+test.each([
+  ['error returned by PQputCopyData: server closed the connection unexpectedly\n\tThis probably means', true],
+  ['error returned by PQputCopyEnd: no connection to the server', true],
+  ['COPY failed for table "t": FATAL:  terminating connection due to administrator command', true],
+  ['COPY failed for table "t": ERROR:  an error that nobody knows', true],
+  ['could not execute query: server closed the connection unexpectedly\n\tThis probably means', false],
+  ['terminating connection because of crash of another server process\nDETAIL:  x', false],
+  ['connection to server on socket "/x/.s.PGSQL.5432" failed: FATAL:  the database system is in recovery mode', false],
+])('the error %j is not one of the backup', (told, rows) => {
+  expect(restoreProblem([{ told, rows }], sameMajor)).not.toBeInstanceOf(BadSource)
+})
+
+test('a server that ends all sessions while a drill restores tells nothing about the backup', async () => {
+  const crashing = await startServer(17)
+  try {
+    await server.createDatabase('crash')
+    await server.sql(`CREATE TABLE t AS SELECT g AS id, repeat('x', 500) AS v FROM generate_series(1, 20000) g`, 'crash')
+    const drilled = drill('crash', { 'scratch-url': crashing.url('postgres') })
+    const pid = `SELECT pid FROM pg_stat_activity WHERE datname LIKE 'lifeboat_drill_%' AND usename LIKE 'lifeboat_loader_%' LIMIT 1`
+    let ended = false
+    void drilled.finally(() => (ended = true))
+    for (let found = ''; found === '' && !ended; ) {
+      found = (await crashing.sql(pid)).trim()
+      if (found !== '') process.kill(Number(found), 'SIGKILL')
+    }
+    expect((await drilled).result).toMatchObject({ result: 'could not verify' })
+  } finally {
+    await crashing.stop()
+  }
+})
+
 test('a function in a constraint cannot run a program while its rows are loaded', async () => {
   await server.sql(`
     CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
@@ -366,6 +397,39 @@ test('nothing that belonged to an ordinary role is made with the rights of a sup
   const { result } = await drill('rights')
   expect(readdirSync(folder).filter((name) => name.startsWith('harm'))).toEqual([])
   expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+/** Administrators call functions of the schema public, and mallory has an index whose function defines one that fits better. */
+const shadowing = (condition: string): string => `
+  CREATE FUNCTION public.norm(v varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = public AS 'BEGIN RETURN lower(v); END';
+  CREATE TABLE public.people (name varchar); INSERT INTO people VALUES ('Ann'); CREATE INDEX ON people (public.norm(name));
+  CREATE SCHEMA m AUTHORIZATION mallory; SET SESSION AUTHORIZATION mallory;
+  CREATE FUNCTION m.f(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
+  CREATE TABLE m.t (x int); INSERT INTO m.t VALUES (1); CREATE INDEX a ON m.t (m.f(x));
+  CREATE OR REPLACE FUNCTION m.f(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN m.g(); END';
+  CREATE FUNCTION m.g() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+    IF ${condition} THEN
+      CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE plpgsql AS $x$BEGIN
+        IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+          THEN COPY (SELECT 1) TO PROGRAM 'touch ${folder}/harm-shadow'; END IF; RETURN pg_catalog.lower($1::text); END$x$;
+    END IF; RETURN true; END$$;`
+
+test('an ordinary role can create in no schema in which it has nothing', async () => {
+  await server.createDatabase('shadowed')
+  await server.sql(shadowing(`pg_catalog.has_schema_privilege(current_user, 'public', 'CREATE')`), 'shadowed')
+  const { result } = await drill('shadowed')
+  expect(readdirSync(folder)).not.toContain('harm-shadow')
+  expect(result).toMatchObject({ result: 'verified', problems: [] })
+})
+
+test('functions cannot change definitions while a drill restores, whatever their owners may', async () => {
+  await server.createDatabase('changing')
+  await server.sql(`GRANT CREATE ON SCHEMA public TO mallory; ${shadowing('true')} CREATE TABLE public.hers (id int)`, 'changing')
+  const { result } = await drill('changing')
+  expect(readdirSync(folder)).not.toContain('harm-shadow')
+  expect(result).toMatchObject({
+    result: 'could not verify', problems: [expect.stringMatching(/: a function of the database may not change definitions while a drill restores it/)],
+  })
 })
 
 test('materialized views are filled with the rights that their owners had: superusers, members of others, readers of everything', async () => {
