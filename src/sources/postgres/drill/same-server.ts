@@ -5,7 +5,8 @@ import { queryJson, type QueryContext } from '../query.ts'
 
 /** PostgreSQL starts the checkpointer again when it ends all sessions because one of its processes ended. */
 const STARTED = `SELECT pg_catalog.json_build_array(pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()),
-  (SELECT pg_catalog.min(pg_catalog.date_part('epoch', backend_start)) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'),
+  (SELECT pg_catalog.min(pg_catalog.date_part('epoch', backend_start))
+    FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'),
   (SELECT oid::pg_catalog.text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))`
 
 /**
@@ -29,7 +30,7 @@ export async function sameServer(database: QueryContext): Promise<() => Promise<
 
 function interrupted(what: string, cause: unknown): LifeboatError {
   return new LifeboatError(`the scratch server ${what} during the drill`, {
-    hint: marked`Drill again; if it happens again, look into the log of the server: it may need more memory or room. Or give another in ‹scratch-url›.`,
+    hint: marked`Drill again. If it happens again, read the log of the server: it may need more memory. Or give another in ‹scratch-url›.`,
     ...(cause !== undefined && { cause }),
   })
 }

@@ -347,9 +347,10 @@ test('a server that ends all sessions while a drill restores tells nothing about
     await server.sql(`CREATE TABLE t AS SELECT g AS id, repeat('x', 500) AS v FROM generate_series(1, 20000) g`, 'crash')
     const drilled = drill('crash', { 'scratch-url': crashing.url('postgres') })
     const pid = `SELECT pid FROM pg_stat_activity WHERE datname LIKE 'lifeboat_drill_%' AND usename LIKE 'lifeboat_loader_%' LIMIT 1`
-    let ended = false
-    void drilled.finally(() => (ended = true))
-    for (let found = ''; found === '' && !ended; ) {
+    const over = new AbortController()
+    const end = (): void => over.abort()
+    void drilled.then(end, end)
+    for (let found = ''; found === '' && !over.signal.aborted; ) {
       found = (await crashing.sql(pid)).trim()
       if (found !== '') process.kill(Number(found), 'SIGKILL')
     }
