@@ -30,7 +30,7 @@ export async function sameServer(database: QueryContext): Promise<() => Promise<
 
 function interrupted(what: string, cause: unknown): LifeboatError {
   return new LifeboatError(`the scratch server ${what} during the drill`, {
-    hint: marked`Drill again. If it happens again, read the log of the server: it may need more memory. Or give another in ‹scratch-url›.`,
+    hint: marked`Drill again. If it happens again, read the server's log: it may need more memory. Or give another in ‹scratch-url›.`,
     ...(cause !== undefined && { cause }),
   })
 }
