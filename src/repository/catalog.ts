@@ -7,6 +7,7 @@ import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
 import { isSafetySet } from './safety-set.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId } from './snapshot.ts'
+import { requireNewest } from './withheld.ts'
 
 /** Which snapshot: the newest, the one whose id is this or begins with it, or the newest not after a time. */
 export type SnapshotChoice = { kind: 'latest' } | { kind: 'id'; id: string } | { kind: 'time'; time: Date }
@@ -133,6 +134,7 @@ export async function withChosen<T>(
     const found = await decodedOr(reasons, () => readSnapshot(store, key, (object) => decode(key, object)))
     damaged.push(...reasons.map((reason) => ({ key, reason })))
     if (found === undefined) continue
+    if (choice.kind !== 'id') await requireNewest(store, key)
     // An id names one snapshot: the others under it are in other sets, where nothing is taken in their place.
     const instead = choice.kind === 'id' ? '' : `; snapshot ${idOf(key)} is taken in its place`
     for (const one of ahead)

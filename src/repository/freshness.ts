@@ -13,6 +13,7 @@ import { isSafetySet } from './safety-set.ts'
 import { SetProofs } from './set-proofs.ts'
 import { DamagedSnapshot, OtherKey, snapshotKey } from './snapshot.ts'
 import { damageIn, type Found, newestGood, type Unsound } from './wholeness.ts'
+import { requireNewest } from './withheld.ts'
 
 /** How old the newest snapshots and proofs of a set are. Times are ISO 8601. */
 export interface Freshness {
@@ -63,6 +64,8 @@ export async function freshnessOf(store: Store, keys: Keys, set: string | undefi
     found.push({ ...(await ofSet(store, keys, name, bySet.get(name) ?? [], options)), missing: (missing.get(name) ?? []).map(idOf) })
   }
   for (const hidden of await allHidden(store)) if (expected(hidden.set)) found.push(ofHidden(hidden, keys))
+  // At the end: by now everything was read that the answers depend on.
+  for (const [newest] of bySet.values()) await requireNewest(store, newest!)
   return found.toSorted((a, b) => (a.set < b.set ? -1 : 1))
 }
 

@@ -63,6 +63,8 @@ export interface Groups {
   authenticate(authenticator: Authenticator): void
   /** Of each set that has no snapshot in a group that counts: those in groups that claim to be of another key. */
   ofOtherKeys(): Promise<HiddenSnapshots[]>
+  /** Groups of the set of a snapshot (key) that are listed and not given: they may have what is newer than it. */
+  withheldSince(key: string): Promise<string[]>
   /** A store of the same place that reads and writes this set, and trusts the same keys: itself, or another, which the caller closes. */
   ofSet(set: string): Store
   /** A new snapshot may depend only on objects that exist at least until then. */

@@ -9,7 +9,7 @@ const never = (): never => { throw new Error('not to be called') }
 
 const groups: Groups = {
   staging: '', exist: refused, candidates: never, authenticate: never, ofSet: never,
-  neededUntil: () => new Date(), reusable: refused, findUnfinished: refused, requireRequests: refused, ofOtherKeys: refused, dependents: refused, describe: never, cards: refused, needing: refused, expiries: refused, commit: refused, wholeness: refused, release: refused,
+  neededUntil: () => new Date(), reusable: refused, findUnfinished: refused, requireRequests: refused, ofOtherKeys: refused, withheldSince: refused, dependents: refused, describe: never, cards: refused, needing: refused, expiries: refused, commit: refused, wholeness: refused, release: refused,
 }
 
 /** Objects and their sizes, and what is asked of them. */

@@ -49,7 +49,7 @@ test('while a backup cannot be read, nothing is deleted: it may need any of it',
   await backup(2, 2, 'lifeboat-shop', [await part(2)])
   github.offset += 30 * HOUR
   for (const match of ['/zip', '/blobs/']) {
-    github.faults.push({ match, method: 'GET', kind: 404 })
+    github.faults.push({ match, method: 'GET', kind: 404, times: 2 })
     await expect(pruned([2])).rejects.toThrow(/^artifact lifeboat-shop \(\d+\) could not be read at first, and now can: nothing was deleted/)
     github.faults.push({ match, method: 'GET', kind: 404, times: 20 })
     await expect(pruned([2])).rejects.toThrow(/^artifact lifeboat-shop \(\d+\) is listed by GitHub, but cannot be read: nothing was deleted/)

@@ -10,6 +10,7 @@ import type { Keys } from '../../repository/keys.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
+import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../elapsed.ts'
@@ -68,6 +69,7 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
     if (found.length === 0) {
       throw await noSnapshotIn(store, inputs.set)
     }
+    await requireNewest(store, all[0]!)
     const read = found.filter(({ versions }) => Object.keys(versions).length > 0)
     const { kept, ...attested } = await keepProofs(read, store, keys, environment, attesting)
     return {

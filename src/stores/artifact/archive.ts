@@ -6,7 +6,7 @@ import { marked } from '../../marks.ts'
 import { AGAIN, type Answer, request } from '../../net/http.ts'
 import { retry, Transient } from '../../net/retry.ts'
 import { DamagedObject } from '../store.ts'
-import { ContentGone, type ServiceArtifact } from './github.ts'
+import { ContentGone, Gone, type ServiceArtifact } from './github.ts'
 import { BadZip, type Directory, findDirectory, readDirectory, readEntry, type ZipEntry } from './zip.ts'
 
 /** Read at once from the end: in most artifacts this has the directory, parts.json and the snapshot. */
@@ -99,7 +99,12 @@ export class Archive {
   async #fetch(start: number, end: number): Promise<Buffer> {
     const { signal, timeout } = this.#options
     if (this.#file) return readFrom(this.#file.handle, start, end)
-    const piece = await retry((limit) => this.#range(start, end, limit), { signal, budget: timeout })
+    const read = (): Promise<Buffer | undefined> => retry((limit) => this.#range(start, end, limit), { signal, budget: timeout })
+    // A 404 may pass: it is believed when it comes twice.
+    const piece = await read().catch((error: unknown) => {
+      if (error instanceof Gone) return read()
+      throw error
+    })
     if (piece) return piece
     await (this.#fetching ??= this.#fetchWhole())
     return readFrom(this.#file!.handle, start, end)

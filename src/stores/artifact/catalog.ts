@@ -80,6 +80,9 @@ export class Catalog {
   readonly #archives = new Map<number, Archive>()
   /** By id, the artifacts whose parts.json could not be read, and why. */
   readonly #unread = new Map<number, { artifact: Listed; error?: LifeboatError }>()
+  /** Listed artifacts that GitHub does not give: those that are to be looked for in a new list, and those that it has. */
+  readonly #missing: Listed[] = []
+  readonly #withheld = new Set<Listed>()
   #listed: Promise<Listed[]> | undefined
   /** Artifacts beside the parts of a run with names of backups, as the run was listed. */
   readonly #beside = new Map<number, ServiceArtifact>()
@@ -109,8 +112,20 @@ export class Catalog {
     return this.#leftOut.ofOtherKeys()
   }
 
-  tellLeftOut(): void {
+  /** Says which artifacts count as not there. One that GitHub does not give is among them for as long as a new list has it. */
+  async tellLeftOut(): Promise<void> {
+    const missing = this.#missing.splice(0)
+    const gone = new Set(missing.length > 0 ? await this.goneOf(missing) : [])
+    for (const artifact of missing.filter((one) => !gone.has(one))) {
+      this.#withheld.add(artifact)
+      this.#leftOut.add(artifact, new ContentGone(artifact.name, artifact.id))
+    }
     this.#leftOut.tell()
+  }
+
+  /** Artifacts of backups that GitHub lists and did not give: nobody knows what is in them. */
+  withheld(): Listed[] {
+    return [...this.#withheld].filter(({ name }) => !isPartName(name))
   }
 
   /** The artifacts of this repository whose names are those of the set, or of any; newest first. Asked for once. */
@@ -294,8 +309,9 @@ export class Catalog {
       if (!(error instanceof DamagedArtifact || error instanceof Gone)) throw error
       const unread = this.#unread.get(artifact.id)
       if (unread) unread.error = error
-      if (error instanceof Gone && !(error instanceof ContentGone)) return undefined
-      if (!quiet) this.#leftOut.add(artifact, error)
+      if (quiet) archive.forget()
+      else if (error instanceof Gone) this.#missing.push(artifact)
+      else this.#leftOut.add(artifact, error)
       archive.forget()
       return undefined
     } finally {

@@ -79,7 +79,7 @@ export class Contents {
     one.held = await one.opening
     if (this.#authenticator) one.held?.archive.forget()
     this.#told = undefined
-    this.#catalog.tellLeftOut()
+    await this.#catalog.tellLeftOut()
     if (!one.held) await this.remove(one.artifact.id)
     return one.held
   }
@@ -214,7 +214,7 @@ export class Contents {
     }
     const runs = new Set([...this.#unlisted.values()].flatMap(({ run }) => run ?? []))
     const further = await this.#catalog.listFurther([...runs].slice(0, NAMES_AT_ONCE))
-    this.#catalog.tellLeftOut()
+    await this.#catalog.tellLeftOut()
     if (signatures && looked > UNKNOWN) {
       this.#report.info(`${looked} artifacts were looked into, as no index tells what is in them; the next backup writes it again`)
     }
@@ -244,7 +244,7 @@ export class Contents {
       const held = await this.#catalog.look(artifact, this.#authenticator)
       return held && knownAs(held)
     })
-    this.#catalog.tellLeftOut()
+    await this.#catalog.tellLeftOut()
     return known.filter((one) => one !== undefined)
   }
 

@@ -13,7 +13,7 @@ import { unlessDamaged } from './contents.ts'
 import { dependents, described, type Holding, oldestNeeded, snapshotsOf, stayingWithout, unneeded, wholeness } from './holdings.ts'
 import { markOfKey } from './index-file.ts'
 import type { Known } from './known.ts'
-import { isPartName, numberIn } from './names.ts'
+import { isNameOf, isPartName, numberIn } from './names.ts'
 import type { PublishOptions } from './publish.ts'
 import { fullEveryBy } from './retention.ts'
 import { type ArtifactServices, RunArtifacts } from './run-artifacts.ts'
@@ -81,6 +81,13 @@ export class ArtifactGroups implements Groups {
     const known = await this.#services.contents.known()
     const keys = known.flatMap(({ objects }) => [...objects.keys()])
     return this.#services.catalog.ofOtherKeys().filter(({ set }) => !keys.some((key) => key.startsWith(`snapshots/${set}/`)))
+  }
+
+  async withheldSince(key: string): Promise<string[]> {
+    const { catalog, contents } = this.#services
+    const since = (await contents.locate(key))?.known.artifact.id ?? 0
+    const withheld = catalog.withheld().filter(({ id, name }) => id > since && isNameOf(key.split('/')[1], name))
+    return withheld.map(({ id, name }) => `artifact ${name} (${id})`)
   }
 
   ofSet(set: string): Store {
