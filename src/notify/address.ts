@@ -26,7 +26,7 @@ const LONG = 12
 
 /** Everything in the text of a target that is masked, well-formed or not: the URL, its path, the long parts of it, passwords and values. */
 export function addressSecrets(text: string): string[] {
-  const [, address = ''] = /^[^\s:]*:(\S+)/.exec(text.trim()) ?? []
+  const [, address = ''] = /^[^\s:]*:(?:\s*(?=[a-z]+:\/\/))?(\S+)/i.exec(text.trim()) ?? []
   const [, origin = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)?(.*)$/is.exec(address)!
   const [, login = ''] = /:\/\/(.*)@/s.exec(origin) ?? []
   const [, name = '', password = ''] = /^([^:]*):?(.*)$/s.exec(login)!
@@ -51,5 +51,14 @@ function decoded(text: string): string {
   } catch {
     // A stray % decodes to nothing: there is only the raw spelling.
     return text
+  }
+}
+
+/** A user or a password of a URL. Throws `InvalidValue` for a stray %. */
+export function decodedLogin(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new InvalidValue('the user or the password has a % that is not followed by two hex digits; write %25 for a % itself')
   }
 }

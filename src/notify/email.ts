@@ -1,4 +1,5 @@
 import { InvalidValue, LifeboatError, messageOf } from '../error.ts'
+import { decodedLogin } from './address.ts'
 import { Transient } from '../net/retry.ts'
 import type { NotificationKind } from './kind.ts'
 import { type Notice, plainText } from './notice.ts'
@@ -44,7 +45,7 @@ function mailingOf(text: string): Mailing {
     throw new InvalidValue(`to is missing, or is not a list of at most ${MOST_RECIPIENTS} e-mail addresses, separated by commas`)
   }
   const secure = url.protocol === 'smtps:'
-  const [user, password] = [url.username, url.password].map((one) => decoded(one))
+  const [user, password] = [url.username, url.password].map((one) => decodedLogin(one))
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || (secure ? 465 : 587), secure,
     user: user!, password: password!, from, to,
@@ -56,14 +57,6 @@ const MOST_RECIPIENTS = 20
 /** Neither a name, nor a quoted part, nor a line end: nothing in it can become a header or a command. */
 function isAddress(text: string): boolean {
   return /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}$/.test(text)
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new InvalidValue('the user or the password has a % that is not followed by two hex digits; write %25 for a % itself')
-  }
 }
 
 async function sendMail({ host, port, secure, user, password, from, to }: Mailing, notice: Notice, limit: number): Promise<void> {

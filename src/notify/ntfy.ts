@@ -1,5 +1,5 @@
 import { InvalidValue } from '../error.ts'
-import { webAddress } from './address.ts'
+import { decodedLogin, webAddress } from './address.ts'
 import type { NotificationKind } from './kind.ts'
 import { isGood, type Notice, plainText } from './notice.ts'
 import { postJson } from './post.ts'
@@ -24,7 +24,7 @@ export const ntfy: NotificationKind = {
 /** A user and a password, or a token alone, in the place of either. */
 function authorizationOf({ username, password }: URL): Record<string, string> {
   if (!username && !password) return {}
-  const [user, secret] = [username, password].map((one) => decodeURIComponent(one))
+  const [user, secret] = [username, password].map((one) => decodedLogin(one))
   if (!user || !secret) return { authorization: `Bearer ${user || secret}` }
   return { authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}` }
 }

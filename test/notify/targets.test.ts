@@ -61,12 +61,17 @@ test.each([
   expect(refusal(text)).toBe(message)
 })
 
+test('a stray % in a password of ntfy is refused with what to write', () => {
+  expect(refusal('ntfy:https://phil:pa%ss@ntfy.example/alerts')).toMatch(/a % that is not followed by two hex digits; write %25 for a % itself/)
+})
+
 test.each(['http://127.0.0.1:8080/x', 'http://[::1]/x', 'http://192.168.1.5/x', 'http://10.0.0.1/x', 'http://ntfy/x', 'http://ntfy.local/x'])('%s is near enough for http', (address) => {
   expect(refusal(`webhook:${address}`)).toBe('')
 })
 
 test.each([
   [`slack:${SLACK}`, ['cCcCcCcCcCcCcCcCcCcCcCcC', '/services/T0AAAAAAA/B0BBBBBBB/cCcCcCcCcCcCcCcCcCcCcCcC']],
+  [`slack: ${SLACK} on failure`, ['cCcCcCcCcCcCcCcCcCcCcCcC']],
   [`slak:${SLACK} on failure`, ['cCcCcCcCcCcCcCcCcCcCcCcC']],
   ['discord:https://discord.example/api/webhooks/123456789012345678/AbC-dEf_012345678901234567890', ['AbC-dEf_012345678901234567890']],
   ['teams:https://prod.example:443/workflows/x/triggers/manual?api-version=2016-06-01&sig=AbCdEfGh%2BIjKl', ['AbCdEfGh%2BIjKl', 'AbCdEfGh+IjKl']],
