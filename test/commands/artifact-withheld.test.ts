@@ -42,7 +42,7 @@ test('a 404 that passes hides neither the newest snapshot nor a proof that it is
 
 test('while GitHub lists an artifact and does not give it, nothing older is called the newest', async () => {
   const [older] = [await backUp(), await backUp()]
-  const withheld = /^error: what is newest cannot be told: .* lists artifact lifeboat-default\S* \(\d+\), and does not give it/
+  const withheld = /^error: what is newest cannot be told: .* lists artifact lifeboat-default.*, and does not give it/
   // The newest proof, and the newest snapshot with it.
   for (const lost of [1, 2]) {
     const ids = github.live().slice(-lost).map(({ id }) => id)
