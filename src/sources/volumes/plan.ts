@@ -5,6 +5,7 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import { backUpStep, requireAll } from '../checks.ts'
 import type { Site } from '../files/site.ts'
 import { choose } from '../files/choice.ts'
+import { lockTarget } from './target-lock.ts'
 import { output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
 import { refuseStores } from './own-stores.ts'
@@ -29,7 +30,10 @@ export async function planVolume(given: VolumeRestore, missing: boolean): Promis
     () => refuseStores(site, there ? mode : 'empty', signal),
     () => requireWritable(site, signal),
     ...(mode === 'overwrite' ? [] : [() => requireCoreutils(site, signal)]),
-    ...(there ? [async () => void (await leftByKilled(site, mode === 'clean', signal))] : []),
+    ...(there ? [
+      async () => (await lockTarget(site, signal))(),
+      async () => void (await leftByKilled(site, mode === 'clean', signal)),
+    ] : []),
     ...(there && mode === 'empty' ? [() => requireNoContent(site, signal)] : []),
     ...(there && mode === 'overwrite' ? [() => refuseOthers(site, choice, signal)] : []),
     ...(given.owners === 'number' ? [() => requireOwners(site, given.list, choice.wanted, signal)] : []),

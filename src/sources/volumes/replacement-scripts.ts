@@ -22,7 +22,10 @@ if [ -n "$others" ] || [ ! -O . ]; then
 fi
 `
 
-const HOLD = `${REFUSE}${IN_TARGET}${IN_WORK}`
+/** As long as a script runs, no other restore begins in the target (target-lock.ts), even if the restore that started it was killed. */
+const SHARE = 'if command -v flock >/dev/null && [ -r .. ]; then exec 9<..; flock -n -s 9 2>/dev/null || :; fi\n'
+
+const HOLD = `${REFUSE}${IN_TARGET}${IN_WORK}${SHARE}`
 
 // These folders are made here, but an archive may have such a folder too, and a link in it would lead out of the target.
 const NO_LINKS = 'for part in new whole in old top time; do [ ! -L "$part" ] || refuse "$2/$part is a symbolic link"; done'

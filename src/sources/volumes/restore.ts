@@ -12,6 +12,7 @@ import { refuseStores } from './own-stores.ts'
 import { clearKilled, PATTERN, replaceContent } from './replacement.ts'
 import { EXTRACT_OVER } from './replacement-scripts.ts'
 import type { FolderSettings } from './settings.ts'
+import { lockTarget } from './target-lock.ts'
 import { foldersOfOthers } from './target.ts'
 
 export type { VolumeOutcome }
@@ -35,9 +36,19 @@ export type VolumeMode = 'empty' | 'overwrite' | 'clean'
 
 /** Extracts a volume into the folder of a site. Throws if it must not, or if nothing could be extracted completely. */
 export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome> {
-  const { site, mode, signal, report, leaves } = given
+  const { site, mode, signal } = given
   await requireTar(site, signal)
   await refuseStores(site, mode, signal)
+  const release = await lockTarget(site, signal)
+  try {
+    return await restoreLocked(given)
+  } finally {
+    await release()
+  }
+}
+
+async function restoreLocked(given: VolumeRestore): Promise<VolumeOutcome> {
+  const { site, mode, signal, report, leaves } = given
   await clearKilled(site, { finish: mode === 'clean', signal, report })
   if (mode === 'empty') await requireNoContent(site, signal)
   const choice = await choose(given, given.patterns)

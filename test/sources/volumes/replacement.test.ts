@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { volumeFacts } from '../../../src/sources/files/facts.ts'
@@ -30,13 +30,17 @@ function write(top: string, files: Files): void {
   }
 }
 
-function restored(read: ReadVolume, mode: VolumeMode, { site = localSite(target, process.env), patterns = [], owners = 'number' }: { site?: Site; patterns?: string[]; owners?: 'number' | 'none' } = {}): Promise<VolumeOutcome> {
+function restored(read: ReadVolume, mode: VolumeMode, { site = localSite(target, process.env), patterns = [], owners = 'number', meanwhile }: { site?: Site; patterns?: string[]; owners?: 'number' | 'none'; meanwhile?: () => Promise<void> } = {}): Promise<VolumeOutcome> {
   const { segments } = volumeFacts.parse(read.record.facts)
   const archives = [...read.streams].filter(([name]) => name.endsWith('.tar'))
   return restoreVolume({
     name: 'data', site, list: () => inPieces(read.streams.get('data.list')!), patterns, mode, owners, links: true, signal: new AbortController().signal, report: quiet,
-    segments: archives.map(([, bytes], index) => ({ entries: segments[index]!.entries, size: bytes.length, bytes: () => inPieces(bytes) })),
+    segments: archives.map(([, bytes], index) => ({ entries: segments[index]!.entries, size: bytes.length, bytes: () => piecesOf(bytes) })),
   })
+  async function* piecesOf(bytes: Buffer) {
+    await meanwhile?.()
+    yield* inPieces(bytes)
+  }
 }
 
 const old: Files = { same: 'old', 'both/same': 'old', 'both/old': 'old', 'old folder/x': 'old', 'old\nname': 'old', z: 'old' }
@@ -146,6 +150,42 @@ test('lost+found of an empty folder is replaced by that of the backup, unless it
   write(target, { 'lost+found/#2': 'found' })
   await expect(restored(read, 'empty')).rejects.toThrow(/could not be replaced: rmdir: .*lost\+found.*not empty/)
   expect([readdirSync(target), readdirSync(path.join(target, 'lost+found'))]).toEqual([['lost+found'], ['#2']])
+})
+
+test.each(['clean', 'empty', 'overwrite'] as const)('of two restores at once into one folder, mode %s, the second is refused, and the first ends well', async (mode) => {
+  write(root, fresh)
+  const read = await readVolume(root)
+  if (mode !== 'empty') write(target, old)
+  const [began, goes] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const first = restored(read, mode, { meanwhile: async () => {
+    began.resolve()
+    await goes.promise
+  } })
+  await Promise.race([began.promise, first])
+  await expect(restored(read, 'clean')).rejects.toMatchObject({ message: `another restore works in ${target}`, status: 2 })
+  await expect(restored(read, 'overwrite')).rejects.toThrow('another restore works in')
+  goes.resolve()
+  await first
+  if (mode === 'overwrite') expect(whole(fresh, [])).toBe(true)
+  else expect(contentsOf(target)).toEqual(contentsOf(root))
+  await restored(read, 'clean')
+  expect(works()).toEqual([])
+})
+
+test('where there are no locks, a folder that a restore has just worked in stops the next one, and an old one does not', async () => {
+  write(root, fresh)
+  const read = await readVolume(root)
+  const work = path.join(target, '.lifeboat-restore-0123abcd')
+  mkdirSync(path.join(work, 'new'), { recursive: true })
+  const here = path.join(folder, 'no-locks')
+  mkdirSync(here)
+  writeFileSync(path.join(here, 'flock'), '#!/bin/sh\nexit 66\n', { mode: 0o755 })
+  const site = localSite(target, { ...process.env, PATH: `${here}:${process.env['PATH']}` })
+  await expect(restored(read, 'clean', { site })).rejects.toThrow(/another restore may work in/)
+  expect(works()).toEqual(['.lifeboat-restore-0123abcd'])
+  utimesSync(work, 1, 1)
+  await restored(read, 'clean', { site })
+  expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 
 test('killed while it extracts, an empty folder is one for the next restore', async () => {
