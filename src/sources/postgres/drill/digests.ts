@@ -92,7 +92,8 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
 
 /** User mappings are not restored: `listIds`. */
 function isLeftOut(header: string): boolean {
-  return header.startsWith('-- Name: USER MAPPING ') && header.includes('; Type: USER MAPPING; Schema: -; Owner: ')
+  const type = header.slice(header.lastIndexOf('; Type: ')) // A name may have this text, too.
+  return header.startsWith('-- Name: USER MAPPING ') && type.startsWith('; Type: USER MAPPING; Schema: -; Owner: ')
 }
 
 /** The same text in one piece: V8 keeps a text that is put together as its parts, in several times the memory. */
