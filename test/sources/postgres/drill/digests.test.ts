@@ -192,8 +192,9 @@ test.each([['--inserts'], ['--rows-per-insert=3'], ['--column-inserts', '--rows-
     }
   })
 
+const named = (name: string, kind: string, text: string): string => `--\n-- Name: ${name}; Type: ${kind}; Schema: -; Owner: o\n--\n\n${text}\n\n\n`
+
 test('a table whose name looks like a user mapping is compared, and a user mapping is not', async () => {
-  const named = (name: string, kind: string, text: string): string => `--\n-- Name: ${name}; Type: ${kind}; Schema: -; Owner: o\n--\n\n${text}\n\n\n`
   const hostile = 'USER MAPPING x; Type: USER MAPPING; Schema: -; Owner: '
   expect(await compared(named(hostile, 'TABLE', 'CREATE TABLE a (id int);'), named(hostile, 'TABLE', 'CREATE TABLE a (id text);'))).toHaveLength(1)
   const mapping = 'USER MAPPING o SERVER s'
