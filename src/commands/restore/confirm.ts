@@ -22,8 +22,10 @@ export function isAsked(confirm: readonly string[] | undefined, { ask }: Pick<En
 export async function requireConfirmed(
   targets: readonly Replaced[], confirm: readonly string[] | undefined, work: string, { ask }: Pick<Environment, 'ask'>,
 ): Promise<void> {
+  // The name of one target may have line ends, as a folder may.
+  const given = confirm === undefined ? [] : [...confirm, confirm.join('\n')]
   const missing = isAsked(confirm, { ask })
-    ? await notTyped(targets, work, ask!) : targets.filter(({ name }) => !(confirm ?? []).includes(name))
+    ? await notTyped(targets, work, ask!) : targets.filter(({ name }) => !given.includes(name))
   if (missing.length === 0) return
   const what = `this ${work} ${missing.map(described).join(', ')}`
   throw new LifeboatError(
