@@ -8,7 +8,7 @@ import { serverDirectory } from './postgres-server.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The programs of the helper container of a volume, and one for other containers. */
-const PROGRAMS = ['sh', 'cat', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'cp', 'sync', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
+const PROGRAMS = ['sh', 'cat', 'date', 'flock', 'realpath', 'tar', 'find', 'df', 'id', 'mkdir', 'chmod', 'chown', 'cp', 'sync', 'touch', 'stat', 'mv', 'rm', 'rmdir', 'sleep', 'ls', 'ln']
 
 /** A Docker daemon of its own, with an image made of this machine's programs: there is no registry. */
 export class DockerDaemon {
