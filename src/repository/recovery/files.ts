@@ -906,7 +906,7 @@ export const instructions = [
   'Do not restore into the damaged database: keep it as it is until the new one is good. `-h`, `-p` and `-U` say which server, as usual.',
   '',
   '    pg_restore --list app.dump | head -n 15',
-  '    grep -v \' ROLE postgres\' globals.sql > roles.sql',
+  '    grep -vE \' ROLE postgres( |;)\' globals.sql > roles.sql',
   '    psql -d postgres -f roles.sql',
   '    pg_restore --exit-on-error --create -d postgres app.dump',
   '    psql -d app -c \'ANALYZE\'',
