@@ -55,7 +55,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
     ['a recipient that is none', { recipients: 'age1short' }, /recipients: "age1short" is not an age recipient/, /for example/],
     ['pg_dump arguments that would break the archive', { 'pg-dump-args': '--format=plain' }, /pg-dump-args: .*--format/, /./],
     ['a destination of a kind that there is not', { destination: 'ftp://host/path' }, /destination: "ftp" is not a kind of destination/, /file:/],
-    ['a destination without a kind', { destination: '/mnt/backups' }, /destination: the value is not a destination/, /file:/],
+    ['a destination without a kind', { destination: 'mnt/backups' }, /destination: the value is not a destination/, /file:/],
     ['no destination', { destination: '' }, /destination is (?:not given|artifact, .* not given)/, /file:/],
     ['a URL of another scheme', { 'database-url': 'mysql://u:hunter22@localhost/x' }, /mysql:\/\/ is not a PostgreSQL URL/, /postgres:\/\/user:password@host/],
     ['two databases of one name', { 'database-url': 'a=postgres:///x\na=postgres:///y' }, /two databases are named "a"/, /./],
@@ -76,7 +76,7 @@ describe.each(both)('inputs that are refused (%s)', (as) => {
 
   test.each<[what: string, given: Given, message: RegExp, hint: RegExp]>([
     ['a mode that does not exist', { mode: 'replace' }, /mode: "replace" is not one of empty, create, clean/, /for example/],
-    ['a snapshot that is no id', { snapshot: 'yesterday' }, /snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a time/, /for example/],
+    ['a snapshot that is no id', { snapshot: 'yesterday' }, /snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a date, time or age/, /for example/],
     ['too many jobs', { jobs: '100' }, /jobs: "100" is not a whole number/, /for example/],
     ['jobs in one transaction', { jobs: '2', mode: 'clean', confirm: 'target' }, /jobs/, /jobs/],
     ['data that is replaced without a confirmation', { mode: 'swap' }, /this replaces the database target, which nobody has confirmed/, /confirm:? target/],
