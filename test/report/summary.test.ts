@@ -220,6 +220,8 @@ test('a failed backup says how the newest good one is restored', () => {
   expect(more).toContain('with `LIFEBOAT_ENCRYPTION_KEY` and `DATABASE_URL` (the target) set')
   expect(more).toContain('lifeboat restore \\\n  --destination s3://backups/production \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e\n')
   expect(fallbackText({ ...newest, destination: 'file:/other' }, 's3://backups/production', context)).toContain('--destination file:/other \\')
+  const sources = [{ name: 'shop', kind: 'postgres' }, { name: 'uploads', kind: 'directory' }]
+  expect(fallbackText({ ...newest, sources }, 's3://backups/production', context)).toContain('  --all \\\n  --mode create \\\n  --map uploads=./uploads')
   expect(fallbackText({ set: 'app', none: 'empty' }, 'file:/b', context)).not.toContain('restore')
 })
 

@@ -2,12 +2,19 @@ import type { When } from '../../report/context.ts'
 import { formatAge, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts'
 import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
+import { namesByNoun } from '../../sources/nouns.ts'
+
+type SnapshotSource = Pick<SourceRecord, 'name' | 'kind'>
 
 /** The newest backup of a set from before a run that failed, as far as it is known. */
 export type Newest =
-  /** `unsound`: newer ones that are damaged, newest first. `destination`: of several, the one that has it. */
-  | { set: string; snapshot: string; time: string; unsound?: Unsound[]; destination?: string }
+  /**
+   * `unsound`: newer ones that are damaged, newest first. `destination`: of several, the one that has it. `sources`: absent with a write
+   * key, which cannot read them.
+   */
+  | { set: string; snapshot: string; time: string; unsound?: Unsound[]; destination?: string; sources?: readonly SnapshotSource[] }
   /** None: the set is empty, or all that were looked at are damaged or of another key. */
   | { set: string; none: 'empty' | 'unsound'; unsound?: Unsound[] }
   /** The store could not be asked. */
@@ -25,9 +32,10 @@ export function redactedNewest(newest: Newest, apply: (text: string) => string):
 export function fallbackText(newest: Newest, first: string, when: When): string {
   const next = '**Next:** fix the cause above, then run the backup again.'
   if (!('snapshot' in newest)) return [newestSentence(newest, when), next].join('\n\n')
-  const { set, snapshot, destination = first } = newest
-  const variables = restoreVariables({ destination }, (name) => `\`${name}\``)
-  const command = restoreCommand('lifeboat', { destination, set, snapshot, databases: [] }, ' \\\n  ')
+  const { set, snapshot, destination = first, sources = [] } = newest
+  const names = namesByNoun(sources)
+  const variables = restoreVariables({ destination, ...names }, (name) => `\`${name}\``)
+  const command = restoreCommand('lifeboat', { destination, set, snapshot, ...names }, ' \\\n  ')
   return [
     newestSentence(newest, when),
     next,

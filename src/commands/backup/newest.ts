@@ -7,7 +7,7 @@ import { openKeys } from '../../repository/open-keys.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { openRepository } from '../../repository/repository.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { idTime } from '../../repository/snapshot.ts'
+import { idTime, openManifest } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
 import { accessOf } from './access.ts'
@@ -78,7 +78,11 @@ async function newestIn(destination: Destination, inputs: Wanted, before: Date, 
     const { good, unsound } = await newestGood(store, keys, snapshots, { proofs, verified: false, most: LOOKED_AT, before })
     if (!good) return { set, unsound, none: 'unsound' }
     const { id, time } = good.snapshot.header
-    return { set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }) }
+    const sources = keys.identity === undefined ? undefined : (await openManifest(good.snapshot)).sources
+    return {
+      set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }),
+      ...(sources && { sources: sources.map(({ name, kind }) => ({ name, kind })) }),
+    }
   } finally {
     await store.close()
   }
