@@ -110,7 +110,7 @@ function sessionsOn(replaced: ReplacedRelations, context: QueryContext): Promise
 const isOfOthers = (lock: string): string => `${lock}.granted AND ${lock}.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
   AND ${lock}.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`
 
-const list = (oids: readonly number[]): string => `SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[])`
+const list = (oids: readonly number[]): string => `SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) AS oid`
 
 /** A query for the oids of the relations, with their partitions and children, their parents, and tables on both sides of foreign keys. */
 function relations(replaced: ReplacedRelations): string {
@@ -118,7 +118,7 @@ function relations(replaced: ReplacedRelations): string {
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
       AND NOT EXISTS (SELECT FROM (${list(replaced.but)}) AS other (oid) WHERE other.oid = c.oid)`
-  return `WITH RECURSIVE family (oid) AS (
+  return `WITH RECURSIVE family AS (
       ${chosen} UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN family f ON f.oid = i.inhparent)
     SELECT oid FROM family
     UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN family f ON f.oid = i.inhrelid
