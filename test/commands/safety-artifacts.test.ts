@@ -28,7 +28,7 @@ test('in a workflow the safety backup is an artifact of its own, which expires a
   writeFileSync(path.join(uploads, 'file'), 'of the backup')
   const { result: { snapshot } } = await run('backup', { volumes: `uploads=${uploads}` })
   writeFileSync(path.join(uploads, 'file'), 'mine')
-  const back = { volume: 'uploads', target: uploads, mode: 'overwrite' }
+  const back = { volume: 'uploads', target: uploads, mode: 'overwrite', confirm: uploads }
   expect(await refusal(run('restore', back, terminalOf(github)))).toMatch(/the safety backup of the target failed, so nothing was restored: [^]*--safety-backup false/)
   expect(readFileSync(path.join(uploads, 'file'), 'utf8')).toBe('mine')
 
