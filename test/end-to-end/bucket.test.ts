@@ -21,7 +21,7 @@ test('the built program backs up a bucket and puts its objects back', async () =
     const run = async (...given: string[]): Promise<unknown> => JSON.parse((await promisify(execFile)(process.execPath, [path.join(builtProgram(), 'cli.js'), ...given, '--destination', `file:${folder}/store`, '--json'], { env })).stdout)
     expect(await run('backup', '--volumes', `media=${place(from)}`, '--verify', 'read')).toMatchObject({ verified: 'read' })
     expect(await run('restore', '--volume', 'media', '--target', place(to))).toMatchObject({ entries: 1, unchanged: 0 })
-    expect(await run('restore', '--volume', 'media', '--target', place(to), '--mode', 'overwrite')).toMatchObject({ entries: 1, unchanged: 1 })
+    expect(await run('restore', '--volume', 'media', '--target', place(to), '--mode', 'overwrite', '--confirm', `s3://${to}`)).toMatchObject({ entries: 1, unchanged: 1 })
   } finally {
     await ceph.stop()
     rmSync(folder, { recursive: true })
