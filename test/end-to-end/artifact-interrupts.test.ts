@@ -37,7 +37,7 @@ test('a restore cancelled while it downloads ends before the runner insists, lea
   const signals = step.cancel()
   const ending = await step.result
   expect(signals).toEqual(['SIGINT'])
-  expect(problemOf(ending)).toBe('interrupted')
+  expect(problemOf(ending)).toBe('interrupted: nothing was restored, and nothing was changed')
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
   github.faults.length = 0
   expect(problemOf(await runs.run('restore', repository, given))).toBeUndefined()
