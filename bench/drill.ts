@@ -3,7 +3,7 @@
 // npm run bench:drill -- 50000tables [rounds] [dist/cli.js …]: the same with so many empty tables. Their files belong into memory (TMPDIR=/dev/shm): ext4 does
 // not use inodes of deleted files again for some minutes, and looks through all of them for each new file.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
@@ -82,7 +82,8 @@ async function reference(): Promise<{ restore: Cost; dump: Cost }> {
   try {
     const connection = onDatabase(cluster.connection, 'postgres')
     const env = { ...clientEnvironment(connection, variables), ...variables }
-    const postmaster = Number(readFileSync(path.join(folder, 'reference/scratch/data/postmaster.pid'), 'utf8').split('\n')[0])
+    const [scratch = ''] = readdirSync(path.join(folder, 'reference'))
+    const postmaster = Number(readFileSync(path.join(folder, 'reference', scratch, 'data/postmaster.pid'), 'utf8').split('\n')[0])
     const cost = async (program: string, ...parameters: string[]): Promise<Cost> => {
       const before = cpuOf(postmaster)
       const { seconds, cpuSeconds } = await measure([path.join(clientDirectory(17), program), ...parameters], env, folder)
