@@ -26,6 +26,9 @@ export interface RestoreSettings extends SourceAccess {
   readonly mode: RestoreMode
 }
 
+/** The time for which the content from before a restore is kept by default, in milliseconds: a week. */
+export const KEEP_OLD = 7 * 86_400_000
+
 export type RestoreMode = 'empty' | 'create' | 'clean' | 'overwrite' | 'swap'
 
 /** The same of a drill. */

@@ -11,7 +11,7 @@ import { chunkKey } from '../../repository/snapshot.ts'
 import { storesOf } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import type { BackupResult } from './result.ts'
 
 /**

@@ -6,7 +6,7 @@ import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord
 import type { Writer } from '../../repository/writer.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source } from '../../sources/source.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import type { BackupResult } from './result.ts'
 import type { OpenedSources } from './opened-sources.ts'
 

@@ -15,7 +15,7 @@ import { openOrMakeRepository, openRepository } from '../../repository/repositor
 import { authenticatorOf } from '../../repository/authenticator.ts'
 import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import { lookingAs } from '../with-store.ts'
 import type { CopyInputs } from './inputs.ts'
 import type { CopyResult } from './result.ts'

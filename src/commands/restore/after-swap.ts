@@ -7,7 +7,7 @@ import { formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown, withinLimit } from '../../report/markdown.ts'
 import type { Forgotten, Undone } from '../../sources/restored.ts'
 import type { RestoreTarget } from '../../sources/source-kind.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import { requireConfirmed } from './confirm.ts'
 import { pauseText } from './swapped.ts'
 

@@ -219,22 +219,19 @@ export const inputs = commandInputs(
 
 /** Throws (status 2) unless a database is named, and nothing that is for restores alone: it would be ignored. */
 function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInputs, 'afterSwap'>): void {
-  const { server, database, volume, all, hooks, dryRun, verifyOnly, skipDamaged, swap, objects, files } = slices
+  const { server, volume, all, hooks, dryRun, verifyOnly, skipDamaged, swap } = slices
   if (server.database === undefined) throw missingInput('database-url', databaseUrl)
   const given = [
     ...(dryRun ? ['dry-run'] : []),
     ...(verifyOnly ? ['verify-only'] : []),
     ...(all.wanted ? ['all'] : []),
     ...(all.map.length > 0 ? ['map'] : []),
-    ...(database === undefined ? [] : ['database']),
-    ...(volume.name === undefined ? [] : ['volume']),
     ...(volume.target === undefined ? [] : ['target']),
     ...(hooks.before === '' ? [] : ['pre-command']),
     ...(hooks.after === '' ? [] : ['post-command']),
     ...(skipDamaged ? ['skip-damaged'] : []),
     ...(swap.drill ? ['drill'] : []),
-    ...partsIn(objects),
-    ...(files.paths.length > 0 ? ['paths'] : []),
+    ...selectionIn(slices),
   ]
   if (given.length === 0) return
   throw new LifeboatError(`${given.join(', ')}: ${input} is for a database that was restored with mode swap, and restores nothing`, {
@@ -245,15 +242,20 @@ function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInpu
 const partsIn = (objects: RestoreInputs['objects']): string[] =>
   (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
 
-/** Throws (status 2) for what selects one source, or a part of one. */
-function requireAll(slices: RestoreInputs, variables: Variables): void {
-  const { server, database, volume, objects, files } = slices
-  const given = [
+/** The inputs that are given and select one source, or a part of one. */
+function selectionIn({ database, volume, objects, files }: Pick<RestoreInputs, 'database' | 'volume' | 'objects' | 'files'>): string[] {
+  return [
     ...(database === undefined ? [] : ['database']),
     ...(volume.name === undefined ? [] : ['volume']),
     ...partsIn(objects),
     ...(files.paths.length > 0 ? ['paths'] : []),
   ]
+}
+
+/** Throws (status 2) for what selects one source, or a part of one. */
+function requireAll(slices: RestoreInputs, variables: Variables): void {
+  const { server } = slices
+  const given = selectionIn(slices)
   if (given.length > 0) {
     throw new LifeboatError(`${given.join(', ')}: with all, every source of the snapshot is restored whole`, {
       hint: marked`Leave it out, or restore one source without ‹all›.`, status: 2,

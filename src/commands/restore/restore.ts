@@ -10,7 +10,7 @@ import { findSnapshot } from '../../repository/catalog.ts'
 import { holesOf, readAround } from '../../repository/holes.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Restored } from '../../sources/restored.ts'
@@ -21,7 +21,7 @@ import type {
 } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import { whileQuiet } from '../quiesce.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import { requireRequests } from '../verify/chunks.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
@@ -172,51 +172,38 @@ export async function prepared(
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
   const chosen: Chosen = { snapshot, source: source.name, store }
   const reader = new Reader(store, snapshot.keys, chunks)
-  const waiting = new Waiting()
-  let verified = 0
-  const timed = async (work: () => Promise<Restored>): Promise<Omit<Restored, 'phases'> & Pick<RestoreResult, 'took'>> => {
-    const began = performance.now()
-    const { phases, ...restored } = await work()
-    return { ...restored, took: tookUntilNow(verified, waiting, began, phases) }
-  }
   const started = performance.now()
-  if (into && skipDamaged) {
-    const { target } = into
-    const { lost, elsewhere } = await lostChunks(chosen, context)
-    verified = secondsSince(started)
-    const isDamaged = lost.size > 0
-    const read = (stream: StreamRecord): AsyncIterable<Buffer> => waiting.of(readAround(stream, chunks, lost, reader))
-    const damaged = {
-      source, snapshot: id, read, holes: (stream: StreamRecord) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged.keep,
-    }
-    return {
-      ...(isDamaged ? {} : planOf(target, damaged, backups, about)),
-      prepare: async () => target.prepare?.(damaged),
-      restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) => {
-        const restored = await timed(() => salvaged(target, { ...damaged, backUpTarget }, isDamaged)).catch((error: unknown) => {
-          throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
-        })
-        return { ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
-      }),
-    }
-  }
-  await requireWhole(chosen, into ? 'list' : 'read', context)
-  verified = secondsSince(started)
   if (!into) {
+    await requireWhole(chosen, 'read', context)
     return {
       prepare: async () => undefined,
       restore: async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }),
     }
   }
-  const { target } = into
-  const stored: SourceToRestore = { source, snapshot: id, read: (stream) => waiting.of(reader.stream(stream)) }
+  const { target, location } = into
+  if (!skipDamaged) await requireWhole(chosen, 'list', context)
+  const { lost, elsewhere } = skipDamaged ? await lostChunks(chosen, context) : NOTHING_LOST
+  const verified = secondsSince(started)
+  const waiting = new Waiting()
+  const stored: DamagedSource = {
+    source, snapshot: id, read: (stream) => waiting.of(readAround(stream, chunks, lost, reader)),
+    holes: (stream) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged?.keep ?? false,
+  }
+  const isDamaged = lost.size > 0
   return {
-    ...planOf(target, stored, backups, about),
+    ...(isDamaged ? {} : planOf(target, stored, backups, about)),
     prepare: async () => target.prepare?.(stored),
-    restore: () => backups.around(source, snapshot.header, into.location, async (backUpTarget) =>
-      ({ ...about, ...(await timed(() => target.restore({ ...stored, backUpTarget }))) })),
+    restore: () => backups.around(source, snapshot.header, location, async (backUpTarget) => {
+      const began = performance.now()
+      const { phases, ...restored } = await (isDamaged
+        ? salvaged(target, { ...stored, backUpTarget }, elsewhere) : target.restore({ ...stored, backUpTarget }))
+      const took = tookUntilNow(verified, waiting, began, phases)
+      return { ...about, ...restored, took, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
+    }),
   }
 }
+
+const NOTHING_LOST = { lost: new Set<number>(), elsewhere: '' }
 
 function planOf(
   target: RestoreTarget, stored: SourceToRestore, { planned }: SafetyBackups, about: Pick<RestoreResult, 'snapshot' | 'set' | 'time'>,
@@ -225,12 +212,16 @@ function planOf(
   return { plan: async () => ({ ...about, ...(await target.plan!({ ...stored, ...(planned && { backUpTarget: planned }) })) }) }
 }
 
-async function salvaged(target: RestoreTarget, stored: DamagedSource, damaged: boolean): Promise<Restored> {
-  if (!damaged) return target.restore(stored)
+async function salvaged(target: RestoreTarget, stored: DamagedSource, elsewhere: string): Promise<Restored> {
   const { name } = stored.source
-  if (target.salvage) return target.salvage(stored)
-  throw new LifeboatError(`${name} is damaged, and a target of this kind takes only what is whole`, {
-    hint: marked`Restore a bucket into a folder with ‹skip-damaged: true›, or from another snapshot.`, status: 2 })
+  if (!target.salvage)
+    throw new LifeboatError(`${name} is damaged, and a target of this kind takes only what is whole`, {
+      hint: marked`Restore a bucket into a folder with ‹skip-damaged: true›, or from another snapshot.`, status: 2 })
+  try {
+    return await target.salvage(stored)
+  } catch (error) {
+    throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
+  }
 }
 
 function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id: string): SourceRecord {

@@ -7,10 +7,11 @@ import { oneLine } from '../../report/format.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
+import { KEEP_OLD } from '../../sources/settings.ts'
 import type { Location } from '../../sources/source-kind.ts'
 import { backup } from '../backup/backup.ts'
 import { type BackupInputs, inputs as backupInputs } from '../backup/inputs.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { Took } from './took.ts'
 
@@ -22,8 +23,6 @@ export interface Safety {
   until: string
 }
 
-/** A week, in milliseconds. */
-const KEPT = 7 * 86_400_000
 /** Of every safety backup. */
 const TAG = 'safety'
 
@@ -75,7 +74,7 @@ export class SafetyBackups {
 
   async #make(source: SourceRecord, location: Location, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
     const { report, signal } = this.#environment
-    const kept = this.#inputs.swap.keepOld || KEPT
+    const kept = this.#inputs.swap.keepOld || KEEP_OLD
     const until = new Date(this.#environment.now().getTime() + kept)
     report.info(`${source.name}: backing up what the target has, before it is replaced`)
     try {
@@ -148,4 +147,3 @@ export function goingBack(
   const mode = Object.keys(parts).length > 0 ? 'clean' : 'swap'
   return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode, ...parts })}.`
 }
-

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { formatSeconds } from '../../report/format.ts'
 import type { Phases } from '../../sources/restored.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 
 /** Seconds of the parts of a restore of one source. */
 export interface Took extends Phases {

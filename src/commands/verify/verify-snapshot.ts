@@ -15,7 +15,7 @@ import type { SourceContext, SourceKind, SourceVerified, StoredSource } from '..
 import type { Store } from '../../stores/store.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import { VERSION } from '../../version.ts'
-import { secondsSince } from '../elapsed.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import { databasesAtOnce } from '../at-once.ts'
 import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
 import { type CheckedSource, damagedChunksIn, damagedKeys, outcomeOf } from './outcome.ts'

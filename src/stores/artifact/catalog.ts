@@ -309,9 +309,8 @@ export class Catalog {
       if (!(error instanceof DamagedArtifact || error instanceof Gone)) throw error
       const unread = this.#unread.get(artifact.id)
       if (unread) unread.error = error
-      if (quiet) archive.forget()
-      else if (error instanceof Gone) this.#missing.push(artifact)
-      else this.#leftOut.add(artifact, error)
+      if (!quiet && error instanceof Gone) this.#missing.push(artifact)
+      else if (!quiet) this.#leftOut.add(artifact, error)
       archive.forget()
       return undefined
     } finally {

@@ -5,10 +5,11 @@ import type { Forgotten, Undone } from '../../restored.ts'
 import { identifier, literal, withoutTransaction } from '../query.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
 import type { SwapSettings } from '../settings.ts'
+import { KEEP_OLD } from '../../settings.ts'
 import { commentOf, databasesOf, type Kept, keptOf, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { removeLeft } from './new-database.ts'
-import { KEEP_OLD, markOf, notOwned, withTarget } from './swap.ts'
+import { markOf, notOwned, withTarget } from './swap.ts'
 
 export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
   Omit<SwapSettings, 'drill'> & { now: () => Date }

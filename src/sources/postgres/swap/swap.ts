@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { secondsSince } from '../../../process/elapsed.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import type { SourceRecord } from '../../../repository/snapshot.ts'
@@ -14,6 +15,7 @@ import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
 import { runRestore } from '../restore-run.ts'
 import type { SwapSettings } from '../settings.ts'
+import { KEEP_OLD } from '../../settings.ts'
 import { findMaintenance, hasObjects, type Target } from '../target.ts'
 import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
@@ -27,9 +29,6 @@ import { targetEntries } from './target-settings.ts'
 
 /** Read after a state in which the new database may be left. */
 const NEXT_DROPS = 'The next restore with mode swap into the same target drops a new database that was left.'
-
-/** A week, in milliseconds. */
-export const KEEP_OLD = 7 * 86_400_000
 
 export interface SwapOptions extends Omit<SwapSettings, 'drill'> {
   /** The new database must be equal to this source, entry by entry. */
@@ -200,10 +199,6 @@ export function markOf(
 export function notOwned(where: string): LifeboatError {
   return new LifeboatError(`this role may not rename ${where}`, {
     hint: marked`Restore as its owner, with the right to create databases (CREATEDB), or with ‹mode: clean›.` })
-}
-
-function secondsSince(began: number): number {
-  return Math.round(performance.now() - began) / 1000
 }
 
 function isComment(statement: string): boolean {
