@@ -3,7 +3,8 @@ import type { Config } from 'jest'
 /** They take one to two minutes each. `npm run test:long` runs them, in CI on GitHub a job of its own. */
 export const LONG = [
   'test/commands/artifact-requests.test.ts', 'test/end-to-end/many-machines.test.ts', 'test/sources/postgres/drill/majors.test.ts',
-  'test/sources/volumes/other-users.test.ts', 'test/stores/artifact-large.test.ts', 'test/stores/artifact-runs.test.ts',
+  'test/sources/postgres/parallel-restore-majors.test.ts',
+  'test/sources/volumes/other-users.test.ts', 'test/stores/artifact-faults.test.ts', 'test/stores/artifact-large.test.ts', 'test/stores/artifact-runs.test.ts',
 ]
 
 const config: Config = {
@@ -16,6 +17,8 @@ const config: Config = {
   testTimeout: 240_000,
   // More than the two cores of CI: a third of the time a test waits, for a server, a retry or a lock.
   maxWorkers: 3,
+  // Jest keeps some 12 MB of each test file, and starting a program takes 25 ms of CPU time more for each GB its parent has. A new worker takes half a second.
+  workerIdleMemoryLimit: '150MB',
   testSequencer: '<rootDir>/test/support/longest-first.ts',
 }
 

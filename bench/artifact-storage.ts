@@ -45,7 +45,7 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
       await openOrMakeRepository(store)
       const known = await loadKnown(store, keys, 'bench', raise)
       const id = newSnapshotId(github.now(), randomBytes(4))
-      const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: raise })
+      const writer = new Writer({ store, keys, known, compression: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: raise })
       const record = await writer.stream('bench', 'pg_dump-custom', pieces(rows.bytes), () => undefined)
       const sources = [{ name: 'bench', kind: 'postgres', streams: [record], facts: {} }]
       await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })

@@ -68,7 +68,7 @@ try {
     const keys = await openKeys(encryptionKey, { store, recipients: [], create: true })
     const known = await loadKnown(store, keys, 'bench', throwing)
     const id = newSnapshotId(github.now(), randomBytes(4))
-    const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
+    const writer = new Writer({ store, keys, known, compression: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
     const record = await writer.stream('bench', 'pg_dump-custom', pieces(bytes), () => undefined)
     const sources = [{ name: 'bench', kind: 'postgres' as const, streams: [record], facts: {} }]
     await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })

@@ -1,5 +1,5 @@
 // npm run bench:drills -- [rounds] [name …]: backs healthy databases up and drills each backup, as often as asked (20), and prints how many were found
-// equal: the shop, a database with every kind of object on each major, and PostGIS where Debian's packages of it are installed.
+// equal: on each major the shop, a database with every kind of object, and one of several owners; and PostGIS where Debian's packages of it are installed.
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -14,7 +14,7 @@ import { dispatched } from '../test/support/dispatched.ts'
 import { type Server, startServer } from '../test/support/postgres-server.ts'
 
 const MAJORS: readonly Major[] = [14, 15, 16, 17, 18]
-const kinds = readFileSync(path.join(import.meta.dirname, '../test/support/dataset/kinds.sql'), 'utf8')
+const sqlOf = (name: string): string => readFileSync(path.join(import.meta.dirname, `../test/support/dataset/${name}.sql`), 'utf8')
 
 interface Healthy {
   name: string
@@ -27,24 +27,31 @@ interface Healthy {
 
 const variablesFor = (programs: string): Record<string, string> => ({ PATH: [programs, process.env['PATH']].join(path.delimiter), HOME: process.env['HOME'] ?? '/' })
 
-async function shop(): Promise<Healthy> {
-  const [server, scratch] = [await startServer(17), await startServer(17)]
-  await server.createDatabase('shop')
-  await loadDataset(server, 'shop', { megabytes: 50 })
-  return { name: 'shop', url: server.url('shop'), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(17)), stop: () => stopped(server, scratch) }
+const LOGICAL = { settings: { wal_level: 'logical' } }
+
+/** A database on a server of its own, and another server to restore it into. */
+async function healthy(name: string, major: Major, database: string, load: (server: Server) => Promise<unknown>): Promise<Healthy> {
+  const [server, scratch] = [await startServer(major, LOGICAL), await startServer(major)]
+  await server.createDatabase(database)
+  await load(server)
+  const stop = async (): Promise<void> => {
+    await server.stop()
+    await scratch.stop()
+  }
+  return { name, url: server.url(database), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop }
 }
 
-async function stopped(...servers: readonly Server[]): Promise<void> {
-  for (const server of servers) await server.stop()
-}
+const shop = (major: Major): Promise<Healthy> => healthy(`shop${major}`, major, 'shop', (server) => loadDataset(server, 'shop', { megabytes: 50 }))
 
-async function everyKind(major: Major): Promise<Healthy> {
-  const [server, scratch] = [await startServer(major, { settings: { wal_level: 'logical' } }), await startServer(major)]
+const everyKind = (major: Major): Promise<Healthy> => healthy(`kinds${major}`, major, 'kinds', async (server) => {
   await server.sql('CREATE ROLE kinds_owner; CREATE ROLE kinds_reader')
-  await server.createDatabase('kinds')
-  await server.sql(kinds, 'kinds')
-  return { name: `kinds${major}`, url: server.url('kinds'), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop: () => stopped(server, scratch) }
-}
+  await server.sql(sqlOf('kinds'), 'kinds')
+})
+
+const severalOwners = (major: Major): Promise<Healthy> => healthy(`owners${major}`, major, 'owners', async (server) => {
+  await server.sql(sqlOf('owners-roles'))
+  await server.sql(sqlOf('owners'), 'owners')
+})
 
 const POSTGIS = `
   CREATE EXTENSION postgis; CREATE EXTENSION postgis_topology;
@@ -89,7 +96,10 @@ chmodSync(folder, 0o755) // Root's scratch server runs as another user.
 const { identity } = await newIdentity()
 const [rounds = '20', ...names] = process.argv.slice(2)
 const all: Record<string, () => Promise<Healthy | undefined>> = {
-  shop, ...Object.fromEntries(MAJORS.map((major) => [`kinds${major}`, () => everyKind(major)])), postgis,
+  ...Object.fromEntries(MAJORS.flatMap((major) => Object.entries({
+    [`shop${major}`]: () => shop(major), [`kinds${major}`]: () => everyKind(major), [`owners${major}`]: () => severalOwners(major),
+  }))),
+  postgis,
 }
 let wrong = 0
 try {

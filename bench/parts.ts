@@ -52,7 +52,7 @@ async function dump(store: Store): Promise<{ writer: Writer; record: StreamRecor
   const started = performance.now()
   const id = newSnapshotId(new Date(), randomBytes(4))
   const known = new KnownChunks(store)
-  const writer = new Writer({ store, keys: { ...keys, identity: undefined }, known, level: 3, jobs: 1, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
+  const writer = new Writer({ store, keys: { ...keys, identity: undefined }, known, compression: 3, jobs: 1, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
   const record = await writer.stream('bench', 'pg_dump-custom', source(), () => undefined)
   await writer.settled()
   return { writer, record, id, seconds: (performance.now() - started) / 1000 }

@@ -1,3 +1,4 @@
 #!/usr/bin/env node
-import { runTerminal } from './index.js'
+import './start.js'
+const { runTerminal } = await import('./terminal.js')
 await runTerminal()

@@ -1,2 +1,3 @@
-import { runPost } from './index.js'
+import './start.js'
+const { runPost } = await import('./after.js')
 await runPost()

@@ -1,2 +1,3 @@
-import { runAction } from './index.js'
+import './start.js'
+const { runAction } = await import('./action.js')
 await runAction('verdict')

@@ -1,9 +1,12 @@
-// Writes action.yml of every action, and docs/reference.md, from src/commands.
+// Writes action.yml of every action, docs/reference.md and the schemas of results and of lifeboat.yml, from src/commands.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Action, actions, definitionOf, inputsOf, outputsOf } from '../src/commands/all.ts'
 import type { Input } from '../src/inputs/input.ts'
+import { configSchema, SCHEMA_FILE } from './config-schema.ts'
 import { referencePage } from './reference-page.ts'
+import { resultSchema } from './result-schema.ts'
+import { RESULT_SCHEMA } from './schema-names.ts'
 
 /** Where the action of a command is described, from the top of the repository. */
 export function actionFile(command: Action): string {
@@ -45,16 +48,23 @@ function entry(command: Action, name: string): string {
 function inputYaml(name: string, input: Input): string[] {
   return [
     `  ${name}:`,
-    `    description: ${quoted(input.variable ? `${input.help} If not given, the environment variable ${input.variable} is used${input.default && !input.actionDefault ? `, else ${input.default}` : ''}.` : input.help)}`,
+    `    description: ${quoted(descriptionOf(input))}`,
     // An input that an environment variable can give instead is not required here.
     `    required: ${input.required === true && input.variable === undefined}`,
     ...(defaultOf(input) ? [`    default: ${quoted(defaultOf(input))}`] : []),
   ]
 }
 
-/** The default of an input in action.yml; empty if it has none, or if an environment variable takes precedence over it. */
+/** Defaults are told, and not declared: a declared one would look like an input that was given, and precede a configuration file. */
+function descriptionOf({ help, variable, default: text, actionDefault }: Input): string {
+  const said = text && !actionDefault ? text : undefined
+  if (variable) return `${help} If not given, the environment variable ${variable} is used${said ? `, else ${said}` : ''}.`
+  return said && !/\bDefault:/.test(help) ? `${help} Default: ${said}.` : help
+}
+
+/** The default of an input in action.yml: an expression that only the runner can evaluate. */
 export function defaultOf(input: Input): string {
-  return input.actionDefault ?? (input.variable === undefined ? input.default : undefined) ?? ''
+  return input.actionDefault ?? ''
 }
 
 function quoted(text: string): string {
@@ -69,4 +79,7 @@ if (import.meta.main) {
     writeFileSync(file, actionYaml(command))
   }
   writeFileSync(path.join(root, 'docs/reference.md'), referencePage())
+  mkdirSync(path.dirname(path.join(root, RESULT_SCHEMA)), { recursive: true })
+  writeFileSync(path.join(root, RESULT_SCHEMA), `${JSON.stringify(resultSchema(), null, 1)}\n`)
+  writeFileSync(path.join(root, SCHEMA_FILE), configSchema())
 }

@@ -18,6 +18,7 @@ export function named(text: string, name: string): string {
   const [, owner, repository] = /^([A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?)\/([A-Za-z0-9._-]{1,100})$/.exec(name) ?? []
   if (owner === undefined || repository === undefined) throw new Error(`${name} is not of the form owner/name`)
   return text
+    .replaceAll(new RegExp(`@${PLACEHOLDER.source}(?=[ @"])`, 'g'), (_, slash: string) => `@${owner}${slash}${repository}`.toLowerCase())
     .replaceAll(new RegExp(`${PLACEHOLDER.source} && cd lifeboat`, 'g'), (_, slash: string) => `${owner}${slash}${repository} && cd ${repository}`)
     .replaceAll(PLACEHOLDER, (_, slash: string) => `${owner}${slash}${repository}`)
     .replaceAll(EXPLANATION, '')

@@ -13,11 +13,63 @@ export interface Environment {
   /** Standard output, for commands that write data to it. Absent where something else is printed there. */
   readonly output?: Writable
   /** Asks the person at the terminal. Absent where nobody is there to answer. */
-  readonly ask?: (question: string) => Promise<string>
+  readonly ask?: Ask
   /** Tells what the run leaves behind if a signal ends it from now on, and what to do then. Absent: nobody is told. */
   readonly leaves?: Leaves
+  /** Whether lifeboat.yml in the working directory is read without being named. */
+  readonly findsConfiguration?: boolean
+  /** Where the inputs of the command come from. Absent where nobody has looked. */
+  readonly configuration?: Configuration
   /** The workflow run this happens in, kept in the snapshot. */
   readonly run?: { repository: string; workflow: string; id: string; attempt: string; url: string }
+}
+
+/**
+ * Asks a question, and gives the line that is typed; empty if there is none. `hidden`: the line is not shown. `vanishing`: question and
+ * line are gone from the screen afterwards. `several`: lines that are pasted together are one answer. The question may show a secret: it
+ * does not go through the report.
+ */
+export type Ask = (question: string, how?: { hidden?: boolean; vanishing?: boolean; several?: boolean }) => Promise<string>
+
+/** The configuration file of a run, and where each input of the command comes from. */
+export interface Configuration {
+  readonly origins: readonly InputOrigin[]
+  readonly file?: ConfigurationFile
+}
+
+export interface InputOrigin {
+  readonly name: string
+  /** `input`, `default`, a variable, or a line of the file. */
+  readonly from: string
+  /** Absent for a secret; a part that is one is replaced by `***`. */
+  readonly value?: string
+}
+
+export interface ConfigurationFile {
+  readonly path: string
+  readonly inputs: readonly ConfiguredInput[]
+  readonly variables: readonly { name: string; set: boolean; lines: number[] }[]
+  readonly problems: readonly FilePlaceMessage[]
+  readonly warnings: readonly FilePlaceMessage[]
+}
+
+/** A fault of a file. Lines and columns begin with 1; the message has no full stop, and quotes nothing that may be a secret. */
+export interface FilePlaceMessage {
+  readonly line: number
+  readonly column: number
+  readonly message: string
+}
+
+/** A value of the file. */
+export interface ConfiguredInput {
+  readonly name: string
+  readonly line: number
+  /** The commands that get it. */
+  readonly commands: readonly string[]
+  /** As it is written; absent for a secret. A part that is one is replaced by `***`. */
+  readonly value?: string
+  /** Of a map: the names in it. */
+  readonly names?: readonly string[]
 }
 
 /** `state`: read after "interrupted: ". */

@@ -1,16 +1,27 @@
 /** The exit status of a command that did not do what it was told: 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted. */
 export type FailureStatus = 1 | 2 | 3 | 130
 
+/** A source whose restore failed: the state of its target, and the backup of the content from before, where they are known. */
+export interface Left {
+  source: string
+  state?: string
+  safety?: { snapshot: string; set: string; until: string }
+  /** Where that backup is and how to restore it, in sentences. */
+  back?: string
+}
+
 /** An error for the person who runs Lifeboat: `message` says what happened to what, `hint` what to do now. */
 export class LifeboatError extends Error {
   readonly hint: string | undefined
   readonly status: FailureStatus
+  readonly left: readonly Left[]
 
-  constructor(message: string, options: { hint?: string; cause?: unknown; status?: FailureStatus } = {}) {
+  constructor(message: string, options: { hint?: string; cause?: unknown; status?: FailureStatus; left?: readonly Left[] } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'LifeboatError'
     this.hint = options.hint
     this.status = options.status ?? 1
+    this.left = options.left ?? []
   }
 }
 

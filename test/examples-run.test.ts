@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../src/repository/keys.ts'
 import { type Aws, startAws } from './support/aws.ts'
 import { clientDirectory } from './support/client-programs.ts'
-import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { DockerDaemon } from './support/docker.ts'
 import { GitHub } from './support/github/emulator.ts'
 import { tracked } from './support/github/runner.ts'
 import { startServer, type Server } from './support/postgres-server.ts'
+import { startRecorder } from './support/recorder.ts'
 import { evaluated, runWorkflow, type Contexts, type RanStep } from './support/workflow.ts'
 
 const examples = path.join(import.meta.dirname, '../workflows-examples')
@@ -33,11 +33,14 @@ let folder: string
 let tracking: string
 let repositories = 0
 let repository: string
+/** The targets of the messages of examples. */
+let targets = ''
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-examples-'))
   tracking = `github_${randomUUID()}`
   mkdirSync(path.join(folder, '_temp'))
   repository = `octo/shop-${++repositories}`
+  targets = ''
 })
 afterEach(() => {
   expect(tracked(tracking)).toEqual([])
@@ -51,7 +54,7 @@ const DATABASES: Record<string, string> = { RESTORE: 'target', SERVER: '' }
 /** A run of an example in this test's repository, with a database behind every secret. */
 async function run(text: string, inputs: Record<string, string> = {}, aws?: Partial<Pick<Aws, 'role' | 'services' | 'identity'>>): Promise<RanStep[]> {
   const names = [...text.matchAll(/[A-Z_]*DATABASE_URL/g)].map(([name]) => name)
-  const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(DATABASES[name.split('_')[0]!] ?? 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key }
+  const secrets = { ...Object.fromEntries(names.map((name) => [name, server.url(DATABASES[name.split('_')[0]!] ?? 'shop')])), LIFEBOAT_ENCRYPTION_KEY: key, LIFEBOAT_NOTIFY: targets, LIFEBOAT_NOTIFY_SECRET: 'signs' }
   const variables = { ...github.startRun(repository), RUNNER_TRACKING_ID: tracking, PATH: [clientDirectory(15), process.env['PATH']].join(path.delimiter) }
   const steps = await runWorkflow(text, {
     work: folder,
@@ -66,11 +69,12 @@ async function run(text: string, inputs: Record<string, string> = {}, aws?: Part
   return steps
 }
 
-const example = (name: string, inputs?: Record<string, string>, aws?: Partial<Pick<Aws, 'role' | 'services' | 'identity'>>): Promise<RanStep[]> => run(readFileSync(path.join(examples, `${name}.yml`), 'utf8'), inputs, aws)
+const example = (name: string, inputs?: Record<string, string>, aws?: Partial<Pick<Aws, 'role' | 'services' | 'identity'>>): Promise<RanStep[]> => run(textOf(name), inputs, aws)
+const textOf = (name: string): string => readFileSync(path.join(examples, `${name}.yml`), 'utf8')
 const failures = (steps: RanStep[]): string[] => steps.filter(({ ending }) => ending.status !== 0).map(({ ending }) => ending.log)
 
 test('there is a run of every example below', () => {
-  const tested = [...readFileSync(import.meta.filename, 'utf8').matchAll(/example\('([a-z0-9-]+)'/g)].map((match) => match[1]!)
+  const tested = [...readFileSync(import.meta.filename, 'utf8').matchAll(/(?:example|textOf)\('([a-z0-9-]+)'/g)].map((match) => match[1]!)
   expect([...new Set(tested)].toSorted()).toEqual(readdirSync(examples).map((name) => path.basename(name, '.yml')).toSorted())
 })
 
@@ -122,6 +126,27 @@ test('a backup before a deployment hands its snapshot on, and stops the deployme
   expect(bad!.ending.summary).toContain(`old**: \`${good!.ending.outputs['snapshot-id']}\``)
 })
 
+test('a backup with notifications: the ping gets start and end, a webhook failures and the recovery, and one issue is open meanwhile', async () => {
+  const recorder = await startRecorder()
+  try {
+    targets = `webhook:${recorder.url}/hook on failure, recovered\nping:${recorder.url}/ping`
+    const night = async (): Promise<string[]> => {
+      recorder.seen.length = 0
+      await example('notifications')
+      return recorder.seen.map(({ path, body }): string => (path === '/hook' ? JSON.parse(body).status : path)).toSorted()
+    }
+    expect(await night()).toEqual(['/ping', '/ping/start'])
+    await server.sql('ALTER DATABASE shop RENAME TO elsewhere')
+    const bad = await night()
+    await server.sql('ALTER DATABASE elsewhere RENAME TO shop')
+    expect([bad, github.issues.open().map(({ title }) => title)]).toEqual([['/ping/fail', '/ping/start', 'failure'], [`Lifeboat backup failed: set notified, ${repository}`]])
+    expect([await night(), github.issues.open()]).toEqual([['/ping', '/ping/start', 'recovered'], []])
+    expect(recorder.seen.find(({ path }) => path === '/hook')!.headers['lifeboat-signature-256']).toMatch(/^sha256=[0-9a-f]{64}$/)
+  } finally {
+    await recorder.close()
+  }
+})
+
 test('many databases: each job of the matrix has a set of its own', async () => {
   const steps = await example('many-databases')
   expect(failures(steps)).toEqual([])
@@ -142,9 +167,31 @@ test('many machines: the databases of a server are divided over jobs, and the la
 })
 
 test('a runner of your own: a disk in place of artifacts', async () => {
+  mkdirSync(path.join(folder, 'disk'))
   const steps = await example('self-hosted-runner')
   expect(failures(steps)).toEqual([])
   expect(readdirSync(path.join(folder, 'disk/production'))).toContain('lifeboat.json')
+})
+
+test('a step of three lines, with its inputs in a lifeboat.yml', async () => {
+  const [store, uploads] = [path.join(folder, 'store'), path.join(folder, 'uploads')]
+  mkdirSync(uploads)
+  const text = textOf('lifeboat').replace('s3://backups/production?region=eu-central-1', `file:${store}`).replace(/postgres:.*@db.example.com.*/, '${APP_DATABASE_URL}')
+    .replace('/srv/app/uploads', uploads).replace(/notify:\n.*\n/, '')
+  mkdirSync(path.join(folder, 'workspace'))
+  writeFileSync(path.join(folder, 'workspace/lifeboat.yml'), text)
+  const [step] = await run(textOf('configured').replaceAll(/^ +(?:BILLING|SLACK|AWS).*\n/gm, ''))
+  expect(failures([step!])).toEqual([])
+  expect(JSON.parse(step!.ending.outputs['result']!)).toMatchObject({ set: 'production', verified: 'read', sources: [{ name: 'app' }, { name: 'billing' }, { name: 'uploads' }] })
+})
+
+test('a page about all backups, without names', async () => {
+  expect(failures(await example('scheduled-backup'))).toEqual([])
+  mkdirSync(path.join(folder, 'workspace/site'), { recursive: true })
+  expect(failures(await example('report-pages'))).toEqual([])
+  const page = readFileSync(path.join(folder, 'workspace/site/index.html'), 'utf8')
+  expect(page).toContain('set 1')
+  for (const name of ['shop', repository]) expect(page).not.toContain(name)
 })
 
 test('a managed database', async () => {
@@ -154,11 +201,11 @@ test('a managed database', async () => {
 test('an application with its volumes, stopped while they are read', async () => {
   const docker = await DockerDaemon.start()
   try {
-    docker.run('tag', docker.image, HELPER_IMAGE)
     docker.inVolume('shop_uploads', 'mkdir thumbnails; echo large > a.jpg; echo small > thumbnails/a.jpg')
     for (const name of ['shop-web', 'shop-worker']) docker.run('run', '--detach', '--network=none', '--init', '--name', name, docker.image, 'sleep', '1000')
-    mkdirSync(path.join(folder, 'shop/settings'), { recursive: true })
-    const [step] = await example('docker-volumes', {}, { services: { DOCKER_HOST: docker.variables['DOCKER_HOST']! } })
+    for (const place of ['shop/settings', 'disk']) mkdirSync(path.join(folder, place), { recursive: true })
+    const workflow = textOf('docker-volumes').replace('          volumes:', `          docker-image: ${docker.image}\n          volumes:`)
+    const [step] = await run(workflow, {}, { services: { DOCKER_HOST: docker.variables['DOCKER_HOST']! } })
     expect(failures([step!])).toEqual([])
     expect(JSON.parse(step!.ending.outputs['result']!).sources).toMatchObject([{ name: 'shop', kind: 'postgres' }, { name: 'uploads', kind: 'docker' }, { name: 'settings', kind: 'directory' }])
     expect(step!.ending.summary).toContain('1 database and 2 volumes backed up')

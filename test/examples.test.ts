@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { type Action, actions, inputsOf, outputsOf, parseInputs } from '../src/commands/all.ts'
+import { type Action, actions, commands, inputsOf, outputsOf, parseInputs } from '../src/commands/all.ts'
+import { filled } from '../src/inputs/file/fill.ts'
+import { readSettings } from '../src/inputs/file/read-settings.ts'
 import { actionlint } from './support/actionlint.ts'
 import { folderOf, step, workflow } from './support/workflow.ts'
 
@@ -11,7 +13,7 @@ const folder = path.join(root, 'workflows-examples')
 
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
 const pasted = yamlIn(readme)
-const files = readdirSync(folder)
+const files = readdirSync(folder).filter((name) => name !== 'lifeboat.yml')
 const whole = [
   ...files.map((name) => ({ name, text: readFileSync(path.join(folder, name), 'utf8') })),
   ...pasted.filter((text) => text.includes('jobs:')).map((text, index) => ({ name: `README.md ${index + 1}`, text })),
@@ -43,13 +45,25 @@ function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record
   return Object.fromEntries(Object.entries(given ?? {}).map(([name, value]) => [name, String(value).replaceAll(/\$\{\{.*?\}\}/g, (expression) => stand(name, expression))]))
 }
 
+/** The same with those of its configuration file, which is read as a step of the workflow reads it. */
+async function withFile(command: Action, given: z.infer<typeof step>): Promise<Record<string, string | undefined>> {
+  const { config, ...raw } = rawInputs(command, given.with)
+  if (config === undefined) return raw
+  const rows = commands.map((name) => ({ name, rows: inputsOf(name) }))
+  const variables = Object.fromEntries(Object.keys(given.env ?? {}).map((name) => [name, name.endsWith('_URL') ? 'postgres://user:password@host/app' : name.endsWith('WEBHOOK') ? 'https://hooks.example.com/x' : 'a-long-enough-secret']))
+  const file = await readSettings(path.join(folder, config), false, rows, variables)
+  const result = filled(command, inputsOf(command), raw, file, variables)
+  expect([file!.problems, file!.warnings, result.problems, result.overridden]).toEqual([[], [], [], []])
+  return result.raw
+}
+
 /** The variables that every step of a workflow has. */
 const WORKFLOW = { GITHUB_REPOSITORY: 'octo/shop', GITHUB_TOKEN: 'a token' }
 
 test('there are examples for every occasion, and one in the README', () => {
-  const names = ['docker-volumes', 'freshness', 'many-databases', 'many-machines', 'managed-postgresql', 'pre-deploy-backup', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-drill', 'weekly-verification']
+  const names = ['configured', 'docker-volumes', 'freshness', 'many-databases', 'many-machines', 'managed-postgresql', 'notifications', 'pre-deploy-backup', 'report-pages', 'restore', 'scheduled-backup', 'scheduled-backup-s3', 'self-hosted-runner', 'weekly-drill', 'weekly-verification']
   expect(files.toSorted()).toEqual(names.map((name) => `${name}.yml`).toSorted())
-  expect(whole).toHaveLength(13)
+  expect(whole).toHaveLength(16)
   expect(pasted).toHaveLength(2)
 })
 
@@ -68,6 +82,17 @@ test('the workflows that share the set of the README fit together', () => {
   expect(given('README.md 1')[0]!['database-url']).toMatch(/^app=/)
 })
 
+test('the configuration file of the examples reaches every command that it is for', async () => {
+  const rows = commands.map((name) => ({ name, rows: inputsOf(name) }))
+  const { settings, problems, warnings } = (await readSettings(path.join(folder, 'lifeboat.yml'), false, rows, {}))!
+  expect([problems, warnings]).toEqual([[], []])
+  expect(settings.filter(({ takers }) => takers.length === 0)).toEqual([])
+  const raw = (command: Action) => filled(command, inputsOf(command), {}, { path: '', named: true, settings, problems, warnings }, { LIFEBOAT_ENCRYPTION_KEY: 'k', APP_DATABASE_URL: 'u', BILLING_PASSWORD: 'p', SLACK_WEBHOOK: 's' }).raw
+  expect(raw('backup')).toMatchObject({ verify: 'read', tags: 'nightly', 'database-url': 'app=u\nbilling=postgres://backup:p@db.example.com:5432/billing', exclude: 'uploads=cache/\nuploads=*.tmp' })
+  expect(raw('restore')).toEqual({ set: 'production', destination: 's3://backups/production?region=eu-central-1', mode: 'swap', notify: 'slack:s on failure, recovered' })
+  expect(raw('prune')).toMatchObject({ retention: 'last=3\ndaily=7\nweekly=4\nmonthly=12' })
+})
+
 test('actionlint finds no fault with any of them', () => {
   expect(actionlint(whole.map(({ text }) => text))).toContain('All workflow files passed')
 })
@@ -84,9 +109,12 @@ describe.each(whole)('$name', ({ text }) => {
     return command === undefined ? [] : [{ ...step, command }]
   })
 
-  test('gives our actions inputs that they take, and all that they require', () => {
+  test('gives our actions inputs that they take, and all that they require', async () => {
     expect(ours.length).toBeGreaterThan(0)
-    for (const { command, with: given } of ours) expect(() => parseInputs(command, rawInputs(command, given), WORKFLOW)).not.toThrow()
+    for (const { command, ...step } of ours) {
+      const raw = await withFile(command, step)
+      expect(() => parseInputs(command, raw, { ...step.env, ...WORKFLOW })).not.toThrow()
+    }
   })
 
   test('uses only outputs that there are', () => {
@@ -100,8 +128,8 @@ describe.each(whole)('$name', ({ text }) => {
     for (const level of Object.values(parsed.permissions)) expect(level).toBe('read')
     for (const job of Object.values(parsed.jobs)) {
       expect(job['timeout-minutes']).toBeGreaterThan(0)
-      // Only an issue and the job's own identity take more than reading.
-      for (const [scope, level] of Object.entries(job.permissions ?? {})) expect([scope, level]).toEqual([scope, ['issues', 'id-token'].includes(scope) ? 'write' : 'read'])
+      // Only an issue, a page and the job's own identity take more than reading.
+      for (const [scope, level] of Object.entries(job.permissions ?? {})) expect([scope, level]).toEqual([scope, ['issues', 'id-token', 'pages'].includes(scope) ? 'write' : 'read'])
     }
   })
 
@@ -117,10 +145,10 @@ test('there are single steps in the README and in docs', () => {
   expect(steps.length).toBeGreaterThanOrEqual(4)
 })
 
-test.each(steps)('the inputs of a single step, %#, are those of its action', (text) => {
+test.each(steps)('the inputs of a single step, %#, are those of its action', async (text) => {
   const [given] = z.array(step).parse(parse(text))
   const command = commandOf(given!.uses!)!
-  expect(parseInputs(command, rawInputs(command, given!.with), WORKFLOW)).toMatchObject(command === 'backup' ? { destinations: expect.anything() } : { destination: expect.anything() })
+  expect(parseInputs(command, await withFile(command, given!), { ...given!.env, ...WORKFLOW })).toMatchObject(command === 'backup' ? { destinations: expect.anything() } : { destination: expect.anything() })
 })
 
 test('a misspelled input in an example would be found', () => {

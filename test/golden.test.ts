@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openKeys } from '../src/repository/open-keys.ts'
@@ -71,12 +71,15 @@ describe.each(goldenStores)('the golden store %s', (name) => {
   })
 
   test('is restored into a server with all it had', async () => {
+    // A restore notes in the store how long it took.
+    const copy = path.join(temporary, name)
+    cpSync(folder, copy, { recursive: true })
     const server: Server = await startServer(major)
     try {
       for (const [index, { id, content }] of snapshots.entries()) {
         const database = `restored_${index}`
         const secrets = { LIFEBOAT_ENCRYPTION_KEY: encryptionKey, DATABASE_URL: server.url(database) }
-        execFileSync(process.execPath, [lifeboatEntry(), 'restore', '--destination', `file:${folder}`, '--set', 'shop', '--snapshot', id, '--mode', 'create'], {
+        execFileSync(process.execPath, [lifeboatEntry(), 'restore', '--destination', `file:${copy}`, '--set', 'shop', '--snapshot', id, '--mode', 'create'], {
           env: { ...process.env, ...secrets },
         })
         expect(await contentOf(server, database)).toEqual(content)

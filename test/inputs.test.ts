@@ -150,6 +150,7 @@ describe('inputs that are good', () => {
   test('a backup with the least given has the defaults', () => {
     expect(parseInputs('backup', backup, {})).toEqual({
       notify: NOBODY,
+      report: { file: undefined, neutral: false },
       databases: { list: [{ name: 'shop', kind: 'postgres', url: 'postgres://app:hunter22@db:5432/shop' }], tunnel: undefined },
       volumes: { list: [], include: [], exclude: [] },
       files: { onUnreadable: 'fail', rescan: false },
@@ -158,6 +159,7 @@ describe('inputs that are good', () => {
       key: KEY,
       destinations: [{ kind: 'file', text: 'file:/mnt/backups', path: '/mnt/backups' }],
       destinationsRequired: 'all',
+      create: false,
       set: 'default',
       recipients: [],
       tags: [],
@@ -171,7 +173,7 @@ describe('inputs that are good', () => {
       dump: { arguments: '', lockTimeout: 300_000, allowPooler: false },
       scratch: { server: undefined, image: undefined, assertions: [], assertionsFile: undefined },
       restored: { command: undefined },
-      sealing: { level: 3, jobs: 1 },
+      sealing: { compression: 'auto', jobs: 1 },
       clientInstall: 'auto',
       access: ACCESS,
       timeZone: 'UTC',
@@ -250,7 +252,7 @@ describe('inputs that are good', () => {
   })
 
   test("libpq's own variables name no database to restore into", () => {
-    expect(refusal('restore', { ...restore, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop', PGUSER: 'postgres' }).message).toBe('database-url is not given, and DATABASE_URL is not set')
+    expect(refusal('restore', { ...restore, 'database-url': '' }, { PGHOST: 'db', PGDATABASE: 'shop', PGUSER: 'postgres' }).message).toBe('database-url, or target for a volume, is not given, and DATABASE_URL is not set')
   })
 
   test("libpq's own variables name the database when no URL does", () => {
@@ -326,7 +328,11 @@ test('a line with an empty or strange name is refused', () => {
 
 describe('inputs that are refused', () => {
   test.each<[string, Command, Record<string, string | undefined>]>([
-    ['retention: "7" is not a rule; did you mean 7d (7 days) or last=7?', 'backup', { retention: '7 dayly' }],
+    ['retention: "7" is not a rule; did you mean 7d (7 days) or last=7?; "dayly" is not a rule', 'backup', { retention: '7 dayly' }],
+    [
+      'retention: "keep-daily=7" is not a rule; did you mean daily=?; "weekly=many" does not give a number from 1 to 9999; last is given twice',
+      'backup', { retention: 'keep-daily=7 weekly=many last=3 last=4' },
+    ],
     ['database URL in line 2: nothing follows the name and =', 'backup', { 'database-url': 'a=postgres://u:hunter22@h/a\nbilling=' }],
     ['database URL: nothing follows the name and =', 'backup', { 'database-url': 'billing=' }],
     ['database URL in line 2: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'a=postgres://h/a\nmysql://u:hunter22@h/app' }],
@@ -340,8 +346,8 @@ describe('inputs that are refused', () => {
     ['tags: "not good" is not a tag', 'backup', { tags: 'good,not good' }],
     ['set: "../other" is not the name of a set', 'backup', { set: '../other' }],
     ['verify: "full" is not one of none, list, read, drill', 'backup', { verify: 'full' }],
-    ['compression-level: "20" is not a whole number from 1 to 19', 'backup', { 'compression-level': '20' }],
-    ['compression-level: "fast" is not a whole number from 1 to 19', 'backup', { 'compression-level': 'fast' }],
+    ['compression-level: "20" is neither auto, nor fast, nor a whole number from 1 to 19', 'backup', { 'compression-level': '20' }],
+    ['compression-level: "best" is neither auto, nor fast, nor a whole number from 1 to 19', 'backup', { 'compression-level': 'best' }],
     ['jobs: "4.0" is not a whole number from 1 to 64', 'backup', { jobs: '4.0' }],
     ['jobs: "0x4" is not a whole number from 1 to 64', 'backup', { jobs: '0x4' }],
     ['lock-timeout: "5 minutes" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '5 minutes' }],
@@ -354,11 +360,11 @@ describe('inputs that are refused', () => {
     ['destination: artifact stands alone: which artifacts they are follows from the repository and the set', 'backup', { destination: 'artifact:app' }],
     ['timeout: "0s" is not a duration from 1s to 24h', 'backup', { timeout: '0s' }],
     ['client-install: "yes" is not one of auto, never', 'restore', { 'client-install': 'yes' }],
-    ['destination: the value is not a destination', 'backup', { destination: '~/backups' }],
+    ['destination: the value is not a destination; a folder begins with / or ./', 'backup', { destination: '~/backups' }],
     ['destination: there are several destinations in one line. Where several can be given: one per line, or the option once for each', 'backup', { destination: '/a, /b' }],
     ['diff FROM TO: to is not given', 'diff', { from: 'latest' }],
     ['proof-level: "all" is not one of list, read, drill', 'check', { 'proof-level': 'all' }],
-    ['destination: "folder" is not a kind of destination', 'backup', { destination: 'folder:/mnt' }],
+    ['destination: "folder" is not a kind of destination; a folder begins with / or ./', 'backup', { destination: 'folder:/mnt' }],
     ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],
     ['destination: "~/b" would be a folder named ~; write the whole path', 'backup', { destination: 'file:~/b' }],
     ...['file:/a, file:/b', 'file:/a,artifact', 'file:/a s3://b', 's3://a; s3://b'].map((destination): [string, Command, Record<string, string>] => [
@@ -399,14 +405,14 @@ describe('inputs that are refused', () => {
     ['ssh-tunnel is given, but no database is connected to', 'doctor', { 'ssh-tunnel': 'me@host', 'database-url': '' }],
     ['ssh-tunnel is given, but no database is connected to', 'restore', { 'ssh-tunnel': 'me@host', 'verify-only': 'true' }],
     ['ssh-tunnel is given, but no database is connected to', 'restore', { 'ssh-tunnel': 'me@host', volume: 'a', target: '/x' }],
-    ['database-url is not given, and DATABASE_URL is not set', 'restore', { 'ssh-tunnel': 'me@host', 'database-url': '' }],
+    ['database-url, or target for a volume, is not given, and DATABASE_URL is not set', 'restore', { 'ssh-tunnel': 'me@host', 'database-url': '' }],
     ['a database and a volume are both named "shop"', 'backup', { volumes: 'shop=/x' }],
     ['mode: "replace" is not one of empty, create, clean, overwrite, swap', 'restore', { mode: 'replace' }],
     ['only: "rows" is not one of schema, data', 'restore', { only: 'rows' }],
     ['snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a date, time or age', 'restore', { snapshot: 'yesterday' }],
-    ['snapshot: "2026-11-20T02:00:00" is neither latest, nor the id of a snapshot, nor a date, time or age', 'restore', { snapshot: '2026-11-20T02:00:00' }],
+    ['snapshot: "2026-11-20T02:00:00" lacks its offset from UTC: 2026-11-20T02:00:00Z is that time in UTC', 'restore', { snapshot: '2026-11-20T02:00:00' }],
     ['database-url: there are 2 lines; one database is restored at a time', 'restore', { 'database-url': 'postgres://a/b\npostgres://c/d' }],
-    ['database-url is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
+    ['database-url, or target for a volume, is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
     ['level: "all" is not one of list, read, drill', 'verify', { level: 'all' }],
     ['assert-sql: "orders" is not a name, a colon and a query', 'verify', { 'assert-sql': 'orders' }],
     ['scratch-url: only a drill needs a scratch server, and level is list', 'verify', { 'scratch-url': 'postgres://postgres:x@localhost/postgres' }],
@@ -414,6 +420,8 @@ describe('inputs that are refused', () => {
     ["the file of assert-sql-file cannot be read: ENOENT: no such file or directory, open '/nowhere/at/all'", 'verify', { level: 'drill', 'assert-sql-file': '/nowhere/at/all' }],
     ['assert-sql and assert-command: conditions are asked only in a drill, and level is read', 'verify', { level: 'read', 'assert-sql': 'x: SELECT true', 'assert-command': 'true' }],
     ['assert-sql-file: conditions are asked only in a drill, and verify is list', 'backup', { 'assert-sql-file': 'x.sql' }],
+    ['drill is true, and verify is read: they contradict each other', 'backup', { drill: 'true', verify: 'read' }],
+    ['drill is false, and verify is drill: they contradict each other', 'backup', { drill: 'false', verify: 'drill' }],
     ['attest: there is no verification to attest, as verify is none', 'backup', { attest: 'true', verify: 'none' }],
   ])('%s', (message, command, wrong) => {
     const given = Object.fromEntries(Object.entries(command === 'backup' ? backup : restore).filter(([name]) => inputsOf(command).some(([known]) => known === name)))
@@ -429,7 +437,7 @@ describe('inputs that are refused', () => {
   })
 
   test('the hint says what is expected and gives an example', () => {
-    expect(refusal('backup', { ...backup, 'compression-level': 'fast' }).hint).toBe('Expected a whole number from 1 to 19; for example: 3.')
+    expect(refusal('backup', { ...backup, jobs: 'many' }).hint).toBe('Expected a whole number from 1 to 64; for example: 4.')
   })
 
   test('a misspelled name is answered with the nearest, and a strange one with none', () => {
@@ -459,7 +467,8 @@ test('the secrets of a command are known before anything is checked', () => {
   expect(secretsGiven(inputsOf('backup'), { 'database-url': 'nonsense', tags: 'open' }, { LIFEBOAT_ENCRYPTION_KEY: 'k', DATABASE_URL: 'u' })).toEqual(['nonsense', 'u', 'k'])
 })
 
-test.each(commands.filter((command) => inputsOf(command).some(([name]) => name === 'destination')))('%s refuses artifacts outside of a repository', (command) => {
+// `init` asks for the repository.
+test.each(commands.filter((command) => command !== 'init' && inputsOf(command).some(([name]) => name === 'destination')))('%s refuses artifacts outside of a repository', (command) => {
   const given: Record<string, string> = { ...backup, destination: 'artifact' }
   const raw = Object.fromEntries(inputsOf(command).flatMap(([name, input]) => (name in given || input.required ? [[name, given[name] ?? (input.list ? ID : input.example)]] : [])))
   expect(refusal(command, { ...raw, ...(command === 'restore' && { 'verify-only': 'true' }) }).message).toContain('destination is artifact, the artifacts of a repository, but GITHUB_REPOSITORY and a token are not given')

@@ -43,7 +43,7 @@ function literalsIn(node: unknown, tagged = false): { text: string; tagged: bool
 }
 
 /** Help, documentation and recipes, which are of one entry alone. */
-const OF_ONE_ENTRY = /^(cli|inputs|repository\/recovery)\/|\/inputs\.ts$|^commands\/[^/]+\/command\.ts$|^report\/recipe\.ts$|^marks\.ts$/
+const OF_ONE_ENTRY = /^(cli|inputs|repository\/recovery)\/|\/inputs\.ts$|^commands\/[^/]+\/command\.ts$|^commands\/init\/examples\.ts$|^report\/recipe\.ts$|^marks\.ts$/
 
 function codeOf(program: string): string {
   return program

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { changesOf, releaseNotes } from '../scripts/release-notes.ts'
+import { HELPER_IMAGE } from '../src/sources/volumes/docker.ts'
 import { actions, outputsOf, parseInputs } from '../src/commands/all.ts'
 import { actionlint } from './support/actionlint.ts'
 
@@ -18,6 +19,8 @@ const workflow = z.looseObject({
   jobs: z.record(
     z.string(),
     z.looseObject({
+      if: z.string().optional(),
+      environment: z.string().optional(),
       needs: z.string().optional(),
       uses: z.string().optional(),
       'timeout-minutes': z.number().optional(),
@@ -47,7 +50,7 @@ describe.each(names)('%s', (name) => {
   test('has few permissions, and ends in time', () => {
     expect(permissions).toEqual({ contents: 'read' })
     const writing = Object.values(jobs).flatMap((job) => Object.entries(job.permissions ?? {}).filter(([, level]) => level === 'write').map(([scope]) => scope))
-    expect(writing).toEqual(name === 'release.yml' ? ['contents', 'id-token', 'attestations'] : [])
+    expect(writing).toEqual(name === 'release.yml' ? ['contents', 'id-token', 'attestations', 'id-token', 'packages', 'id-token', 'attestations'] : [])
     // The jobs of a workflow that is called have limits of their own.
     for (const job of Object.values(jobs)) if (job.uses === undefined) expect(job['timeout-minutes']).toBeLessThanOrEqual(120)
   })
@@ -122,6 +125,40 @@ describe('a release', () => {
     expect(z.looseObject({ on: z.looseObject({ workflow_call: z.null() }) }).safeParse(parse(textOf('.github/workflows/ci.yml'))).success).toBe(true)
   })
 
+  test('publishes the package and the image only if the repository says so, somebody agrees, and the release is there', () => {
+    const publishing = Object.entries(jobs).filter(([, { steps }]) => steps.some(({ run }) => /npm publish|docker push/.test(run ?? '')))
+    expect(publishing.map(([name, { if: condition, environment, needs }]) => [name, condition, environment, needs])).toEqual([
+      ['npm', "vars.PUBLISH_NPM == 'true'", 'npm', 'release'], ['image', "vars.PUBLISH_IMAGE == 'true'", 'image', 'release'],
+    ])
+    expect(textOf('.github/workflows/ci.yml')).not.toMatch(/npm publish|docker (?:push|login)/)
+    const npm = jobs['npm']!.steps.find(({ run }) => run?.includes('npm publish'))!.run!
+    expect(npm.indexOf('package.ts --release')).toBeLessThan(npm.indexOf('npm publish'))
+    expect(npm).toContain('--provenance')
+    expect(jobs['image']!.steps.at(-1)).toMatchObject({ uses: expect.stringContaining('attest-build-provenance'), with: { 'push-to-registry': true } })
+  })
+
+  test.each([['there already', 0, false], ['new', 1, true]])('of an image that is %s', (_, status, pushes) => {
+    const docker = path.join(folder, 'bin/docker')
+    const answers = `"manifest inspect "*) exit ${status} ;; "run "*) echo 1.0.0 ;; "image inspect "*) echo ghcr.io/o/r@sha256:abc ;;`
+    writeFileSync(docker, `#!/bin/sh\necho "$*" >> "$CALLS"\ncase "$*" in ${answers} login*) cat > /dev/null ;; esac\n`)
+    chmodSync(docker, 0o755)
+    const [calls, output] = [path.join(folder, 'calls'), path.join(folder, 'output')]
+    writeFileSync(output, '')
+    const script = jobs['image']!.steps.find(({ run: text }) => text?.includes('docker push'))!.run!
+    const variables = { GITHUB_REF_NAME: 'v1.0.0', GITHUB_REPOSITORY: 'O/r', GITHUB_SHA: 'c0ffee', GITHUB_ACTOR: 'a', GH_TOKEN: 't', GITHUB_OUTPUT: output, CALLS: calls }
+    const ended = spawnSync('bash', ['-e', '-c', script], { cwd: folder, env: { PATH: `${folder}/bin:${process.env['PATH']}`, ...variables } })
+    expect(ended.status).toBe(0)
+    expect(readFileSync(calls, 'utf8').includes('push ghcr.io/o/r:1.0.0')).toBe(pushes)
+    expect(readFileSync(output, 'utf8')).toBe(pushes ? 'name=ghcr.io/o/r\ndigest=sha256:abc\n' : '')
+  })
+
+  test('publishes to npm with a version that knows trusted publishers', () => {
+    const steps = jobs['npm']!.steps.map(({ run: text = '' }) => text)
+    const [, major, minor, patch] = /npm install --global --ignore-scripts npm@(\d+)\.(\d+)\.(\d+)\n/.exec(steps.join('\n'))!.map(Number)
+    expect(major! * 1e6 + minor! * 1e3 + patch!).toBeGreaterThanOrEqual(11_005_001)
+    expect(steps.findIndex((text) => text.includes('npm install --global'))).toBeLessThan(steps.findIndex((text) => text.includes('npm publish')))
+  })
+
   test('refuses a commit that is not on main', () => {
     git('update-ref', 'refs/remotes/origin/main', 'HEAD')
     expect(run('The commit is on main', 'v1.0.0').status).toBe(0)
@@ -185,9 +222,15 @@ test.each(['bug.yml', 'feature.yml'])('the issue form %s is one that GitHub take
   for (const part of body) if (part.type === 'dropdown') expect(part.attributes.options!.length).toBeGreaterThan(1)
 })
 
-test('dependabot watches packages and actions', () => {
-  const { version, updates } = z.looseObject({ version: z.number(), updates: z.array(z.looseObject({ 'package-ecosystem': z.string(), directory: z.string(), schedule: z.strictObject({ interval: z.string() }) })) }).parse(parse(textOf('.github/dependabot.yml')))
-  expect([version, updates.map((update) => update['package-ecosystem'])]).toEqual([2, ['npm', 'github-actions']])
+test('dependabot watches packages, actions and images', () => {
+  const { version, updates } = z.looseObject({ version: z.number(), updates: z.array(z.looseObject({ 'package-ecosystem': z.string(), directory: z.string().optional(), directories: z.array(z.string()).optional(), schedule: z.strictObject({ interval: z.string() }) })) }).parse(parse(textOf('.github/dependabot.yml')))
+  expect([version, updates.map((update) => [update['package-ecosystem'], update.directories ?? [update.directory]])]).toEqual([2, [['npm', ['/']], ['github-actions', ['/']], ['docker', ['/', '/.github/images']]]])
+})
+
+test('every image that is run or built on is pinned by its digest, and the one of the program is that which dependabot renews', () => {
+  const images = ['Dockerfile', '.github/images/Dockerfile'].map((file) => [...textOf(file).matchAll(/^FROM (\S+)/gm)].map(([, image]) => image!))
+  expect(images[1]).toEqual([HELPER_IMAGE])
+  for (const image of images.flat()) expect(image).toMatch(/^[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}$/)
 })
 
 test('the text of a release has the changes of its version, and the SHA-256 of every file of dist and of recover.sh', () => {
@@ -195,6 +238,6 @@ test('the text of a release has the changes of its version, and the SHA-256 of e
   expect(() => changesOf('# Changelog\n\n## 1.2.0\n', '1.2')).toThrow('no section 1.2')
   const notes = releaseNotes('vUnreleased')
   expect(spawnSync('sha256sum', ['--check', '--strict'], { cwd: root, input: notes.split('```text\n')[1]!.split('```')[0]!, encoding: 'utf8' })).toMatchObject({ status: 0 })
-  for (const file of ['src/repository/recovery/recover.sh', 'dist/index.js', 'dist/cli.js', 'dist/post.js']) expect(notes).toMatch(new RegExp(`^[0-9a-f]{64}  ${file}$`, 'm'))
+  for (const file of ['src/repository/recovery/recover.sh', 'dist/terminal.js', 'dist/cli.js', 'dist/post.js']) expect(notes).toMatch(new RegExp(`^[0-9a-f]{64}  ${file}$`, 'm'))
   expect(textOf('docs/recovery.md')).toContain(notes.split('  src/repository/recovery/recover.sh')[0]!.slice(-64))
 })

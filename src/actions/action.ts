@@ -7,6 +7,7 @@ import { type Action, inputsOf } from '../commands/all.ts'
 import {
   afterFailure,
   type CommandOutcome,
+  failureOutputs,
   headlineOf,
   isFailure,
   outputValues,
@@ -51,21 +52,19 @@ export async function runAction(command: Action): Promise<void> {
     redaction,
   )
   let status: number
+  let all: typeof raw | undefined
   const temporaryRoot = variables['RUNNER_TEMP'] || tmpdir()
   try {
     requireSupportedRunner(process.platform, process.arch)
     const outcome = await withEnvironment(
       { variables, report, temporaryRoot, id, run: workflowRun(variables) },
-      (environment) => runCommand(command, raw, environment),
+      (environment) => runCommand(command, raw, environment, (known) => (all = known)),
     ).finally(() => report.end())
     status = await conclude(redacted(outcome, redaction), redaction, variables)
   } catch (error) {
-    status = await fail(
-      command,
-      error,
-      redaction,
-      () => afterFailure(command, raw, { variables, temporary: stagingFolder(temporaryRoot, id) }, redaction, started),
-    )
+    const temporary = stagingFolder(temporaryRoot, id)
+    const askMore = async () => all && afterFailure(command, all, { variables, temporary }, redaction, started)
+    status = await fail(command, error, redaction, askMore)
   }
   // Exits even if handles are still open.
   exit(status)
@@ -122,7 +121,8 @@ async function fail(command: Action, error: unknown, redaction: Redaction, askMo
   const failure = redactedFailure(failureOf(error), (text) => redaction.apply(text))
   core.error(inertText(failureText(failure).replace(/^error: /, '')), { title: titleOf(command, failure.status) })
   if (process.env['LIFEBOAT_DEBUG'] === '1' || core.isDebug()) core.info(inertText(redaction.apply(inspect(error))))
-  setOutputs({ outcome: isFailure(command, error) && failure.status !== 3 ? 'failed' : 'could not verify' })
+  const outcome = isFailure(command, error) && failure.status !== 3 ? 'failed' : 'could not verify'
+  setOutputs({ ...failureOutputs(command, failure), outcome })
   const more = failure.status === 130 ? undefined : await askMore()
   await writeSummary(failureSummary(command, failure, more))
   return failure.status

@@ -88,7 +88,7 @@ function strictValues(
     return parseArgs({ args, options, strict: true, allowPositionals: true }).values
   } catch (cause) {
     // Node's texts begin with "Option '-s, --set <value>' argument missing" and "Option '--set' argument is ambiguous", or '-s'.
-    const [, letter, name = Object.keys(options).find((name) => options[name]?.short === letter)] =
+    const [, letter, name = letter === undefined ? undefined : Object.keys(options).find((name) => options[name]?.short === letter)] =
       /^Option '(?:-([a-z]))?(?:, )?(?:--([a-z-]+))?(?: <value>)?' argument (?:missing|is ambiguous)/.exec(messageOf(cause)) ?? []
     if (name !== undefined) {
       throw new LifeboatError(

@@ -37,7 +37,8 @@ export async function runTerminal(): Promise<void> {
     if (process.argv.includes('--json')) printJson({ error: redactedFailure(failure, (text) => redaction.apply(text)) })
     status = failure.status
   }
-  await written(process.stdout)
+  const lost = await written(process.stdout, report)
+  status ||= lost
   // Exits even if handles are still open.
   exit(status)
 }
@@ -48,26 +49,33 @@ const SWITCHES = { json: '', quiet: 'q', verbose: 'v', help: 'h' } as const
 async function run(args: readonly string[], variables: Variables, redaction: Redaction, report: TerminalReport): Promise<number> {
   const [word, ...rest] = args
   if (word === undefined) {
-    print(process.stderr, programHelp())
+    print(process.stderr, programHelp(process.stderr.columns || undefined))
     return 2
   }
   if (word === '--version') return say(VERSION)
   if (word === 'help' && rest.length > 0) return run([...rest, '--help'], variables, redaction, report)
   if (word === 'completion') return say(completionScript(rest[0], SWITCHES))
-  if (['--help', '-h', 'help'].includes(word)) return say(programHelp())
+  if (['--help', '-h', 'help'].includes(word)) return say(programHelp(process.stdout.columns || undefined))
   const pair = commands.find((command) => command === `${word} ${rest[0]}`)
   if (pair !== undefined) return runNamed(pair, rest.slice(1), variables, redaction, report)
   const pairs = commands.filter((command) => command.startsWith(`${word} `))
   if (pairs.length > 0) return secondWord(word, pairs, rest[0])
   const command = commands.find((command) => command === word)
   if (command === undefined) {
-    const near = nearest(word, [...commands, 'key', 'help', 'completion'])
+    const near = OTHER_NAMES[word] ?? nearest(word, [...commands, 'key', 'help', 'completion'])
     throw new LifeboatError(
       `${shown(word)}${near ? `; did you mean ${near}?` : ''}`,
-      { hint: `The commands are ${commands.join(', ')}; see lifeboat --help.`, status: 2 },
+      { hint: near ? 'See lifeboat --help.' : `The commands are ${commands.join(', ')}; see lifeboat --help.`, status: 2 },
     )
   }
   return runNamed(command, rest, variables, redaction, report)
+}
+
+/** Names that other programs have for commands. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  snapshots: 'list', ls: 'list', delete: 'forget', remove: 'forget', rm: 'forget', dump: 'backup', save: 'backup', info: 'show',
+  stat: 'stats', cat: 'extract', get: 'extract', test: 'verify', status: 'check', gc: 'prune', keygen: 'key new',
+  mirror: 'copy', sync: 'copy',
 }
 
 /** A command that does not exist. Anything else than a word may be a secret in the wrong place. */
@@ -84,7 +92,7 @@ async function runNamed(
 ): Promise<number> {
   const rows = inputsOf(command)
   const { raw, switches } = readArguments(command, rows, SWITCHES, args)
-  if (switches.has('help')) return say(commandHelp(command))
+  if (switches.has('help')) return say(commandHelp(command, process.stdout.columns || undefined))
   if (switches.has('quiet')) report.tell('less')
   if (switches.has('verbose')) report.tell('more')
   await takeSecrets(rows, raw, report)
@@ -92,7 +100,8 @@ async function runNamed(
   redaction.spellAs(atTerminal(programName(), destinationAgain(command, rows, raw)))
 
   const outcome = await withEnvironment(
-    { variables, report, temporaryRoot: tmpdir(), ...(!switches.has('json') && { output: process.stdout }),
+    { variables, report, temporaryRoot: tmpdir(), findsConfiguration: isOwnTerminal(variables),
+      ...(!switches.has('json') && { output: process.stdout }),
       ...(process.stdin.isTTY && process.stderr.isTTY && { ask }) },
     (environment) => runCommand(command, raw, environment),
   )
@@ -108,12 +117,21 @@ async function runNamed(
   return statusOf(clean)
 }
 
+/** In a job of CI, the working directory may be a checkout of a branch that somebody else wrote. */
+function isOwnTerminal({ CI, GITHUB_ACTIONS }: Variables): boolean {
+  return !CI && !GITHUB_ACTIONS
+}
+
 /** The answer to `lifeboat key`: the commands that begin with it. */
 function secondWord(word: string, pairs: readonly Command[], second: string | undefined): number {
-  if (second === '--help' || second === '-h') return say(`Commands of lifeboat ${word}:\n\n${commandsHelp(pairs)}`)
+  if (second === '--help' || second === '-h') {
+    return say(`Commands of lifeboat ${word}:\n\n${commandsHelp(pairs, process.stdout.columns || undefined)}`)
+  }
+  const near = second === undefined ? undefined : nearest(`${word} ${second}`, pairs)
+  const meant = near ? `; did you mean ${near}?` : ''
   throw new LifeboatError(
-    second === undefined ? `${word} needs a second word` : shown(`${word} ${second}`),
-    { hint: `Supported: ${pairs.join(', ')}. See lifeboat ${word} --help.`, status: 2 },
+    second === undefined ? `${word} needs a second word` : `${shown(`${word} ${second}`)}${meant}`,
+    { hint: near ? `See lifeboat ${word} --help.` : `Supported: ${pairs.join(', ')}. See lifeboat ${word} --help.`, status: 2 },
   )
 }
 
@@ -176,11 +194,21 @@ function say(text: string): number {
   return 0
 }
 
-/** A pipe takes 64 KiB at a time, and the exit does not wait for the rest. A reader that closes its end (`head`) has read enough. */
-function written(stream: NodeJS.WriteStream): Promise<void> {
+/**
+ * A pipe takes 64 KiB at a time, and the exit does not wait for the rest. A reader that closes its end (`head`) has read enough; any other
+ * error, of a full disk for instance, means that the output is lost.
+ */
+function written(stream: NodeJS.WriteStream, report: TerminalReport): Promise<number> {
   return new Promise((resolve) => {
-    stream.on('error', () => resolve())
-    stream.write('', () => resolve())
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      if (cause.code === 'EPIPE') return resolve(0)
+      report.failure(new LifeboatError(`standard output could not be written: ${cause.message}`, {
+        cause, hint: 'The command itself ran to its end. Free some space, or print somewhere else.',
+      }))
+      resolve(1)
+    }
+    stream.on('error', failed)
+    stream.write('', (error) => (error ? failed(error) : resolve(0)))
   })
 }
 

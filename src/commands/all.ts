@@ -3,15 +3,18 @@ import { commandInputs, rowsOf } from '../inputs/group.ts'
 import type { Input } from '../inputs/input.ts'
 import { notify, type NotifyInputs } from '../inputs/notify.ts'
 import { LifeboatError } from '../error.ts'
+import { configInput } from '../inputs/config-file.ts'
 import { parse, parseEach } from '../inputs/parse.ts'
 import { backup } from './backup/command.ts'
 import { check } from './check/command.ts'
 import type { CommandDefinition } from './command.ts'
+import { configCheck } from './config/command.ts'
 import { copy } from './copy/command.ts'
 import { diff } from './diff/command.ts'
 import { doctor } from './doctor/command.ts'
 import { extract } from './extract/command.ts'
 import { forget } from './forget/command.ts'
+import { init } from './init/command.ts'
 import { keyAdd, keyList, keyRemove } from './key-files/command.ts'
 import { keyNew, keyWrite } from './keys/command.ts'
 import { pin, tag, unpin } from './label/command.ts'
@@ -26,6 +29,7 @@ import { verify } from './verify/command.ts'
 
 /** Every command, in the order in which people are shown them. */
 const all = [
+  init,
   backup,
   restore,
   verify,
@@ -49,6 +53,7 @@ const all = [
   keyList,
   keyAdd,
   keyRemove,
+  configCheck,
 ] as const
 
 type Definition = (typeof all)[number]
@@ -69,18 +74,23 @@ export function definitionOf<C extends Command>(command: C): CommandDefinition<I
   return all.find(({ name }) => name === command) as unknown as CommandDefinition<Inputs[C], Results[C]>
 }
 
+/** The input of every command that names the file with the others. */
+export const configRow = ['config', configInput] as const
+
 /** The inputs of a command with their dashed names, in the order in which they are shown. */
 export function inputsOf(command: Command): [name: string, input: Input][] {
-  return rowsOf(definitionOf(command).inputs)
+  const { inputs, readsNoConfiguration } = definitionOf(command)
+  return [...rowsOf(inputs), ...(readsNoConfiguration ? [] : [[...configRow] as [string, Input]])]
 }
 
-/** Checks the raw inputs of a command: status 2 if one of them is invalid. */
+/** Checks the raw inputs of a command, those of a configuration file among them: status 2 if one of them is invalid. */
 export function parseInputs<C extends Command>(
   command: C,
   raw: Readonly<Record<string, string | undefined>>,
   variables: Variables,
 ): Inputs[C] {
-  return parse(command, definitionOf(command).inputs, raw, variables)
+  const { [configRow[0]]: _, ...own } = raw
+  return parse(command, definitionOf(command).inputs, own, variables)
 }
 
 /** The inputs of a command that was refused because some do not fit together; undefined if one by itself is invalid or missing. */

@@ -1,6 +1,32 @@
 import type { Environment } from '../environment.ts'
+import type { NotifyInputs } from '../inputs/notify.ts'
+import type { PartOfPlan } from '../inputs/plan.ts'
+import type { AccessInputs } from '../inputs/store.ts'
 import type { Notice, Ending } from '../notify/notice.ts'
-import { failureOf } from '../report/failure.ts'
+import { failureOf, leftLines } from '../report/failure.ts'
+import { kindAt } from '../sources/known-kinds.ts'
+import type { Location } from '../sources/source-kind.ts'
+import type { Destination } from '../stores/destination.ts'
+
+/** Of the inputs of a command, those that messages need; a command without `notify` sends none. */
+export interface Notifying {
+  readonly notify?: NotifyInputs
+  readonly set?: string | undefined
+  readonly key?: string | undefined
+  readonly access?: AccessInputs
+  readonly destination?: Destination
+  readonly destinations?: readonly Destination[]
+  readonly part?: PartOfPlan | undefined
+  readonly databases?: { list: readonly { name: string }[] }
+  /** The target of a restore. */
+  readonly server?: { database?: Location | undefined }
+  readonly [other: string]: unknown
+}
+
+/** The stores of a run: one input has several, the other one. */
+export function destinationsOf({ destination, destinations = destination ? [destination] : [] }: Notifying): readonly Destination[] {
+  return destinations
+}
 
 /** Facts of a result that messages tell, in addition to what they tell of all commands. */
 export type NoticeFacts = Pick<Notice, 'snapshot' | 'size' | 'added' | 'verified' | 'sets'> & {
@@ -17,14 +43,20 @@ export type Ended = Pick<Notice, 'status' | 'message' | 'problems' | 'advice'> &
 
 /** The end of a run that threw. */
 export function endedBadly(error: unknown): Ended {
-  const { message, causes, hint, status } = failureOf(error)
+  const { message, causes, hint, status, left } = failureOf(error)
   const ending = status === 130 ? 'interrupted' : status === 3 ? 'could not verify' : 'failure'
   return {
     status: ending,
     message: ending === 'interrupted' ? 'the run was cancelled, or reached its time limit, before it was done' : message,
-    problems: causes.map((cause) => `because: ${cause}`),
+    problems: [...causes.map((cause) => `because: ${cause}`), ...leftLines(left, message)],
     advice: hint === undefined ? [] : [hint],
   }
+}
+
+/** The database that undo or forget-old is about: they have no set. */
+export function databaseOf({ afterSwap, server }: Notifying): string | undefined {
+  const location = afterSwap === undefined ? undefined : server?.database
+  return location && kindAt(location).defaultName?.(location)
 }
 
 const WORDS: Readonly<Record<Ending, string>> = {
@@ -38,12 +70,16 @@ const WORDS: Readonly<Record<Ending, string>> = {
 
 /** The notice of an end, without secrets and with the marks spelled, as the entry would print it. */
 export function noticeOf(
-  command: string, ended: Ended, { set, seconds }: { set: string | undefined; seconds: number }, environment: Environment,
+  command: string, ended: Ended, { set, database, seconds }: { set: string | undefined; database: string | undefined; seconds: number },
+  environment: Environment,
 ): Notice {
   const { report, run } = environment
   const { recovered: _, status, message, problems, advice, set: own = set, ...facts } = ended
   const clean = (text: string): string => report.redacted?.(text) ?? text
-  const about = [...(own === undefined ? [] : [`set ${own}`]), ...(run === undefined ? [] : [run.repository])]
+  const about = [
+    ...(own === undefined ? [] : [`set ${own}`]), ...(database === undefined ? [] : [`database ${database}`]),
+    ...(run === undefined ? [] : [run.repository]),
+  ]
   return {
     ...facts,
     command, status,

@@ -129,7 +129,7 @@ async function runHook(
     const stderr = error.exit.stderr.trim()
     const said = report.redacted?.(stderr) ?? stderr
     throw new LifeboatError(
-      `pre-command ${error.message.replace(/^sh /, '')}: ${endOf(said, 1000) || 'it printed no error'}`,
+      `pre-command ${error.message.replace(/^sh /, '')}${said === '' ? ', and printed no error' : `: ${endOf(said, 1000)}`}`,
       { cause: error, hint: afterFailure },
     )
   }

@@ -3,13 +3,15 @@ import type { Environment, Report } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { SummaryContext, TextContext } from '../report/context.ts'
 import { isGood } from '../notify/notice.ts'
-import { failureOf } from '../report/failure.ts'
+import { type Failure, failureOf } from '../report/failure.ts'
 import type { Redaction } from '../report/redaction.ts'
 import type { Destination } from '../stores/destination.ts'
 import { type Action, type Command, definitionOf, type Inputs, notifyInputs, parseInputs, refusedInputs, type Results } from './all.ts'
-import type { Status } from './command.ts'
+import type { Output, Status } from './command.ts'
+import { configured } from './configured.ts'
 import type { Ended } from './notice.ts'
 import { notifying, notifyOfRefusal } from './notify.ts'
+import { type Reported, reporting } from './reporting.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
 
@@ -30,22 +32,33 @@ interface Shown {
   readonly [other: string]: unknown
 }
 
-/** Checks the raw inputs and runs the command with them. */
-export async function runCommand<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<CommandOutcome<C>> {
-  const inputs = await checkedInputs(command, raw, environment)
+/** Checks the raw inputs and runs the command with them. `known` is told all of them, with those of the configuration file. */
+export async function runCommand<C extends Command>(
+  command: C, raw: Raw, given: Environment, known: (all: Raw) => void = () => undefined,
+): Promise<CommandOutcome<C>> {
+  const { inputs, environment } = await checkedInputs(command, raw, given, known)
   const { destination, destinations, timeZone = 'UTC', format, columns }: Shown = inputs
   // Of several destinations, the first is the one that recipes name.
   const first = destination ?? destinations?.[0]
-  const result = await notifying(command, inputs, environment, () => run(command, inputs, environment), (ended) => endOf(command, ended))
+  const result = await reporting(command, inputs, environment, (watched) => notifying(
+    command, inputs, watched, () => run(command, inputs, watched), (ended) => endOf(command, ended),
+  ), reportedOf(command))
   return { command, result, shown: { destination: first?.text ?? '', timeZone, ...(format && { format }), ...(columns && { columns }) } }
 }
 
 /** A run that is refused is told as a failure, where nobody is there to see it: there will be no backup. */
-async function checkedInputs<C extends Command>(command: C, raw: Raw, environment: Environment): Promise<Inputs[C]> {
+async function checkedInputs<C extends Command>(
+  command: C, raw: Raw, environment: Environment, known: (all: Raw) => void,
+): Promise<{ inputs: Inputs[C]; environment: Environment }> {
+  let given = raw
   try {
-    return parseInputs(command, raw, environment.variables)
+    const { raw: all, configuration, problem } = await configured(command, raw, environment)
+    given = all
+    if (problem) throw problem
+    known(all)
+    return { inputs: parseInputs(command, all, environment.variables), environment: { ...environment, configuration } }
   } catch (error) {
-    const inputs = environment.ask === undefined && notifyInputs(command, raw, environment.variables)
+    const inputs = environment.ask === undefined && notifyInputs(command, given, environment.variables)
     if (inputs) await notifyOfRefusal(command, error, inputs, environment)
     throw error
   }
@@ -57,6 +70,14 @@ function endOf<C extends Command>(command: C, result: Results[C]): Ended {
   const problems = isGood({ status }) ? [] : definition.problems?.(result) ?? []
   const [message = definition.headline(result), ...others] = problems
   return { ...facts, status, message, problems: others, advice }
+}
+
+function reportedOf<C extends Command>(command: C): Reported<Results[C]> {
+  const definition = definitionOf(command)
+  return {
+    ended: (result) => ({ ...endOf(command, result), copies: definition.copies?.(result) ?? [] }),
+    ...(definition.listed && { listed: definition.listed.bind(definition) }),
+  }
 }
 
 const ENDINGS = { 0: 'success', 1: 'failure', 3: 'could not verify' } as const
@@ -127,18 +148,23 @@ export function outputValues<A extends Action>({ command, result }: CommandOutco
   return Object.fromEntries(Object.entries(definitionOf(command).outputs ?? {}).map(([name, output]) => [name, output.value(result)]))
 }
 
-/** More for the summary of an action that failed, in Markdown. */
+/** The same of a run that threw. */
+export function failureOutputs(command: Action, failure: Failure): Record<string, string> {
+  const outputs = Object.entries<Output<never>>(definitionOf(command).outputs ?? {})
+  const known = outputs.map(([name, output]) => [name, output.ofFailure?.(failure)])
+  return Object.fromEntries(known.filter(([, value]) => value))
+}
+
+/** More for the summary of an action that failed, in Markdown. `all`: its inputs, with those of the configuration file. */
 export async function afterFailure(
   action: Action,
-  raw: Raw,
+  all: Raw,
   given: Pick<Environment, 'variables' | 'temporary'>,
   redaction: Redaction,
   started: Date,
 ): Promise<string | undefined> {
   const definition = definitionOf(action)
   if (!definition.afterFailure) return undefined
-  const inputs = refusedInputs(action, raw, given.variables)
-  if (!inputs) return undefined
   // Nothing else is reported about a run that has failed already.
   const report: Report = {
     info: () => undefined,
@@ -147,12 +173,10 @@ export async function afterFailure(
     mask: () => undefined,
     redacted: (text) => redaction.apply(text),
   }
+  const environment = { ...given, signal: new AbortController().signal, report, now: () => new Date() }
   try {
-    return await definition.afterFailure(
-      inputs,
-      started,
-      { ...given, signal: new AbortController().signal, report, now: () => new Date() },
-    )
+    const inputs = refusedInputs(action, all, given.variables)
+    return inputs && await definition.afterFailure(inputs, started, environment)
   } finally {
     rmSync(given.temporary, { recursive: true, force: true })
   }

@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
 import type { AccessInputs } from '../inputs/store.ts'
+import { formatLapse } from '../report/format.ts'
 import { warningOf } from '../report/warnings.ts'
 import type { Looking, SnapshotChoice } from '../repository/catalog.ts'
 import type { Keys } from '../repository/keys.ts'
@@ -8,6 +9,7 @@ import { openKeys } from '../repository/open-keys.ts'
 import { requireSnapshotOfKey } from '../repository/other-key.ts'
 import { differingProblem, differingRecoveryFiles } from '../repository/recovery.ts'
 import { openRepository } from '../repository/repository.ts'
+import { timeOfId } from '../repository/snapshot.ts'
 import { type Destination, openStore } from '../stores/destination.ts'
 import type { Store } from '../stores/store.ts'
 
@@ -23,9 +25,22 @@ export function setFor(set: string, ...choices: SnapshotChoice[]): string | unde
   return choices.some(({ kind }) => kind === 'id') ? undefined : set
 }
 
+/** Milliseconds by which a snapshot may be older than the time that it was chosen by, without a word. */
+const A_DAY = 86_400_000
+
 /** How commands look for a snapshot: each that is passed over is a warning. */
 export function lookingAs(environment: Environment): Looking {
-  return { now: environment.now(), onPassedOver: warningOf(environment.report) }
+  const { report } = environment
+  return {
+    now: environment.now(),
+    onPassedOver: warningOf(report),
+    onTaken(id, time) {
+      const made = timeOfId(id)
+      if (time.getTime() - Date.parse(made) < A_DAY) return
+      const before = formatLapse(made, time.toISOString())
+      report.info(`the newest snapshot not after ${time.toISOString().slice(0, 16)}Z is ${id}, made ${before} before it`)
+    },
+  }
 }
 
 /** Opens an existing store, for as long as `work` takes, and its keys, which are undefined if no key is given. */

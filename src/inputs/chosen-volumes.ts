@@ -24,6 +24,7 @@ export const volumes: Group<ChosenVolumes> = group(
       secrets: volumeSecrets,
       default: '',
       list: true,
+      pairs: '=',
     },
     include: {
       help:
@@ -34,6 +35,7 @@ export const volumes: Group<ChosenVolumes> = group(
       schema: schema.lines,
       default: '',
       list: true,
+      pairs: '=',
     },
     exclude: {
       help:
@@ -44,6 +46,7 @@ export const volumes: Group<ChosenVolumes> = group(
       schema: schema.lines,
       default: '',
       list: true,
+      pairs: '=',
     },
   },
   (values) => ({ list: values.volumes, include: values.include, exclude: values.exclude }),

@@ -56,6 +56,7 @@ function severalDatabases(purpose: string) {
     expected: databasesExpected,
     schema: databaseList,
     list: true,
+    pairs: '=',
   } as const
 }
 

@@ -31,6 +31,18 @@ export interface Input {
   readonly list?: true
   /** `true` or `false`; at a terminal the name alone means `true`. */
   readonly flag?: true
+  /** In a configuration file, it may be a map: its entries become lines of name, this separator and value. */
+  readonly pairs?: '=' | ': '
+  /** In a configuration file, only the section of its command gives it: elsewhere it means something else, or is not expected. */
+  readonly own?: true
+  /** About one call of the command: no configuration file gives it. Positional inputs are the same. */
+  readonly once?: true
+  /** Names code that is run. Only a configuration file that the user named gives it, and no variable is expanded in it. */
+  readonly code?: true
+  /** Names a file that is written, whatever is there. Only a configuration file that the user named gives it. */
+  readonly writes?: true
+  /** The value is used on this machine alone, so that a configuration file that was found may take it from any variable. */
+  readonly unsent?: true
 }
 
 /** Inputs by their dashed names, in the order in which they are shown. */

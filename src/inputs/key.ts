@@ -10,6 +10,7 @@ export const encryptionKey = {
   example: 'the line AGE-SECRET-KEY-1… that `lifeboat key new` prints',
   schema: text,
   secret: true,
+  unsent: true,
   variable: 'LIFEBOAT_ENCRYPTION_KEY',
 } as const satisfies Input
 

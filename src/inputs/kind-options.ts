@@ -13,6 +13,7 @@ import * as schema from './schemas.ts'
 export const dump: Group<DumpSettings> = group(
   {
     'pg-dump-args': {
+      code: true,
       help:
         'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
         'that leave something out mark the snapshot as partial.',
@@ -20,6 +21,16 @@ export const dump: Group<DumpSettings> = group(
       example: '--exclude-table-data=public.sessions',
       schema: schema.text,
       default: '',
+    },
+    'dump-jobs': {
+      help:
+        'How many pg_dump may read a database at the same time, all from one snapshot: one for each of the largest tables, whose rows ' +
+        'become streams of their own, and one for everything else. Each takes a connection, and three more must be free. Default: 1 for ' +
+        'databases with less than 256 MiB of rows, else one for each processor, at least 2 and at most 8, and half of the free ' +
+        'connections are left to others.',
+      expected: 'a whole number from 1 to 8',
+      example: '4',
+      schema: schema.wholeNumber(1, 8),
     },
     'lock-timeout': {
       help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
@@ -35,7 +46,9 @@ export const dump: Group<DumpSettings> = group(
         'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
     },
   },
-  (values) => ({ arguments: values['pg-dump-args'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'] }),
+  (values) => ({
+    arguments: values['pg-dump-args'], jobs: values['dump-jobs'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'],
+  }),
 )
 
 /** The part of a database that is restored, and how. */
@@ -68,6 +81,7 @@ export const objects: Group<ObjectSettings> = group(
       schema: schema.oneOf('schema', 'data'),
     },
     globals: {
+      own: true,
       help:
         'Roles of the backup that the server of the target lacks are created first, with their passwords, settings and memberships ' +
         '(roles); also tablespaces (all). Those that the server has are not changed. Default: roles with all: true, else none.',
@@ -77,26 +91,30 @@ export const objects: Group<ObjectSettings> = group(
     },
     'no-owner': {
       ...flagInput,
+      own: true,
       help:
         'Leave out owners: everything belongs to the user who restores. Policies, default privileges, user mappings and settings of ' +
         'roles that the server lacks are left out, too, and listed.',
     },
-    'no-privileges': { ...flagInput, help: 'Leave out GRANT and REVOKE.' },
+    'no-privileges': { ...flagInput, own: true, help: 'Leave out GRANT and REVOKE.' },
     'no-tablespaces': { ...flagInput, help: 'Put everything into the default tablespace.' },
     'allow-older': {
       ...flagInput,
+      own: true,
       help:
         'Restore into an older major version of PostgreSQL also if the backup has definitions that it does not know: these fail. ' +
         'Otherwise the restore is refused with their names, and nothing is changed.',
     },
     'disable-triggers': {
       ...flagInput,
+      own: true,
       help:
         'With only: data, load the rows without firing triggers and checking foreign keys; check constraints apply. ' +
         'Needs a superuser.',
     },
     'drop-others': {
       ...flagInput,
+      once: true,
       help:
         'With mode clean of a whole database: also remove everything that the backup does not have, in the same transaction: tables with ' +
         'their rows, schemas, functions, extensions, large objects, publications. The dry run names it.',
@@ -110,7 +128,11 @@ export const objects: Group<ObjectSettings> = group(
       schema: schema.flag,
       flag: true,
     },
-    jobs: { ...jobs, help: 'How many connections pg_restore uses. More than 1 stages the archive in a temporary file.', default: '1' },
+    jobs: {
+      ...jobs, own: true,
+      help: 'How many connections pg_restore uses. With more than 1, the rows of several tables are restored at the same time.',
+      default: '1',
+    },
   },
   ({ schemas, tables, only, jobs, ...values }) => ({
     schemas,
@@ -142,11 +164,13 @@ export const swap: Group<SwapSettings> = group(
     },
     drill: {
       ...flagInput,
+      own: true,
       help:
         'With mode swap: compare the new database with the backup before the exchange, entry by entry, as a drill does. A difference ' +
         'stops the restore, and nothing is changed. The backup is read twice for that.',
     },
     'lock-timeout': {
+      own: true,
       help:
         'With mode swap and undo: how long to wait until nobody else is connected to the target; with mode clean, until nobody uses the ' +
         'tables that are replaced. Then the restore fails, with the names and queries of those who do, and nothing is changed.',
@@ -157,12 +181,15 @@ export const swap: Group<SwapSettings> = group(
     },
     'terminate-connections': {
       ...flagInput,
+      own: true,
       help: 'With mode swap and undo: end the sessions of others in the moment of the exchange in place of waiting for them.',
     },
     'keep-old': {
+      own: true,
       help:
-        'With mode swap and undo: how long the database from before is kept at least. forget-old drops it after that. Default: 7d, and ' +
-        'for forget-old as it was said when the database was put aside.',
+        'With mode swap and undo: how long the database from before is kept at least; forget-old drops it after that. With forget-old: ' +
+        'how long ago it was put aside at least, in place of the time given then. Safety backups are kept for this time too, but never ' +
+        'less than 7 days. Default: 7d.',
       expected: 'a number and a unit (h, d, w or y), from 0d to 10y',
       example: '2d',
       schema: schema.keepTime,
@@ -226,8 +253,9 @@ export const folders: Group<FolderSettings> = group(
 export const restored: Group<RestoredFilesSettings> = group(
   {
     'assert-command': {
+      code: true,
       help:
-        'With level drill: a command for sh that must succeed in the folder of each restored volume. Its environment has PATH, ' +
+        'For a drill: a command for sh that must succeed in the folder of each restored volume. Its environment has PATH, ' +
         'LC_ALL=C.UTF-8 and the name of the volume in LIFEBOAT_SOURCE, and nothing else of the job.',
       expected: 'a command',
       example: 'test -s index.html',
@@ -240,7 +268,9 @@ export const restored: Group<RestoredFilesSettings> = group(
 export const docker: Group<DockerSettings> = group(
   {
     'docker-image': {
-      help: 'The image of the helper container that reads and writes Docker volumes. It must have GNU tar and GNU find.',
+      code: true,
+      help: 'The image of the helper container that reads and writes Docker volumes. It must have sh, GNU tar, ' +
+        'GNU find and the GNU coreutils. The default is pinned by its digest.',
       expected: 'the name of an image',
       example: 'registry.example.com/debian:bookworm-slim',
       schema: schema.image,
@@ -255,6 +285,7 @@ export const bucket: Group<BucketSettings> = group(
     rewrite: { ...flagInput, help: 'Put every object of a bucket back, also those that the target has with the same size and ETag.' },
     'delete-extra': {
       ...flagInput,
+      once: true,
       help:
         'Delete the objects of the target bucket that are not in the backup, of those that the volume and paths cover. With ' +
         'mode overwrite.',
@@ -301,7 +332,7 @@ export function requireDrill(input: 'level' | 'verify', level: string, drill: Dr
 }
 
 function requireNone(input: 'level' | 'verify', level: string, drill: Drill): void {
-  const instead = input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹verify: drill›`
+  const instead = input === 'level' ? marked`Set ‹level: drill›` : marked`Set ‹drill: true›`
   const conditions = conditionsOf(drill).map(({ input: name }) => name)
   if (conditions.length > 0) {
     throw new LifeboatError(`${conditions.join(' and ')}: conditions are asked only in a drill, and ${input} is ${level}`, {

@@ -37,10 +37,10 @@ function parseRows(
   const missing = given.find(({ input, text }) => input.positional && input.required && text === undefined)
   if (missing) {
     const places = given.flatMap(({ name, input }) => (input.positional ? [name.toUpperCase()] : []))
-    throw missingInput(`${command} ${places.join(' ')}: ${missing.name}`, missing.input)
+    throw missingInput(`${command} ${places.join(' ')}: ${missing.name}`, missing.input, variables)
   }
   const secrets = secretsGiven(rows, raw, variables)
-  return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text, secrets)]))
+  return Object.fromEntries(given.map(({ name, input, text }) => [name, parseInput(name, input, text, secrets, variables)]))
 }
 
 function givenText(name: string, input: Input, raw: Raw, variables: Variables): string | undefined {
@@ -48,9 +48,11 @@ function givenText(name: string, input: Input, raw: Raw, variables: Variables): 
 }
 
 /** Checks the text of one input; undefined if nobody gave it. `secrets`: those of all inputs, which no error quotes. */
-export function parseInput(name: string, input: Input, text: string | undefined, secrets: readonly string[] = []): unknown {
+export function parseInput(
+  name: string, input: Input, text: string | undefined, secrets: readonly string[] = [], variables: Variables = {},
+): unknown {
   if (text === undefined) {
-    if (input.required) throw missingInput(name, input)
+    if (input.required) throw missingInput(name, input, variables)
     return undefined
   }
   const expected = expectedText(input)
@@ -66,7 +68,8 @@ export function parseInput(name: string, input: Input, text: string | undefined,
   const shown = input.secret || !quotesSecret(problem, text, input, secrets)
   throw new LifeboatError(
     `${name}: ${shown ? problem : 'the value is invalid, and not shown, because it has a secret in it, or looks like one'}`,
-    { hint: expected, status: 2 },
+    // Words that the problem lists already are not listed again.
+    { hint: shown && problem.includes(' is not one of ') ? `For example: ${input.example}.` : expected, status: 2 },
   )
 }
 
@@ -81,11 +84,12 @@ function quotesSecret(problem: string, text: string, input: Input, secrets: read
   )
 }
 
-/** The error for an input that has to be given. */
-export function missingInput(name: string, input: Input): LifeboatError {
+/** The error for an input that has to be given. `variables`: of the environment, which tell whether this is a workflow. */
+export function missingInput(name: string, input: Input, variables: Variables = {}): LifeboatError {
+  const empty = input.secret && variables['GITHUB_ACTIONS'] === 'true' ? ` ${EMPTY_SECRET}` : ''
   return new LifeboatError(
     `${name} is not given${input.variable ? `, and ${input.variable} is not set` : ''}`,
-    { hint: `${expectedText(input)}${input.secret ? ` ${EMPTY_SECRET}` : ''}`, status: 2 },
+    { hint: `${expectedText(input)}${empty}`, status: 2 },
   )
 }
 

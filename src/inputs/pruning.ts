@@ -6,6 +6,7 @@ export const retentionInput = {
   expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, within= with an age (h, d, w, y), or none',
   example: 'last=3 daily=7 weekly=4 monthly=12 within=30d',
   schema: schema.retention,
+  pairs: '=',
 } as const
 
 export const graceInput = {

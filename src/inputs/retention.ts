@@ -4,17 +4,20 @@ import { nearest } from '../nearest.ts'
 
 const COUNTS = ['last', 'daily', 'weekly', 'monthly', 'yearly', 'drilled'] as const
 
-/** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of the problem. */
+/** Parses `last=3 daily=7 within=30d`, `30d` or `none`; throws what `misread` makes of all its problems. */
 export function parseRetention(text: string, misread: (problem: string) => Error): RetentionPolicy {
   const words = text.split(/[\s,]+/).filter((word) => word !== '')
   if (words.length === 0) throw misread('there is no rule in it')
   if (words.length === 1 && words[0] === 'none') return {}
   const policy: RetentionPolicy = {}
+  const problems: string[] = []
   for (const word of words) {
-    const { rule, value } = parseRule(word, misread)
-    if (policy[rule] !== undefined) throw misread(`${rule} is given twice`)
-    policy[rule] = value
+    const found = parseRule(word)
+    if ('problem' in found) problems.push(found.problem)
+    else if (policy[found.rule] === undefined) policy[found.rule] = found.value
+    else problems.push(`${found.rule} is given twice`)
   }
+  if (problems.length > 0) throw misread([...new Set(problems)].join('; '))
   return policy
 }
 
@@ -27,21 +30,22 @@ export function retentionText({ within, ...counts }: RetentionPolicy): string {
 
 const DAY = 86_400_000
 
-function parseRule(word: string, misread: (problem: string) => Error): { rule: keyof RetentionPolicy; value: number } {
-  const [, name, amount = ''] = /^([a-z]+)=(.*)$/i.exec(word) ?? []
+function parseRule(word: string): { rule: keyof RetentionPolicy; value: number } | { problem: string } {
+  const [, name, amount = ''] = /^([a-z-]+)=(.*)$/i.exec(word) ?? []
   // Months are left out: m is a minute elsewhere, and a policy misunderstood deletes backups.
   const age = parseDuration(name === 'within' ? amount : word, 'hdwy')
+  const quoted = JSON.stringify(word)
   if (name === undefined || name === 'within') {
     if (age) return { rule: 'within', value: age }
-    if (name) throw misread(`${JSON.stringify(word)} does not give an age like 30d`)
+    if (name) return { problem: `${quoted} does not give an age like 30d` }
     const near = /^[1-9]\d{0,3}$/.test(word) ? `; did you mean ${word}d (${word} days) or last=${word}?` : ''
-    throw misread(`${JSON.stringify(word)} is not a rule${near}`)
+    return { problem: `${quoted} is not a rule${near}` }
   }
   const rule = COUNTS.find((count) => count === name)
   if (rule === undefined) {
-    const near = nearest(name, [...COUNTS, 'within'])
-    throw misread(`${JSON.stringify(word)} is not a rule${near ? `; did you mean ${near}=?` : ''}`)
+    // restic writes keep-daily.
+    const near = nearest(name.replace(/^keep-/, ''), [...COUNTS, 'within'])
+    return { problem: `${quoted} is not a rule${near ? `; did you mean ${near}=?` : ''}` }
   }
-  if (!/^[1-9]\d{0,3}$/.test(amount)) throw misread(`${JSON.stringify(word)} does not give a number from 1 to 9999`)
-  return { rule, value: Number(amount) }
+  return /^[1-9]\d{0,3}$/.test(amount) ? { rule, value: Number(amount) } : { problem: `${quoted} does not give a number from 1 to 9999` }
 }

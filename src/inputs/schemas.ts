@@ -29,6 +29,11 @@ export function parsing<T>(parse: (text: string) => T): z.ZodType<T, string> {
 
 export const text = z.string()
 
+export const filePath = parsing((text) => {
+  if (text.trim() === '' || text.includes('\0') || /[/\\]$/.test(text)) throw new InvalidValue(`${quote(text)} is not the path of a file`)
+  return text
+})
+
 export const description = parsing((text) => {
   if (text.length > 1000) throw new InvalidValue(`${text.length} characters are too many`)
   return text
@@ -42,22 +47,53 @@ export const flag = parsing((text) => {
 /** Lines of `name: query`. */
 export const assertions = parsing(parseAssertions)
 
+/** The values of a schema that takes a few words, whole numbers, or both: editors offer them. */
+export interface KnownValues {
+  readonly words?: readonly string[]
+  readonly numbers?: { readonly least: number; readonly most: number }
+  /** Of a schema that takes several words, separated by commas. */
+  readonly listOf?: readonly string[]
+  /** The value is the name of something in the store. */
+  readonly names?: 'sets' | 'snapshots'
+}
+
+const knownValues = new WeakMap<z.ZodType, KnownValues>()
+
+export function knownValuesOf(schema: z.ZodType): KnownValues | undefined {
+  return knownValues.get(schema)
+}
+
+function knowing<S extends z.ZodType>(schema: S, values: KnownValues): S {
+  knownValues.set(schema, values)
+  return schema
+}
+
 export function oneOf<const W extends string>(...words: readonly W[]): z.ZodType<W, string> {
-  return parsing((text) => {
+  return knowing(parsing((text) => {
     const word = words.find((word) => word === text)
     if (word === undefined) throw new InvalidValue(`${quote(text)} is not one of ${words.join(', ')}`)
     return word
-  })
+  }), { words })
 }
 
 export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
-  return parsing((text) => {
+  return knowing(parsing((text) => {
     const value = Number(text)
     if (!/^\d+$/.test(text) || value < least || value > most) {
       throw new InvalidValue(`${quote(text)} is not a whole number from ${least} to ${most}`)
     }
     return value
-  })
+  }), { numbers: { least, most } })
+}
+
+/** One of these words, or a whole number. */
+export function wordOrNumber<const W extends string>(words: readonly W[], least: number, most: number): z.ZodType<W | number, string> {
+  const [word, number] = [oneOf(...words), wholeNumber(least, most)]
+  return knowing(parsing((text) => {
+    const found = [word.safeParse(text), number.safeParse(text)].find(({ success }) => success)
+    if (found?.success) return found.data
+    throw new InvalidValue(`${quote(text)} is neither ${words.join(', nor ')}, nor a whole number from ${least} to ${most}`)
+  }), { words, numbers: { least, most } })
 }
 
 /** Milliseconds, from a second to a day. */
@@ -83,11 +119,11 @@ export const keepTime = parsing((text) => {
   return value
 })
 
-/** Milliseconds, from an hour to ten years. */
+/** Milliseconds, from a minute to ten years. */
 export const age = parsing((text) => {
-  const value = parseDuration(text, 'hdwy')
-  if (value === undefined || value < 3_600_000 || value > 10 * 365 * 86_400_000) {
-    throw new InvalidValue(`${quote(text)} is not an age from 1h to 10y`)
+  const value = parseDuration(text, 'mhdwy')
+  if (value === undefined || value < 60_000 || value > 10 * 365 * 86_400_000) {
+    throw new InvalidValue(`${quote(text)} is not an age from 1m to 10y`)
   }
   return value
 })
@@ -132,9 +168,16 @@ export type Most = { count: number } | { part: number }
 export function moment(ofDay: 'first' | 'last'): z.ZodType<Moment, string> {
   return parsing((text) => {
     const found = momentIn(text, ofDay)
-    if (!found) throw new InvalidValue(`${quote(text)} is neither a date, nor a time with its offset from UTC, nor an age like 7d`)
+    if (!found) throw notATime(text, 'neither a date, nor a time with its offset from UTC, nor an age like 7d')
     return found
   })
+}
+
+/** `kinds`: read after "is". */
+function notATime(text: string, kinds: string): InvalidValue {
+  const [, time] = /^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$/.exec(text) ?? []
+  if (time === undefined) return new InvalidValue(`${quote(text)} is ${kinds}`)
+  return new InvalidValue(`${quote(text)} lacks its offset from UTC: ${time.replace(' ', 'T')}Z is that time in UTC`)
 }
 
 export const retention = parsing((text) => parseRetention(text, (problem) => new InvalidValue(problem)))
@@ -177,7 +220,7 @@ export const recipients = parsing((text) => splitWords(text).map((word) => check
   word,
   'an age recipient',
 )))
-export const set = parsing((text) => checked(setName, text, 'the name of a set'))
+export const set = knowing(parsing((text) => checked(setName, text, 'the name of a set')), { names: 'sets' })
 
 function splitWords(text: string): string[] {
   const words = text.split(/[,\r\n]/).map((word) => word.trim())
@@ -192,39 +235,43 @@ function checked(schema: z.ZodType<string>, word: string, what: string): string 
 /** Some of a few words. */
 export function someOf<const W extends string>(...known: readonly W[]): z.ZodType<W[], string> {
   const wordSchema = oneOf(...known)
-  return parsing((text) => splitWords(text).map((word) => {
+  return knowing(parsing((text) => splitWords(text).map((word) => {
     const parsed = wordSchema.safeParse(word)
     if (!parsed.success) throw new InvalidValue(parsed.error.issues[0]!.message)
     return parsed.data
-  }))
+  })), { listOf: known })
 }
 
-export const snapshotIds = parsing((text) => splitWords(text).map((word) => checked(snapshotId, word, 'the id of a snapshot')))
+const SNAPSHOTS: KnownValues = { names: 'snapshots' }
 
-export const snapshotOrAll = parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {
+export const snapshotIds = knowing(
+  parsing((text) => splitWords(text).map((word) => checked(snapshotId, word, 'the id of a snapshot'))), SNAPSHOTS,
+)
+
+export const snapshotOrAll = knowing(parsing((text): 'all' | Exclude<SnapshotChoice, { kind: 'time' }> => {
   if (text === 'all') return text
   if (text === 'latest') return { kind: 'latest' }
   if (BEGINNING_OF_ID.test(text)) return { kind: 'id', id: text }
   throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot`)
-})
+}), SNAPSHOTS)
 
 /** An id, or its first characters, from the day on. */
 const BEGINNING_OF_ID = /^\d{8}(?:T\d{0,6}|T\d{6}Z|T\d{6}Z-[0-9a-f]{0,8})?$/
 
-export const snapshot = parsing((text): SnapshotChoice => {
+export const snapshot = knowing(parsing((text): SnapshotChoice => {
   if (text === 'latest') return { kind: 'latest' }
   if (BEGINNING_OF_ID.test(text)) return { kind: 'id', id: text }
   const moment = momentIn(text, 'last')
   if (moment) return { kind: 'time', time: momentOf(moment, new Date()) }
-  throw new InvalidValue(`${quote(text)} is neither latest, nor the id of a snapshot, nor a date, time or age`)
-})
+  throw notATime(text, 'neither latest, nor the id of a snapshot, nor a date, time or age')
+}), SNAPSHOTS)
 
-export const anySnapshotOrAll = parsing((text): 'all' | SnapshotChoice => {
+export const anySnapshotOrAll = knowing(parsing((text): 'all' | SnapshotChoice => {
   if (text === 'all') return text
   const parsed = snapshot.safeParse(text)
   if (parsed.success) return parsed.data
-  throw new InvalidValue(`${quote(text)} is neither all, nor latest, nor the id of a snapshot, nor a date, time or age`)
-})
+  throw notATime(text, 'neither all, nor latest, nor the id of a snapshot, nor a date, time or age')
+}), SNAPSHOTS)
 
 export const destination = parsing(parseDestination)
 export const destinations = parsing(parseDestinations)

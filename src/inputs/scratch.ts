@@ -8,7 +8,7 @@ export const scratch: Group<ScratchSettings> = group(
   {
     'scratch-url': {
       help:
-        'With level drill: a PostgreSQL server without data to restore into, as its superuser, such as a service container of the job. ' +
+        'For a drill: a PostgreSQL server without data to restore into, as its superuser, such as a service container of the job. ' +
         'Default: a server is started for the drill and removed afterwards, from the server programs of the major version that was ' +
         'backed up: installed, fetched into a private folder, or in the official image, if docker is here.',
       expected: 'a PostgreSQL URL',
@@ -18,26 +18,30 @@ export const scratch: Group<ScratchSettings> = group(
       secrets: databaseSecrets,
     },
     'scratch-image': {
+      code: true,
       help:
-        'With level drill: an image with a PostgreSQL server, which is run with docker for the drill and removed afterwards. For ' +
+        'For a drill: an image with a PostgreSQL server, which is run with docker for the drill and removed afterwards. For ' +
         'databases with extensions that a server does not come with.',
       expected: 'the name of an image',
       example: 'postgis/postgis:17-3.5',
       schema: schema.image,
     },
     'assert-sql': {
+      code: true,
       help:
-        'With level drill: conditions that must be true in the restored databases, one per line: a name, a colon, and a query that gives ' +
+        'For a drill: conditions that must be true in the restored databases, one per line: a name, a colon, and a query that gives ' +
         'true. Each is asked in every database of the snapshot, or, if its name ends with @DATABASE, in that one, for five minutes ' +
         'at most.',
       expected: 'lines of a name, a colon and a query',
       example: "orders of today exist: SELECT count(*) > 0 FROM orders WHERE made > now() - interval '26 hours'",
       schema: schema.assertions,
+      pairs: ': ',
       default: '',
       list: true,
     },
     'assert-sql-file': {
-      help: 'With level drill: a file with more lines as in assert-sql. Lines that begin with -- are comments.',
+      code: true,
+      help: 'For a drill: a file with more lines as in assert-sql. Lines that begin with -- are comments.',
       expected: 'the path of a file',
       example: '.github/drill.sql',
       schema: schema.text,

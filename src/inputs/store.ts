@@ -2,6 +2,7 @@ import type { Variables } from '../environment.ts'
 import type { SshAccess } from '../net/ssh/connection.ts'
 import type { StoreCredentials } from '../stores/access.ts'
 import { type Destination, destinationExpected, destinationPatterns, destinationSecrets, requireAccess } from '../stores/destination.ts'
+import { flagInput } from './display.ts'
 import { type Group, group, one } from './group.ts'
 import type { Input, Rows, Values } from './input.ts'
 import * as schema from './schemas.ts'
@@ -18,6 +19,13 @@ export const destinationInput = {
 } as const satisfies Input
 
 export const destination = one('destination', destinationInput)
+
+export const create = one('create', {
+  help:
+    'Make a new store even if the folder that it would be in is missing. Without it that is an error, so that a misspelled path ' +
+    'does not become a new store.',
+  ...flagInput,
+})
 
 /** How stores and SSH servers are reached, whichever they are. */
 export interface AccessInputs extends StoreCredentials {

@@ -27,6 +27,8 @@ export function momentOf(moment: Moment, now: Date): Date {
 
 function isoOf(text: string, ofDay: 'first' | 'last'): string {
   if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T${ofDay === 'first' ? '00:00:00.000' : '23:59:59.999'}Z`
+  const [, minutesOnly, offsetOnly] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(Z|[+-]\d\d:\d\d)$/.exec(text) ?? []
+  if (minutesOnly !== undefined) return `${minutesOnly}:00${offsetOnly!}`
   const [, date, time, seconds = ':00', zone = '', sign, hours = '', minutes = '00'] =
     /^(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? (?:([A-Z]{3,4})|(?:UTC|GMT)([+-])(\d{1,2})(?::(\d\d))?)$/.exec(text) ?? []
   if (date === undefined) return text

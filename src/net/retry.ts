@@ -30,8 +30,8 @@ export interface RetryOptions {
   signal: AbortSignal
   /** Milliseconds for all attempts and pauses together. Default: 60,000. */
   budget?: number
-  /** Default: 5. */
-  attempts?: number
+  /** Default: 5. A function is asked after each attempt that failed. */
+  attempts?: number | (() => number)
   /** Milliseconds of the first pause; each further one is twice as long. Default: 500. */
   pause?: number
   random?: () => number
@@ -48,6 +48,7 @@ export interface RetryOptions {
  */
 export async function retry<T>(attempt: (limit: number, left: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal, budget = 60_000, attempts = 5, pause = 500, random = Math.random, clock = MACHINE, turn } = options
+  const most = typeof attempts === 'number' ? () => attempts : attempts
   let end = clock.now() + budget
   const inTurn = async (): Promise<T> => {
     const asked = clock.now()
@@ -71,7 +72,7 @@ export async function retry<T>(attempt: (limit: number, left: number) => Promise
       return await inTurn()
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof Transient) || tried === attempts) throw error
+      if (!(error instanceof Transient) || tried >= most()) throw error
       // Half of the pause is chance, so that runs which failed together do not come back together.
       const delay = Math.max(error.after, pause * 2 ** (tried - 1) * (0.5 + random() / 2))
       if (end - clock.now() - delay < budget / 6) throw error

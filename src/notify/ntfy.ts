@@ -29,8 +29,11 @@ function authorizationOf({ username, password }: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}` }
 }
 
-/** Bytes of a message; a longer one becomes an attachment (https://docs.ntfy.sh/publish/#limitations). */
-const LONGEST = 4000
+/**
+ * Bytes of a message; a longer one becomes an attachment (https://docs.ntfy.sh/publish/#limitations). As JSON, with all members, it may
+ * have twice as many: quotation marks take two.
+ */
+const LONGEST = 3500
 
 /** Without `markdown` the text is shown as it is. */
 export function ntfyMessage(notice: Notice, topic: string): object {

@@ -31,5 +31,6 @@ export async function post(
 export async function postJson(
   url: URL, body: object, sending: Pick<Sending, 'signal' | 'limit'>, headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await post(url, JSON.stringify(body), { 'content-type': 'application/json', ...headers }, sending)
+  // Without the charset, Microsoft Teams counts two bytes for each character of a card, which may have 28 KB.
+  await post(url, JSON.stringify(body), { 'content-type': 'application/json; charset=utf-8', ...headers }, sending)
 }

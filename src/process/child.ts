@@ -98,17 +98,24 @@ export function startChild(program: string, parameters: readonly string[], optio
   }
 }
 
+const running = new Set<ChildProcessWithoutNullStreams>()
+
+/** If this process exits without waiting, on a second SIGINT, its children end with it. */
+function killAll(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+
 function exitOf(child: ChildProcessWithoutNullStreams, { stderrLimit = 64 * 1024, onStderr }: ChildOptions): Promise<Exit> {
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))
   const stderr = tail(child.stderr, stderrLimit)
   if (onStderr) child.stderr.on('data', (bytes: Buffer) => onStderr(bytes.toString()))
-  // If this process exits without waiting, on a second SIGINT, its children end with it.
-  const killAtOnce = (): void => void child.kill('SIGKILL')
-  process.on('exit', killAtOnce)
+  if (running.size === 0) process.on('exit', killAll)
+  running.add(child)
   return new Promise((resolve) => {
     child.on('close', (status, signal) => {
-      process.off('exit', killAtOnce)
+      running.delete(child)
+      if (running.size === 0) process.off('exit', killAll)
       resolve({ status, signal, stderr: stderr(), ...(failure && { failure }) })
     })
   })

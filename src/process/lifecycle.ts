@@ -24,10 +24,12 @@ const INTERRUPTED_STATUS = 130
  * after a warning, did not stop within 6 s of it. `id` names the run where someone else must know it.
  */
 export async function withEnvironment<T>(
-  given: Pick<Environment, 'variables' | 'report' | 'run' | 'output' | 'ask'> & { temporaryRoot: string; id?: string },
+  given: Pick<Environment, 'variables' | 'report' | 'run' | 'output' | 'ask' | 'findsConfiguration'> & {
+    temporaryRoot: string; id?: string
+  },
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
-  const { variables, report, run, output, ask } = given
+  const { variables, report, run, output, ask, findsConfiguration = false } = given
   const temporary = stagingFolder(given.temporaryRoot, given.id ?? newRunId())
   removeAbandoned(given.temporaryRoot, new Date())
   const controller = new AbortController()
@@ -48,6 +50,7 @@ export async function withEnvironment<T>(
     }, patienceMs)
   }
   const fatal = (error: unknown): void => {
+    if (shelter) return shelter(error)
     breakOff(error)
     controller.abort(error)
   }
@@ -61,12 +64,13 @@ export async function withEnvironment<T>(
     useProxy(variables)
     const leaves: Environment['leaves'] = (state, hint) => void (left = { state, hint })
     const environment = {
-      variables, signal, report, temporary, run, now: () => new Date(), leaves, ...(output && { output }), ...(ask && { ask }),
+      variables, signal, report, temporary, run, now: () => new Date(), leaves, findsConfiguration,
+      ...(output && { output }), ...(ask && { ask }),
     }
     return await Promise.race([work(environment), broken])
   } catch (error) {
     if (!signal.aborted) throw error
-    throw left && isInterruption(signal.reason) ? interruption(left) : signal.reason
+    throw left && isInterruption(signal.reason) ? interruption(left, error) : signal.reason
   } finally {
     clearTimeout(patience)
     removeStaging()
@@ -77,10 +81,27 @@ export async function withEnvironment<T>(
   }
 }
 
+let shelter: ((error: unknown) => void) | undefined
+
+/**
+ * Does work that must not change the outcome of the run any more, as a message about it: `tell` gets the errors that nobody catches
+ * meanwhile.
+ */
+export async function sheltered(work: () => Promise<void>, tell: (error: unknown) => void): Promise<void> {
+  const outer = shelter
+  shelter = tell
+  try {
+    await work()
+  } finally {
+    shelter = outer
+  }
+}
+
 function isInterruption(reason: unknown): boolean {
   return reason instanceof LifeboatError && reason.status === INTERRUPTED_STATUS
 }
 
-function interruption({ state, hint }: { state: string; hint: string | undefined }): LifeboatError {
-  return new LifeboatError(`${INTERRUPTED}: ${state}`, { status: INTERRUPTED_STATUS, ...(hint !== undefined && { hint }) })
+function interruption({ state, hint }: { state: string; hint: string | undefined }, error: unknown): LifeboatError {
+  return new LifeboatError(`${INTERRUPTED}: ${state}`, {
+    status: INTERRUPTED_STATUS, ...(hint !== undefined && { hint }), ...(error instanceof LifeboatError && { left: error.left }) })
 }

@@ -61,7 +61,7 @@ export async function arrangeFinalSteps(
     await answered
     const answer = Buffer.concat(printed).toString()
     if (answer === 'ok') return
-    throw new LifeboatError(`the steps after reading failed: ${answer.trim() || 'no answer'}`, {
+    throw new LifeboatError(`the steps after reading failed: ${answer.trim().replaceAll(/:$/gm, '') || 'no answer'}`, {
       hint: start.length + unpause.length > 0 ? 'See whether the containers run: docker ps --all.' : 'Undo by hand what pre-command did.',
     })
   }

@@ -17,3 +17,9 @@ export function badFinding(about: string, check: string, error: unknown): Findin
   const fix = error instanceof LifeboatError ? error.hint : undefined
   return { about, check, state: 'bad', says: messageOf(error), ...(fix !== undefined && { fix }) }
 }
+
+/** A good result without its advice; others need theirs. */
+export function withoutAdvice(finding: Finding): Finding {
+  const { about, check, state, says } = finding
+  return state === 'good' ? { about, check, state, says } : finding
+}

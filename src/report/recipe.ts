@@ -1,4 +1,5 @@
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
+import { isSafetySet } from '../repository/safety-set.ts'
 import { destinationHelp } from '../stores/destination.ts'
 
 /** Where a store is, as the inputs of the next command give it. */
@@ -13,17 +14,21 @@ export interface SnapshotContent extends Whereabouts {
   snapshot: string
   databases: readonly string[]
   volumes?: readonly string[]
+  /** A restore takes only what is whole. */
+  partly?: boolean
 }
 
-type Names = Pick<SnapshotContent, 'databases' | 'volumes'>
+type Names = Pick<SnapshotContent, 'databases' | 'volumes' | 'partly'>
 
 export const severalSources = ({ databases, volumes = [] }: Names): boolean => databases.length + volumes.length > 1
 
 /** More lines than anyone copies. */
 const MOST_VOLUMES = 20
 
-/** The target of the restore that is shown: `an empty database`, `new databases and an empty folder`. */
-export function restoreInto({ databases, volumes = [] }: Names): string {
+/** The target of the restore that is shown: `a database that exists`, `new databases and an empty folder`. */
+export function restoreInto({ databases, volumes = [], partly = false }: Names): string {
+  if (databases.length === 1 && volumes.length === 0)
+    return partly ? 'a new database' : 'a database that exists (mode create makes a new one)'
   const database = databases.length > 1 ? 'new databases' : volumes.length > 0 ? 'a new database' : 'an empty database'
   const volume = volumes.length > 1 ? 'empty folders' : 'an empty folder'
   // Without the key it is not known what a snapshot has.
@@ -36,14 +41,31 @@ export function volumesNotShown({ volumes = [] }: Names): number {
 }
 
 /** The inputs of a restore of everything in a snapshot that say what and where to, beside DATABASE_URL; several values have a line each. */
-function selection({ databases, volumes = [] }: Names): [input: string, value: string | readonly string[]][] {
-  if (!severalSources({ databases, volumes })) return volumes.map((name) => ['target', `./${name}`])
+function selection(
+  { partly = false, set, ...names }: Names & Pick<Whereabouts, 'set'>,
+): [input: string, value: string | readonly string[]][] {
+  return [...places(names, set, partly), ...(partly ? [['skip-damaged', 'true'] satisfies [string, string]] : [])]
+}
+
+function places({ databases, volumes = [] }: Names, set: string, partly: boolean): [input: string, value: string | readonly string[]][] {
+  if (!severalSources({ databases, volumes })) {
+    const made = (name: string): [string, string][] => (partly ? [['mode', 'create']] : exchanged(name, set))
+    return [...volumes.map((name) => ['target', `./${name}`] satisfies [string, string]), ...databases.flatMap(made)]
+  }
   const map = volumes.slice(0, MOST_VOLUMES).map((name) => `${name}=./${name}`)
   return [
     ['all', 'true'],
     ...(databases.length > 0 ? [['mode', 'create'] satisfies [string, string]] : []),
     ...(map.length > 0 ? [['map', map] satisfies [string, string[]]] : []),
   ]
+}
+
+/**
+ * The name of a source is often that of its database; a restore refuses a target that is not confirmed by its own name. A safety backup
+ * has the name of the source that was restored and the content of a target, which may be another database: the reader confirms that.
+ */
+function exchanged(name: string, set: string): [string, string][] {
+  return [['mode', 'swap'], ...(isSafetySet(set) ? [] : [['confirm', name] satisfies [string, string]])]
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */
@@ -122,7 +144,7 @@ function yamlLines(lines: readonly string[]): string {
 }
 
 /** A YAML scalar; JSON strings are YAML. A `${{` in it would be an expression. */
-function yamlWord(word: string): string {
+export function yamlWord(word: string): string {
   const plain = /^[A-Za-z/][A-Za-z0-9@%+=:,./_-]*[A-Za-z0-9/]$/.test(word) && !/^(true|false|yes|no|on|off|null|y|n)$/i.test(word)
   return plain ? word : withoutExpressions(JSON.stringify(word))
 }

@@ -6,7 +6,7 @@ import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
 import { isSafetySet } from './safety-set.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId } from './snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId, timeText } from './snapshot.ts'
 import { requireNewest } from './withheld.ts'
 
 /** Which snapshot: the newest, the one whose id is this or begins with it, or the newest not after a time. */
@@ -59,7 +59,7 @@ export function idOf(key: string): string {
 
 /** The error for a command about one set of which the store has no snapshot. `given`: how a hint names the input of the store. */
 export async function noSuchSet(store: Store, set: string, given = marked`‹destination›`): Promise<LifeboatError> {
-  const sets = await setsOf(store)
+  const sets = withoutSafety(await setsOf(store))
   if (sets.length === 0)
     return new LifeboatError(`${store.name} has no set ${set}; it has no snapshot at all`, {
       hint: `Check ${given}. The first backup makes the set.`,
@@ -71,7 +71,7 @@ export async function noSuchSet(store: Store, set: string, given = marked`‹des
 
 /** The error for a set without a snapshot, where the choice was not an id. */
 export async function noSnapshotIn(store: Store, set: string): Promise<LifeboatError> {
-  const sets = await setsOf(store)
+  const sets = withoutSafety(await setsOf(store))
   const there = sets.length === 0
     ? marked`If no backup has finished here yet, run ‹lifeboat backup›.`
     : marked`There are snapshots in ${namedSets(sets)}: give ‹set›.`
@@ -88,6 +88,12 @@ export function namedSets(sets: readonly string[]): string {
   return `${sets.slice(0, MOST_NAMED).join(', ')}${sets.length > MOST_NAMED ? ' and more' : ''}`
 }
 
+/** Sets of safety backups are named only if there are no others: restores made them, nobody chose them. */
+export function withoutSafety(sets: readonly string[]): string[] {
+  const others = sets.filter((set) => !isSafetySet(set))
+  return others.length > 0 ? others : [...sets]
+}
+
 /** The sets that have snapshots, of those that the store was opened for. */
 export async function setsOf(store: Store): Promise<string[]> {
   return [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
@@ -100,6 +106,8 @@ export function setOf(key: string): string {
 
 export interface Looking {
   now: Date
+  /** Called with the snapshot that is taken for a time. */
+  onTaken?: (id: string, time: Date) => void
   /**
    * Called for each snapshot that is passed over: forged, damaged, of another key, or dated in the future. The message names the snapshot
    * that is taken in its place. `found`: the key, and the reason unless it is the date.
@@ -123,9 +131,10 @@ export async function withChosen<T>(
   const matching = listed.filter((key) => matches(idOf(key), choice))
   if (listed.length === 0) await checkListing(store, choice.kind === 'id' ? undefined : set)
   if (listed.length === 0 && choice.kind !== 'id' && set === DEFAULT_SET) {
-    const sets = (await setsOf(store)).filter((one) => !isSafetySet(one))
-    if (sets.length === 1) return withChosen(store, sets[0]!, choice, decode, looking)
+    const only = await onlySet(store)
+    if (only !== undefined) return withChosen(store, only, choice, decode, looking)
   }
+  if (choice.kind === 'time' && looking) requirePast(choice.time, looking.now)
   if (choice.kind === 'id' && new Set(matching.map(idOf)).size > 1) return oneOf(store, matching, choice.id, decode)
   const ahead = choice.kind === 'id' || !looking ? [] : matching.filter((key) => isAhead(idOf(key), looking.now))
   const damaged: { key: string; reason: LifeboatError }[] = []
@@ -135,6 +144,7 @@ export async function withChosen<T>(
     damaged.push(...reasons.map((reason) => ({ key, reason })))
     if (found === undefined) continue
     if (choice.kind !== 'id') await requireNewest(store, key)
+    if (choice.kind === 'time') looking?.onTaken?.(idOf(key), choice.time)
     // An id names one snapshot: the others under it are in other sets, where nothing is taken in their place.
     const instead = choice.kind === 'id' ? '' : `; snapshot ${idOf(key)} is taken in its place`
     for (const one of ahead)
@@ -158,6 +168,26 @@ export async function withChosen<T>(
 /** The set that is looked into if none is named: the only one of a store need not be. */
 const DEFAULT_SET = 'default'
 
+/** The set that a command reads all of: the one given, or the only one of the store if `default` has no snapshot. */
+export async function setMeant(store: Store, set: string): Promise<string> {
+  if (set !== DEFAULT_SET || (await snapshotKeys(store, set)).length > 0) return set
+  return (await onlySet(store)) ?? set
+}
+
+/** The name of the only set with backups; undefined if there are several, or none. */
+async function onlySet(store: Store): Promise<string | undefined> {
+  const sets = (await setsOf(store)).filter((one) => !isSafetySet(one))
+  return sets.length === 1 ? sets[0] : undefined
+}
+
+/** A time that is later than tomorrow is a slip, of the year for instance. Dates end later in other time zones. */
+function requirePast(time: Date, now: Date): void {
+  if (time.getTime() - now.getTime() < 2 * 86_400_000) return
+  throw new LifeboatError(`${timeText(time)} is in the future: it is ${timeText(now)} by the clock of this machine`, {
+    hint: marked`Give an earlier time as ‹snapshot›, or latest for the newest.`, status: 2,
+  })
+}
+
 /** The one authentic snapshot among several whose ids begin alike: anyone who can write to a store can add others. */
 async function oneOf<T>(
   store: Store, keys: readonly string[], beginning: string, decode: (key: string, object: Buffer) => Promise<T>,
@@ -171,7 +201,8 @@ async function oneOf<T>(
   const ids = [...new Set(found.map(({ id }) => id))]
   if (ids.length === 1 && keys.length <= MOST_ALIKE) return found[0]!.decoded
   if (ids.length === 0) throw damaged[0] ?? new NotFound(`snapshot ${beginning}`, store.name)
-  throw new LifeboatError(`${keys.length} snapshots have an id that begins with ${beginning}: ${ids.slice(0, MOST_NAMED).join(', ')}`, {
+  const count = keys.length > MOST_ALIKE ? keys.length : ids.length
+  throw new LifeboatError(`${count} snapshots have an id that begins with ${beginning}: ${ids.slice(0, MOST_NAMED).join(', ')}`, {
     hint: marked`Give more characters of the id as ‹snapshot›, or a time.`, status: 2,
   })
 }
@@ -197,7 +228,7 @@ export function snapshotIfAuthentic(store: Store, key: string, keys: Keys): Prom
 }
 
 /** A clock that differs by more than this is wrong, not just another machine's. */
-const TOLERATED_SKEW = 5 * 60_000
+export const TOLERATED_SKEW = 5 * 60_000
 
 /** Whether a snapshot, by its id, is dated further in the future than clocks differ. */
 export function isAhead(id: string, now: Date): boolean {
@@ -225,13 +256,15 @@ function notFound(store: Store, set: string, choice: SnapshotChoice, candidates:
   const what = {
     latest: 'no snapshot',
     id: `no snapshot ${choice.kind === 'id' ? choice.id : ''}`,
-    time: `no snapshot as old as ${choice.kind === 'time' ? choice.time.toISOString() : ''}`,
+    time: `no snapshot as old as ${choice.kind === 'time' ? timeText(choice.time) : ''}`,
   }[choice.kind]
-  const oldest = candidates.at(-1)
+  const planned = candidates.filter((key) => !isSafetySet(setOf(key)))
+  const named = planned.length > 0 ? planned : candidates
+  const oldest = named.at(-1)
   return new LifeboatError(`${store.name} has ${what}${choice.kind === 'id' ? '' : ` in the set ${set}`}`, {
     hint:
       oldest === undefined
         ? marked`‹lifeboat list› shows the sets and snapshots there are.`
-        : marked`The oldest of ${candidates.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
+        : marked`The oldest of ${named.length} is ${idOf(oldest)}; ‹lifeboat list› shows them all.`,
   })
 }

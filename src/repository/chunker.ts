@@ -84,7 +84,7 @@ function anchorValue(buffer: Uint8Array, end: number): number {
 }
 
 /**
- * A fixed number of chunk buffers, in memory that threads share: a caller that needs one more waits until one is given back, which bounds
+ * A limited number of chunk buffers, in memory that threads share: a caller that needs one more waits until one is given back, which bounds
  * the memory of a whole run.
  */
 export class BufferPool {
@@ -96,12 +96,19 @@ export class BufferPool {
     this.#unmade = count
   }
 
+  /** One more buffer from now on. */
+  widen(): void {
+    const next = this.#waiting.shift()
+    if (next) next(newBuffer())
+    else this.#unmade++
+  }
+
   take(): Buffer | Promise<Buffer> {
     const free = this.#free.pop()
     if (free) return free
     if (this.#unmade > 0) {
       this.#unmade--
-      return Buffer.from(new SharedArrayBuffer(MAXIMUM_CHUNK))
+      return newBuffer()
     }
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
@@ -111,6 +118,10 @@ export class BufferPool {
     if (next) next(buffer)
     else this.#free.push(buffer)
   }
+}
+
+function newBuffer(): Buffer {
+  return Buffer.from(new SharedArrayBuffer(MAXIMUM_CHUNK))
 }
 
 /** Cuts a stream into chunks. Throws what the stream throws; the chunk in progress is then dropped. */

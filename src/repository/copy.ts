@@ -85,8 +85,8 @@ async function lackingIn(
 ): Promise<Set<string>> {
   if (!store.groups) {
     // The trash first, as in the last look. Young trash is no danger: the last look finds it if the copy takes long enough for it to be
-    // due.
-    for (const { key, chunks, times } of await readTrash(store, keys, onDamaged)) {
+    // due. Chunks that a prune with another key deletes meanwhile are put again.
+    for (const { key, chunks, times } of await readTrash(store, keys, () => false, onDamaged)) {
       const due = times.some((made) => now.getTime() - made.getTime() >= grace / 2)
       const needed = due ? chunks.map(chunkKeyOf).filter((chunk) => expected.has(chunk)) : []
       if (needed.length > 0) throw aboutToGo(needed, key, store)
@@ -101,8 +101,10 @@ async function lackingIn(
  * A prune that has begun may delete these at any moment, and also what is put in their place, because a copy has the names of the original.
  */
 function aboutToGo(chunks: readonly string[], trash: string, store: Store): LifeboatError {
+  const [one, others] = chunks
+  const what = others === undefined ? `chunk ${one} that it needs is` : `${chunks.length} chunks that it needs, ${one} among them, are`
   return new LifeboatError(
-    `${chunks.length} chunks that it needs are about to be deleted from ${store.name}, ${chunks[0]} among them: ${trash} names them`,
+    `${what} about to be deleted from ${store.name}: ${trash} names ${others === undefined ? 'it' : 'them'}`,
     {
       hint: 'Prune that store first, once the grace is over, and copy again: the chunks are then put again.',
     },

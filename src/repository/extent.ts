@@ -8,6 +8,18 @@ export function touches({ start, end }: Extent, holes: readonly Extent[]): boole
   return holes.some((hole) => hole.start < end && hole.end > start)
 }
 
+/** The same bytes with as few extents as possible. `parts` are in order. */
+export function joined(parts: readonly Extent[]): Extent[] {
+  const all: Extent[] = []
+  for (const { start, end } of parts) {
+    const last = all.at(-1)
+    if (end <= start) continue
+    if (last?.end === start) last.end = end
+    else all.push({ start, end })
+  }
+  return all
+}
+
 /** A part of a stream, or bytes in place of one. */
 export type Part = Extent | { made: Buffer }
 

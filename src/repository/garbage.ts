@@ -3,6 +3,7 @@ import { inParallel } from '../process/parallel.ts'
 import { isThere, type Store } from '../stores/store.ts'
 import { idOf, setOf } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import { labelsOf } from './labels.ts'
 import { proofKeys } from './proofs.ts'
 import type { References } from './references.ts'
 import { snapshotKey } from './snapshot.ts'
@@ -54,7 +55,7 @@ const TOLERATED_SKEW = 3600 * 1000
  * 1. The references were read before (`references`, those of the snapshots that are going included), and the trash after them.
  * 2. Chunks are deleted that are in trash older than the grace, and that no snapshot lists, not even one that is going now; then that
  *    trash.
- * 3. The snapshots that are going are deleted, their proofs before them.
+ * 3. The snapshots that are going are deleted, their proofs before them, until one is found pinned meanwhile.
  * 4. Chunks that no snapshot lists any more are written to new trash.
  *
  * No running backup needs a chunk that is deleted, because of two rules of writers: they do not build on chunks in the trash (known.ts),
@@ -80,7 +81,8 @@ export async function collectGarbage(
     ],
   }
   const readable = garbage.obstacles.length === 0
-  const trash = readable ? sorted(await readTrash(store, keys, options.onDamaged), references, options) : undefined
+  const listed = (chunk: string): boolean => references.has(chunk)
+  const trash = readable ? sorted(await readTrash(store, keys, listed, options.onDamaged), references, options) : undefined
   const unneeded = new TrashWriter(store, keys, options.now)
   if (trash) await sweep(store, references, going, trash.states, unneeded, garbage, options)
   if (dryRun) return garbage
@@ -90,6 +92,7 @@ export async function collectGarbage(
   // The oldest first: if this is interrupted, the newest are still there. A proof without a snapshot would say that the snapshot was lost.
   for (const key of [...going].toSorted()) {
     refuseLate(references.asOf, options)
+    await refusePinned(store, keys, key)
     await deleteAll((proofs.get(idOf(key)) ?? []).filter((proof) => proof.startsWith(`proofs/${setOf(key)}/`)))
     await deleteAll([key])
   }
@@ -109,6 +112,15 @@ function refuseLate(began: Date, { grace, now }: GarbageOptions): void {
   })
 }
 
+/** It was decided which snapshots go before the chunks were listed, and many may go one after the other. */
+async function refusePinned(store: Store, keys: Keys, key: string): Promise<void> {
+  const [set, id] = [setOf(key), idOf(key)]
+  if (!(await labelsOf(store, keys, set, id)).pinned) return
+  throw new LifeboatError(`snapshot ${id} of set ${set} was pinned while this prune ran, so it deletes no snapshots any more`, {
+    hint: 'Run it again: it keeps what is pinned.',
+  })
+}
+
 type State = 'expired' | 'dropped' | 'pending'
 
 interface SortedTrash {
@@ -120,10 +132,13 @@ interface SortedTrash {
 
 /**
  * Trash that is old enough is expired. Trash that names a referenced chunk is dropped, and its other chunks are written to new trash, so
- * that chunks stay for the whole grace after the last snapshot that listed them has gone.
+ * that chunks stay for the whole grace after the last snapshot that listed them has gone. That of another key is dropped as well, since a
+ * prune with this one may delete the snapshot before any with that key sees it; it says nothing else here.
  */
-function sorted(trash: readonly Trash[], references: References, { grace }: GarbageOptions): SortedTrash {
+function sorted(all: readonly Trash[], references: References, { grace }: GarbageOptions): SortedTrash {
   const time = references.asOf.getTime()
+  const [foreign, trash] = [all.filter(({ foreign }) => foreign), all.filter(({ foreign }) => !foreign)]
+  const contradicted = foreign.filter(({ chunks }) => chunks.length > 0)
   const stateOf = ({ times, chunks }: Trash): State => {
     const [oldest, youngest] = times.map((made) => time - made.getTime()).toSorted((a, b) => b - a)
     if (youngest! >= grace) return 'expired'
@@ -134,7 +149,7 @@ function sorted(trash: readonly Trash[], references: References, { grace }: Garb
   // A chunk in several trash objects has the state that waits longest.
   for (const state of ['expired', 'dropped', 'pending'] as const)
     for (const { chunks } of bySafety[state]) for (const chunk of chunks) states.set(chunk, state)
-  return { states, done: [...bySafety.expired, ...bySafety.dropped].map(({ key }) => key) }
+  return { states, done: [...bySafety.expired, ...bySafety.dropped, ...contradicted].map(({ key }) => key) }
 }
 
 /**

@@ -4,7 +4,7 @@ import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 
 /** Kinds of signed objects. The MAC key of each is its own, so that no object can be taken for one of another kind. */
-export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs' | 'verdict' | 'state'
+export type MacKind = 'snapshot' | 'labels' | 'proof' | 'trash' | 'parts' | 'runs' | 'verdict' | 'state' | 'restore'
 
 /** Keys of a run: it can always write and deduplicate, and it can read if they hold an identity. */
 export interface Keys {
@@ -173,6 +173,7 @@ export function deriveKeys(recipient: string, writeSecret: Buffer, extra: string
       runs: macKey('runs'),
       verdict: macKey('verdict'),
       state: macKey('state'),
+      restore: macKey('restore'),
     },
     gear: Int32Array.from({ length: 256 }, (_, index) => table.readInt32LE(index * 4)),
     others: [],

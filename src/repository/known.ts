@@ -161,7 +161,13 @@ export async function loadKnown(
   if (own.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged)
   const soonGone = await notToReuse(store, own.map(({ snapshot }) => snapshot))
-  const trash = await inTrash(store, keys, onDamaged)
+  // Hundreds of thousands; most stores have no trash of other keys.
+  let ids: Set<string> | undefined
+  const isListed = (id: string): boolean => {
+    ids ??= new Set(own.flatMap(({ snapshot }) => snapshot.header.chunks.map(([id]) => id)))
+    return ids.has(id)
+  }
+  const trash = await inTrash(store, keys, (chunk) => isListed(chunk.split('-', 1)[0]!), onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot decides about a chunk, and its chunks are preferred among similar ones.
   for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, usable)

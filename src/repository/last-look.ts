@@ -24,14 +24,18 @@ export interface LastLook {
 export async function lastLook(store: Store, keys: Keys, { chunks, elapsed, grace, now }: LastLook): Promise<void> {
   if (elapsed < grace / 2) return
   // The trash first: it is deleted after the chunks it names, so what a prune deletes meanwhile is missed in one of the two places.
-  const old = (await readTrash(store, keys, ignoreDamaged)).filter(({ times }) =>
+  const old = (await readTrash(store, keys, (chunk) => chunks.has(chunkKeyOf(chunk)), ignoreDamaged)).filter(({ times }) =>
     times.some((made) => now.getTime() - made.getTime() >= grace / 2),
   )
   const doomed = old.flatMap((trash) => trash.chunks.map(chunkKeyOf)).filter((key) => chunks.has(key))
   const gone = new Set([...doomed, ...(await new Presence(store, chunks).wrong()).keys()])
   if (gone.size === 0) return
+  const [one, others] = gone
+  const what = others === undefined
+    ? `chunk ${one} that this backup needs was`
+    : `${gone.size} chunks that this backup needs, ${one} among them, were`
   throw new LifeboatError(
-    `${gone.size} chunks this backup needs were deleted while it ran, or are about to be: ${[...gone][0]} among them`,
+    `${what} deleted while it ran, or ${others === undefined ? 'is' : 'are'} about to be`,
     {
       hint:
         'Run the backup again: it will store them again. Nothing was lost. ' +

@@ -10,5 +10,6 @@ export const LIMITS = {
   proof: 4 * 1024 ** 2,
   trash: 8 * 1024 ** 2,
   runs: 64 * 1024,
+  restore: 64 * 1024,
   snapshot: 128 * 1024 ** 2,
 } as const

@@ -28,9 +28,13 @@ export async function requireSnapshotOfKey(store: Store, keys: Keys): Promise<vo
   const hidden = await allHidden(store)
   if (hidden.length === 0 || (await snapshotKeys(store)).length > 0) return
   const count = hidden.reduce((sum, { snapshots }) => sum + snapshots, 0)
-  const fingerprints = [...new Set(hidden.flatMap((one) => one.fingerprints))]
+  throw noneOfKey(store, count, keys, [...new Set(hidden.flatMap((one) => one.fingerprints))])
+}
+
+/** The error for a store, or a set, whose snapshots name other keys. */
+export function noneOfKey(store: Store, count: number, keys: Keys, fingerprints: readonly string[]): LifeboatError {
   const [many, was, they] = count === 1 ? ['', 'it was not', 'It names'] : ['s', 'none of them was', 'They name']
-  throw new LifeboatError(
+  return new LifeboatError(
     `${store.name} has ${count} snapshot${many}, but ${was} made with the key given (${keys.fingerprint}). ` +
       `${they} ${keysText(fingerprints)}`,
     {

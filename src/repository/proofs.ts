@@ -8,7 +8,7 @@ import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
 import { decrypt, encrypt } from './sealing/age.ts'
 import { compress, decompressUpTo } from './sealing/zstd.ts'
-import { LEVELS } from './levels.ts'
+import { isAtLeast, LEVELS } from './levels.ts'
 import { LIMITS } from './limits.ts'
 import { isOfAnotherKey, isTagged, sign, signerOf, splitSigned, tagOf } from './signed.ts'
 import { FORMAT } from './format.ts'
@@ -205,24 +205,48 @@ export async function readProofs(store: Store, keys: Keys | undefined, options: 
   return read
 }
 
-/** The verdict on a snapshot: of its proofs, newest first, the first with a result. "Could not verify" does not count. */
+/**
+ * The verdict on a snapshot: of its proofs, newest first, the first with a result. "Could not verify" does not count. A proof that says
+ * failed stands until the same level, or a higher one, succeeds: reading every byte does not disprove that a restore failed.
+ */
 export function verdictOf(proofs: readonly Verdict[]): Verdict | undefined {
-  return proofs.find(says)
+  const search = new VerdictSearch()
+  return proofs.find((proof) => search.endsWith(proof)) ?? search.newest
 }
 
 /** The same from the keys of proofs; reads only as many as needed. */
 export async function readVerdict(
   proofs: readonly string[], read: (key: string) => Promise<Verdict | undefined>,
 ): Promise<Verdict | undefined> {
+  const search = new VerdictSearch()
   for (const key of proofs) {
+    const told = parseProofKey(key)
+    if (told && !search.matters(told)) continue
     const proof = await read(key)
-    if (proof && says(proof)) return proof
+    if (proof && search.endsWith(proof)) return proof
   }
-  return undefined
+  return search.newest
 }
 
-function says({ result }: Verdict): boolean {
-  return result !== 'could not verify'
+/** Goes through the proofs of a snapshot, newest first. */
+class VerdictSearch {
+  newest: Verdict | undefined
+  /** Of the proofs so far that say good. */
+  #highest: Proof['level'] | undefined
+
+  /** Whether older proofs like this can still decide. */
+  matters({ level, result }: Pick<Proof, 'level' | 'result'>): boolean {
+    return result !== 'could not verify' && (this.#highest === undefined || !isAtLeast(this.#highest, level))
+  }
+
+  /** Whether this proof is the verdict. */
+  endsWith(proof: Verdict): boolean {
+    if (!this.matters(proof)) return false
+    if (proof.result === 'failed') return true
+    this.newest ??= proof
+    this.#highest = proof.level
+    return false
+  }
 }
 
 /** Whether a verification found the backup good, whatever was expected of its data. */

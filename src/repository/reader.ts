@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
-import type { Extent } from './extent.ts'
+import { type Extent, joined } from './extent.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
@@ -52,20 +52,36 @@ export class Reader {
     if (record.chunks.length === 0) this.#checkSum(record, hash.digest('hex'))
   }
 
-  /** A part of a stream, of which only the chunks that hold it are read. Each is checked; the SHA-256 of the stream is not. */
-  async *part(record: StreamRecord, { start, end }: Extent): AsyncGenerator<Buffer, void, void> {
+  /**
+   * Parts of a stream, in its order, one after the other: only the chunks that hold them are read, each once. Each is checked; the SHA-256
+   * of the stream is not.
+   */
+  async *parts(record: StreamRecord, parts: readonly Extent[]): AsyncGenerator<Buffer, void, void> {
+    const wanted = joined(parts)
     const places: number[] = []
-    let [first, at] = [0, 0]
+    const pieces: Buffer[] = []
+    const starts: number[] = []
+    let [at, next] = [0, 0]
     for (const place of record.chunks) {
       const from = at
       at += this.#chunks[place]![1]
-      if (at <= start || from >= end) continue
-      if (places.length === 0) first = from
+      while (next < wanted.length && wanted[next]!.end <= from) next++
+      if (next === wanted.length) break
+      if (wanted[next]!.start >= at) continue
       places.push(place)
+      starts.push(from)
     }
+    next = 0
+    let read = 0
     for await (const chunk of this.#inOrder(places)) {
-      yield chunk.subarray(Math.max(0, start - first), end - first)
-      first += chunk.length
+      const from = starts[read++]!
+      pieces.splice(0)
+      for (; next < wanted.length && wanted[next]!.start < from + chunk.length; next++) {
+        const { start, end } = wanted[next]!
+        pieces.push(chunk.subarray(Math.max(0, start - from), end - from))
+        if (end > from + chunk.length) break
+      }
+      yield pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
     }
   }
 

@@ -13,6 +13,7 @@ const marker = z.strictObject({ format: z.literal(FORMAT) })
 /** Checks the format of a store. Throws if it is no store, or has an unknown format. `given`: how a hint names the input of the store. */
 export async function openRepository(store: Store, given = marked`‹destination›`): Promise<void> {
   if (await (store.groups ? store.groups.exist() : hasMarker(store))) return
+  if (!store.groups) await requireNoSnapshots(store)
   throw new LifeboatError(`there is no Lifeboat store in ${store.name}${store.groups ? '' : ` (${MARKER} is missing)`}`, {
     hint: store.groups
       ? marked`If no backup has finished here yet, run ‹lifeboat backup›. Otherwise check ‹set› and the repository: ‹lifeboat list› ` +
@@ -23,14 +24,17 @@ export async function openRepository(store: Store, given = marked`‹destination
 
 /**
  * The same, and makes the store if there is none: the recovery instructions first, its marker last. Groups of objects each get their own.
+ * Returns whether it made a store. `create`: also where the folder above it is missing.
  */
-export async function openOrMakeRepository(store: Store): Promise<void> {
+export async function openOrMakeRepository(store: Store, { create = false } = {}): Promise<boolean> {
   if (!store.groups) {
-    if (await hasMarker(store)) return
+    if (await hasMarker(store)) return false
     await requireNoSnapshots(store)
+    if (!create) await store.requirePlace?.()
   }
   for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
   await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: FORMAT })}\n`))
+  return !store.groups
 }
 
 async function requireNoSnapshots(store: Store): Promise<void> {

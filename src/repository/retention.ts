@@ -1,3 +1,5 @@
+import { timeText } from './snapshot.ts'
+
 /** Which snapshots to keep: so many of each kind, and all not older than `within` milliseconds. Empty: all of them. */
 export interface RetentionPolicy {
   last?: number
@@ -95,7 +97,7 @@ function retainSet<T extends Candidate>(
 }
 
 function ofSafety<T extends Candidate>(snapshot: T, until: Date, kept: readonly string[], now: Date): Decision<T> {
-  const reasons = [...kept, ...(now < until ? [`safety backup, kept until ${until.toISOString()}`] : [])]
+  const reasons = [...kept, ...(now < until ? [`safety backup, kept until ${timeText(until)}`] : [])]
   return { snapshot, keep: reasons.length > 0, reasons: reasons.length > 0 ? reasons : ['safety backup whose time is over'] }
 }
 

@@ -184,6 +184,11 @@ export function idTime(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
 }
 
+/** A time in a message: `2026-11-20 02:00:00 UTC`. */
+export function timeText(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
 /** The time in an id, as ISO 8601. */
 export function timeOfId(id: string): string {
   return id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6.000Z')
@@ -342,6 +347,18 @@ export type Description = z.infer<typeof description>
 /** Reads that part. Checking the rest, which is most of it, would take most of the time. */
 export function openDescription(snapshot: AuthenticSnapshot): Promise<Description> {
   return unsealManifest(snapshot, description)
+}
+
+const streamChunks = z.object({
+  sources: z.array(z.object({ streams: z.array(z.object({ chunks: z.custom<number[]>((list) => Array.isArray(list)) })) })),
+})
+
+/** The indexes of the chunks that streams consist of. All others in the header are there as bases alone. */
+export async function chunksOfStreams(snapshot: AuthenticSnapshot): Promise<Set<number>> {
+  const { sources } = await unsealManifest(snapshot, streamChunks)
+  const used = new Set<number>()
+  for (const { streams } of sources) for (const { chunks } of streams) for (const index of chunks) used.add(index)
+  return used
 }
 
 async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schema: z.ZodType<T>): Promise<T> {

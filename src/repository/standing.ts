@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
 import { storesOf } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
+import { isAhead } from './catalog.ts'
 import { FORMAT } from './format.ts'
 import type { Keys } from './keys.ts'
 import { isTagged, sign, tagOf } from './signed.ts'
@@ -9,9 +10,6 @@ import { idTime } from './snapshot.ts'
 
 /** How the last runs of a command for a set ended: only changes are kept, and only where a target of `notify` asks for `recovered`. */
 export type Standing = 'failed' | 'good'
-
-/** Clocks of runners differ by so many milliseconds. */
-const TOLERATED_SKEW = 300_000
 
 interface Kept {
   key: string
@@ -25,10 +23,9 @@ const KEY = /^states\/(([^/]+)\/([a-z-]+)\.(\d{8}T\d{6}Z-[0-9a-f]{8})\.(failed|g
 /** All that is told about a command and a set, newest first. The tag in the key authenticates it: nothing has to be read. */
 async function keptStates(store: Store, keys: Keys, { set, command, now }: { set: string; command: string; now: Date }): Promise<Kept[]> {
   const found: Kept[] = []
-  const newest = idTime(new Date(now.getTime() + TOLERATED_SKEW))
   for await (const { key } of store.list(`states/${set}/`)) {
     const [, name = '', ofSet, ofCommand, id = '', standing, tag = ''] = KEY.exec(key) ?? []
-    if (ofSet !== set || ofCommand !== command || id.slice(0, newest.length) > newest || !isTagged(name, tag, keys, 'state')) continue
+    if (ofSet !== set || ofCommand !== command || isAhead(id, now) || !isTagged(name, tag, keys, 'state')) continue
     found.push({ key, id, standing: standing === 'failed' ? 'failed' : 'good' })
   }
   return found.toSorted((a, b) => (a.id < b.id ? 1 : -1))

@@ -33,25 +33,29 @@ export interface Trash {
   key: string
   /** `<id>-<mark>`. */
   chunks: string[]
+  /** Of another key, so that its MAC cannot be checked: a reason to be careful, and never one to delete a chunk. */
+  foreign: boolean
   /** When it was made: by the clock of the machine that made it, which is in its name, and by the store's. */
   times: [Date, Date]
 }
 
 /**
  * The trash of a store, or of each of the stores it stands for, its MACs verified. Forged or damaged objects are passed to `onDamaged` and
- * left alone; those of other keys are left to prunes with these.
+ * left alone. Of the trash of other keys, which anyone can forge, only the chunks that matter to the caller are kept.
  */
-export async function readTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Trash[]> {
+export async function readTrash(
+  store: Store, keys: Keys, matters: (chunk: string) => boolean, onDamaged: (error: LifeboatError) => void,
+): Promise<Trash[]> {
   const read = storesOf(store).map(async (one) => {
     const objects: StoredObject[] = []
     for await (const object of one.list('trash/')) if (KEY.test(object.key)) objects.push(object)
-    return inParallel(objects, AT_ONCE, (object) => readOne(one, keys, object, onDamaged))
+    return inParallel(objects, AT_ONCE, (object) => readOne(one, keys, object, matters, onDamaged))
   })
   return (await Promise.all(read)).flat().filter((trash) => trash !== undefined)
 }
 
 async function readOne(
-  store: Store, keys: Keys, { key, modified }: StoredObject, onDamaged: (error: LifeboatError) => void,
+  store: Store, keys: Keys, { key, modified }: StoredObject, matters: (chunk: string) => boolean, onDamaged: (error: LifeboatError) => void,
 ): Promise<Trash | undefined> {
   let bytes: Buffer
   try {
@@ -64,7 +68,11 @@ async function readOne(
     return undefined
   }
   const read = decodeTrash(key, bytes, keys)
-  if (typeof read !== 'string') return read && { key, chunks: read, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
+  if (typeof read !== 'string') {
+    const { foreign } = read
+    const chunks = foreign ? read.chunks.filter(matters) : read.chunks
+    return { key, chunks, foreign, times: [new Date(key.replace(KEY, '$1-$2-$3T$4:$5:$6Z')), modified] }
+  }
   onDamaged(
     new LifeboatError(`${key} in ${store.name} is ignored: ${read}`, {
       hint: 'Delete it, unless a newer version wrote it: the next prune finds again the chunks that it names.',
@@ -73,15 +81,16 @@ async function readOne(
   return undefined
 }
 
-/** The chunks that it names; undefined for trash of another key; a text with the reason if it is invalid. */
-function decodeTrash(key: string, object: Buffer, keys: Keys): string[] | string | undefined {
+/** The chunks that it names; of another key's that is malformed, none. A text with the reason if it is invalid. */
+function decodeTrash(key: string, object: Buffer, keys: Keys): { chunks: string[]; foreign: boolean } | string {
   const signed = splitSigned(object)
   if (!signed) return 'it does not begin with the line of a signed object'
-  if (isOfAnotherKey(signed, keys)) return undefined
-  if (!signerOf(signed, keys, 'trash')) return 'its signature (MAC) does not verify'
+  const foreign = isOfAnotherKey(signed, keys)
+  if (!foreign && !signerOf(signed, keys, 'trash')) return 'its signature (MAC) does not verify'
   const parsed = schema.safeParse(parsedJson(signed.body))
+  if (foreign) return { chunks: parsed.data?.chunks ?? [], foreign }
   if (!parsed.success) return 'it is not a list of chunks'
-  return `trash/${parsed.data.trash}.json` === key ? parsed.data.chunks : 'it was moved here from another name'
+  return `trash/${parsed.data.trash}.json` === key ? { chunks: parsed.data.chunks, foreign } : 'it was moved here from another name'
 }
 
 /** Bytes of a name: those of the id, and of the mark. */
@@ -126,9 +135,11 @@ export async function putTrash(store: Store, keys: Keys, id: string, chunks: rea
   await store.put(`trash/${id}.json`, sign(JSON.stringify({ format: FORMAT, trash: id, chunks }), keys, 'trash'))
 }
 
-/** Keys of all chunks in the trash. No backup builds on them: a prune may be deleting them. */
-export async function inTrash(store: Store, keys: Keys, onDamaged: (error: LifeboatError) => void): Promise<Set<string>> {
-  return new Set((await readTrash(store, keys, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
+/** Keys of the chunks in the trash, as `readTrash` gives them. No backup builds on them: a prune may be deleting them. */
+export async function inTrash(
+  store: Store, keys: Keys, matters: (chunk: string) => boolean, onDamaged: (error: LifeboatError) => void,
+): Promise<Set<string>> {
+  return new Set((await readTrash(store, keys, matters, onDamaged)).flatMap(({ chunks }) => chunks.map(chunkKeyOf)))
 }
 
 /** The key of a chunk by the name it has in the trash. */

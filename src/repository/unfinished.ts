@@ -39,6 +39,8 @@ export interface RunOptions {
   grace: number
   now: () => Date
   onDamaged: (error: LifeboatError) => void
+  /** Later runs can use the chunks that this one puts from now on. */
+  onNoted?: () => void
 }
 
 /** A chunk object that an interrupted run of the set put. */
@@ -56,7 +58,8 @@ export async function beginRun(store: Store, keys: Keys, options: RunOptions): P
   for (const one of storesOf(store)) await one.groups?.findUnfinished(since)
   const oldest = idTime(since)
   const earlier = (await readRuns(store, keys, set)).filter((run) => run.id >= oldest && !snapshots.has(run.id)).slice(0, MOST_RUNS - 1)
-  const trash = earlier.length > 0 ? await inTrash(store, keys, onDamaged) : new Set<string>()
+  const marks = new Set(earlier.map((run) => markOf(run.id)))
+  const trash = earlier.length > 0 ? await inTrash(store, keys, (chunk) => marks.has(chunk.slice(-8)), onDamaged) : new Set<string>()
   const runs = [{ id, recipients: [...keys.recipientTags] }, ...earlier]
   const note = sign(JSON.stringify(schema.parse({ format: FORMAT, set, runs })), keys, 'runs')
   return new Unfinished(store, keys, options, { note, trash, runs: earlier.filter(({ recipients }) => isSealedToAll(recipients, keys)) })
@@ -86,7 +89,7 @@ export class Unfinished {
   readonly #keys: Keys
   readonly #runs: readonly Begun[]
   readonly #trash: ReadonlySet<string>
-  readonly #options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>
+  readonly #options: Omit<RunOptions, 'id' | 'snapshots'>
   readonly #note: Buffer | undefined
   #noted: Promise<void> | undefined
 
@@ -94,7 +97,7 @@ export class Unfinished {
   constructor(
     store: Store,
     keys: Keys,
-    options: Pick<RunOptions, 'set' | 'grace' | 'now' | 'onDamaged'>,
+    options: Omit<RunOptions, 'id' | 'snapshots'>,
     left?: { note: Buffer; runs: readonly Begun[]; trash: ReadonlySet<string> },
   ) {
     this.#store = store
@@ -114,9 +117,10 @@ export class Unfinished {
   /** Only later runs need the note: a store in which nothing may be replaced (an immutability policy) does not stop the backup. */
   async #keep(note: Buffer): Promise<void> {
     const key = runsKey(this.#options.set)
-    const put = async (store: Store): Promise<void> => {
+    const put = async (store: Store): Promise<boolean> => {
       try {
         await store.put(key, note)
+        return true
       } catch (error) {
         if (!(error instanceof LifeboatError)) throw error
         this.#options.onDamaged(
@@ -124,9 +128,11 @@ export class Unfinished {
             cause: error, hint: 'If this backup is interrupted, the next one stores everything again.',
           }),
         )
+        return false
       }
     }
-    await inEach(this.#store, put)
+    const noted = await inEach(this.#store, put)
+    if (noted.every(Boolean) && this.#keys.identity !== undefined) this.#options.onNoted?.()
   }
 
   /** The object of a chunk of this id and plaintext size, if there is one that can be listed. */

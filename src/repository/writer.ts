@@ -11,6 +11,7 @@ import type { KnownChunk, KnownChunks } from './known.ts'
 import { LIMITS } from './limits.ts'
 import { PutRoom } from './put-room.ts'
 import { DamagedChunk, openChunk } from './reader.ts'
+import type { Compression } from './sealing/stream-level.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
@@ -30,8 +31,6 @@ import {
 } from './snapshot.ts'
 import type { Unfinished } from './unfinished.ts'
 
-/** A difference is kept if it takes at most this part of the bytes of the chunk stored whole. */
-const WORTHWHILE = 0.7
 /** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs another search for differences. */
 const REPETITIVE = 0.4
 
@@ -41,8 +40,7 @@ export interface WriterOptions {
   known: KnownChunks
   /** Chunks of interrupted runs. Default: none are used. */
   unfinished?: Unfinished
-  /** zstd level, 1 to 19. */
-  level: number
+  compression: Compression
   /** The mark of this backup's objects: the last 8 digits of its snapshot id. */
   mark: string
   /** How many threads seal chunks. With bases, results and zstd's tables each takes up to 100 MiB. */
@@ -53,6 +51,8 @@ export interface WriterOptions {
   /** Called for a chunk in the store that is damaged. */
   onDamaged(error: LifeboatError): void
 }
+
+let streams = 0
 
 /** Stores streams chunk by chunk, and in the end the snapshot that makes them a backup. */
 export class Writer {
@@ -67,6 +67,9 @@ export class Writer {
   /** About how large the snapshot object will be. */
   #snapshotBytes = 0
   readonly #room = new PutRoom()
+  /** Streams that are being read, and the most that were at the same time. */
+  #reading = 0
+  #mostRead = 1
   #failure: { error: unknown } | undefined
   /** Marks of the objects that this run put: one for each time that it began. */
   readonly #ownMarks = new Set<string>()
@@ -74,7 +77,9 @@ export class Writer {
   added = 0
   newChunks = 0
   deltaChunks = 0
-  /** Of these, the chunks that were stored already but not sealed to every recipient; bytes as stored. */
+  /** The number of chunks stored whole at each level of zstd. */
+  readonly levels = new Map<number, number>()
+  /** Of all these, the chunks that were stored already but not sealed to every recipient; bytes as stored. */
   readonly forRecipients = { chunks: 0, bytes: 0 }
   /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
   readonly adopted: { chunks: number; bytes: number; since: Date | undefined } = { chunks: 0, bytes: 0, since: undefined }
@@ -87,27 +92,31 @@ export class Writer {
   }
 
   /**
-   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Throws as the stream does, and as the store does,
-   * perhaps only in a later call.
+   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Several may be stored at the same time. Throws as the
+   * stream does, and as the store does, perhaps only in a later call.
    */
   async stream(
     name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void,
   ): Promise<StreamRecord> {
     const hash = createHash('sha256')
+    const number = streams++
     const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
     // Chunks of earlier streams may be bases for this one: its chunks are read meanwhile, but sealed only afterwards.
     const earlier = Promise.all(this.#running)
+    this.#begin()
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
         hash.update(chunk.bytes)
         record.size += chunk.bytes.length
-        record.chunks.push(await this.#take(chunk, earlier))
+        record.chunks.push(await this.#take(chunk, number, earlier))
         this.#check()
         onBytes(chunk.bytes.length)
       }
     } catch (error) {
       await this.idle()
       throw error
+    } finally {
+      this.#reading--
     }
     record.sha256 = hash.digest('hex')
     return record
@@ -150,8 +159,10 @@ export class Writer {
     for (const listed of this.#fresh.values()) known.add(this.#chunks[listed]!)
     for (const list of [this.#entries, this.#chunks]) list.length = 0
     for (const map of [this.#listed, this.#fresh]) map.clear()
+    next.#mostRead = this.#mostRead
     Object.assign(next.forRecipients, this.forRecipients)
     Object.assign(next.adopted, this.adopted)
+    for (const [level, chunks] of this.levels) next.levels.set(level, chunks)
     return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
   }
 
@@ -220,8 +231,15 @@ export class Writer {
     return this.#entries.filter((entry) => !this.#ownMarks.has(entry[4])).map((entry) => chunkKey(entry[0], entry[4]))
   }
 
+  /** One more stream is read: each holds a buffer that is not full, and must not take that of another. */
+  #begin(): void {
+    if (++this.#reading <= this.#mostRead) return
+    this.#mostRead++
+    this.#pool.widen()
+  }
+
   /** The chunk's index in the snapshot; starts storing it if it is new. */
-  async #take(chunk: Chunk, earlier: Promise<unknown>): Promise<number> {
+  async #take(chunk: Chunk, stream: number, earlier: Promise<unknown>): Promise<number> {
     const id = chunkId(chunk.bytes, this.#options.keys)
     const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id)
     const index = this.#fresh.get(id) ?? (known && this.#reference(known))
@@ -240,7 +258,7 @@ export class Writer {
     }
     const listed = this.#reference(fresh)
     this.#fresh.set(id, listed)
-    const task = this.#store(fresh, chunk, earlier)
+    const task = this.#store(fresh, chunk, stream, earlier)
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
@@ -264,7 +282,7 @@ export class Writer {
     return index
   }
 
-  async #store(fresh: KnownChunk, chunk: Chunk, earlier: Promise<unknown>): Promise<void> {
+  async #store(fresh: KnownChunk, chunk: Chunk, stream: number, earlier: Promise<unknown>): Promise<void> {
     const { store, known } = this.#options
     const whole = canBeBase(chunk.bytes)
     let sealed: Buffer
@@ -273,7 +291,7 @@ export class Writer {
       this.#check()
       if (await this.#adopt(fresh, whole)) return
       await this.#options.unfinished?.begin()
-      sealed = await this.#seal(fresh, chunk)
+      sealed = await this.#seal(fresh, chunk, stream)
       await this.#room.take(sealed.length)
     } finally {
       // Only once there is room: as long as the buffer is held, no further chunk is sealed and has to wait.
@@ -325,16 +343,17 @@ export class Writer {
   }
 
   /** The chunk sealed, as a difference if that pays. */
-  async #seal(fresh: KnownChunk, chunk: Chunk): Promise<Buffer> {
-    const { keys: { recipients }, level, jobs: threads } = this.#options
+  async #seal(fresh: KnownChunk, chunk: Chunk, stream: number): Promise<Buffer> {
+    const { keys: { recipients }, compression, jobs: threads } = this.#options
     const from = await this.#baseFor(chunk)
-    if (!from) return (await seal(chunk.bytes, { level, recipients, threads })).sealed
-    const { base, spent, plaintext } = from
-    const most = WORTHWHILE * (base.storedSize / base.size) * chunk.bytes.length
-    const { sealed, difference } = await seal(chunk.bytes, {
-      level, recipients, threads, difference: { base: plaintext, search: base.storedSize <= REPETITIVE * base.size, most },
-    })
-    if (difference) [fresh.base, fresh.spent] = [base, spent]
+    const difference = from && {
+      base: from.plaintext,
+      search: from.base.storedSize <= REPETITIVE * from.base.size,
+      expected: (from.base.storedSize / from.base.size) * chunk.bytes.length,
+    }
+    const { sealed, level } = await seal(chunk.bytes, { compression, stream, recipients, threads, ...(difference && { difference }) })
+    if (level !== undefined) this.levels.set(level, (this.levels.get(level) ?? 0) + 1)
+    else if (from) [fresh.base, fresh.spent] = [from.base, from.spent]
     return sealed
   }
 

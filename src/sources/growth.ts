@@ -1,9 +1,9 @@
 import type { SourceRecord } from '../repository/snapshot.ts'
 import { kindIfKnown } from './known-kinds.ts'
-import type { Sized } from './source-kind.ts'
+import type { Sized, SizedSource } from './source-kind.ts'
 
 /** A table or a volume, and its size in the snapshot before. */
-export interface Growth extends Sized {
+export interface Growth extends Omit<Sized, 'rows'> {
   source: string
   /** Null: it was not there. Absent: the snapshot before is unknown, or there is none. */
   before?: number | null
@@ -18,9 +18,9 @@ export function largestOf(before: readonly SourceRecord[] | undefined, now: read
     .toSorted((a, b) => b.sized.bytes - a.sized.bytes)
     .slice(0, MOST)
   const old = new Map(largest.map(({ source }) => [source, before && earlierSizes(before, source)]))
-  return largest.map(({ source, sized }) => {
+  return largest.map(({ source, sized: { table, bytes } }) => {
     const sizes = old.get(source)
-    return { source: source.name, ...sized, ...(sizes && { before: sizes.get(sized.table) ?? null }) }
+    return { source: source.name, ...(table !== undefined && { table }), bytes, ...(sizes && { before: sizes.get(table) ?? null }) }
   })
 }
 
@@ -29,6 +29,7 @@ function earlierSizes(before: readonly SourceRecord[], { name, kind }: SourceRec
   return new Map((same ? sizesOf(same) : []).map(({ table, bytes }) => [table, bytes]))
 }
 
-function sizesOf(source: SourceRecord): Sized[] {
+/** The sizes of what a source holds, as far as its facts tell. */
+export function sizesOf(source: SizedSource): Sized[] {
   return kindIfKnown(source.kind)?.sizes(source) ?? []
 }

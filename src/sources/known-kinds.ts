@@ -57,6 +57,16 @@ export function databaseFromVariables(variables: Variables): string | undefined 
   return firstOf(kindsOf('database'), (kind) => kind.fromVariables?.(variables))
 }
 
+/** The same, complete with the password, for another machine. */
+export function completeDatabaseFromVariables(variables: Variables): string | undefined {
+  return firstOf(kindsOf('database'), (kind) => kind.completeFromVariables?.(variables))
+}
+
+/** How databases show in files of other programs. */
+export function tracesOfDatabases(): NonNullable<SourceKind['traces']>[] {
+  return kindsOf('database').flatMap(({ traces }) => traces ?? [])
+}
+
 function alternatives(texts: readonly string[]): string {
   return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)!}`
 }

@@ -35,6 +35,10 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   defaultName?(location: L): string | undefined
   /** The text of the database that the variables of its own client programs name; undefined if they are not set. */
   fromVariables?(variables: Variables): string | undefined
+  /** The same, complete with the password, for a machine without these variables; undefined if they do not hold all of it. */
+  completeFromVariables?(variables: Variables): string | undefined
+  /** Patterns by which databases are found in files of other programs: names and values of variables, images of servers. */
+  readonly traces?: { readonly variable: RegExp; readonly image: RegExp; readonly url: RegExp }
   /** The sources of a backup. Throws if the settings are wrong; nothing is reached before `Source.open`. */
   sources(given: readonly GivenSource<L>[], settings: BackupSettings, context: SourceContext): Source[]
   /** A target to restore into. Throws if the settings are wrong; nothing is reached before `RestoreTarget.restore`. */
@@ -84,7 +88,7 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   /** Everything that lost more than half (loss.ts). Both sources are of this kind. */
   losses(before: SourceRecord, now: SourceRecord): Loss[]
   /** The sizes of what a source holds, as far as its facts tell: of each table of a database, or of a volume as a whole. */
-  sizes(source: SourceRecord): Sized[]
+  sizes(source: SizedSource): Sized[]
 }
 
 /** How the databases of a server are found. */
@@ -124,11 +128,21 @@ export interface Amount {
   noun: 'table' | 'file'
 }
 
+/** A source in a snapshot, as far as its sizes need it. `facts` may be of any shape. */
+export interface SizedSource {
+  name: string
+  kind: string
+  streams: readonly { size: number }[]
+  facts?: unknown
+}
+
 /** The size of a source, or of a table in it. */
 export interface Sized {
   /** `schema.table`, for a table of a database. */
   table?: string
   bytes: number
+  /** Of a table whose rows the backup counted. */
+  rows?: number
 }
 
 /** The environment of one run and the inputs that all kinds share. One object for each run: a kind may keep with it what it finds out. */
@@ -158,21 +172,13 @@ export interface RestoreTarget {
   readonly replaces: boolean
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */
   require(source: SourceRecord): void
-  /**
-   * Makes what the source needs at the server of the target and is not a part of it. Before `restore`, for one source at a time: those of
-   * a snapshot can share a server.
-   */
-  prepare?(stored: SourceToRestore | DamagedSource): Promise<void>
   /** Writes a source into the target. Throws if nothing could be restored, or the restore was interrupted. */
   restore(stored: SourceToRestore): Promise<Restored>
-  /**
-   * The same for a source of which chunks are lost: restores what is whole, and gives everything else in `missing`. Absent: nothing is
-   * restored from a damaged source. Throws (status 2) for settings by which it would replace data that is there, and NothingWhole.
-   */
-  salvage?(damaged: DamagedSource): Promise<Restored>
+  /** Absent: nothing is restored from a source of which chunks are lost. */
+  readonly salvage?: Salvage
   /**
    * Makes every check of a restore, and changes nothing: `steps` of the result tell what a restore would do. Throws one error for all that
-   * prevents it. Before `prepare`. Absent: this kind cannot tell.
+   * prevents it. Absent: this kind cannot tell.
    */
   plan?(stored: SourceToRestore): Promise<PlannedRestore>
   /** Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. */
@@ -183,6 +189,16 @@ export interface RestoreTarget {
   close(): Promise<void>
 }
 
+/**
+ * A restore of what is whole of a source, with everything else in `missing`. Throws (status 2) for settings by which it would replace data
+ * that is there, and NothingWhole.
+ */
+export interface Salvage {
+  restore(damaged: DamagedSource): Promise<Restored>
+  /** As `RestoreTarget.plan`. */
+  plan(damaged: DamagedSource): Promise<PlannedRestore>
+}
+
 export interface DamagedSource extends SourceToRestore {
   /** The parts of a stream that are lost, in order. `read` gives zeros for them, and checks every other byte. */
   readonly holes: (stream: StreamRecord) => readonly Extent[]
@@ -190,7 +206,7 @@ export interface DamagedSource extends SourceToRestore {
   readonly keepDamaged: boolean
 }
 
-export interface SourceToRestore extends StoredSource {
+export interface SourceToRestore extends PartlyRead {
   /** The id of its snapshot. */
   readonly snapshot: string
   /**
@@ -214,8 +230,11 @@ export interface StoredSource {
 }
 
 export interface PartlyRead extends StoredSource {
-  /** A part of a stream, for which only its chunks are read. Each is checked. */
-  readonly readPart: (stream: StreamRecord, part: Extent) => AsyncIterable<Buffer>
+  /**
+   * Parts of a stream, in its order, one after the other. Only the chunks that hold them are read, each once; every one is checked, and the
+   * SHA-256 of the whole stream is not.
+   */
+  readonly readParts: (stream: StreamRecord, parts: readonly Extent[]) => AsyncIterable<Buffer>
 }
 
 export interface ArchiveContents {

@@ -1,14 +1,19 @@
 import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
 
-/** A source of one backup. Used once: `open()`, then `streams()` once, in order, each read to its end, then `facts()`. */
+/** A source of one backup. Used once: `open()`, then `streams()` once, each read to its end, then `facts()`. */
 export interface Source {
   readonly name: string
   readonly kind: SourceRecord['kind']
   /** Reaches the source, before anything is stored. Throws for everything that is known to fail by then. */
   open(): Promise<void>
   /**
-   * The streams of this source, opened one after the other. `before` is its record in the newest snapshot of the set, for a source that
+   * So many of its streams may be read at the same time: the next one is asked for while others are read. Known with the first of them. If
+   * one fails, the source ends the others. Default: 1.
+   */
+  readonly parallel?: number
+  /**
+   * The streams of this source, in the order of its record. `before` is its record in the newest snapshot of the set, for a source that
    * need not read unchanged data again. Throws if the source cannot be read.
    */
   streams(before?: SourceRecord): AsyncIterable<SourceStream>

@@ -25,6 +25,11 @@ export class Attempts {
     this.#options = options
   }
 
+  /** The store has answered, even if only with a refusal that may pass. */
+  noteAnswer(): void {
+    this.#answered = true
+  }
+
   /**
    * Calls `attempt` until it ends with anything but a `Transient`. `what` is read after "cannot", in the error that is left when tries or
    * time run out. `attempt` is told after how many milliseconds without a byte it is to give up: a fifth of the timeout, a minute of the
@@ -37,11 +42,11 @@ export class Attempts {
       const result = await retry((limit, left) => attempt(Math.min(limit, timeout / 5), left), {
         signal,
         budget: timeout,
-        attempts: this.#answered ? TRIES : FIRST_TRIES,
+        attempts: () => (this.#answered ? TRIES : FIRST_TRIES),
         pause,
         turn,
       })
-      this.#answered = true
+      this.noteAnswer()
       return result
     } catch (error) {
       if (!(error instanceof Transient)) throw error

@@ -44,8 +44,9 @@ function parseLine(given: string): Destination {
     )
   }
   if (kind) return kind.parse(line)
-  if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination`)
-  throw new InvalidValue('the value is not a destination')
+  const folder = 'a folder begins with / or ./'
+  if (name !== undefined) throw new InvalidValue(`${JSON.stringify(name)} is not a kind of destination; ${folder}`)
+  throw new InvalidValue(`the value is not a destination; ${folder}`)
 }
 
 /** Every secret part of the text of a destination, well-formed or not: it is masked before anything is printed. */
@@ -65,6 +66,11 @@ export function requireAccess(destination: Destination, access: Pick<StoreAccess
 export function warnOfLoss(destination: Destination, { report, variables }: Pick<Environment, 'report' | 'variables'>): void {
   const warning = kindOf(destination).warning?.(destination, variables)
   if (warning) report.warning(warning.message, warning.hint)
+}
+
+/** Whether what is stored there is deleted with a runner that GitHub hosts. */
+export function isLostWithRunner(destination: Destination): boolean {
+  return kindOf(destination).warning?.(destination, { RUNNER_ENVIRONMENT: 'github-hosted' }) !== undefined
 }
 
 /** The one place that opens stores. Nothing is asked of the store yet. */

@@ -45,6 +45,13 @@ export interface StoreHelp {
   readonly expected?: string
   /** Environment variables that a command at a terminal needs for it. */
   readonly variables?: readonly string[]
+  /**
+   * Environment variables with the credentials of a workflow: the ways to give them, the usual one first. Each value is a secret of the
+   * repository. Absent where the destination holds all that is needed.
+   */
+  readonly credentials?: readonly (readonly string[])[]
+  /** Other environment variables that matter to it. */
+  readonly settings?: readonly string[]
   /** Permissions that a job of a workflow needs for it. */
   readonly permissions?: string
 }

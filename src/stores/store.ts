@@ -25,6 +25,10 @@ export interface Store {
    * itself, so that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
    */
   sweep?(): Promise<void>
+  /** Throws if the folder above the store is missing. Asked before a store is made; absent where no folder can be missing. */
+  requirePlace?(): Promise<void>
+  /** Removes the store's own folder and those in it, if this object has made them and they are empty. */
+  removeMade?(): Promise<void>
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
   free?(): Promise<number | undefined>
   /** Ends the use of the store. Objects that wait for a `commit` of their group are discarded. */

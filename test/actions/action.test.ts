@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import path from 'node:path'
-import { builtProgram } from '../end-to-end/built.ts'
+import { builtProgram, keepingCompiled } from '../end-to-end/built.ts'
 import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { portOf } from '../support/free-port.ts'
@@ -46,9 +46,10 @@ async function step(command: Command, inputs: Record<string, string>, variables:
   const [output, summary] = [path.join(folder, 'output'), path.join(folder, 'summary')]
   mkdirSync(temporary, { recursive: true })
   for (const file of [output, summary]) writeFileSync(file, '')
-  const all = { ...Object.fromEntries(inputsOf(command).map(([name, input]) => [name, input.default ?? ''])), ...inputs }
+  const all = { ...Object.fromEntries(inputsOf(command).map(([name]) => [name, ''])), ...inputs }
   const child = spawn(process.execPath, [path.join(builtProgram(), `${command}.js`)], {
     env: {
+      ...keepingCompiled(),
       PATH: process.env['PATH'],
       ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
       RUNNER_TEMP: temporary, GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: summary,

@@ -36,7 +36,7 @@ const program = (name: string): string => path.join(builtProgram(), `${name}.js`
 
 function startBackup(): Promise<StartedStep> {
   const given: Record<string, string> = { 'database-url': server.url('shop'), 'encryption-key': key, destination: `file:${path.join(folder, 'store')}` }
-  const inputs = Object.fromEntries(inputsOf('backup').map(([name, input]) => [name, given[name] ?? input.default ?? '']))
+  const inputs = Object.fromEntries(inputsOf('backup').map(([name]) => [name, given[name] ?? '']))
   const PATH = [path.join(folder, 'bin'), clientDirectory(15), process.env['PATH']].join(path.delimiter)
   return startStep(folder, { main: program('backup'), inputs, variables: { PATH, RUNNER_TRACKING_ID: tracking } })
 }

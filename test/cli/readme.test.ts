@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -20,9 +20,10 @@ function shellBlocks(page: string): string[][] {
   return [...textOf(page).matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1]!.split('\n').map((line) => line.trim()).filter((line) => line !== ''))
 }
 
-const installation = shellBlocks('README.md')[0]!
+// test/commands/init runs the first.
+const [start = [], installation = []] = shellBlocks('README.md')
 // runbooks.test.ts runs those of docs/recovery.md, which depend on each other.
-const lines = pages.filter((page) => page !== 'docs/recovery.md').flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 0).flatMap((block) => block.map((line) => ({ page, line }))))
+const lines = pages.filter((page) => page !== 'docs/recovery.md').flatMap((page) => shellBlocks(page).filter((_, index) => page !== 'README.md' || index > 1).flatMap((block) => block.map((line) => ({ page, line }))))
 /** A line without the variable before the program. */
 const bare = (line: string): string => line.replace(/^DATABASE_URL='[^']*' /, '')
 const commands = lines.filter(({ line }) => bare(line).startsWith('lifeboat '))
@@ -43,6 +44,8 @@ beforeAll(async () => {
   await server.sql('CREATE TABLE orders AS SELECT 1 AS id', 'shop')
   snapshots = [await backedUp(), await backedUp()]
   await run('lifeboat backup --set production')
+  mkdirSync(path.join(folder, 'configured'))
+  cpSync(path.join(root, 'workflows-examples/lifeboat.yml'), path.join(folder, 'configured/lifeboat.yml'))
 })
 afterAll(async () => {
   await server.stop()
@@ -79,19 +82,19 @@ async function run(line: string, more: { directory?: string; variables?: Record<
 
 /** The commands in these lines, each once, in alphabetical order. */
 function words(shown: readonly string[]): string[] {
-  return [...new Set(shown.map(bare).map((line) => line.split(' ').slice(1, line.startsWith('lifeboat key ') ? 3 : 2).join(' ')))].toSorted()
+  return [...new Set(shown.map(bare).map((line) => line.split(' ').slice(1, /^lifeboat (?:key|config) /.test(line) ? 3 : 2).join(' ')))].toSorted()
 }
 
 test('README and docs show every command, the README those that a new user needs', () => {
   // plan and verdict are steps of a workflow: docs/scale.md shows the example, which examples-run.test.ts runs.
   const ofWorkflows = ['plan', 'verdict']
-  expect(words([...installation.slice(-1), ...commands.map(({ line }) => line)])).toEqual([...known].filter((name) => !ofWorkflows.includes(name)).toSorted())
-  const shown = words(shellBlocks('README.md').flat().filter((line) => bare(line).startsWith('lifeboat ')))
-  expect(shown).toEqual(['backup', 'check', 'doctor', 'key new', 'list', 'restore', 'verify'])
+  expect(words([...start.map((line) => line.replace(/^npx @OWNER\//, '')), ...installation.slice(-1), ...commands.map(({ line }) => line)])).toEqual([...known].filter((name) => !ofWorkflows.includes(name)).toSorted())
+  const shown = words(shellBlocks('README.md').flat().map((line) => line.replace(/^npx @OWNER\//, '')).filter((line) => bare(line).startsWith('lifeboat ')))
+  expect(shown).toEqual(['backup', 'check', 'doctor', 'init', 'key new', 'list', 'restore', 'verify'])
 })
 
 test.each(commands)('$page: $line', async ({ line }) => {
-  expect(await run(line)).not.toBe('')
+  expect(await run(line, line.startsWith('lifeboat config ') ? { directory: path.join(folder, 'configured') } : {})).not.toBe('')
 })
 
 test('the commands that change a passphrase, one after the other', async () => {
@@ -130,7 +133,7 @@ test('the commands for roles, with extract and psql', async () => {
 test('every shell command of README and docs is run by a test', () => {
   const others = lines.filter(({ page, line }) => !bare(line).startsWith('lifeboat ') && !(page === 'docs/restore.md' && recovery.includes(line)))
   // The variables are set by `run`; the npm scripts are run by `npm test` itself and by the tests of the demo; attestations are verified by GitHub.
-  expect(others.filter(({ line }) => !/^(export [A-Z_]+='|npm (run [a-z:]+|test)$|gh attestation verify )/.test(line))).toEqual([])
+  expect(others.filter(({ line }) => !/^(npx @OWNER\/lifeboat init$|export [A-Z_]+='|npm (run [a-z:]+|test)$|gh attestation verify )/.test(line))).toEqual([])
 })
 
 test('the npm scripts that README and docs name exist', () => {
@@ -146,7 +149,7 @@ test('the README has the two commands that a new user runs, and at most 200 line
 })
 
 test.each(pages)('the files that %s links to exist', (page) => {
-  const links = [...textOf(page).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map((match) => match[1]!)
+  const links = [...textOf(page).matchAll(/(?:\]\(|src(?:set)?=")([^)#:\s"]+)(?:#[^)]*)?[)"]/g)].map((match) => match[1]!)
   if (page === 'README.md') expect(links.length).toBeGreaterThan(20)
   for (const link of links) expect([link, existsSync(path.join(root, path.dirname(page), link))]).toEqual([link, true])
 })

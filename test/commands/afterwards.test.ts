@@ -72,6 +72,20 @@ test('a part of the objects is restored: the target has a part of the backup', a
   expect(command.summary(result, context)).toMatch(/^### ❌ Lifeboat: `app` restored with 1 error$/m)
 })
 
+test('tables alone: the plan tells what is read, the end what is there, and a target that is not empty is not offered to be exchanged', async () => {
+  await server.createDatabase('few')
+  const some = { 'database-url': server.url('few'), tables: 'public.orders', 'no-owner': 'true' }
+  const planned = await run('restore', { ...some, 'dry-run': 'true' })
+  expect(planned.result.steps).toEqual([expect.stringMatching(/^Restore 2 entries of the archive, of which \S+ k?B of \S+ kB are read, with 1 connection\.$/)])
+  const { result, state } = await afterOf(some)
+  expect(state).toMatch(new RegExp(`/few has the selected objects of snapshot ${id}, of `))
+  expect(result.after!.leftOut).toContain('objects that were not selected')
+  const refused = await refusal(run('restore', some))
+  expect(refused).toContain('--mode clean drops and makes again what is selected')
+  expect(refused).not.toContain('swap')
+  await server.sql('DROP DATABASE few')
+})
+
 test('a new database that is dropped again, and a transaction that is undone, leave nothing of the backup', async () => {
   await server.createDatabase('full')
   await server.sql('CREATE TABLE orders AS SELECT 7 AS id; CREATE VIEW shown AS SELECT id FROM orders', 'full')

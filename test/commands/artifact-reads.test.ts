@@ -53,7 +53,9 @@ async function needsOfNewest(): Promise<Parts['needs']> {
 async function restored(): Promise<void> {
   const target = path.join(jobs.folder, 'restored')
   rmSync(target, { recursive: true, force: true })
+  const { length } = github.artifacts
   await jobs.run('restore', { set: 'default', volume: 'files', target })
+  expect(github.artifacts.length).toBe(length)
   for (const name of readdirSync(jobs.data)) expect(readFileSync(path.join(target, name)).equals(readFileSync(path.join(jobs.data, name)))).toBe(true)
 }
 

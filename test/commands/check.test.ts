@@ -1,7 +1,8 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { runCommand, statusOf, summaryOf, textOf } from '../../src/commands/run-command.ts'
+import { statusOf, summaryOf, textOf } from '../../src/commands/run-command.ts'
+import { runDocumented } from '../support/documented.ts'
 import type { Environment } from '../../src/environment.ts'
 import { failureOf, failureText } from '../../src/report/failure.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
@@ -53,7 +54,7 @@ async function check(raw: Record<string, string> = {}, variables: Record<string,
   const report = { info: (message: string) => void warnings.push(`info: ${message}`), warning: (message: string) => void warnings.push(message), progress: () => undefined, mask: () => undefined, redacted: (text: string) => text.replaceAll('hunter22', '***') }
   const run = { repository: 'octo/shop', workflow: 'watch', id: '7', attempt: '1', url: 'https://github.com/octo/shop/actions/runs/7' }
   const environment: Environment = { variables, signal, report, temporary: path.join(folder, 'tmp'), now: () => at, ...(variables['GITHUB_REPOSITORY'] && { run }) }
-  const outcome = await runCommand('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
+  const outcome = await runDocumented('check', { destination: store.name, 'encryption-key': identity, ...raw }, environment)
   return { ...outcome.result, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), summary: summaryOf(outcome, { action: 'a/b', reference: 'v1', now: at }) }
 }
 
@@ -76,6 +77,18 @@ test('a store in which no backup has finished says so, as does a list of it', as
   expect(listed).toMatch(/ has no backups yet: `lifeboat backup[^`]*` makes the first\.$/)
   await snapshot('app', 1)
   expect((await dispatched('list', { destination: store.name, set: 'other' })).text).toBe(`${store.name}: set other has no snapshots; there is: app.`)
+})
+
+test('a newest snapshot of another key does not make the check fail, and is told of', async () => {
+  await snapshot('app', 20)
+  const other = await openKeys((await newIdentity()).identity, { store, create: false })
+  const { id } = await backUp({ store, set: 'app', time: ago(1), keys: other }, { app: noise('app', 1000) })
+  const { status, summary } = await check()
+  expect([status, warnings]).toEqual([0, [expect.stringMatching(`^set app: the newest snapshot, ${id}, cannot be read, and is not checked: .*${other.fingerprint}.*${keys.fingerprint}`)]])
+  expect(summary).toContain(`the newest snapshot, ${id}, cannot be read`)
+  await snapshot('app', 0.5)
+  warnings.length = 0
+  expect([(await check()).status, warnings]).toEqual([0, []])
 })
 
 test('a damaged newest snapshot is called damaged', async () => {
@@ -121,6 +134,10 @@ test('the newest proof of a level, or a higher one, is looked for over all snaps
   expect(await check({ 'max-proof-age': '8d' })).toMatchObject({ status: 0, sets: [{ proof: { snapshot: old, level: 'drill' } }] })
   expect(await check({ 'max-proof-age': '7d' })).toMatchObject({ status: 1, problems: [`set app: the newest verification at level read, of ${old}, is 7 days old, more than 7 days; the verification of ${old} 7 days ago could not be completed, and says nothing about the backup`] })
   expect(await check({ 'max-proof-age': '2h', 'proof-level': 'list' })).toMatchObject({ status: 0 })
+  const undrilled = await check({ 'max-proof-age': '7d' })
+  expect(undrilled.text).toMatch(/^NOT PROVEN +app /)
+  expect(undrilled.summary).toMatch(/^### ❌ Lifeboat: backups are not proven in /)
+  expect((await check({ 'max-proof-age': '7d', 'max-age': '30m' })).text).toMatch(/^STALE +app /)
 })
 
 test('of several sets each is looked at, or the one that is named; a set without snapshots is not fresh', async () => {

@@ -140,4 +140,7 @@ test('damage is an error, leaves no file, and does not keep other files from bei
   const outcomes = await Promise.all(['large1', 'large2'].map((name) => refusal(run('extract', { snapshot, source: 'files', path: name, output: path.join(folder, name) }))))
   expect(outcomes.filter((one) => /chunk chunks\/\S+ is missing/.test(one))).toHaveLength(1)
   expect(outcomes).toContain('nothing was refused')
+  const [said] = outcomes.filter((one) => one !== 'nothing was refused')
+  const [, name] = new RegExp(`into an empty folder: \`lifeboat restore --snapshot ${snapshot} --volume files --paths /(large\\d) --target \\./files --skip-damaged\`\\.$`).exec(said!)!
+  expect(['large1', 'large2']).toContain(name)
 })

@@ -53,6 +53,14 @@ test('the prune that it prints works as printed, and keeps every snapshot that i
   expect(result).toMatchObject({ set: 'app', kept: 2, deleted: 0, chunks: { obstacles: [] } })
 })
 
+test('the prune that it prints after the last snapshot works as printed, too', async () => {
+  const { result, text } = await forget(ids, { force: 'true' })
+  expect([result.left, result.freed.objects]).toEqual([0, 4])
+  expect(text).toMatch(/has no snapshot left.*\n  \S+ prune --destination \S+ --set app --retention none --force$/)
+  const pruned = await dispatched('prune', { destination: `file:${folder}`, 'encryption-key': identity, set: 'app', retention: 'none', force: 'true' })
+  expect(pruned.result).toMatchObject({ set: 'app', kept: 0, deleted: 0, chunks: { obstacles: [] } })
+})
+
 test('two at once free what only they shared with each other', async () => {
   expect((await forget([ids[0]!, ids[1]!])).result.freed.objects).toBe(2)
 })

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { runCommand, textOf } from '../../src/commands/run-command.ts'
+import { textOf } from '../../src/commands/run-command.ts'
+import { runDocumented } from '../support/documented.ts'
 import type { Environment } from '../../src/environment.ts'
 import { marked } from '../../src/marks.ts'
 import type { KeyAddResult, KeyListResult, KeyRemoveResult } from '../../src/commands/key-files/result.ts'
@@ -36,7 +37,7 @@ async function key(word: 'add', raw: Record<string, string>): Promise<KeyAddResu
 async function key(word: 'remove', raw: Record<string, string>): Promise<KeyRemoveResult & { text: string }>
 async function key(word: 'list', raw?: Record<string, string>): Promise<KeyListResult & { text: string }>
 async function key(word: 'add' | 'remove' | 'list', raw: Record<string, string> = {}): Promise<object> {
-  const outcome = await runCommand(`key ${word}`, { destination: `file:${store}`, ...raw }, environment())
+  const outcome = await runDocumented(`key ${word}`, { destination: `file:${store}`, ...raw }, environment())
   return { ...outcome.result, text: textOf(outcome, 'lifeboat') }
 }
 
@@ -139,6 +140,6 @@ test('passphrases that cannot be added, and why', async () => {
   expect(await added({ 'encryption-key': await writeKeyOf(identity, undefined) })).toContain('a write key holds no identity')
   expect(await added({ 'new-passphrase': 'too short' })).toContain('at least 16 are needed')
   expect(await added({ 'new-passphrase': identity })).toContain('new-passphrase is an age identity, not a passphrase')
-  expect(await refusal(runCommand('key add', { destination: 'artifact', 'encryption-key': identity, 'new-passphrase': second }, { ...environment(), variables: { ACTIONS_RUNTIME_TOKEN: 'x' } }))).toContain('passphrases of backups in artifacts cannot be changed')
+  expect(await refusal(runDocumented('key add', { destination: 'artifact', 'encryption-key': identity, 'new-passphrase': second }, { ...environment(), variables: { ACTIONS_RUNTIME_TOKEN: 'x' } }))).toContain('passphrases of backups in artifacts cannot be changed')
   expect((await key('list')).keys).toEqual([])
 })

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../src/commands/all.ts'
-import { outputValues, redacted, runCommand, summaryOf, textOf } from '../../src/commands/run-command.ts'
+import { outputValues, redacted, summaryOf, textOf } from '../../src/commands/run-command.ts'
+import { runDocumented } from '../support/documented.ts'
 import { inertJson } from '../../src/report/inert.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { readAuthentic } from '../../src/repository/catalog.ts'
@@ -31,7 +32,7 @@ test('keys that someone wrote into a description, a name or a tag are shown by n
   await putLabels(store, keys, 'app', id, { pinned: false, tags: [`AGE-SECRET-KEY-1${'Q'.repeat(30)}`] })
   const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: path.join(folder, 'tmp'), now: () => new Date() }
   const run = async <C extends Command>(command: C, more: Record<string, string> = {}) =>
-    redacted(await runCommand(command, { destination: `file:${folder}`, 'encryption-key': identity, ...more }, environment), new Redaction())
+    redacted(await runDocumented(command, { destination: `file:${folder}`, 'encryption-key': identity, ...more }, environment), new Redaction())
   const [list, show] = [await run('list'), await run('show', { snapshot: id, set: 'app' })]
   const summary = summaryOf(list, { action: 'a/b', reference: 'v1', now: new Date() })
   const texts = [list, show].flatMap((outcome) => [inertJson(outcome.result), textOf(outcome, 'lifeboat')])
@@ -54,10 +55,14 @@ describe('a set whose snapshots were made with another key', () => {
     other = (await newIdentity()).identity
   })
 
-  test('list says so at its end, and check could not determine their age', async () => {
+  test('list warns of it first, stats and check fail, and check could not determine their age', async () => {
     const listed = await dispatched('list', given(other), now)
-    expect(listed.result.otherKey).toBe(true)
-    expect(listed.text.split('\n').at(-1)).toBe('None of the 3 snapshots was made with the key given.')
+    const given16 = expect.stringMatching(/^[0-9a-f]{16}$/)
+    expect(listed.result.otherKey).toEqual({ given: given16, fingerprints: [keys.fingerprint] })
+    const none = `file:${at} has 3 snapshots, but none of them was made with the key given (${listed.result.otherKey!.given}). They name the key ${keys.fingerprint}`
+    expect(listed.warnings).toEqual([none])
+    expect(listed.result.snapshots.map(({ pinned }) => pinned)).toEqual([false, false, false])
+    expect(await refusal(dispatched('stats', given(other), now))).toContain(none)
     expect((await dispatched('list', given(identity), now)).text).not.toContain('made with the key given')
     expect((await dispatched('list', { destination: `file:${at}` }, now)).text).not.toContain('made with the key given')
     expect(await refusal(dispatched('check', given(other), now))).toMatch(/set app: none of its newest 3 snapshots was made with the key given: .* was written with the key [^]*Give the key that these backups are made with/)

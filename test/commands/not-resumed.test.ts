@@ -27,7 +27,8 @@ test.each([
   ['those of all sets', { part: PART }],
 ])('when post-command fails, the step fails with the reason, and %s exist and are named', async (_, more) => {
   const result = await backup.run(parseInputs('backup', { ...raw(), ...more }, {}), environment())
-  const reason = 'the backup exists, but the steps after reading failed: post-command ended with exit status 3: hunter22. Undo by hand what pre-command did.'
+  const exists = 'sets' in result ? 'the backups exist' : `snapshot ${result.snapshot} exists`
+  const reason = `${exists}, but the steps after reading failed: post-command ended with exit status 3: hunter22. Undo by hand what pre-command did.`
   expect(backup.problems(result)).toEqual([reason])
   expect([backup.status(result), backup.outputs.outcome.value(result)]).toEqual([1, 'failed'])
   const id = backup.outputs['snapshot-id'].value(result)
@@ -36,7 +37,7 @@ test.each([
   expect(text).toContain(`FAILED: ${reason}`)
   expect(text).toContain(id)
   const summary = backup.summary(result, { action: 'a/b', reference: 'v1', destination: `file:${folder}/store`, timeZone: 'UTC', now: new Date() })
-  expect(summary).toMatch(/^### ❌ [^]*❌ the backup exists, but /)
+  expect(summary).toMatch(/^### ❌ [^]*❌ (?:the backups exist|snapshot \S+ exists), but /)
   expect(summary).not.toContain('Not backed up')
 
   const redaction = new Redaction({ spelling: atTerminal('lifeboat') })

@@ -3,17 +3,21 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import type { Command } from '../../src/commands/all.ts'
-import { runCommand, statusOf } from '../../src/commands/run-command.ts'
+import { statusOf } from '../../src/commands/run-command.ts'
+import { runDocumented } from '../support/documented.ts'
 import { secretsGiven } from '../../src/inputs/secrets.ts'
 import { inputsOf } from '../../src/commands/all.ts'
 import type { Environment } from '../../src/environment.ts'
 import { LifeboatError } from '../../src/error.ts'
+import { encodePlan } from '../../src/inputs/plan.ts'
 import { failureOf } from '../../src/report/failure.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { keepStanding, readStanding } from '../../src/repository/standing.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
+import { clientDirectory } from '../support/client-programs.ts'
 import { identity, keys, otherKeys } from '../support/engine.ts'
 import { GitHub } from '../support/github/emulator.ts'
+import { startServer } from '../support/postgres-server.ts'
 import { type Recorder, startRecorder } from '../support/recorder.ts'
 
 const body = z.object({ command: z.string(), status: z.string(), title: z.string(), message: z.string(), problems: z.array(z.string()), advice: z.array(z.string()), set: z.string().nullable(), snapshot: z.string().nullable(), verified: z.string().nullable(), size: z.int().nullable(), run: z.string().nullable(), sets: z.array(z.looseObject({ set: z.string(), status: z.string() })).nullable() })
@@ -54,7 +58,7 @@ async function run(command: Command, raw: Record<string, string>, given: Partial
     variables: { PATH: process.env['PATH'] }, signal: new AbortController().signal, report, temporary: path.join(folder, 'tmp'), now: () => new Date(clock),
     run: { repository: 'octo/shop', workflow: 'nightly', id: '7', attempt: '1', url: 'https://github.com/octo/shop/actions/runs/7' }, ...given,
   }
-  const status = await runCommand(command, raw, environment).then(statusOf, (error: unknown) => failureOf(error).status)
+  const status = await runDocumented(command, raw, environment).then(statusOf, (error: unknown) => failureOf(error).status)
   return { status, told: server.seen.map((one) => body.parse(JSON.parse(one.body))) }
 }
 
@@ -204,6 +208,50 @@ test('of several sets, each that failed is named, and the one that recovers make
   renameSync(path.join(folder, 'away'), path.join(folder, 'other'))
   expect((await run('backup', given)).told).toMatchObject([{ status: 'recovered' }])
   expect((await run('backup', given)).told).toMatchObject([{ status: 'success' }])
+})
+
+test('a run without a set has a state of its own: check of every set, verdict and copy', async () => {
+  await backup('success')
+  const all = (on: string): Record<string, string> => ({ destination: `file:${store()}`, 'encryption-key': identity, notify: target(on) })
+  const morning = async (): Promise<Ran['told']> => (await run('check', all('failure, recovered'))).told
+  expect(await morning()).toEqual([])
+  clock += 2 * 86_400_000
+  expect(await morning()).toMatchObject([{ status: 'stale', set: null }])
+  await backup('failure')
+  expect(await morning()).toMatchObject([{ status: 'recovered', title: 'Lifeboat check succeeded again: octo/shop' }])
+  expect(await morning()).toEqual([])
+
+  const plan = encodePlan({ id: '20261201T010000Z-5f3a9c1e', time: '2026-12-01T01:00:00.000Z', jobs: [['app', 'crm']] })
+  const { told: [incomplete] } = await run('verdict', { ...all('failure'), plan })
+  expect(incomplete).toMatchObject({ command: 'verdict', status: 'failure', title: 'Lifeboat verdict failed: octo/shop', problems: [expect.stringContaining('crm')] })
+  const copied = await run('copy', { ...all('success'), from: `file:${store()}`, destination: `file:${folder}/copies` })
+  expect(copied).toMatchObject({ status: 0, told: [{ command: 'copy', status: 'success', set: null }] })
+})
+
+test('a run of databases that ends before its sets are known, as the server is down, is recovered by the next that succeeds', async () => {
+  const postgres = await startServer(17)
+  try {
+    const given = {
+      destination: `file:${store()}`, 'encryption-key': identity, databases: 'app', timeout: '5s', notify: target('always, recovered'),
+      'database-url': postgres.url('').replace(/\/$/, ''),
+    }
+    await postgres.createDatabase('app')
+    const environment = { variables: { PATH: `${clientDirectory(17)}:${process.env['PATH']}` } }
+    const night = async (raw: Record<string, string> = {}): Promise<string[]> => (await run('backup', { ...given, ...raw }, environment)).told.map(({ status }) => status)
+    const down = { 'database-url': 'postgres://u:p@127.0.0.1:9' }
+    expect(await night()).toEqual(['success'])
+    expect([await night(down), await night(down)]).toEqual([['failure'], ['failure']])
+    // Of another selection nothing is told.
+    expect(await night({ databases: 'app, !crm' })).toEqual(['success'])
+    expect([await night(), await night()]).toEqual([['recovered'], ['success']])
+  } finally {
+    await postgres.stop()
+  }
+})
+
+test('undo is about a database and no set', async () => {
+  const { told } = await run('restore', { undo: 'true', 'database-url': 'postgres://u:p@127.0.0.1:9/app', confirm: 'app', timeout: '5s', notify: target('failure') })
+  expect(told).toMatchObject([{ command: 'restore', set: null, title: 'Lifeboat restore failed: database app, octo/shop' }])
 })
 
 test('a store in which nothing can be written costs the message nothing', async () => {

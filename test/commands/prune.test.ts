@@ -93,7 +93,7 @@ test('deletes nothing when more would go than max-delete allows, unless forced',
 
 test('deletes nothing by default when the newest backup is much smaller than the one before', async () => {
   const small = (await backUp({ store: new FileStore(root), time: new Date(NEWEST + 60_000) }, { app: noise('small', 900) })).id
-  await expect(run()).rejects.toThrow('the newest backup of set app has 900 bytes, less than 50 % of the 2000 of the one before')
+  await expect(run()).rejects.toThrow('the newest backup of set app has 900 B, less than 50 % of the 2.00 kB of the one before')
   expect(left()).toEqual([small, ...ids])
   await run({ 'prune-min-size': '40%' })
   expect(left()).toEqual([small, ...ids.slice(0, 5)])
@@ -120,8 +120,8 @@ test('of several sets it touches the one it is told', async () => {
   expect(readdirSync(path.join(root, 'snapshots/other'))).toEqual([`${other.id}.json.zst`])
 })
 
-test('a policy that keeps everything, or none, is refused before anything is opened', () => {
-  expect(() => parseInputs('prune', given({ retention: 'none' }), {})).toThrow(/ keeps every snapshot, so there is nothing to prune$/)
+test('a policy that is not given is refused before anything is opened; none keeps every snapshot', async () => {
+  expect(await run({ retention: 'none' })).toMatchObject({ deleted: 0, kept: ids.length })
   expect(() => parseInputs('prune', given({ retention: '' }), {})).toThrow('retention is not given')
   expect(() => parseInputs('prune', given({ grace: '30m' }), {})).toThrow('grace: "30m" is not a duration from 1h to 30d')
   expect(() => parseInputs('prune', given({ 'max-delete': '120%' }), {})).toThrow('"120%" is neither a number nor a percentage')
@@ -146,6 +146,7 @@ describe('after a backup', () => {
     const given = { destination: `file:${root}`, set: 'app', retention: 'last=1', 'prune-min-size': '50%', grace: '24h' }
     expect(hints[0]).toContain(markedCommand('prune', { ...given, retention: 'last=6' }))
     expect(hints[1]).toContain(markedCommand('prune', { ...given, 'dry-run': 'true' }))
+    expect(hints[1]).toContain(marked`with ‹max-delete: 9› in place of ‹dry-run: true›`)
   })
 })
 

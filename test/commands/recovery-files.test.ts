@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { runCommand } from '../../src/commands/run-command.ts'
+import { runDocumented } from '../support/documented.ts'
 import { recoveryFiles, SCRIPT_SHA256 } from '../../src/repository/recovery.ts'
 import { identity } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
@@ -20,7 +20,7 @@ beforeEach(() => (warnings = []))
 async function run(command: 'backup' | 'verify' | 'check' | 'doctor', raw: Record<string, string> = {}) {
   const report = { ...quiet, warning: (message: string, hint?: string) => void warnings.push(`${message}\n${hint}`) }
   const environment = { variables: { PATH: process.env['PATH']! }, signal: new AbortController().signal, report, temporary: path.join(folder, 'tmp'), now: () => new Date() }
-  return (await runCommand(command, { destination: `file:${store}`, 'encryption-key': identity, ...raw }, environment)).result
+  return (await runDocumented(command, { destination: `file:${store}`, 'encryption-key': identity, ...raw }, environment)).result
 }
 
 const backUp = () => run('backup', { volumes: `data=${data}` })

@@ -55,9 +55,10 @@ async function requestsOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 const counts: Record<number, { list: number; check: number; backup: number }> = {}
+let given: Record<string, string>
 beforeAll(async () => {
   for (const nights of [22, 32]) {
-    const given = await storeOf(nights)
+    given = await storeOf(nights)
     const now = new Date(START + nights * DAY)
     counts[nights] = {
       list: await requestsOf(() => dispatched('list', given, now)),
@@ -74,4 +75,18 @@ test('list asks once for each snapshot more, whatever proofs there are', () => {
 
 test('backup and check ask no more of a store with more snapshots', () => {
   expect([counts[32]!.check, counts[32]!.backup]).toEqual([counts[22]!.check, counts[22]!.backup])
+})
+
+test('a restore with credentials that only read is as good as another, and asks for nothing again', async () => {
+  const now = new Date(START + 40 * DAY)
+  const into = (target: string) => dispatched('restore', { ...given, volume: 'uploads', target: path.join(folder, target) }, now, { temporary: folder, variables: { PATH: process.env['PATH'] } })
+  const plain = await requestsOf(() => into('first'))
+  expect(proxy.seen.filter(({ method, status }) => method === 'MOVE' && status === 201).length).toBe(1)
+  proxy.reset()
+  proxy.on(({ method }) => ['PUT', 'MKCOL', 'MOVE', 'DELETE'].includes(method), { status: 403 }, 100)
+  const { result, warnings } = await into('second')
+  expect([result.errors, warnings]).toEqual([[], []])
+  const { length } = proxy.seen.filter(({ method }) => !['PUT', 'MKCOL'].includes(method))
+  expect(length).toBeLessThanOrEqual(plain)
+  expect(proxy.seen.filter(({ status }) => status === 403).length).toBeLessThanOrEqual(5)
 })

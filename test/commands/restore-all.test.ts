@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseInputs } from '../../src/commands/all.ts'
-import { restoreAll } from '../../src/commands/restore/restore-all.ts'
+import { restoreAll } from '../../src/commands/restore/restore.ts'
 import type { RestoreAllResult } from '../../src/commands/restore/result.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
@@ -110,7 +110,7 @@ test('a dry run of everything changes nothing, and tells the steps of each sourc
   expect(text).toMatch(/^Nothing was changed\. All 4 sources of snapshot \S+ can be restored\n\napp of snapshot .*\(mode clean\)\n  1\. /)
   expect(text).toMatch(/uploads of snapshot .* can be restored into .*dry.uploads \(mode clean\)\n  1\. Make .*dry\/uploads, which is not there\.\n  2\. Extract 3 files and folders, .* are free\.\n  3\. Move it to its place\./)
   expect(text).toMatch(/media of snapshot .*\n  1\. Back up \S+full into the store: .*\n  2\. Extract .*\n  3\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
-  expect(text).toMatch(/How long it takes is not known: no drill of this set was found\.$/)
+  expect(text).toMatch(/(About .* as the restore of .* \(mode create, .*\)|How long it takes is not known: no drill or restore of this set was found)\.$/)
   expect([existsSync(at('touched')), existsSync(at('dry')), readdirSync(at('full')), await databases()]).toEqual([false, false, ['mine'], there])
 })
 
@@ -126,10 +126,19 @@ test('everything that replaces data is confirmed, target by target', async () =>
     return ['app', 'Other one', at('full'), 'no'][asked.length - 1]!
   }
   const running = restoreAll(parseInputs('restore', raw({ all: 'true', ...more }), {}), {
-    variables, temporary: at('tmp'), signal: new AbortController().signal, report: { ...quiet, info: (message) => void told.push(message) }, now: () => new Date(), ask })
+    variables, temporary: at('tmp'), signal: new AbortController().signal, report: { ...quiet, info: (message) => void told.push(message) }, now: () => new Date(), ask,
+    configuration: {
+      origins: [
+        { name: 'set', from: 'input', value: 'shop' }, { name: 'encryption-key', from: 'lifeboat.yml, line 2' },
+        { name: 'terminate-connections', from: 'lifeboat.yml, line 7', value: 'true' }, { name: 'mode', from: 'default', value: 'empty' },
+      ],
+      file: { path: 'lifeboat.yml', inputs: [], variables: [], problems: [], warnings: [] },
+    } })
   expect(await refusal(running)).toMatch(/the data in \S+dry\/media, and another name was given/)
   // The program tells first which data it replaces.
-  expect(told).toContainEqual(expect.stringMatching(/full: Exchange it for the content that is there now, and remove that: 1 file/))
+  const plan = told.indexOf(`This restore into ${at('full')} will:`)
+  expect(told.slice(plan + 1, plan + 3)).toEqual([expect.stringMatching(/^ {2}1\. Extract /), expect.stringMatching(/^ {2}2\. Exchange it for the content that is there now, and remove that: 1 file/)])
+  expect(told.at(-1)).toBe('Of this restore, lifeboat.yml gives: encryption-key (line 2), terminate-connections true (line 7)')
   expect(asked).toHaveLength(4)
   expect([readdirSync(at('full')), existsSync(at('dry'))]).toEqual([['mine'], false])
   const confirmed = await all({ ...more, confirm: `app\nOther one\n${at('full')}\n${at('dry/media')}` })

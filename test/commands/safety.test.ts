@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { jest } from '@jest/globals'
 import { type Command, parseInputs } from '../../src/commands/all.ts'
-import { restore } from '../../src/commands/restore/restore.ts'
-import { restoreAll } from '../../src/commands/restore/restore-all.ts'
+import { restore, restoreAll } from '../../src/commands/restore/restore.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
@@ -68,24 +67,26 @@ test('the database that a restore replaces is backed up first, and comes back wi
 })
 
 test('it is no backup of the set: latest, check, list and the policy pass over it, and prune drops it when its time is over', async () => {
-  await run('restore', into({ 'keep-old': '2d' }))
-  expect((await run('restore', into({ snapshot: 'latest' }))).result).toMatchObject({ set: 'default' })
+  // A time that is shorter than a week is none for the only way back.
+  const { result: { safety } } = await run('restore', into({ 'keep-old': '2d' }))
+  expect(safety!.until).toBe(new Date(now.getTime() + 7 * DAY).toISOString())
+  expect((await run('restore', into({ snapshot: 'latest', 'keep-old': '9d' }))).result).toMatchObject({ set: 'default' })
   const [first, second] = safeties()
   const { result: listed } = await run('list', {})
   expect(listed.snapshots.filter(({ until }) => until !== undefined)).toMatchObject([
     { id: expect.any(String), set: 'default.safety', tags: ['safety'] }, { set: 'default.safety', tags: ['safety'] }])
-  expect(safeties()).not.toContain(listed.restorable)
-  const later = new Date(now.getTime() + 3 * DAY)
+  expect([listed.restorable, safeties().length]).toEqual([listed.snapshots.find(({ set }) => set === 'default')!.id, 2])
+  const later = new Date(now.getTime() + 8 * DAY)
   const { result: checked } = await run('check', { 'max-age': '30d' }, later)
   expect(checked.sets.map(({ set }) => set)).toEqual(['default'])
   const { result: kept } = await run('prune', { retention: 'last=1' }, new Date(now.getTime() + DAY))
-  expect(kept.deleted).toBe(0)
+  expect(kept).toMatchObject({ deleted: 0, kept: 1, safetyBackups: 2 })
   const { result: pruned } = await run('prune', { retention: 'last=1' }, later)
   expect(pruned.snapshots.filter(({ keep }) => !keep)).toMatchObject([{ reasons: ['safety backup whose time is over'] }])
   expect(safeties().length).toBe(1)
   expect([first, second]).toContain(safeties()[0])
   // Also the newest of them, and with it the set.
-  await run('prune', { retention: 'last=1' }, new Date(now.getTime() + 8 * DAY))
+  await run('prune', { retention: 'last=1' }, new Date(now.getTime() + 10 * DAY))
   expect(safeties()).toEqual([])
   expect((await run('list', {}, later)).result.snapshots).toMatchObject([{ set: 'default' }])
 })
@@ -152,7 +153,8 @@ test('swap backs up only what it does not keep, and a dry run says so', async ()
   const swap = into({ mode: 'swap', 'keep-old': '0d' })
   expect((await run('restore', { ...swap, 'dry-run': 'true' })).result.steps?.[0]).toMatch(/^Back up/)
   expect(safeties()).toEqual([])
-  await run('restore', { ...swap, 'keep-old': '1d' })
+  const { result: { swapped }, text } = await run('restore', { ...swap, 'keep-old': '1d' })
+  expect(text).toMatch(new RegExp(`Not in the backup, so only ${swapped!.kept} has it: .*public.later`))
   expect(safeties()).toEqual([])
   await run('restore', swap)
   expect(safeties().length).toBe(1)

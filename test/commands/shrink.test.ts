@@ -8,6 +8,8 @@ import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { dispatched } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
+import { warnOfShrinking } from '../../src/commands/backup/warnings.ts'
+import { marked } from '../../src/marks.ts'
 
 let folder: string
 let server: Server
@@ -23,7 +25,7 @@ afterAll(async () => {
 
 let root: string
 let count = 0
-beforeEach(() => (root = path.join(folder, `${++count}`)))
+beforeEach(() => mkdirSync((root = path.join(folder, `${++count}`))))
 
 const context = { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup = (raw: Record<string, string>, now = new Date()) =>
@@ -113,4 +115,12 @@ test('tables that were truncated or dropped are named, a partition that was drop
   const tables = result.shrunk.filter(({ table }) => table !== undefined)
   expect(tables.map(({ source, table, now }) => [source, table, now])).toEqual([['shop', 'public.customers', null], ['shop', 'public.orders', 0]])
   expect(result.shrunk.filter(({ table }) => table === undefined)).toMatchObject([{ source: 'shop', kind: 'postgres', measure: 'bytes' }])
+})
+
+test('several losses have one hint, below all of them, that names the backup to keep', () => {
+  const told: (string | undefined)[] = []
+  const report = { info: () => undefined, warning: (_: string, hint?: string) => void told.push(hint), progress: () => undefined, mask: () => undefined }
+  const lost = ['orders', 'items'].map((table) => ({ source: 'shop', kind: 'postgres', table, measure: 'rows' as const, before: 50_000, now: 0, exact: true as const }))
+  warnOfShrinking(lost, '20261122T120000Z-0000000b', '20261121T120000Z-0000000a', true, { report })
+  expect(told).toEqual([undefined, expect.stringContaining(marked`‹lifeboat pin 20261121T120000Z-0000000a›`)])
 })

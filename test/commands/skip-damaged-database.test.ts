@@ -66,6 +66,7 @@ test('of a database with a lost chunk, every table whose rows are whole is resto
   const lostOnce = new Set<string>()
   for (const place of places.slice(1)) {
     const { result, text } = await rescued(place)
+    expect(result.entries - result.restored).toBe(result.missing!.length)
     const lost = TABLES.filter((table) => result.missing!.includes(`rows of the table public.${table}`))
     expect(lost.length).toBeGreaterThan(0)
     expect(lost.length).toBeLessThan(6)
@@ -77,9 +78,23 @@ test('of a database with a lost chunk, every table whose rows are whole is resto
     expect(await server.sql(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_next'`, 'rescued')).toBe(linked ? '0' : '1')
     expect(result.errors).toEqual([])
     expect(text).toContain('Restored IN PART: shop into')
-    expect(text).toContain('MISSING: damaged in the backup, and not restored')
+    expect(text).toContain('MISSING: damaged in the backup, so not restored, or only in part')
   }
   expect(lostOnce.size).toBeGreaterThan(8)
+})
+
+test('a dry run of a damaged database makes every check, and tells what would be left out', async () => {
+  const last = source.streams[0]!.chunks.length - 1
+  const { result: planned, text } = await rescued(last, { 'dry-run': 'true' })
+  expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'rescued'`)).toBe('0')
+  const { result } = await rescued(last)
+  expect(planned).toMatchObject({ missing: result.missing, elsewhere: result.elsewhere, restored: 0, errors: [] })
+  expect(planned.steps!.join('\n')).toMatch(/Make a database: CREATE DATABASE "rescued"[^]*\nRestore \d+ entries of the archive, /)
+  expect(text).toMatch(/^Nothing was changed\. shop of snapshot \S+ can be restored in part into [^]*MISSING: damaged in the backup, so it would not be restored/)
+  const touched = path.join(folder, 'touched')
+  expect(await refusal(rescued(last, { 'database-url': server.url('shop'), 'pre-command': `touch ${touched}` }))).toContain('shop exists already')
+  expect(await refusal(rescued(0, { 'dry-run': 'true' }))).toMatch(/damaged in its table of contents[^]*No other snapshot of set default is whole and has shop/)
+  expect(readdirSync(folder)).not.toContain('touched')
 })
 
 test('rows that are whole can be selected, and a selection without damage is complete', async () => {

@@ -6,11 +6,17 @@ import { Reader } from '../../src/repository/reader.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
+import { dryText } from '../../src/commands/restore/plan-report.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import { knownFiles } from '../../src/sources/files/damaged-list.ts'
+import type { ListedFile } from '../../src/sources/files/file-list.ts'
+import { lostText } from '../../src/sources/files/salvage.ts'
+import { oneLine } from '../../src/report/format.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { noise } from '../support/bytes.ts'
-import { refusal } from '../support/dispatched.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { contentsOf, Volumes } from '../support/volume.ts'
 
@@ -58,7 +64,7 @@ function membersOf(tar: Buffer): { name: string; start: number; end: number }[] 
 }
 
 /** A copy of the store without these of the archive's chunks, and perhaps without the list; restored with skip-damaged. */
-async function restored(lost: readonly number[], more: Record<string, string> = {}, withoutList = false): Promise<{ result: RestoreResult; target: string; warnings: string[] }> {
+async function restored(lost: readonly number[], more: Record<string, string> = {}, withoutList = false): Promise<{ result: RestoreResult; target: string } & Pick<Volumes, 'warnings' | 'infos'>> {
   const copy = mkdtempSync(path.join(folder, 'copy-'))
   const volumes = new Volumes(copy)
   cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
@@ -67,7 +73,7 @@ async function restored(lost: readonly number[], more: Record<string, string> = 
     rmSync(path.join(volumes.store, chunkKey(id, mark)), { force: true })
   }
   const target = path.join(copy, 'target')
-  return { result: await volumes.restore({ target, 'skip-damaged': 'true', ...more }), target, warnings: volumes.warnings }
+  return { result: await volumes.restore({ target, 'skip-damaged': 'true', ...more }), target, warnings: volumes.warnings, infos: volumes.infos }
 }
 
 /** The slow twin: the files that a hole touches. */
@@ -102,6 +108,35 @@ test('of a volume with one lost chunk, whichever it is, everything that the chun
   }
 })
 
+test('a dry run tells what would be restored and what left out, and makes nothing', async () => {
+  const place = Math.floor(archive.chunks.length / 2)
+  const planned = await restored([place], { 'dry-run': 'true' })
+  const made = await restored([place])
+  const { entries, missing, elsewhere } = made.result
+  expect(missing!.length).toBeGreaterThan(0)
+  expect(planned.result).toMatchObject({ entries, missing, elsewhere, restored: 0, errors: [] })
+  expect(planned.result.steps).toEqual([
+    expect.stringMatching(/^Make .*target, which is not there\.$/), expect.stringContaining(`Extract ${made.result.restored} files and folders, `), 'Move it to its place.',
+  ])
+  expect(readdirSync(path.dirname(planned.target))).not.toContain('target')
+  const text = dryText({ ...planned.result, steps: planned.result.steps! }, { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC' })
+  expect(text).toMatch(/^Nothing was changed\. data of snapshot \S+ can be restored in part into [^]*MISSING: damaged in the backup, so it would not be restored, or only in part/)
+  expect(text).toContain(`  - ${missing![0]}\n`)
+  expect(await refusal(restored([place], { 'dry-run': 'true', mode: 'clean' }))).toContain('with mode clean would replace what is there')
+  expect(await refusal(restored([...archive.chunks.keys()], { 'dry-run': 'true' }, true))).toMatch(/nothing of data is whole[^]*No other snapshot of set default/)
+})
+
+test('every check of the target is made before anything is changed, and all that is found is told at once', async () => {
+  const target = path.join(folder, 'target of checks')
+  mkdirSync(target)
+  writeFileSync(path.join(target, 'mine'), 'mine')
+  const touched = path.join(folder, 'touched')
+  expect(await refusal(restored([1], { target, 'pre-command': `touch '${touched}'` }))).toContain('is not empty')
+  expect(existsSync(touched)).toBe(false)
+  const { infos } = await restored([1], { target, mode: 'overwrite', confirm: target })
+  expect(infos.join('\n')).toMatch(/This restore into .* will:\n[^]*Files of the same names are replaced[^]*MISSING: damaged in the backup, so it would not be restored/)
+})
+
 test('with several lost chunks, nothing is restored that is not as it was, and nearly everything between them comes back', async () => {
   const all = [...archive.chunks.keys()]
   for (const lost of [[1, 4], [0, 2, 5], all.filter((place) => place % 2 === 0), all]) {
@@ -112,6 +147,8 @@ test('with several lost chunks, nothing is restored that is not as it was, and n
     for (const name of there) expect(readFileSync(path.join(target, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
     expect(there.filter((name) => lostNames.includes(name))).toEqual([])
     expect(there.length + lostNames.length).toBe(153)
+    // The folder itself is a member as well; the hard link is in an archive of its own.
+    expect([result.entries, result.restored]).toEqual([members.length + 1, members.length + 1 - lostNames.length])
     rmSync(path.dirname(target), { recursive: true })
   }
 })
@@ -126,6 +163,30 @@ test('it says what is missing and where else it is, with status 1; paths that ar
   const part = await restored([place], { paths: whole })
   expect(part.result).toMatchObject({ missing: [], errors: [] })
   expect(readdirSync(part.target)).toHaveLength(1)
+  expect(await refusal(restored([place], { paths: `/${lostFile}` }))).toMatch(/nothing of data that matches \/d\S+ \d+ ü is whole: file d[^]*\nhint: No other snapshot of set default/)
+})
+
+test('if no other snapshot of the set will do, one that a restore made of what it replaced is named', async () => {
+  const copy = mkdtempSync(path.join(folder, 'copy-'))
+  const volumes = new Volumes(copy)
+  cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
+  const target = path.join(copy, 'target')
+  mkdirSync(target)
+  writeFileSync(path.join(target, 'mine'), noise('mine', 3000))
+  const { safety } = await volumes.restore({ target, mode: 'clean' })
+  const [id, , , , mark] = snapshot.header.chunks[archive.chunks[1]!]!
+  rmSync(path.join(volumes.store, chunkKey(id, mark)))
+  const safe = `Snapshot ${safety!.snapshot} of set default.safety, which a restore made of what it replaced, is whole and has `
+  const { elsewhere } = await volumes.restore({ target: path.join(copy, 'other'), 'skip-damaged': 'true' })
+  expect(spelled(elsewhere!, atTerminal('lifeboat'))).toBe(`No other snapshot of set default is whole and has data. ${safe}data: give it as --snapshot.`)
+  expect((await volumes.verify({ level: 'read' })).advice.at(-1)).toContain(`${safe}data: give it as `)
+})
+
+test('names of missing files are shown so that each is another, and none is obeyed by a terminal', () => {
+  const names = ['a b', 'a\tb', 'a\nb', 'a  b', 'a\u00a0b', 'a\\nb', 'a\u009b31mb', 'a\u202eb', 'ü b']
+  const shown = names.map((name) => lostText({ file: { type: 'f', mode: '644', uid: 0, gid: 0, mtime: '0', target: '', path: Buffer.from(name).toString('latin1'), size: 1 } }))
+  expect(shown).toEqual(['a b', 'a\\x09b', 'a\\x0ab', 'a \\x20b', 'a\\xc2\\xa0b', 'a\\x5cnb', 'a\\xc2\\x9b31mb', 'a\\xe2\\x80\\xaeb', 'ü b'].map((name) => `file ${name} (1 B)`))
+  expect(shown.map(oneLine)).toEqual(shown)
 })
 
 test('with keep-damaged, a damaged file is kept with zeros for the lost bytes, whose places are listed', async () => {
@@ -182,7 +243,8 @@ test('of a damaged list, the lines before the first and after the last damage ar
         for (let at = 0; at < bytes.length; at += 100) yield bytes.subarray(at, at + 100)
       }
       const source = { name: 'data', kind: 'directory', streams: [record], facts: {} } satisfies SourceRecord
-      const known = await knownFiles({ source, snapshot: '', read, holes: () => [hole], keepDamaged: false }, record, 50)
+      const known: (ListedFile | undefined)[] = []
+      for await (const file of knownFiles({ source, snapshot: '', read, readParts: read, holes: () => [hole], keepDamaged: false }, record, 50)) known.push(file)
       let at = 0
       const expected = lines.map((line, number) => {
         const from = at
@@ -232,4 +294,17 @@ test('without it, nothing is restored, and the error says what is whole and how 
   expect(said).toMatch(/Snapshot \S+ is the newest other one that is whole and has other: give it as --snapshot/)
   expect(said).toContain('--skip-damaged')
   expect(existsSync(target)).toBe(false)
+  // With all, a source of which nothing is whole does not keep the other from being restored.
+  for (const { chunks } of sources[1]!.streams) for (const place of chunks) {
+    const [key, , , , last] = newest.header.chunks[place]!
+    rmSync(path.join(volumes.store, chunkKey(key, last)), { force: true })
+  }
+  const all = (more: Record<string, string>) => dispatched('restore', {
+    destination: `file:${volumes.store}`, 'encryption-key': identity, all: 'true', 'skip-damaged': 'true', map: `data=${path.join(copy, 'to data')}\nother=${path.join(copy, 'to other')}`, ...more,
+  }, new Date(), { variables: { PATH: process.env['PATH'] }, temporary: path.join(copy, 'tmp') })
+  const { text } = await all({ 'dry-run': 'true' })
+  expect(text).toMatch(/^Nothing was changed\. 1 of 2 sources of snapshot \S+ can be restored whole\n\ndata of snapshot [^]*\n\nother cannot be restored: nothing of other is whole\n {2}Snapshot \S+ is the newest other one/)
+  expect([existsSync(path.join(copy, 'to data')), existsSync(path.join(copy, 'to other'))]).toEqual([false, false])
+  expect((await all({})).text).toMatch(/^NOT all restored: 1 of 2 sources restored whole[^]*\nNOT restored: other: nothing of other is whole/)
+  expect(contentsOf(path.join(copy, 'to data'))).toEqual(contentsOf(root))
 })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { growthOf } from '../../src/commands/stats/stats.ts'
-import { chunkKey } from '../../src/repository/snapshot.ts'
+import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { Totals } from '../../src/repository/statistics.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { backUp } from '../support/backup.ts'
@@ -44,6 +44,40 @@ test('each chunk counts once, by set and over the whole store, and the bytes are
   expect(text).toMatch(/in \d+ chunks, \d+\.\d % of it\n/)
 })
 
+test('chunks that are kept only as bases are counted apart from what was backed up, if the key can read', async () => {
+  const first = rows('bases', 3_000_000)
+  const backup = (day: string, bytes: Buffer) => backUp({ folder, encryptionKey: identity, time: new Date(`2026-11-${day}T02:00:00Z`), sources: { shop: [{ name: 'shop.dump', bytes }] } })
+  const { id } = await backup('19', first)
+  const { deltaChunks } = await backup('20', changed(first, 3_000_000, 'XXXX'))
+  const before = (await stats()).result
+  expect(before.total.bases).toEqual({ objects: 0, stored: 0 })
+  expect((await stats()).text).not.toContain('bases')
+
+  await dispatched('forget', { destination: `file:${folder}`, 'encryption-key': identity, snapshots: id })
+  const { result: { total }, text } = await stats()
+  expect([total.size, total.unique, total.objects]).toEqual([3_000_000, 3_000_000, before.total.objects])
+  // Each difference has its base, and several may have the same.
+  expect(total.bases!.objects).toBeGreaterThan(0)
+  expect(total.bases!.objects).toBeLessThanOrEqual(deltaChunks)
+  expect(total.bases!.stored).toBeGreaterThan(total.differences.stored)
+  expect(text).toMatch(/deduplicated +0 B \(0\.0 %\)/)
+  expect(text).toMatch(/bases +\d+ chunks? in \S+ kB (is|are) kept only because others are differences from (it|them)\n/)
+
+  const unread = await stats({ 'encryption-key': '' })
+  expect(unread.result.total.bases).toBeUndefined()
+  expect(unread.result.total.unique).toBeGreaterThan(3_000_000)
+  expect(unread.text).toMatch(/deduplicated +at least 0 B /)
+})
+
+test('content that two sets store each for itself is not told as saved', async () => {
+  const sources = { n: [{ name: 'n.dump', bytes: noise('stats', 10_000) }] }
+  for (const set of ['app', 'other']) await backUp({ folder, encryptionKey: identity, set, sources })
+  const { result: { sets, total }, text } = await stats()
+  expect(sets.map(({ unique }) => unique)).toEqual([10_000, 10_000])
+  expect(total).toMatchObject({ size: 20_000, unique: 20_000, objects: 2 })
+  expect(text.match(/deduplicated .*/g)).toEqual(Array(3).fill(expect.stringContaining('0 B (0.0 %)')))
+})
+
 test('snapshots of another key are told apart, and without a key all are counted', async () => {
   const sources = { n: [{ name: 'n.dump', bytes: noise('stats', 10_000) }] }
   await backUp({ folder, encryptionKey: identity, sources })
@@ -69,6 +103,18 @@ test('a chunk that one snapshot lists twice, under two marks, is two objects of 
   totals.add({ size: 100, chunks: [[id, 100, 40, null, '00000001'], ['b'.repeat(64), 50, 10, 0, '00000002']] })
   totals.add({ size: 100, chunks: [[id, 100, 60, null, '00000003'], [id, 100, 40, null, '00000001']] })
   expect(totals.sum).toEqual({ snapshots: 2, size: 200, unique: 150, stored: 110, objects: 3, differences: { objects: 1, stored: 10, alone: 20 } })
+})
+
+test('a chunk is a base alone until a snapshot is found whose streams have it, under its own mark or another', () => {
+  const base: ChunkEntry = ['a'.repeat(64), 100, 40, null, '00000001']
+  const difference: ChunkEntry = ['b'.repeat(64), 50, 10, 0, '00000002']
+  const totals = new Totals()
+  totals.add({ size: 50, chunks: [base, difference] }, new Set([1]))
+  expect(totals.sum).toMatchObject({ unique: 50, stored: 50, objects: 2, bases: { objects: 1, stored: 40 } })
+  totals.add({ size: 100, chunks: [['a'.repeat(64), 100, 60, null, '00000003']] }, new Set([0]))
+  expect(totals.sum).toMatchObject({ unique: 150, stored: 110, objects: 3, bases: { objects: 1, stored: 40 } })
+  totals.add({ size: 150, chunks: [base, difference] }, new Set([0, 1]))
+  expect(totals.sum).toMatchObject({ unique: 150, stored: 110, objects: 3, bases: { objects: 0, stored: 0 } })
 })
 
 const at = (time: string, size: number) => ({ time, size, stored: size, added: 1 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LifeboatError } from '../../src/error.ts'
@@ -24,10 +24,44 @@ test('a good store passes every check, and nothing is left in it', async () => {
   expect(await all(store.list(''))).toEqual([])
 })
 
+test('the folder of a new store is gone after the trial, and a folder that was there stays, with what others put into it', async () => {
+  const place = path.join(folder, `${++count}`)
+  await states(new FileStore(place))
+  expect(existsSync(place)).toBe(false)
+  const store = new FileStore(place)
+  const shared = through(store, async (what, _, perform) => {
+    if (what === 'head') writeFileSync(path.join(place, 'of-another'), '')
+    return perform()
+  })
+  await states({ ...shared, removeMade: () => store.removeMade() })
+  expect(readdirSync(place)).toEqual(['of-another'])
+  await states(new FileStore(place))
+  expect(existsSync(path.join(place, 'of-another'))).toBe(true)
+})
+
+test('an interrupted trial leaves nothing in a folder', async () => {
+  const place = path.join(folder, `${++count}`)
+  const controller = new AbortController()
+  const store = new FileStore(place)
+  const interrupted = through(store, async (what, _, perform) => {
+    const answer = await perform()
+    if (what === 'get') controller.abort(new Error('interrupted'))
+    return answer
+  })
+  const trial = tryStore({ ...interrupted, removeMade: () => store.removeMade() }, () => new Date(), controller.signal)
+  await expect(trial).rejects.toThrow('interrupted')
+  expect(existsSync(place)).toBe(false)
+})
+
 test.each(['list', 'put', 'get', 'head', 'delete'] as const)('a store that refuses to %s is told so, with its own words and hint', async (operation) => {
   const refusing = through(fresh(), (what, _, perform) => (what === operation ? Promise.reject(new LifeboatError(`no permission to ${what}`, { hint: 'Ask for it.' })) : perform()))
   const checks = await tryStore(refusing, () => new Date(), new AbortController().signal)
   expect(checks.filter(({ state }) => state === 'bad')).toContainEqual(expect.objectContaining({ says: `no permission to ${operation}`, fix: 'Ask for it.' }))
+})
+
+test('where nothing can be put, nothing is said of deletion, and no backup is advised', async () => {
+  const checks = await tryStore(new FileStore(path.join(folder, 'missing', 'store')), () => new Date(), new AbortController().signal)
+  expect(checks.map(({ check, state, fix }) => [check, state, fix === undefined])).toEqual([['list', 'good', true], ['put', 'bad', false]])
 })
 
 test('a store that gives back other bytes than it was given is not one to back up to', async () => {

@@ -65,7 +65,7 @@ describe('calls that go wrong', () => {
   beforeAll(async () => {
     const jobs = [
       ...passing.map((kind) => job(`once ${kind} backup`, 'backup', { timeout: '30s' }, ofLater.map((call) => fault(call, kind)))),
-      ...reading.map((kind) => job(`once ${kind} verify`, 'verify', { level: 'read', timeout: '6s' }, calls.map((call) => fault(call, kind)))),
+      ...reading.map((kind) => job(`once ${kind} verify`, 'verify', { level: 'read', timeout: '12s' }, calls.map((call) => fault(call, kind)))),
       ...unimportant.map(([call, kind]) => job(`${call} ${kind}`, 'backup', { timeout: '10s', set: 'alone' }, [{ ...fault(call, kind), times: Infinity }])),
       ...important.map(([call, kind]) => job(`${call} ${kind}`, 'backup', { timeout: '3s' }, [{ ...fault(call, kind), times: Infinity }])),
     ]

@@ -41,9 +41,9 @@ test.each(both)('a store on a full disk: the backup fails, and those already the
   expect(readdirSync(path.join(after, '.incoming'))).toEqual([])
 })
 
-test.each(both)('no room to stage an archive: nothing is restored, and the new database is gone (%s)', async (as) => {
+test.each(both)('no room to stage the table of contents of an archive: nothing is restored, and the new database is gone (%s)', async (as) => {
   await sandbox.backup({ ...large(), set: 'large' })
-  const under = mounting('mount -t tmpfs -o size=4m none "$1"', sandbox.temporary)
+  const under = mounting('mount -t tmpfs -o size=4k none "$1"', sandbox.temporary)
   const ending = await sandbox.run('restore', { set: 'large', 'database-url': server.url('brand_new'), mode: 'create', jobs: '2' }, { as, under })
   expectFailure(ending, 1, /cannot stage the archive in \S+: ENOSPC/, /set (?:--jobs 1|`jobs: 1`)/)
   expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'brand_new'`)).toBe('0')

@@ -54,6 +54,14 @@ function expectInterrupted({ status, out, err }: Ending, saidBefore = '', left =
   expect([status, out, said]).toEqual([130, '', `${saidBefore}error: interrupted${left}\n`])
 }
 
+const STATE = /(?<=^error: interrupted): ((no snapshot) of set \S+ was made; .*|snapshot (\S+) of set \S+ (?:was stored|may have been stored\nhint: .*))$/m
+
+/** Takes the state of the store out of what a backup says at its end: the snapshot that it names, `no snapshot`, or undefined if it says nothing. */
+function stateOf(ending: Ending): { ending: Ending; named: string | undefined } {
+  const found = STATE.exec(ending.err)
+  return { ending: { ...ending, err: ending.err.replace(STATE, '') }, named: found?.[2] ?? found?.[3] }
+}
+
 function snapshots(): string[] {
   return Object.keys(contentOf(sandbox.store)).filter((file) => file.startsWith('snapshots/'))
 }
@@ -88,7 +96,8 @@ describe.each(signals)('%s stops a backup', (signal) => {
 
   test('that has read all tables and not yet the rest', async () => {
     const lock = await holding(server, 'shop', 'ALTER SEQUENCE numbers RENAME TO renamed')
-    expectInterrupted(await interrupt('backup', {}, signal, async () => (await activity(`application_name = 'pg_dump' AND wait_event_type = 'Lock' AND query LIKE '%FROM public.numbers%'`)) === '1'))
+    const { ending } = stateOf(await interrupt('backup', {}, signal, async () => (await activity(`application_name = 'pg_dump' AND wait_event_type = 'Lock' AND query LIKE '%FROM public.numbers%'`)) === '1'))
+    expectInterrupted(ending)
     await lock.letGo()
     expectNoBackup(sandbox.store, {})
     await sandbox.expectHealthy()
@@ -100,12 +109,14 @@ test.each([
   ['fsync', 'SIGTERM'],
 ] as const)('a backup that is interrupted in any %s by %s leaves no snapshot, or a whole one and says so', async (call, signal) => {
   let afterCommit = 0
+  const states = new Set<string | undefined>()
   for (let count = 1; ; count++) {
     // Each in a store of its own: a backup uses what an interrupted one stored, and makes fewer of these calls then.
     rmSync(sandbox.store, { recursive: true, force: true })
-    const ending = await interruptIn(call, count, signal, 'backup', { verify: 'read' })
+    const { ending, named } = stateOf(await interruptIn(call, count, signal, 'backup', { verify: 'read' }))
     if (ending.status === 0) break
     const [added] = snapshots()
+    states.add(added === undefined ? named : named && path.basename(added, '.json.zst') === named ? 'it' : 'another')
     const ended = !NOT_ENDED.test(ending.err)
     const id = added && path.basename(added, '.json.zst')
     const stored = `warning: snapshot ${id} was stored in file:${sandbox.store} before the interruption, and is whole; only its verification was not finished\n`
@@ -117,6 +128,8 @@ test.each([
     if (ended) expect(readdirSync(path.join(sandbox.store, '.incoming'))).toEqual([])
   }
   expect(afterCommit).toBeGreaterThan(0)
+  expect(states).toContain('no snapshot')
+  expect(states).not.toContain('another')
   await sandbox.expectHealthy()
 })
 
@@ -162,7 +175,8 @@ describe.each(signals)('%s', (signal) => {
       await server.createDatabase(target)
       await server.sql('CREATE TABLE precious AS SELECT 7 AS id; CREATE TABLE orders AS SELECT 8 AS id', target)
       const { err, ...ending } = await restoring({ mode: 'clean', confirm: target, 'safety-backup': 'false' })
-      const [announced, rest] = [/^(?:restored_\w+: .*\n)+/.exec(err)?.[0] ?? '', err.replace(/^(?:restored_\w+: .*\n)+/, '')]
+      const plan = /^This restore into \S+ will:\n(?: {2}\d+\. .*\n)+/
+      const [announced, rest] = [plan.exec(err)?.[0] ?? '', err.replace(plan, '')]
       expect(announced).toContain('Leave 1 table or view that the backup does not have as they are: public.precious.')
       expectInterrupted({ ...ending, err: rest }, '', `: ${where()} is as it was before: nothing was restored`)
       expect(await rows()).toBe('7')

@@ -123,7 +123,7 @@ describe('a restored database', () => {
       expect(await newest(time)).toBe(String(1001 + index))
     }
     const target = await fresh()
-    expectFailure(await sandbox.run('restore', { 'database-url': server.url(target), snapshot: '2020-01-01T00:00:00Z' }), 1, /has no snapshot as old as 2020-01-01T00:00:00.000Z in the set default/, /The oldest of 3 is/)
+    expectFailure(await sandbox.run('restore', { 'database-url': server.url(target), snapshot: '2020-01-01T00:00:00Z' }), 1, /has no snapshot as old as 2020-01-01 00:00:00 UTC in the set default/, /The oldest of 3 is/)
     expectFailure(await sandbox.run('restore', { 'database-url': server.url(target), snapshot: '20200101T000000Z-00000000' }), 1, /has no snapshot 20200101T000000Z-00000000/, /(?:lifeboat|cli\.js) list/)
     expect(await tables(target)).toBe('')
   })

@@ -11,10 +11,11 @@ import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { type Command, inputsOf } from '../../src/commands/all.ts'
 import { identity } from '../support/engine.ts'
 import { clientDirectory } from '../support/client-programs.ts'
+import { requireDocumented } from '../support/documented.ts'
 import { parseFileCommands } from '../support/github/runner.ts'
 import type { Server } from '../support/postgres-server.ts'
 import { until } from '../support/until.ts'
-import { builtProgram } from './built.ts'
+import { builtProgram, keepingCompiled } from './built.ts'
 
 export type Given = Record<string, string>
 
@@ -74,6 +75,7 @@ export class Sandbox {
   /** The environment of a run: client programs of three majors, and a PATH that only the processes of this sandbox have. */
   variables(): Record<string, string> {
     return {
+      ...keepingCompiled(),
       PATH: [path.join(this.folder, 'bin'), ...([15, 17, 18] as const).map(clientDirectory), process.env['PATH']].join(path.delimiter),
       HOME: this.folder,
       TMPDIR: this.temporary,
@@ -87,7 +89,12 @@ export class Sandbox {
     const step = options.as === 'action' ? this.#step(command, inputs) : this.#terminal(command, inputs)
     const [program, ...args] = [...under, process.execPath, ...step.args]
     const child = spawn(program!, args, { env: { ...this.variables(), ...step.variables, ...options.variables }, stdio: ['ignore', 'pipe', 'pipe'] })
-    return { child, ended: this.#ending(child, step, options) }
+    const ended = this.#ending(child, step, options).then((ending) => {
+      const printed = options.as === 'action' ? ending.outputs['result'] : ending.out
+      if (printed !== undefined && given['json'] !== undefined && !options.killed) requireDocumented(command, printed)
+      return ending
+    })
+    return { child, ended }
   }
 
   /** Runs a command to its end. Throws when it leaves a process or a temporary file behind. */
@@ -133,7 +140,7 @@ export class Sandbox {
     const [output, summary] = [path.join(files, 'output'), path.join(files, 'summary')]
     mkdirSync(files)
     for (const file of [output, summary]) writeFileSync(file, '')
-    const { json: _, ...inputs } = { ...Object.fromEntries(inputsOf(command).map(([name, input]) => [name, input.default ?? ''])), ...given }
+    const { json: _, ...inputs } = { ...Object.fromEntries(inputsOf(command).map(([name]) => [name, ''])), ...given }
     return {
       args: [path.join(this.#program, `${command}.js`)],
       variables: {
@@ -239,7 +246,9 @@ export function expectFailure(ending: Ending, status: number, message: string | 
   expect([ending.status, ending.signal]).toEqual([status, null])
   if (!action) expect(out === '' ? { schema: 1, error: { status } } : JSON.parse(out)).toMatchObject({ schema: 1, error: { status } })
   else {
-    expect(outputs).toEqual({ outcome: status === 3 ? 'could not verify' : 'failed' })
+    const { state, 'safety-snapshot-id': safety, ...others } = outputs // Of a restore that failed: what it left where it had begun.
+    expect([state, safety]).not.toContain('')
+    expect(others).toEqual({ outcome: status === 3 ? 'could not verify' : 'failed' })
     expect(summary).toMatch(status === 3 ? /^### ⚠️ Lifeboat: the backup could not be verified\n[^]*What to do: / : /^### ❌ Lifeboat: \w+ failed\n[^]*What to do: /)
   }
 }

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { micromark } from 'micromark'
 import { gfm, gfmHtml } from 'micromark-extension-gfm'
 import { z } from 'zod'
@@ -58,7 +61,7 @@ const ntfy = z.strictObject({
 
 // docs/notifications.md
 const webhook = z.strictObject({
-  schema: z.literal(1), command: z.enum(['backup', 'restore', 'verify', 'check', 'prune']),
+  schema: z.literal(1), command: z.enum(['backup', 'restore', 'verify', 'check', 'prune', 'copy', 'verdict']),
   status: z.enum(['success', 'recovered', 'failure', 'could not verify', 'stale', 'interrupted']), title: z.string(), message: z.string(), problems: z.array(z.string()),
   advice: z.array(z.string()), set: z.string().nullable(), snapshot: z.string().nullable(), size: z.int().nullable(), added: z.int().nullable(), verified: z.string().nullable(),
   sets: z.array(z.strictObject({ set: z.string(), status: z.string(), snapshot: z.string().optional() })).nullable(),
@@ -72,6 +75,7 @@ const notices: [name: string, notice: Notice][] = [
   ['several sets', notice({ sets: [{ set: 'app', status: 'success', snapshot: '20261201T120000Z-5f3a9c1e' }, { set: 'crm', status: 'failure' }] })],
   ['no run', bare],
   ['hostile texts', hostile()],
+  ['quotation marks', notice({ title: '"'.repeat(900), message: '"'.repeat(9000), problems: Array.from({ length: 300 }, () => '"'.repeat(3000)), advice: Array.from({ length: 9 }, () => '"'.repeat(900)) })],
   ['long texts of many bytes', notice({ title: '漢'.repeat(900), message: '🚢'.repeat(9000), problems: Array.from({ length: 300 }, () => '漢'.repeat(3000)) })],
 ]
 
@@ -80,9 +84,10 @@ describe.each(notices)('%s', (_name, given) => {
   test.each([
     ['slack', slack, slackMessage(short)], ['discord', discord, discordMessage(short)], ['teams', teams, teamsMessage(short)], ['ntfy', ntfy, ntfyMessage(short, 'backups')],
     ['webhook', webhook, webhookBody(short)],
-  ] as const)('%s: the message is as the service documents it', (_service, schema, message) => {
+  ] as const)('%s: the message is as the service documents it', (service, schema, message) => {
     expect(z.safeParse(schema, message).error).toBeUndefined()
-    expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(28_000)
+    // Teams takes 28 KB; ntfy reads at most twice the 4,096 bytes of a message.
+    expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(service === 'ntfy' ? 8192 : 28_000)
   })
 })
 
@@ -110,6 +115,14 @@ test('names and errors from outside give no commands to Slack, Discord, Teams or
   for (const line of [short.title, short.message, ...short.problems, ...short.advice]) expect(line).toBe(line.replaceAll(/[^\P{C}\uFFFD]/gu, ''))
 })
 
-test('the signature of a webhook is the HMAC of its body', () => {
-  expect(signatureOf('{}', 'secret')).toBe(`sha256=${createHmac('sha256', 'secret').update('{}').digest('hex')}`)
+test('the example in the docs takes a webhook that is signed, and no other', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/notifications.md'), 'utf8')
+  const [, example = ''] = /```python\n([^]*?)```/.exec(page) ?? []
+  const check = (signature: string): number | null => {
+    const program = `import hmac, hashlib, types, sys\nsecret, body = b"shared", sys.stdin.buffer.read()\nrequest = types.SimpleNamespace(headers={"Lifeboat-Signature-256": sys.argv[1]})\n${example}`
+    return spawnSync('python3', ['-c', program, signature], { input: body }).status
+  }
+  const body = JSON.stringify(webhookBody(notice({ message: 'ünïcödé' })))
+  expect(signatureOf(body, 'shared')).toBe(`sha256=${createHmac('sha256', 'shared').update(body).digest('hex')}`)
+  expect([check(signatureOf(body, 'shared')), check(signatureOf(body, 'other')), check(signatureOf(`${body} `, 'shared'))]).toEqual([0, 1, 1])
 })

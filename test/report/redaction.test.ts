@@ -86,7 +86,7 @@ test('the words of programs and stores in a result are redacted, names are not',
   const chunks = { trashed: { objects: 0, bytes: 0 }, waiting: { objects: 0, bytes: 0 }, deleted: { objects: 0, bytes: 0 }, obstacles: [said] }
   const pruned = { set: 'shop', dryRun: false, kept: 1, deleted: 0, snapshots: [], seconds: 1, chunks }
   const backedUp = {
-    snapshot: '20261121T225020Z-21bc0b5f', set: 'shop', time: '2026-11-21T22:50:20.000Z', size: 1, stored: 1, added: 1, chunks: 1, newChunks: 1, deltaChunks: 0, seconds: 1,
+    snapshot: '20261121T225020Z-21bc0b5f', set: 'shop', time: '2026-11-21T22:50:20.000Z', size: 1, stored: 1, added: 1, chunks: 1, newChunks: 1, deltaChunks: 0, levels: [], seconds: 1,
     shrunk: [], onShrink: 'warn' as const, verified: 'list' as const, complete: true, recent: [], recentTotal: { snapshots: 1, size: 1, unique: 1, stored: 1, objects: 1, differences: { objects: 0, stored: 0, alone: 0 } }, largest: [],
     sources: [{ name: 'shop', kind: 'postgres', size: 1, added: 1, seconds: 1, warnings: [said] }],
     destinations: [{ name: 's3://b', verified: 'list' as const, prune: { skipped: said } }, { name: 's3://c', verified: 'list' as const, prune: pruned }],

@@ -30,7 +30,7 @@ test('settings of the database that were left, and views that were filled, are s
 
 test('the other sources of the snapshot are named, as the restore is of one alone', () => {
   const others = { databases: ['billing'], volumes: ['files'] }
-  expect(spelled(text({ others }), atTerminal('lifeboat'))).toMatch(/  The snapshot also has: database billing, volume files\. Each is restored on its own, with --database, or --volume and --target\.$/)
+  expect(spelled(text({ others }), atTerminal('lifeboat'))).toMatch(/  The snapshot also has: database billing, volume files\. Each is restored on its own, with --database, or --volume and --target; or everything at once, with --all\.$/)
   expect(summary({ others })).toMatch(/The snapshot also has.* database billing, volume files.* on its own, with database, or volume and target/)
   expect(text({})).not.toContain('also has')
 })

@@ -6,6 +6,7 @@ import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import type { VerifyResult } from '../../src/commands/verify/result.ts'
 import { escapeMarkdown, fenced } from '../../src/report/markdown.ts'
 import { restoreCommand, restoreStep, shellWord } from '../../src/report/recipe.ts'
+import { restoring } from '../../src/report/summary-parts.ts'
 import { doctorSummary } from '../../src/commands/doctor/report.ts'
 import { pruneSummary } from '../../src/commands/prune/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
@@ -17,7 +18,7 @@ import { verifySummary } from '../../src/commands/verify/report.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
-  snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8,
+  snapshot: '20261120T020000Z-5f3a9c1e', set: 'app', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, levels: [{ level: 3, chunks: 3 }, { level: 1, chunks: 1 }],
   seconds: 4.4, shrunk: [], largest: [], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent: [{ snapshot: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000 }],
@@ -49,6 +50,15 @@ test("a backup's summary says what was stored and how to restore that very snaps
   expect(summary).toContain('    destination: "file:/mnt/my backups"\n    set: app\n    snapshot: 20261120T020000Z-5f3a9c1e\n    all: true\n    mode: create\n```')
   expect(summary).toContain("restore \\\n  --destination 'file:/mnt/my backups' \\\n  --set app \\\n  --snapshot 20261120T020000Z-5f3a9c1e \\\n  --all \\\n  --mode create\n")
   expect(summary).toContain('`LIFEBOAT_ENCRYPTION_KEY` and `DATABASE_URL` (the target server, without the name of a database) set:')
+})
+
+test('one database is restored by an exchange, with its name as the confirmation', () => {
+  const content = { destination: 's3://b/c', set: 'app', snapshot: backup.snapshot, databases: ["the shop's"] }
+  expect(restoreCommand('lifeboat', content)).toMatch(/ --snapshot \S+ --mode swap --confirm 'the shop'\\''s'$/)
+  // Its content is that of a target, which may have another name than the source.
+  expect(restoreCommand('lifeboat', { ...content, set: 'app.safety' })).toMatch(/ --snapshot \S+ --mode swap$/)
+  expect(YAML.parse(restoreStep('OWNER/lifeboat', 'v1', content))).toMatchObject([{ with: { mode: 'swap', confirm: "the shop's" } }])
+  expect(restoring(content, context)).toContain('As a step of a workflow, into a database that exists (mode create makes a new one):')
 })
 
 test('volumes of a snapshot with several sources have a line each in map, as a shell and as YAML take them', () => {
@@ -83,7 +93,7 @@ test('a backup tells how old the newest before it is', () => {
   const before = { snapshot: '20261117T010000Z-00000000', time: '2026-11-17T01:00:00.000Z', size: 1, stored: 1, added: 1 }
   const summary = backupSummary({ ...backup, recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
   expect(summary).toContain('2026-11-20 02:00:00 UTC; the newest before this one is 3 days 1 h old.')
-  expect(summary).toContain('The last 20 backups of this set, 25.0 GB in all, take 310 MB in the store: 23.5 GB (94.0 %) was there already, and what is similar saves about 28.0 MB: 60 differences in 12.0 MB in place of 40.0 MB.')
+  expect(summary).toContain('The last 20 backups of this set, 25.0 GB in all, take 310 MB in the store: at least 23.5 GB (94.0 %) was there already, and what is similar saves about 28.0 MB: 60 differences in 12.0 MB in place of 40.0 MB.')
 })
 
 test('a backup names the largest tables and volumes, and how much they grew', () => {
@@ -245,7 +255,7 @@ test('a prune tells in whole sentences what went', () => {
 
 test('doctor puts problems first, then warnings', () => {
   const states = ['good', 'warning', 'bad', 'good'] as const
-  const rows = doctorSummary({ checks: states.map((state, index) => ({ about: `${index}`, check: 'put', state, says: 'x' })) }).split('\n').filter((line) => /^\| [✅⚠❌]/u.test(line))
+  const rows = doctorSummary({ inputs: [], checks: states.map((state, index) => ({ about: `${index}`, check: 'put', state, says: 'x' })) }).split('\n').filter((line) => /^\| [✅⚠❌]/u.test(line))
   expect(rows.map((row) => row.split(' | ')[1])).toEqual(['2', '1', '0', '3'])
 })
 

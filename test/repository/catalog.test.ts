@@ -67,7 +67,7 @@ test('if there is none, the message says what was sought and the hint what there
   expect(await said('nothing', { kind: 'latest' })).toMatchObject({ message: `${store.name} has no snapshot in the set nothing`, hint: marked`‹lifeboat list› shows the sets and snapshots there are. There are snapshots in app, app.2: give ‹set›.` })
   expect((await said('app', { kind: 'id', id: '20200101T000000Z-00000000' })).message).toBe(`${store.name} has no snapshot 20200101T000000Z-00000000`)
   const early = await said('app', { kind: 'time', time: new Date('2020-01-01T00:00:00Z') })
-  expect(early.message).toBe(`${store.name} has no snapshot as old as 2020-01-01T00:00:00.000Z in the set app`)
+  expect(early.message).toBe(`${store.name} has no snapshot as old as 2020-01-01 00:00:00 UTC in the set app`)
   expect(early.hint).toContain(`The oldest of 3 is ${ids[0]}`)
 })
 

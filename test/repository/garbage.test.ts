@@ -317,7 +317,7 @@ test('trash that someone else wrote deletes nothing that is needed, and nothing 
     'trash/20200101T000000Z-00000003.json': `lifeboat/1 ${keys.fingerprint} ${'0'.repeat(64)}\n${text}`,
     'trash/20200101T000000Z-00000004.json': sign(text, keys, 'labels'),
     'trash/20200101T000000Z-00000005.json': sign(`{"format":"lifeboat/1","trash":"20200101T000000Z-00000005","chunks":["../snapshots/app/${one.id}.json.zst"]}`, keys, 'trash'),
-    // Of another key: not ours to judge.
+    // Of another key: nobody can check it, so it deletes nothing.
     'trash/20200101T000000Z-00000006.json': sign(text, otherKeys, 'trash'),
     'trash/../../etc/passwd.json': '{}',
   }
@@ -329,6 +329,44 @@ test('trash that someone else wrote deletes nothing that is needed, and nothing 
   later(25)
   await prune([])
   expect(await restored(store, one.id)).toEqual(digests(content.one))
+})
+
+test('a snapshot that is pinned while a prune runs is not deleted by it, nor any other', async () => {
+  const [one, two] = [await backUp({ store }, content.one), await backUp({ store }, content.two)]
+  const pinning = through(store, async (operation, key, perform) => {
+    if (operation === 'list' && key === 'chunks/') await putLabels(store, keys, 'app', one.id, { pinned: true, tags: null })
+    return perform()
+  })
+  await expect(prune([one.id, two.id], pinning)).rejects.toThrow(`snapshot ${one.id} of set app was pinned while this prune ran, so it deletes no snapshots any more`)
+  expect(objects('snapshots/')).toHaveLength(2)
+  expect(objects('trash/')).toEqual([])
+})
+
+test('the trash of another key that names a chunk which a snapshot lists is deleted: that snapshot may go before the next prune with that key', async () => {
+  const one = await backUp({ store }, content.one)
+  await putTrash(store, otherKeys, '20261101T000000Z-00000001', [nameOf((await chunksOf(one.id))[0]!)])
+  await putTrash(store, otherKeys, '20261101T000000Z-00000002', [`${'0'.repeat(64)}-00000000`])
+  await prune([])
+  expect(objects('trash/')).toEqual(['trash/20261101T000000Z-00000002.json'])
+})
+
+test('a backup does not build on chunks in the trash of another key, which a prune may be deleting', async () => {
+  const one = await backUp({ store }, content.one)
+  const [app] = await chunksOf(one.id)
+  await putTrash(store, otherKeys, '20261120T000000Z-00000001', [nameOf(app!)])
+  const two = await backUp({ store }, content.one)
+  expect((await chunksOf(two.id)).filter((key) => key === app)).toEqual([])
+  await store.delete(app!)
+  expect(await restored(store, two.id)).toEqual(digests(content.one))
+})
+
+test('a backup that took longer than half the grace puts no snapshot with a chunk in old trash of another key', async () => {
+  const run = await Run.begin({ store })
+  await run.source('app', noise('running', 3000))
+  const [key] = run.writer.listed().keys()
+  await putTrash(store, otherKeys, '20261101T000000Z-00000001', [nameOf(key!)])
+  await expect(look(run, 13)).rejects.toThrow('that this backup needs was deleted while it ran, or is about to be')
+  await look(run, 11)
 })
 
 test('a store that refuses deletes is left whole, and the error says what it refused', async () => {
@@ -368,7 +406,7 @@ describe('the last look of a backup', () => {
     const reused = run.writer.reused()
     await store.delete(which === 'reused' ? reused[0]! : [...run.writer.listed().keys()].find((key) => !reused.includes(key))!)
     await expect(look(run, 11)).resolves.toBeUndefined()
-    await expect(look(run, 12)).rejects.toThrow(/^1 chunks this backup needs were deleted while it ran, or are about to be: chunks\//)
+    await expect(look(run, 12)).rejects.toThrow(/^chunk chunks\/\S+ that this backup needs was deleted while it ran, or is about to be$/)
   })
 
   test('finds that a chunk is in trash that is half of the grace old', async () => {
@@ -377,6 +415,6 @@ describe('the last look of a backup', () => {
     later(11)
     await expect(look(run, 30)).resolves.toBeUndefined()
     later(1)
-    await expect(look(run, 30)).rejects.toThrow('or are about to be')
+    await expect(look(run, 30)).rejects.toThrow('or is about to be')
   })
 })

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { proofDetails, readableDetails, readProof, proofKeys, readProofs, type Verification, writeProof } from '../../src/repository/proofs.ts'
+import { LEVELS } from '../../src/repository/levels.ts'
+import { proofDetails, readableDetails, readProof, proofKeys, readProofs, readVerdict, type Verification, verdictOf, writeProof } from '../../src/repository/proofs.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -38,6 +39,26 @@ test('a proof is read back by the snapshot, newest first, with what only the key
   expect(await proofDetails(newest!, keys)).toEqual({ problems: ['chunk a of shop.dump is damaged'], versions: { lifeboat: '1.0.0' }, run: 'https://github.com/octo/shop/actions/runs/1' })
   await expect(proofDetails(newest!, writeKeys)).rejects.toThrow('sealed to another key')
   expect([...(await read(store, keys, 'app')).proofs.keys()]).toEqual([one])
+})
+
+const RESULTS = ['verified', 'failed', 'could not verify', 'conditions not met'] as const
+
+test.each([
+  ['a drill that failed stands after bytes were read', ['drill failed', 'read verified', 'list verified'], 'drill failed'],
+  ['a drill that succeeds takes it back', ['drill failed', 'drill verified'], 'drill verified'],
+  ['so it does when only bytes were read since', ['drill failed', 'drill verified', 'read verified'], 'read verified'],
+  ['an older one counts no more than a newer one', ['drill verified', 'read failed', 'list verified'], 'read failed'],
+  ['a drill that could not verify says nothing', ['read failed', 'drill could not verify', 'read verified'], 'read verified'],
+  ['a drill whose conditions are not met found the backup good', ['drill failed', 'drill conditions not met'], 'drill conditions not met'],
+])('the verdict on a snapshot: %s', async (_, given, expected) => {
+  const store = freshStore()
+  for (const [hour, text] of given.entries()) {
+    const [level, result] = [LEVELS.find((one) => text.startsWith(one))!, RESULTS.find((one) => text.endsWith(one))!]
+    await writeProof(store, keys, verification({ time: new Date(Date.UTC(2026, 10, 22, hour)), level, result }))
+  }
+  const proofs = (await read(store)).proofs.get(one)!
+  const told = [verdictOf(proofs), await readVerdict(proofs.map(({ object }) => object), async (key) => proofs.find(({ object }) => object === key))]
+  expect(told.map((verdict) => verdict && `${verdict.level} ${verdict.result}`)).toEqual([expected, expected])
 })
 
 test('details of a newer version are read as far as they are known, and details that cannot be read are reported', async () => {

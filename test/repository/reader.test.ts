@@ -34,6 +34,12 @@ async function opened(later: boolean, intercept?: Intercept): Promise<{ store: S
   return { store, reader, stream, objects: stream.chunks.map((index) => chunkKey(header.chunks[index]![0], header.chunks[index]![4])) }
 }
 
+/** Whole numbers below a limit that look random, the same in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => (state = (state * 48_271) % 0x7fffffff) % below
+}
+
 /** The bytes before the error, and the error. */
 async function read(chunks: AsyncIterable<Buffer>): Promise<{ bytes: Buffer; error: unknown }> {
   const pieces: Buffer[] = []
@@ -53,6 +59,28 @@ test('a stream of differences comes back, each base fetched a few times at most'
   })
   expect(sha256(Buffer.concat(await all(reader.stream(stream))))).toBe(sha256(second))
   expect(Math.max(...gets.values())).toBe(1)
+})
+
+test('parts of a stream are its bytes there, however they lie; only their chunks are read, each once', async () => {
+  const gets: string[] = []
+  const { reader, stream, objects } = await opened(false, (operation, key, perform) => {
+    if (operation === 'get') gets.push(key)
+    return perform()
+  })
+  const draw = numbers(7)
+  const sizes: number[] = []
+  for await (const chunk of reader.stream(stream)) sizes.push(chunk.length)
+  const cuts = sizes.map((_, at) => sizes.slice(0, at).reduce((sum, size) => sum + size, 0))
+  for (let round = 0; round < 30; round++) {
+    // Beside random places, ends of chunks; and empty parts, and some that follow each other.
+    const ends = Array.from({ length: 2 * (1 + (round % 4)) }, () => (draw(3) === 0 ? cuts[draw(cuts.length)]! : draw(first.length + 1))).toSorted((a, b) => a - b)
+    const parts = ends.flatMap((start, at) => (at % 2 === 1 && round % 3 > 0 ? [] : [{ start, end: ends[at + 1] ?? start }]))
+    gets.splice(0)
+    const pieces = await all(reader.parts(stream, parts))
+    expect(Buffer.concat(pieces).equals(Buffer.concat(parts.map(({ start, end }) => first.subarray(start, end))))).toBe(true)
+    const needed = cuts.map((from, at) => [from, from + sizes[at]!] as const).map(([from, to]) => parts.some(({ start, end }) => start < end && start < to && end > from))
+    expect(gets).toEqual(objects.filter((_, at) => needed[at]))
+  }
 })
 
 test('a chunk that is missing, truncated, flipped or another one is named where its turn comes, and no wrong byte before it', async () => {

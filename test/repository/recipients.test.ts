@@ -52,7 +52,7 @@ test('a recipient that is added opens the next backup with stock tools alone, th
   const store = fresh()
   const before = await backUpTo(store, first)
   const after = await backUpTo(store, first, [extra.recipient])
-  expect(after.newChunks).toBeGreaterThan(1)
+  expect(after.newChunks).toBeGreaterThan(0)
   expect(recovered(store, after.id, extra)).toMatchObject({ status: 0, digest: sha256(first) })
   expect(recovered(store, before.id, extra)).toMatchObject({ status: 1, stderr: expect.stringContaining('could not be opened with this key') })
   const { recipients, chunks } = await headerOf(store, after.id)

@@ -13,6 +13,7 @@ import { compress } from '../../src/repository/sealing/zstd.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
+import { type DumpedParts, dumpInParts, factsOfParts } from '../support/archive-parts.ts'
 import { backUp } from '../support/backup.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { run } from '../support/client-programs.ts'
@@ -548,6 +549,41 @@ test('of a damaged volume, everything that the damage does not touch comes back,
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 
+test('files with control characters and backslashes in their names come back from a damaged volume, and no name reaches the terminal as it is', async () => {
+  const folder = fresh('names')
+  const root = path.join(folder, 'root')
+  mkdirSync(root, { recursive: true })
+  const odd = ['line\nend', 'tab\there', 'back\\slash', 'x\\x41', 'bell\x07', 'red\x1b[31m', 'c1\u009b31m', 'rtl\u202egpj', 'ünï code', 'del\x7f']
+  for (const name of odd) writeFileSync(path.join(root, name), `of ${name}`)
+  const raw = Buffer.concat([Buffer.from(`${root}/raw`), Buffer.from([0xff, 0x0a])])
+  writeFileSync(raw, 'raw')
+  symlinkSync('to\n\\x', path.join(root, 'link -> \t'))
+  const hostile = 'large\u009b31m\u202e'
+  for (const name of [hostile, 'other', 'third']) writeFileSync(path.join(root, name), noise(name, 2_000_000))
+  const volumes = new Volumes(folder)
+  const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
+  const key = identityFile(identity)
+  const { chunks } = new PlainReader(volumes.store, key).header(`default/${snapshot}`)
+  const large = chunks.filter(([, size]) => size > 100_000).map(([id, , , , mark]) => path.join(volumes.store, 'chunks', id.slice(0, 2), `${id}-${mark}`))
+  expect(large.length).toBeGreaterThan(3)
+  const came = new Set<string>()
+  let said = ''
+  for (const lost of [large[0]!, large.at(-1)!]) {
+    renameSync(lost, `${lost}.away`)
+    const target = fresh('target')
+    const { status, stderr } = recover(volumes.store, ['volume', snapshot, 'uploads', '-i', key, '-o', target])
+    expect(status).toBe(1)
+    said += stderr
+    for (const name of readdirSync(target, 'latin1')) came.add(name)
+    renameSync(`${lost}.away`, lost)
+  }
+  // The member after a damaged one is missing as well, but not of both.
+  expect([...came].toSorted()).toEqual(readdirSync(root, 'latin1').toSorted())
+  expect(said).toContain('MISSING: ./large?31m?\n')
+  // eslint-disable-next-line no-control-regex
+  expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/)
+})
+
 /** All that belongs to the database itself, and the roles of its server. */
 const rest = (one: Server): Promise<string> => one.sql(`SELECT json_agg(json_build_array(datname, pg_get_userbyid(datdba), datconnlimit, datacl::text, datcollate,
   (SELECT json_agg(json_build_array(setrole::regrole, setconfig)) FROM pg_db_role_setting WHERE setdatabase = d.oid),
@@ -590,6 +626,79 @@ describe('a PostgreSQL database', () => {
     } finally {
       await Promise.all([old.stop(), fresher.stop()])
     }
+  })
+
+  describe('with the rows of large tables in archives of their own', () => {
+    let store: string
+    let id: string
+    let dumped: DumpedParts
+    const key = identityFile(identity)
+    const streams = () => [{ name: 'app.dump', bytes: dumped.main }, ...dumped.parts.map(({ stream, archive }) => ({ name: stream, bytes: archive })), { name: 'globals.sql', format: 'sql', bytes: Buffer.from('CREATE ROLE of_globals;\n') }]
+    beforeAll(async () => {
+      await server.createDatabase('app')
+      await server.sql(`CREATE SCHEMA "odd ""one"; CREATE TABLE orders (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (2 * id) STORED); INSERT INTO orders SELECT generate_series(1, 3000);
+        CREATE TABLE "odd ""one"."the items" (id serial PRIMARY KEY, "order" int REFERENCES orders); INSERT INTO "odd ""one"."the items" ("order") SELECT generate_series(1, 2000);
+        CREATE TABLE small AS SELECT 1 AS id; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM orders; SELECT lo_from_bytea(77, 'large');
+        CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; END'; CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION t()`, 'app')
+      dumped = dumpInParts(server, 'app', [['public', 'orders'], ['odd "one', 'the items']], 15)
+      store = place()
+      ;({ id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: streams() }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(factsOfParts(dumped, 15))) } }))
+    })
+
+    test('comes back with the commands of RECOVERY.md', async () => {
+      const fresher = await startServer(15)
+      try {
+        const env = { ...plainEnvironment, ...clientEnvironment(fresher, 'postgres'), PATH: `${clientDirectory(15)}:${plainEnvironment.PATH}` }
+        // The source has another name than the database; only the places that the page names are changed.
+        const other = place()
+        const facts = JSON.parse(JSON.stringify(factsOfParts(dumped, 15)).replaceAll('"app.', '"big.'))
+        const renamed = streams().map((stream) => ({ ...stream, name: stream.name.replace(/^app\./, 'big.') }))
+        const made = await backUp({ folder: other, encryptionKey: identity, sources: { big: renamed }, kind: { kind: 'postgres', facts } })
+        const commands = blocksOf(other, '## 2.', '**A volume**').map((block) => block.replace(/(?<=recover.sh" database \S+ )app /, 'big ').replace('name=app', 'name=big'))
+        const printed = runBlocks(other, commands, made.id, env)
+        expect(printed.match(/(?:NOT restored|loaded): .*/g)).toEqual(['loaded: files/big.1.dump', 'loaded: files/big.2.dump'])
+        expect(await compareDatabases({ server, database: 'app' }, { server: fresher, database: 'app' })).toEqual([])
+        expect(await fresher.sql(`SELECT count(*) FROM pg_roles WHERE rolname = 'of_globals'`)).toBe('1')
+      } finally {
+        await fresher.stop()
+      }
+    })
+
+    test('is listed with its tables, and whoever takes the main archive alone is told', () => {
+      expect(recover(store, ['streams', id, '-i', key]).stdout.toString()).toMatch(/ app\/app\.dump\n.* app\/app\.1\.dump, the rows of public\.orders\n.* app\/app\.2\.dump, the rows of odd "one\.the items\n.* app\/globals\.sql\n$/)
+      const warning = 'WARNING: this archive has no rows of large tables, which are in archives of their own: app/app.1.dump, app/app.2.dump.'
+      const [main, part] = ['app/app.dump', 'app/app.1.dump'].map((name) => recover(store, ['extract', id, name, '-i', key, '-o', fresh('x.dump')]))
+      expect(main).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) })
+      expect(part).toMatchObject({ status: 0, stderr: expect.not.stringContaining('WARNING') })
+    })
+
+    test('is written whole or not at all', async () => {
+      const damagedStore = place()
+      cpSync(store, damagedStore, { recursive: true })
+      const { chunks } = new PlainReader(damagedStore, key).header(`app/${id}`)
+      const file = ([chunk, , , , mark]: (typeof chunks)[number]): string => path.join(damagedStore, 'chunks', chunk.slice(0, 2), `${chunk}-${mark}`)
+      const target = path.join(path.dirname(damagedStore), 'app')
+      expect(chunks).toHaveLength(4)
+      for (const place of chunks.keys()) {
+        const lost = file(chunks[place]!)
+        renameSync(lost, `${lost}.away`)
+        expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 1, stderr: expect.stringContaining('NOT restored') })
+        expect(readdirSync(path.dirname(damagedStore))).toEqual(['store'])
+        if (place === 1) {
+          const left = recover(damagedStore, ['extract', id, 'app/app.1.dump', '-i', key, '-o', target, '--skip-damaged'])
+          expect(left).toMatchObject({ status: 1, stderr: expect.stringContaining('app/app.1.dump was NOT restored: it is damaged, and with it the rows of public.orders are lost') })
+        }
+        renameSync(`${lost}.away`, lost)
+      }
+      for (const given of [streams().filter(({ name }) => name !== 'app.1.dump'), [...streams(), { name: 'other.dump', bytes: dumped.main }], [...streams(), { name: '../x', format: 'sql', bytes: Buffer.alloc(0) }]]) {
+        const { id: other } = await backUp({ folder: damagedStore, encryptionKey: identity, sources: { app: given }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(factsOfParts(dumped, 15))) } })
+        expect(recover(damagedStore, ['database', other, 'app', '-i', key, '-o', target])).toMatchObject({ status: 1, stderr: expect.stringContaining('app is NOT whole in snapshot') })
+      }
+      expect(recover(damagedStore, ['database', id, 'none', '-i', key, '-o', target])).toMatchObject({ status: 2, stderr: expect.stringContaining('has no database of that name') })
+      expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 0 })
+      expect(readdirSync(target).toSorted()).toEqual(['app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql'])
+      expect(readFileSync(path.join(target, 'app.2.dump')).equals(dumped.parts[1]!.archive)).toBe(true)
+    })
   })
 
   test('comes back whole, twice, with nothing but recover.sh, age, zstd, jq and pg_restore', async () => {

@@ -7,7 +7,7 @@ import { KnownChunks } from '../../src/repository/known.ts'
 import { chunkKey, decodeSnapshot, listedBytes, openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { all, ANY_SIZE, changed, inPieces, noise, rows } from '../support/bytes.ts'
+import { all, ANY_SIZE, changed, inPieces, noise, rows, sha256 } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, nextTime, restored, Run, through, writeKeys } from '../support/engine.ts'
 import { until } from '../support/until.ts'
 
@@ -299,6 +299,21 @@ test('a source that breaks fails the stream with its error, and no put is under 
   await expect(run.source('app', broken())).rejects.toThrow('pg_dump was killed')
   expect(putting).toBe(0)
   expect(await all(store.list('snapshots/'))).toEqual([])
+})
+
+test('streams that are read at the same time are stored whole, more of them than there are threads, and equal chunks once', async () => {
+  const store = freshStore()
+  const run = await Run.begin({ store, jobs: 1 })
+  const own = Array.from({ length: 6 }, (_, index) => Buffer.concat([dump, noise(`stream ${index}`, 2 * MIB)]))
+  const records = await Promise.all(
+    own.map((bytes, index) => run.writer.stream(`app.${index}.dump`, 'pg_dump-custom', inPieces(bytes), () => undefined)))
+  await run.writer.settled()
+  expect(records.map(({ size, sha256: sum }) => [size, sum])).toEqual(own.map((bytes) => [bytes.length, sha256(bytes)]))
+  const listed = run.writer.listed()
+  expect(await chunksIn(store)).toEqual([...listed.keys()].toSorted())
+  for (const [key, size] of listed) expect((await store.head(key)).size).toBe(size)
+  expect(run.writer.newChunks).toBe(listed.size)
+  expect(new Set(records.flatMap(({ chunks }) => chunks[0]!)).size).toBe(1)
 })
 
 test('a store that fails fails the stream, and the commit; the source is closed', async () => {

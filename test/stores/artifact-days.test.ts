@@ -38,7 +38,7 @@ async function backUp(store: ArtifactStore, bytes: Buffer): Promise<string> {
   const keys = await openKeys(identity, { store, recipients: [], create: true })
   const known = await loadKnown(store, keys, 'shop', onDamaged)
   const id = newSnapshotId(github.now(), randomBytes(4))
-  const writer = new Writer({ store, keys, known, level: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged })
+  const writer = new Writer({ store, keys, known, compression: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged })
   const record = await writer.stream('shop', 'pg_dump-custom', pieces(bytes), () => undefined)
   await writer.commit({ format: 'lifeboat/1', id, set: 'shop', time: github.now().toISOString(), tags: [] }, { sources: [{ name: 'shop', kind: 'postgres', streams: [record], facts: {} }], description: '', run: null, lifeboat: '0.0.0' })
   await store.groups.commit(writer.reused())

@@ -27,6 +27,8 @@ async function plant(name: string, run: number, key: string, needs: StoredArtifa
 const backup = (day: number, run = day, name = 'lifeboat-shop', needs: StoredArtifact[] = []): Promise<StoredArtifact> => plant(name, run, snapshot(day), needs)
 const part = (run: number, number = 1): Promise<StoredArtifact> => plant(`lifeboat-shop+${number}`, run, `chunks/aa/${run}-${number}`)
 
+const state = (day: number, standing: string, command = 'backup'): Promise<StoredArtifact> => plant('lifeboat-shop', day, `states/shop/${command}.202611${day}T020000Z-5f3a9c1e.${standing}.0123456789abcdef0123456789abcdef.json`)
+
 /** Backups of one run, with these numbers in their names. */
 async function numbered(run: number, numbers: number[]): Promise<StoredArtifact[]> {
   const made: StoredArtifact[] = []
@@ -108,4 +110,19 @@ test('of a run whose first part is not signed no other part is looked at', async
   github.offset += 30 * HOUR
   expect(await pruned([])).toEqual(named(left))
   expect(github.calls.filter(({ name }) => name === 'GET artifacts/N/zip').length).toBeLessThan(6)
+})
+
+test('an artifact with a state alone goes when another has a newer one of the same set and command, and the grace is over', async () => {
+  const old = await state(10, 'failed')
+  await state(11, 'failed', 'verify')
+  await backup(12)
+  github.offset += 30 * HOUR
+  expect(await pruned([12])).toEqual([])
+  const newer = await state(13, 'good')
+  expect(await pruned([12])).toEqual(named(old))
+  const young = await state(14, 'failed')
+  expect(await pruned([12])).toEqual([])
+  github.offset += 30 * HOUR
+  expect(await pruned([12])).toEqual(named(newer))
+  expect(github.live().map(({ id }) => id)).toContain(young.id)
 })

@@ -182,3 +182,18 @@ test('a server without SFTP is told from one that does not answer', async () => 
   expect(error.hint).toContain('Check that the SSH server is running')
   await late.close()
 })
+
+test('a new store needs the folder above it', async () => {
+  const folder = freshFolder()
+  const store = storeAt(`${folder}/store`)
+  expect((await thrownBy(store.requirePlace())).message).toContain(`the folder ${folder}, where it would be made, is missing`)
+  mkdirSync(folder)
+  await store.requirePlace()
+  await store.close()
+  // The folder of the login, and the root.
+  for (const path of ['', '/', 'backups', '/backups']) {
+    const other = storeAt(path)
+    await other.requirePlace()
+    await other.close()
+  }
+})

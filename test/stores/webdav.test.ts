@@ -6,7 +6,7 @@ import path from 'node:path'
 import { WebdavStore, type WebdavOptions } from '../../src/stores/webdav/store.ts'
 import { NotFound } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
-import { portOf } from '../support/free-port.ts'
+import { listening, portOf } from '../support/free-port.ts'
 import { startApache, type WebdavServer } from '../support/webdav-server.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { storeContract } from './contract.ts'
@@ -50,6 +50,29 @@ test('folders above the store are made, and a put leaves no temporary file', asy
   await store.close()
   expect(readdirSync(path.join(server.files, 'some/where/below')).toSorted()).toEqual(['.incoming', 'chunks'])
   expect(readdirSync(path.join(server.files, 'some/where/below/.incoming'))).toEqual([])
+})
+
+test('a new store has a place where it is there, or the folder above it is; one in a missing folder is refused, and nothing is made', async () => {
+  const error = await thrownBy(storeAt(urlOf('missing/store')).requirePlace())
+  expect(error.message).toBe('there is no store in webdav://test yet, and the folder /dav/missing/, where it would be made, is missing')
+  expect(readdirSync(server.files)).not.toContain('missing')
+  await storeAt(urlOf('not-there-yet')).requirePlace()
+  mkdirSync(path.join(server.files, 'there'))
+  await storeAt(urlOf('there')).requirePlace()
+  // Above /dav/ is no WebDAV.
+  await storeAt(`http://127.0.0.1:${server.port}/dav/`).requirePlace()
+  await expect(storeAt(urlOf('missing'), { password: 'wrong' }).requirePlace()).rejects.toThrow('401')
+})
+
+test('a folder above that says nothing of itself, as it is closed to the user, does not keep a store from being made', async () => {
+  const answers: Record<string, number> = { '/shared/mine/': 404, '/shared/': 403, '/': 405 }
+  const closed = http.createServer((request, answer) => answer.writeHead(answers[request.url ?? ''] ?? 403).end())
+  try {
+    const port = await listening(closed)
+    await storeAt(`http://127.0.0.1:${port}/shared/mine/`).requirePlace()
+  } finally {
+    closed.close()
+  }
 })
 
 test('a token signs in as well', async () => {
@@ -152,6 +175,32 @@ test.each([
     expect(error.message).toMatch(message)
     expect(error.hint).toContain(hint)
     expect(busy.asked.filter((method) => method === 'PUT')).toHaveLength(1)
+  } finally {
+    busy.stop()
+  }
+})
+
+const LOCKED_SEVEN_TIMES = [...Array.from({ length: 7 }, () => 423), 201]
+
+test.each(['PUT', 'MOVE', 'MKCOL', 'DELETE'])('a lock that is released after seven requests, of a server never seen before, does not fail a %s', async (method) => {
+  const busy = await serverThatAnswers({ [method]: [...LOCKED_SEVEN_TIMES], ...(method === 'MKCOL' && { PUT: [...LOCKED_SEVEN_TIMES.map(() => 409), 201] }) })
+  try {
+    const store = storeAt(busy.base, { pause: 1 })
+    await (method === 'DELETE' ? store.delete('object') : store.put('object', Buffer.from('x')))
+    expect(busy.asked.filter((asked) => asked === method)).toHaveLength(8)
+  } finally {
+    busy.stop()
+  }
+})
+
+test.each(['PUT', 'MOVE', 'DELETE'])('a lock that stays ends a %s in one error', async (method) => {
+  const busy = await serverThatAnswers({ [method]: [423] })
+  try {
+    const store = storeAt(busy.base, { pause: 1 })
+    const error = await thrownBy(method === 'DELETE' ? store.delete('object') : store.put('object', Buffer.from('x')))
+    expect(error.message).toMatch(/^cannot (?:write|delete) object (?:to|from) webdav:\/\/test: .* says that it is locked \(status 423\)$/)
+    expect(error.hint).toContain('wait until the lock expires')
+    expect(busy.asked.filter((asked) => asked === method)).toHaveLength(8)
   } finally {
     busy.stop()
   }

@@ -67,7 +67,8 @@ export class DockerDaemon {
 
   answers(): boolean {
     try {
-      this.run('version')
+      // A daemon that has just begun to listen may leave the first client without an answer for ever.
+      execFileSync('docker', ['version'], { env: this.variables, stdio: 'ignore', timeout: 10_000, killSignal: 'SIGKILL' })
       return true
     } catch {
       return false // Not yet.

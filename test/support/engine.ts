@@ -7,6 +7,7 @@ import { Reader } from '../../src/repository/reader.ts'
 import { type ChunkEntry, newSnapshotId, openManifest, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
 import { GRACE } from '../../src/repository/trash.ts'
 import { beginRun, type Unfinished } from '../../src/repository/unfinished.ts'
+import type { Compression } from '../../src/repository/sealing/stream-level.ts'
 import { Writer } from '../../src/repository/writer.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -30,6 +31,8 @@ export interface RunOptions {
   set?: string
   time?: Date
   jobs?: number
+  /** Default: 3. */
+  compression?: Compression
   largestSnapshot?: number
   signal?: AbortSignal
   /** The run uses what interrupted ones left, by this clock. */
@@ -59,7 +62,7 @@ export class Run {
     this.damage = damage
     this.id = id
     const onDamaged = (error: Error): void => void damage.push(error.message)
-    this.writer = new Writer({ store, keys: options.keys ?? keys, known, ...(unfinished && { unfinished }), level: 3, mark: this.id.slice(-8), jobs, ...(largestSnapshot && { largestSnapshot }), signal, onDamaged })
+    this.writer = new Writer({ store, keys: options.keys ?? keys, known, ...(unfinished && { unfinished }), compression: options.compression ?? 3, mark: this.id.slice(-8), jobs, ...(largestSnapshot && { largestSnapshot }), signal, onDamaged })
   }
 
   static async begin(options: RunOptions): Promise<Run> {

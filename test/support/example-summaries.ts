@@ -10,7 +10,7 @@ import { failureSummary } from '../../src/report/failure.ts'
 import { Redaction } from '../../src/report/redaction.ts'
 import { allSummary } from '../../src/commands/restore/all-report.ts'
 import { restoreSummary } from '../../src/commands/restore/report.ts'
-import { finished } from '../../src/commands/restore/restore.ts'
+import { finished } from '../../src/commands/restore/part.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { inWorkflow } from '../../src/actions/spelling.ts'
 import { marked } from '../../src/marks.ts'
@@ -44,7 +44,7 @@ export const recent: BackupResult['recent'] = Array.from({ length: 20 }, (_, ind
   added: index === 19 ? 193_000_000 : [3_100_000, 2_500_000, 24_000_000, 900_000][index % 4]!,
 }))
 export const backup: BackupResult = {
-  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, seconds: 4.4, shrunk: [], largest: [{ source: 'shop', table: 'public.orders', bytes: 612_000_000, before: 600_000_000 }, { source: 'shop', table: HOSTILE, bytes: 90_000_000, before: null }, { source: 'uploads', bytes: 80_000_000, before: 83_000_000 }], onShrink: 'warn', verified: 'list',
+  snapshot: recent[0]!.snapshot, set: 'production', time: recent[0]!.time, size: 1_250_000_000, stored: 212_000_000, added: 3_100_000, chunks: 600, newChunks: 12, deltaChunks: 8, levels: [{ level: 3, chunks: 3 }, { level: 1, chunks: 1 }], seconds: 4.4, shrunk: [], largest: [{ source: 'shop', table: 'public.orders', bytes: 612_000_000, before: 600_000_000 }, { source: 'shop', table: HOSTILE, bytes: 90_000_000, before: null }, { source: 'uploads', bytes: 80_000_000, before: 83_000_000 }], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent,
   destinations: [{ name: 's3://backups/production', verified: 'list' }, { name: `file:/mnt/${HOSTILE}`, verified: 'none', problem: HOSTILE }],
@@ -85,6 +85,7 @@ const prune: PruneResult = {
   chunks: { deleted: { objects: 41, bytes: 9_000_000 }, trashed: { objects: 12, bytes: 2_400_000 }, waiting: { objects: 3, bytes: 60_000 }, obstacles: [`another backup is running: ${HOSTILE}`] },
 }
 const doctor: DoctorResult = {
+  inputs: [{ name: 'destination', from: 'lifeboat.yml, line 1', value: `s3://backups/production${HOSTILE}` }, { name: 'encryption-key', from: 'input' }],
   checks: [
     { about: 's3://backups/production', check: 'put', state: 'good', says: 'an object was put, read and deleted in 0.2 s' },
     { about: 's3://backups/production', check: 'clock', state: 'warning', says: "the store's clock is 3 min ahead", fix: 'Set the clock of the machine that is wrong.' },

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { clientDirectory, clientDirectoryFor, run, type Major } from './client-programs.ts'
+import { fastFolder } from './fast-folder.ts'
 import { freePort } from './free-port.ts'
 import { type Guard, startGuard } from './guard.ts'
+import { type Auth, makeData } from './postgres-data.ts'
 
 export { clientDirectory, type Major }
 
@@ -34,7 +36,9 @@ export interface ServerOptions {
   /** Settings of postgresql.conf, over those of a server whose data nobody will miss (fsync=off …). */
   settings?: Record<string, string>
   /** Default scram. */
-  auth?: 'trust' | 'scram'
+  auth?: Auth
+  /** In addition to that of the tests. */
+  environment?: Record<string, string>
 }
 
 const root = process.getuid?.() === 0
@@ -46,16 +50,16 @@ export const give = (file: string): void => {
 }
 
 export async function startServer(major: Major, options: ServerOptions = {}): Promise<Server> {
-  // A short path of our own: a socket's name may have 107 bytes, and TMPDIR can be long.
-  const folder = mkdtempSync('/tmp/lifeboat-pg-')
+  // A socket's name may have 107 bytes, and TMPDIR can be long.
+  const folder = fastFolder('lifeboat-pg-')
   // QUIT is PostgreSQL's immediate shutdown. It is over in milliseconds.
   const guard = startGuard(folder, 'QUIT')
   try {
     give(folder)
     const programs = programsOf(major, folder)
     const password = `${randomBytes(9).toString('hex')}@/%:é`
-    initialise(programs, folder, password, options.auth ?? 'scram')
-    const { pid, port } = await launch(programs, folder, options.settings ?? {}, guard)
+    makeData({ major, programs, user: nobody, folder, password, auth: options.auth ?? 'scram' })
+    const { pid, port } = await launch(programs, folder, options, guard)
     return serverOf({ major, pid, port, folder, password, guard })
   } catch (error) {
     await guard.end()
@@ -102,22 +106,11 @@ function linkLibraries(installed: string): void {
   }
 }
 
-function initialise(programs: string, folder: string, password: string, auth: 'trust' | 'scram'): void {
-  const passwordFile = path.join(folder, 'password')
-  writeFileSync(passwordFile, password, { mode: 0o600 })
-  give(passwordFile)
-  const method = auth === 'trust' ? 'trust' : 'scram-sha-256'
-  const args = ['-D', path.join(folder, 'data'), '-U', 'postgres', '-A', method, '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
-  const result = spawnSync(path.join(programs, 'initdb'), args, { ...nobody, cwd: folder, encoding: 'utf8' })
-  if (result.status !== 0) throw new Error(`initdb failed: ${result.error?.message ?? result.stderr}`)
-  rmSync(passwordFile)
-}
-
-async function launch(programs: string, folder: string, settings: Record<string, string>, guard: Guard) {
+async function launch(programs: string, folder: string, { settings, environment }: ServerOptions, guard: Guard) {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const log = path.join(folder, 'log')
-    const child = spawnPostgres(programs, folder, log, {
+    const child = spawnPostgres(programs, folder, log, { ...process.env, ...environment }, {
       listen_addresses: '127.0.0.1',
       port: String(port),
       unix_socket_directories: folder,
@@ -138,12 +131,13 @@ async function launch(programs: string, folder: string, settings: Record<string,
   }
 }
 
-function spawnPostgres(programs: string, folder: string, log: string, settings: Record<string, string>): ChildProcess {
+function spawnPostgres(programs: string, folder: string, log: string, env: NodeJS.ProcessEnv, settings: Record<string, string>): ChildProcess {
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const output = openSync(log, 'w')
   const child = spawn(path.join(programs, 'postgres'), ['-D', path.join(folder, 'data'), ...args], {
     ...nobody,
     cwd: folder,
+    env,
     // A session of its own: Ctrl-C at a terminal is for the program that uses the server, which then stops it in its turn.
     detached: true,
     stdio: ['ignore', output, output],

@@ -14,7 +14,7 @@ export function sqlTexts(): { file: string; text: string }[] {
 }
 
 /** Names that SQL's own syntax has before a parenthesis. */
-const syntax = ['coalesce', 'greatest', 'extract', 'in', 'any', 'exists', 'operator', 'and', 'or', 'not', 'from', 'as', 'select', 'where', 'values', 'with', 'cast', 'on', 'case', 'when', 'then', 'filter', 'if', 'array']
+const syntax = ['coalesce', 'greatest', 'least', 'extract', 'in', 'any', 'exists', 'operator', 'and', 'or', 'not', 'from', 'as', 'select', 'where', 'values', 'with', 'cast', 'on', 'case', 'when', 'then', 'filter', 'if', 'array']
 
 export interface SqlNames {
   functions: string[]

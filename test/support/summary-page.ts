@@ -25,11 +25,12 @@ const STYLE = `
 
 /** Chromium, with a profile of its own and nothing to talk to. */
 export class Browser {
-  readonly #context: BrowserContext
+  /** For pages that are opened in other ways. */
+  readonly context: BrowserContext
   readonly #profile: string
 
   private constructor(context: BrowserContext, profile: string) {
-    this.#context = context
+    this.context = context
     this.#profile = profile
   }
 
@@ -42,7 +43,7 @@ export class Browser {
   }
 
   async close(): Promise<void> {
-    await this.#context.close()
+    await this.context.close()
     rmSync(this.#profile, { recursive: true, force: true })
   }
 
@@ -51,7 +52,7 @@ export class Browser {
    * may need that), its diagrams drawn by Mermaid, every fold open.
    */
   async show(markdown: string, theme: 'light' | 'dark' = 'light'): Promise<ShownPage> {
-    const page = await this.#context.newPage()
+    const page = await this.context.newPage()
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('dialog', (dialog) => {

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { builtProgram } from '../end-to-end/built.ts'
+import { commandIn } from '../../src/commands/all.ts'
+import { builtProgram, keepingCompiled } from '../end-to-end/built.ts'
+import { requireDocumented } from './documented.ts'
 
 export interface Ended {
   status: number | null
@@ -12,6 +14,8 @@ export interface RunOptions {
   /** For standard input. */
   input?: string | undefined
   during?: ((kill: (signal: NodeJS.Signals) => void) => Promise<void>) | undefined
+  /** The folder it is started in. */
+  folder?: string | undefined
   /** Options of Node itself. */
   node?: readonly string[]
 }
@@ -23,8 +27,8 @@ const LONGEST = 200_000
 export const lifeboatEntry = (): string => path.join(builtProgram(), 'cli.js')
 
 /** Runs the program as a person would; only what is given is in its environment. */
-export async function runLifeboat(args: readonly string[], variables: Record<string, string | undefined>, { input, during, node = [] }: RunOptions = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [...node, lifeboatEntry(), ...args], { env: variables, stdio: 'pipe', timeout: LONGEST })
+export async function runLifeboat(args: readonly string[], variables: Record<string, string | undefined>, { input, during, folder, node = [] }: RunOptions = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [...node, lifeboatEntry(), ...args], { cwd: folder, env: { ...keepingCompiled(), ...variables }, stdio: 'pipe', timeout: LONGEST })
   const texts = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (texts.out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (texts.err += text))
@@ -32,5 +36,7 @@ export async function runLifeboat(args: readonly string[], variables: Record<str
   child.stdin.end(input)
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
   await during?.((signal) => child.kill(signal))
-  return { status: await ended, ...texts }
+  const status = await ended
+  if (args.includes('--json') && status !== null) requireDocumented(commandIn(args.join(' ')) ?? args[0]!, texts.out)
+  return { status, ...texts }
 }

@@ -13,8 +13,10 @@ interface Waiting {
 }
 
 /** Listings show what happened in the last ten minutes or not. */
-const STALE = 10 * 60_000
+export const STALE = 10 * 60_000
 const MINUTE = 60_000
+/** Of the log, which is to tell how a state that must never occur came about. */
+const MOST_LINES = 5000
 
 /** Numbers from 0 to 1 that follow from a seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -159,7 +161,7 @@ export class World {
 
   tell(what: string): void {
     this.log.push(`${new Date(this.time).toISOString().slice(5, 19)} ${what}`)
-    if (this.log.length > 400) this.log.shift()
+    if (this.log.length > 2 * MOST_LINES) this.log.splice(0, MOST_LINES)
   }
 
   wake(): void {

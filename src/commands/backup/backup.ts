@@ -66,6 +66,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       const { checked, damaged } = await reused.conclude(set)
       await standing?.keep()
       const committed = await commitSnapshot(read, store, keys, { ...inputs, until }, elapsed, environment)
+      environment.leaves?.(`snapshot ${id} of set ${set} was stored`)
       const { held, ...compared } = until
         ? { held: undefined, shrunk: [], largest: [] }
         : await compareWith(earlier, { id, size: committed.size, stored }, inputs, environment)
@@ -86,6 +87,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       added,
       newChunks,
       deltaChunks,
+      levels: [...writer.levels].map(([level, chunks]) => ({ level, chunks })).toSorted((one, other) => other.chunks - one.chunks),
       seconds: elapsed.seconds(),
       ...(forRecipients.chunks > 0 && { forRecipients }),
       ...(known.otherKey && { otherKey: known.otherKey }),

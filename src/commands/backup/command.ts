@@ -1,3 +1,4 @@
+import type { PageCopy } from '../../report/page/facts.ts'
 import { LEVELS } from '../../repository/levels.ts'
 import { asJson, type CommandDefinition } from '../command.ts'
 import { backup as run } from './backup.ts'
@@ -23,6 +24,7 @@ export const backup = {
   problems: problemsOf,
   redact: (result, apply) => ('sets' in result ? redactedSets(result, apply) : redacted(result, apply)),
   notice,
+  copies: copiesOf,
   headline: (result) => ('sets' in result ? setsHeadline(result) : headline(result)),
   text: (result, context) => ('sets' in result ? setsText(result, context) : text(result, context)),
   summary: (result, context) => ('sets' in result ? setsSummary(result) : summary(result, context)),
@@ -65,6 +67,16 @@ type OneResult = Omit<BackupResult, 'recent' | 'largest' | 'recentTotal'>
 /** The snapshot, or those of all sets. */
 function snapshotsOf(result: AnyBackupResult): OneResult[] {
   return 'sets' in result ? result.sets.flatMap(({ backup }) => backup ?? []) : [result]
+}
+
+/** Of several sets, a store that lacks one of them lacks the backup. */
+function copiesOf(result: AnyBackupResult): PageCopy[] {
+  const stores = Map.groupBy(snapshotsOf(result).flatMap(({ destinations }) => destinations), ({ name }) => name)
+  return [...stores].map(([store, all]) => {
+    const problem = all.find((one) => one.problem !== undefined)?.problem
+    const lowest = all.map(({ verified }) => verified).toSorted((a, b) => rank(a) - rank(b))[0]!
+    return { store, verified: lowest, ...(problem !== undefined && { problem }) }
+  })
 }
 
 /** From the lowest; none is -1. */

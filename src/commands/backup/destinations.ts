@@ -27,14 +27,16 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 /** The inputs of a backup that its destinations need. */
 type Wanted = Pick<
   BackupInputs,
-  'destinations' | 'destinationsRequired' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' | 'attest' |
-  keyof typeof drillOptions
+  'destinations' | 'destinationsRequired' | 'create' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' |
+  'attest' | keyof typeof drillOptions
 >
 
 /** A destination while a backup runs. */
 interface OpenDestination {
   name: string
   store: Store
+  /** Whether this run made the store. */
+  made?: true
   /** Why it is given up. */
   failure?: unknown
   /** Bytes that still fitted when the backup began. */
@@ -89,7 +91,10 @@ export class Destinations {
   }
 
   async #prepareOne(store: Store): Promise<void> {
-    await openOrMakeRepository(store)
+    if (await openOrMakeRepository(store, this.#inputs)) {
+      this.#opened.find((one) => one.store === store)!.made = true
+      return
+    }
     // Where objects lie in groups, each group carries those of the program that made it.
     if (store.groups) return
     const { report, signal } = this.#environment
@@ -129,7 +134,8 @@ export class Destinations {
     for (const one of this.#opened) {
       const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
       const artifacts = result.problem === undefined ? await this.#dependedOn(one.store) : {}
-      destinations.push({ ...result, ...artifacts, ...(one.free !== undefined && { free: one.free }) })
+      const made = one.made && { newStore: { key: keys.fingerprint } }
+      destinations.push({ ...result, ...made, ...artifacts, ...(one.free !== undefined && { free: one.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
     if (whole.length === 0) throw this.#opened[0]!.failure

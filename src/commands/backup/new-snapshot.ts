@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
+import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { timeAfter } from '../../repository/catalog.ts'
@@ -31,10 +32,11 @@ export async function beginSnapshot(
   if (skewed) warnOfSkew(known.latest, set, environment)
   const id = newSnapshotId(time, randomBytes(4))
   const onDamaged = warningOf(environment.report)
+  const onNoted = (): void => environment.leaves?.(`no snapshot of set ${set} was made; its next backup uses what this one stored`)
   const unfinished = await beginRun(
     store,
     keys,
-    { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged },
+    { set, id, snapshots: previous.ids, grace: pruning.grace, now: () => environment.now(), onDamaged, onNoted },
   )
   const writer = new Writer({
     store,
@@ -63,6 +65,8 @@ export async function commitSnapshot(
   const since = elapsed(writer.adopted.since)
   await lastLook(store, keys, { chunks: writer.listed(), elapsed: since, grace: pruning.grace, now: environment.now() })
   environment.signal.throwIfAborted()
+  const hint = marked`‹lifeboat list› shows it then. Verify it before you rely on it.`
+  environment.leaves?.(`snapshot ${id} of set ${set} may have been stored`, hint)
   const partial = stored.some(({ result }) => result.partial)
   const sources = stored.map(({ record }) => record)
   return writer.commit(

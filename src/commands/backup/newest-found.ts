@@ -1,7 +1,7 @@
 import type { When } from '../../report/context.ts'
 import { formatAge, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts'
-import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
@@ -39,7 +39,7 @@ export function fallbackText(newest: Newest, first: string, when: When): string 
   return [
     newestSentence(newest, when),
     next,
-    `This failure does not touch that backup. To restore it at a terminal, with ${variables} set:`,
+    `This failure does not touch that backup. To restore it into ${restoreInto(names)}, at a terminal with ${variables} set:`,
     fenced('sh', command),
   ].join('\n\n')
 }

@@ -13,5 +13,6 @@ export function backupNotice(result: AnyBackupResult): NoticeFacts {
     const status = problemsOfSet(one).length === 0 ? 'success' as const : 'failure' as const
     return { set: one.set, status, ...(one.backup && { snapshot: one.backup.snapshot }) }
   })
-  return { size, added, sets, recovered: result.sets.some(({ backup }) => backup?.recovered === true) }
+  const looked = result.sets.flatMap(({ backup }) => backup?.recovered ?? [])
+  return { size, added, sets, ...(looked.length > 0 && { recovered: looked.includes(true) }) }
 }

@@ -30,22 +30,35 @@ export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['f
     'snapshots before this one stay closed to them'
 }
 
+/** `255 chunks at level 3 of zstd, 124 at level 1`, if there are any. */
+export function levelsText({ levels }: Pick<BackupResult, 'levels'>): string[] {
+  if (levels.length === 0) return []
+  return [levels.map(({ level, chunks }, index) => index === 0
+    ? `${formatCount(chunks, 'chunk')} at level ${level} of zstd`
+    : `${chunks.toLocaleString('en-US')} at level ${level}`).join(', ')]
+}
+
 export function backupText(result: BackupResult, context: TextContext): string {
   const { snapshot, set, time, size, stored, added, seconds } = result
+  // Sources are read one after the other.
+  const reading = result.sources.reduce((sum, source) => sum + source.seconds, 0)
   const names = namesByNoun(result.sources)
   const whole = result.destinations.filter(({ problem }) => problem === undefined)
   const where = { destination: whole[0]!.name }
   const facts = [
     ['snapshot', snapshot],
     ['time', formatTime(time, context.timeZone)],
-    ['read', `${formatBytes(size)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(size, seconds))}`],
+    ['read', `${formatBytes(size)} in ${formatSeconds(reading)} ${parenthesised(formatRate(size, reading))}`],
+    ['took', `${formatSeconds(seconds)} in all`],
     [
       'added',
       `${formatBytes(added)}: ${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
         `${result.deltaChunks.toLocaleString('en-US')} stored as differences`,
     ],
+    ...levelsText(result).map((text) => ['compressed', text]),
     ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
     ['needs', `${formatBytes(stored)} in the store`],
+    ...newStores(result).map((text) => ['new store', text]),
     ...result.destinations.flatMap(({ name, free }) => (free === undefined ? [] : [[
       'free',
       `${formatBytes(free)} before this backup${result.destinations.length > 1 ? `, in ${name}` : ''}`,
@@ -83,6 +96,12 @@ export function backupText(result: BackupResult, context: TextContext): string {
     `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
     `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names })}`,
   ].join('\n')
+}
+
+/** A reader who expected earlier backups in this place gave a wrong path, or the disk is not mounted. */
+export function newStores({ destinations }: BackupResult): string[] {
+  return destinations.flatMap(({ name, newStore }) =>
+    newStore ? [`${name} had no backups before, and opens with the key of fingerprint ${newStore.key}`] : [])
 }
 
 /** Of the check of what earlier backups stored. */

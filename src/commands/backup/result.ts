@@ -22,6 +22,8 @@ export interface BackupResult {
   chunks: number
   newChunks: number
   deltaChunks: number
+  /** Of the new chunks that are no differences: how many have which level of zstd, most first. That of `fast` is negative. */
+  levels: { level: number; chunks: number }[]
   seconds: number
   /**
    * Chunks that were stored already, and were stored once more for recipients that could not open them; `bytes` as stored. Absent where
@@ -62,6 +64,8 @@ export interface BackupResult {
 export interface DestinationResult extends InArtifacts {
   /** `file:/mnt/backups`. */
   name: string
+  /** Present if this backup made the store, with the fingerprint of the key that opens it. */
+  newStore?: { key: string }
   verified: Level | 'none'
   /** The figures of the drill, if that was its verification. */
   drill?: DrillFigures

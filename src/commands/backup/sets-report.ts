@@ -11,7 +11,7 @@ import {
   someLines,
 } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
-import { restoreCommand, restoreVariables } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
 import { notResumedProblem } from './not-resumed.ts'
@@ -77,7 +77,7 @@ export function setsText(result: SetsResult, context: TextContext): string {
 function recipe({ set, backup, name, noun }: Done, { program, destination }: Pick<TextContext, 'program' | 'destination'>): string[] {
   const names = noun === 'database' ? { databases: [backup.sources[0]?.name ?? name], volumes: [] } : { databases: [], volumes: [name] }
   return [
-    `To restore one of them, with ${restoreVariables({ destination, ...names })} set:`,
+    `To restore one of them into ${restoreInto(names)}, with ${restoreVariables({ destination, ...names })} set:`,
     `  ${restoreCommand(program, { destination, set, snapshot: backup.snapshot, ...names })}`,
   ]
 }

@@ -5,8 +5,9 @@ import { marked } from '../../marks.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
-import { ReadAgain, type Source } from '../../sources/source.ts'
+import { ReadAgain, type Source, type SourceStream } from '../../sources/source.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { asTheyCome } from '../../process/parallel.ts'
 import type { BackupResult } from './result.ts'
 import type { OpenedSources } from './opened-sources.ts'
 
@@ -83,7 +84,6 @@ async function storeSource(
 ): Promise<RecordedSource> {
   const started = performance.now()
   const addedBefore = writer.added
-  const streams: SourceRecord['streams'] = []
   let read = 0
   const onBytes = (bytes: number): void => {
     read += bytes
@@ -91,10 +91,10 @@ async function storeSource(
       activity: `backing up ${source.name}`, done: read, stored: writer.added - addedBefore, ...(before && { usual: sourceSize(before) }),
     })
   }
-  for await (const { name, format, same, bytes } of source.streams(before)) {
-    const record = (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
-    if (record) streams.push(record)
-  }
+  const store = async ({ name, format, same, bytes }: SourceStream): Promise<StreamRecord | undefined> =>
+    (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
+  const stored = await asTheyCome(source.streams(before), () => source.parallel ?? 1, store)
+  const streams = stored.filter((record) => record !== undefined)
   await writer.settled()
   const { name, kind } = source
   const record = { name, kind, streams, facts: source.facts() }

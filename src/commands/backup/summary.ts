@@ -10,7 +10,7 @@ import { dependedOnPart, lostLines } from '../artifacts.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
 import { largestTable } from './largest.ts'
-import { checkedText, forRecipientsText, provenBy } from './report.ts'
+import { checkedText, forRecipientsText, levelsText, newStores, provenBy } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
@@ -33,6 +33,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${verified}${missing}${result.shrunk.length > 0 ? ', but something shrank' : ''}`,
     `Snapshot ${code(result.snapshot)} of set **${escape(set)}** in ${whole.map(({ name }) => code(name)).join(' and ')}, ` +
       `${formatTime(result.time, context.timeZone)}${theOneBefore(result)}. ${verifiedSentence(result)}`,
+    ...newStores(result).map((text) => `New store: ${escape(text)}.`),
     ...otherKeyPart(result),
     ...missingFrom(result.destinations),
     ...notResumedProblem(result).map((problem) => `❌ ${escape(problem)}`),
@@ -47,7 +48,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     'Saved: the part of the size that took no new space, because it was in the store already or was compressed. ' +
       `${formatCount(result.newChunks, 'new chunk')} of ${result.chunks.toLocaleString('en-US')}, ` +
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
-      'in the store.',
+      'in the store.' + levelsText(result).map((text) => ` Compressed: ${text}.`).join(''),
     ...largestTable(result.largest),
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),

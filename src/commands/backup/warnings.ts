@@ -52,13 +52,13 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
 export function warnOfShrinking(
   shrunk: readonly Shrunk[], id: string, before: string | undefined, pinning: boolean, { report }: Reporting,
 ): void {
-  for (const text of shrunkLines(shrunk)) {
-    report.warning(
-      `compared with the previous backup: ${text}`,
-      `If this is expected, do nothing. If not, restore from an earlier snapshot, and ${pinning ? 'pin' : 'copy'} it: the next backup ` +
-        marked`prunes by the policy again. ‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`,
-    )
-  }
+  const keep = pinning ? marked`‹lifeboat pin ${before ?? 'ID'}› keeps the backup before this one` : 'copy the backup before this one'
+  const hint = `If this is expected, do nothing. If not, ${keep}: the next backup prunes by the policy again. Then restore from it. ` +
+    marked`‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`
+  const lines = shrunkLines(shrunk)
+  // One hint, below all of them.
+  for (const [index, text] of lines.entries())
+    report.warning(`compared with the previous backup: ${text}`, index === lines.length - 1 ? hint : undefined)
 }
 
 /** Sources without a table or a file: often the name of a database, a folder or a pattern is wrong. Those that shrank are told of. */

@@ -6,7 +6,7 @@ import { repositoryOf } from '../github.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
 import { isOfOtherKey, noneOfKeyText, unmetConditions } from './conditions.ts'
 import type { CheckInputs } from './inputs.ts'
-import { failureIssueText, issueText } from './report.ts'
+import { failureIssueText, issueText, passedOver, PASSED_OVER } from './report.ts'
 import { GitHubRepository } from '../../notify/github-issues.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
@@ -41,7 +41,12 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, inputs.conditions, now) }))
   // An issue is written before the entry reads the result.
   const redact = redactionOf(environment)
-  const sets = judged.map(({ one, unmet }) => ({ ...one, problems: unmet.map(({ problem }) => redact(problem)) }))
+  const sets: CheckResult['sets'] = judged.map(({ one, unmet }) => ({
+    ...one,
+    problems: unmet.map(({ problem }) => redact(problem)),
+    ...(unmet.length > 0 && unmet.every(({ ofProof }) => ofProof) && { unproven: true }),
+  }))
+  for (const text of sets.flatMap(passedOver)) report.warning(text, PASSED_OVER)
   const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(redact)
   const problems = sets.length > 0
     ? sets.flatMap(({ set, problems }) => problems.map((problem) => redact(`set ${set}: ${problem}`)))

@@ -22,6 +22,8 @@ interface Unmet {
   problem: string
   /** Without the name of the set, as it may be true of several. */
   advice?: string
+  /** Of proofs: the snapshots themselves are as new as they must be. */
+  ofProof?: true
 }
 
 /** The conditions that a set does not meet. */
@@ -50,7 +52,10 @@ export function unmetConditions(
   const why = unreadable ?? (newest === undefined ? dated : `the newest is ${newest}`)
   if (isOfOtherKey({ otherKey, missing })) {
     unmet.push({ problem: noneOfKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' })
-  } else if (!verified) unmet.push({ problem: `no snapshot is verified and whole; ${why}`, advice: BACK_UP })
+  } else if (!verified) {
+    // Damage has its own advice.
+    unmet.push({ problem: `no snapshot is verified and whole; ${why}`, ...(unsound.length === 0 && { advice: BACK_UP }) })
+  }
   else if (age(verified.time) > maxAge) {
     const [old, most] = [age(verified.time), maxAge].map(formatDuration)
     unmet.push({ problem: `the newest verified snapshot, ${verified.snapshot}, is ${old} old, more than ${most}`, advice: BACK_UP })
@@ -62,14 +67,17 @@ export function unmetConditions(
   if (!proof) {
     const kept = level === 'drill' ? ` ${KEEP_DRILLED}` : ''
     const there = `still in the store${uncounted === undefined ? '' : ' and not damaged'}`
-    unmet.push({ problem: `no snapshot that is ${there} was verified at level ${level}${then}`, advice: `${advice}${kept}` })
+    const problem = `no snapshot that is ${there} was verified at level ${level}${then}`
+    unmet.push({ problem, advice: `${advice}${kept}`, ofProof: true })
   } else if (age(proof.time) > maxProofAge) {
     const [old, most] = [age(proof.time), maxProofAge].map(formatDuration)
     unmet.push({
       problem: `the newest verification at level ${level}, of ${proof.snapshot}, is ${old} old, more than ${most}${then}`, advice,
+      ofProof: true,
     })
   } else if (attempt?.result === 'conditions not met') {
-    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: 'Look at the data of the source, or correct the condition.' })
+    const advice = 'Look at the data of the source, or correct the condition.'
+    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice, ofProof: true })
   } else if (attempt?.result === 'failed') {
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${STORE_AGAIN} ${advice}` })
   }

@@ -2,12 +2,13 @@ import { flagInput, timeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { notify } from '../../inputs/notify.ts'
+import { report } from '../../inputs/report.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 import { LEVELS } from '../../repository/levels.ts'
 
-const age = { expected: 'a number and a unit (h, d, w or y), from 1h to 10y', example: '26h', schema: schema.age } as const
+const age = { expected: 'a number and a unit (m, h, d, w or y), from 1m to 10y', example: '26h', schema: schema.age } as const
 
 export const inputs = commandInputs(
   {
@@ -45,6 +46,7 @@ export const inputs = commandInputs(
     ),
     access: access(),
     notify,
+    report,
     timeZone,
   },
   requireStore,

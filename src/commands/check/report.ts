@@ -33,13 +33,27 @@ function ofOther({ snapshot }: NonNullable<Freshness['proof']>, { verified }: Pi
   return snapshot === verified?.snapshot ? '' : ` of ${snapshot}`
 }
 
+export const PASSED_OVER =
+  'If it has another key, and that was not on purpose, look at the key of the runs that back up: the right key does not open what they ' +
+  'store. If it was, check with the new key, too.'
+
+/** A newest snapshot of another key: anyone who can write to the store can forge it, so it is told of, and does not fail the check. */
+export function passedOver({ set, newest, verified, unreadable }: Freshness): string[] {
+  if (!verified || newest === verified.snapshot || unreadable === undefined) return []
+  return [`set ${set}: the newest snapshot, ${newest}, cannot be read, and is not checked: ${unreadable}`]
+}
+
+function passedOverLines({ sets }: CheckResult): string[] {
+  return sets.flatMap(passedOver).flatMap((text) => [`⚠️ ${escape(text)}`, PASSED_OVER])
+}
+
 export function checkHeadline({ sets, problems, store }: CheckResult): string {
   return problems.length === 0 ? `${formatCount(sets.length, 'set')} in ${store}: all is fresh` : problems.join('; ')
 }
 
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
-  const rows = result.sets.map(({ set, verified, proof, drilled, problems, unsound }) => [
-    unsound.length > 0 ? 'DAMAGED' : problems.length > 0 ? 'STALE' : 'ok',
+  const rows = result.sets.map(({ set, verified, proof, drilled, problems, unsound, unproven }) => [
+    unsound.length > 0 ? 'DAMAGED' : unproven ? 'NOT PROVEN' : problems.length > 0 ? 'STALE' : 'ok',
     set,
     verified
       ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
@@ -84,10 +98,13 @@ function inactiveLines({ inactive }: CheckResult): string[] {
 
 export function checkSummary(result: CheckResult, shown: Shown): string {
   const stale = result.problems.length > 0
+  const unproven = stale && result.sets.length > 0 && result.sets.every((one) => one.unproven || one.problems.length === 0)
   return withinLimit([
-    `### ${stale ? '❌' : '✅'} Lifeboat: ${stale ? 'backups are not fresh' : 'backups are fresh'} in ${code(shown.destination)}`,
+    `### ${stale ? '❌' : '✅'} Lifeboat: backups are ${stale ? unproven ? 'not proven' : 'not fresh' : 'fresh'} in ` +
+      code(shown.destination),
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...passedOverLines(result),
     ...lostLines(result).map((line) => `⚠️ ${escape(line)}`),
     ...dependedOnPart(result.artifacts),
     ...inactiveLines(result).map((line) => `⚠️ ${line}`),
@@ -105,6 +122,7 @@ export function issueText(result: CheckResult, shown: ShownInIssue): string {
       : `The backups in ${code(shown.destination)} are fresh again.`,
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
+    ...passedOverLines(result),
     ...inactiveLines(result),
     `${lookedAt(result.time, shown)}${stale ? ' This issue is closed once they are fresh again.' : ''}`,
   ])

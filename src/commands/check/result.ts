@@ -5,7 +5,11 @@ export interface CheckResult extends InArtifacts {
   store: string
   /** When it was looked. */
   time: string
-  sets: (Freshness & { problems: string[] })[]
+  sets: (Freshness & {
+    problems: string[]
+    /** The snapshots are as new as they must be, and only a proof is missing, too old, or not the last word. */
+    unproven?: true
+  })[]
   /** Those of all sets; none: all is fresh. */
   problems: string[]
   /** Sentences: how to fix them. */

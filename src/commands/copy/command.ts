@@ -17,6 +17,7 @@ export const copy = {
     snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),
   }),
   headline,
+  notice: ({ bytes }) => ({ added: bytes }),
   text,
   summary,
   outputs: {

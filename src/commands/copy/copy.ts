@@ -34,12 +34,13 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     await requireSnapshotOfKey(from, keys)
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
+    let made = false
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
       // For each set again: artifacts are put for one set.
       const to = await openStore(inputs.destination, { ...inputs.access, set }, environment)
       try {
         to.groups?.authenticate(authenticatorOf(keys))
-        await openOrMakeRepository(to)
+        made = (await openOrMakeRepository(to, inputs)) || made
         await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
         const damage = await CopiedDamage.of(from, to, keys, set, warningOf(environment.report))
         for (const key of ofSet) {
@@ -60,7 +61,8 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
       }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
-    return { from: from.name, to: inputs.destination.text, snapshots, bytes: copied, seconds: secondsSince(started) }
+    const places = { from: from.name, to: inputs.destination.text, ...(made && { newStore: true as const }) }
+    return { ...places, snapshots, bytes: copied, seconds: secondsSince(started) }
   } finally {
     await from.close()
   }

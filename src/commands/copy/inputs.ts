@@ -4,11 +4,12 @@ import { marked } from '../../marks.ts'
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { notify } from '../../inputs/notify.ts'
 import { graceInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { folderOf } from '../../stores/file/destination.ts'
-import { access, destinationInput, requireStore } from '../../inputs/store.ts'
+import { access, create, destinationInput, requireStore } from '../../inputs/store.ts'
 
 export const inputs = commandInputs(
   {
@@ -25,8 +26,9 @@ export const inputs = commandInputs(
     ),
     destination: one(
       'destination',
-      { ...destinationInput, help: `The store to copy to; it is created if it is missing. ${destinationInput.help}` },
+      { ...destinationInput, own: true, help: `The store to copy to; it is created if it is missing. ${destinationInput.help}` },
     ),
+    create,
     key: requiredKey('The key of the backups; a write key is enough, because nothing is decrypted.'),
     set: one('set', { ...setInput, help: 'Copy only this set; without it, every set there is.' }),
     snapshot: one('snapshot', {
@@ -41,6 +43,7 @@ export const inputs = commandInputs(
       help: 'How long unreferenced data stays in the store that is copied to: the same for every backup, copy and prune of it.',
     }),
     access: access(),
+    notify,
     timeZone,
   },
   (slices, variables) => {

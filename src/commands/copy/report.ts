@@ -5,14 +5,15 @@ import { code, escapeMarkdown as escape, table, withinLimit } from '../../report
 /** More rows than anyone reads. */
 const MOST_ROWS = 200
 
-export function copyHeadline({ snapshots, bytes, from, to }: CopyResult): string {
+export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResult): string {
   const count = (wanted: CopyResult['snapshots'][number]['outcome']): number => snapshots.filter(({ outcome }) => outcome === wanted).length
   const others = [
     [count('was there'), 'there already'],
     [count('failed'), 'FAILED'],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
-  return `${[`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')}, from ${from} to ${to}`
+  const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')
+  return `${counts}, from ${from} to ${to}${newStore ? ', a new store' : ''}`
 }
 
 export function copyText(result: CopyResult): string {
@@ -24,7 +25,7 @@ export function copyText(result: CopyResult): string {
     problem ?? damaged ?? `${formatBytes(bytes)}, ${formatCount(chunks, 'chunk')}`,
   ])
   return [
-    `${copyHeadline(result)} in ${formatSeconds(result.seconds)}`,
+    `${copyHeadline(result)}, in ${formatSeconds(result.seconds)}`,
     ...(rows.length > 0 ? ['', formatColumns(rows, '  ')] : []),
   ].join('\n')
 }

@@ -1,6 +1,8 @@
 export interface CopyResult {
   from: string
   to: string
+  /** Present if this copy made the store. */
+  newStore?: true
   /** Oldest first. */
   snapshots: {
     snapshot: string

@@ -14,7 +14,8 @@ export const doctor = {
   problems: (result) => ofState(result, 'bad').map(
     ({ about, check, says, fix }) => `${about}: ${check}: ${says}${fix === undefined ? '' : `\n${fix}`}`,
   ),
-  redact: ({ checks }, apply) => ({
+  redact: ({ checks, inputs }, apply) => ({
+    inputs: inputs.map((input) => ({ ...input, ...(input.value !== undefined && { value: apply([input.value])[0]! }) })),
     checks: checks.map((check) => ({
       ...check,
       says: apply([check.says])[0]!,

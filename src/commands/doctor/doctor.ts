@@ -1,7 +1,7 @@
 import type { Environment } from '../../environment.ts'
 import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
-import type { SourceContext } from '../../sources/source-kind.ts'
+import type { Diagnosed, SourceContext } from '../../sources/source-kind.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
 import { readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
@@ -26,17 +26,26 @@ import { spaceIn } from '../space.ts'
  */
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
   const { checks, free } = await tryDestination(inputs, environment)
-  let size = 0
-  const context: SourceContext = { ...environment, clientInstall: inputs.clientInstall }
-  const { list, tunnel } = inputs.databases
+  const { findings, size } = await tryDatabases(inputs, environment)
+  checks.push(...findings)
+  if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
+  return { checks, inputs: [...(environment.configuration?.origins ?? [])] }
+}
+
+/** Connects to each database, for real. `size`: of all of them, on their servers' disks. */
+export async function tryDatabases(
+  { databases, clientInstall, access }: Pick<DoctorInputs, 'databases' | 'clientInstall' | 'access'>, environment: Environment,
+): Promise<Diagnosed> {
+  const all: Diagnosed = { findings: [], size: 0 }
+  const context: SourceContext = { ...environment, clientInstall }
+  const { list, tunnel } = databases
   const given = list.map(({ name, ...location }) => ({ name, location, patterns: EVERY_FILE }))
   for (const [kind, some] of groupedByKind(given)) {
-    const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: inputs.access.ssh, timeout: inputs.access.timeout }, context)
-    checks.push(...(diagnosed?.findings ?? []))
-    size += diagnosed?.size ?? 0
+    const diagnosed = await kind.diagnose?.(some, { tunnel, ssh: access.ssh, timeout: access.timeout }, context)
+    all.findings.push(...(diagnosed?.findings ?? []))
+    all.size += diagnosed?.size ?? 0
   }
-  if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
-  return { checks }
+  return all
 }
 
 /**
@@ -79,7 +88,13 @@ async function tryDestination(inputs: DoctorInputs, environment: Environment): P
 }
 
 /** Artifacts are staged on this machine before they are uploaded. */
-function freeFor(store: Store, { report }: Environment): Promise<number | undefined> {
+async function freeFor(store: Store, { report }: Environment): Promise<number | undefined> {
+  try {
+    await store.requirePlace?.()
+  } catch {
+    // `put` has told why. The space would be that of another disk.
+    return undefined
+  }
   return spaceIn(store.groups ? new FileStore(store.groups.staging) : store, undefined, { report })
 }
 

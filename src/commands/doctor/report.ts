@@ -1,6 +1,7 @@
 import type { DoctorResult } from './result.ts'
 import { formatColumns, formatCount } from '../../report/format.ts'
 import { escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
+import { details } from '../../report/summary-parts.ts'
 
 export function doctorHeadline({ checks }: DoctorResult): string {
   const bad = checks.filter(({ state }) => state === 'bad').length
@@ -17,7 +18,9 @@ export function doctorText(result: DoctorResult): string {
     formatColumns(checks.map(({ check, state, says }) => [MARKS[state], check, says]), '  '),
     ...checks.flatMap(({ check, fix }) => (fix === undefined ? [] : [`  ${check}: ${fix}`])),
   ])
-  return [...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n')
+  const origins = result.inputs.map(({ name, from, value = 'secret' }) => [name, value, from])
+  const inputs = origins.length === 0 ? [] : [`inputs\n${formatColumns(origins, '  ')}`]
+  return [...inputs, ...parts.map((lines) => lines.join('\n')), doctorHeadline(result)].join('\n\n')
 }
 
 export function doctorSummary(result: DoctorResult): string {
@@ -31,8 +34,10 @@ export function doctorSummary(result: DoctorResult): string {
     escape(says),
     escape(fix ?? ''),
   ])
+  const origins = result.inputs.map(({ name, from, value = 'secret' }) => [escape(name), escape(value), escape(from)])
   return withinLimit([
     `### ${mark[worst]} Lifeboat doctor: ${doctorHeadline(result)}`,
     table(['', 'About', 'Check', 'Found', 'What to do'], rows),
+    ...(origins.length === 0 ? [] : [details('Where the inputs come from', table(['Input', 'Value', 'From'], origins))]),
   ])
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import { badFinding, type Finding } from '../../report/finding.ts'
+import { badFinding, type Finding, withoutAdvice } from '../../report/finding.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
@@ -19,14 +19,25 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
   if (!(await trial.step('list', () => countSnapshots(store)))) return trial.findings
   if (store.groups) await trial.step('put', async () => 'not tried: objects become an artifact of this run only with a backup')
   else await tryObject(store, `${FOLDER}/${randomBytes(8).toString('hex')}`, now, trial)
-  return trial.findings
+  // Where nothing can be put, an empty list is no sign that a backup should be made.
+  return trial.findings.some(({ state }) => state === 'bad') ? trial.findings.map(withoutAdvice) : trial.findings
 }
 
-/** Puts, reads, replaces and deletes one object. */
+/** Puts, reads, replaces and deletes one object. Nothing of it stays in a folder of this machine, also if it is interrupted. */
 async function tryObject(store: Store, key: string, now: () => Date, trial: Trial): Promise<void> {
   const [first, second] = [randomBytes(100_000), randomBytes(50_000)]
+  const put = await trial.step('put', async () => {
+    await store.requirePlace?.()
+    return `100 kB in ${milliseconds(await timeOf(() => store.put(key, first)))}`
+  })
+  if (!put) {
+    // It may be there although the answer was lost. Whether objects can be deleted is not told by one that is missing.
+    await store.delete(key).catch(() => undefined)
+    await store.removeMade?.()
+    return
+  }
+  let isDone = false
   try {
-    if (!(await trial.step('put', async () => `100 kB in ${milliseconds(await timeOf(() => store.put(key, first)))}`))) return
     await trial.step('get', () => same(store, key, first))
     await trial.step('find', () => find(store, key))
     await trial.step('overwrite', async () => {
@@ -35,8 +46,11 @@ async function tryObject(store: Store, key: string, now: () => Date, trial: Tria
     })
     await trial.step('latency', async () => `${milliseconds(await median(LATENCY_SAMPLES, () => store.head(key)))} for a request`)
     await trial.step('clock', () => compareClocks(store, key, now))
-  } finally {
     await trial.step('delete', () => deleteForGood(store, key))
+    isDone = true
+  } finally {
+    if (!isDone) await store.delete(key).catch(() => undefined)
+    await store.removeMade?.()
   }
 }
 

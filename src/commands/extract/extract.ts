@@ -1,14 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
+import { markedCommand } from '../../marks.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
-import { Reader } from '../../repository/reader.ts'
+import { DamagedChunk, Reader } from '../../repository/reader.ts'
 import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
+import { isDatabase } from '../../sources/nouns.ts'
 import type { PartlyRead } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { backupRemarks } from '../restore/before-restore.ts'
-import { OLDER } from '../restore/restore.ts'
+import { OLDER } from '../restore/chosen.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ExtractInputs } from './inputs.ts'
 import { openOutput } from './output.ts'
@@ -39,6 +41,8 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
         report.progress({ activity: `writing ${source.name}`, done: size })
       }
       await output.finish()
+    } catch (error) {
+      throw withSalvage(error, id, source, inputs)
     } finally {
       await output.close()
     }
@@ -59,6 +63,24 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
   })
 }
 
+/** The error, and for a damaged chunk how to restore what is whole of the same. */
+function withSalvage(
+  error: unknown, snapshot: string, source: SourceRecord, { path, table: [table] }: Pick<ExtractInputs, 'path' | 'table'>,
+): unknown {
+  if (!(error instanceof DamagedChunk)) return error
+  const { name } = source
+  const [into, given] = isDatabase(source)
+    ? ['a new database', { database: name, ...(table !== undefined && { tables: JSON.stringify([table]) }), mode: 'create' }] as const
+    : ['an empty folder', { volume: name, ...(path !== undefined && { paths: patternOf(path) }), target: `./${name}` }] as const
+  const command = markedCommand('restore', { snapshot, ...given, 'skip-damaged': 'true' })
+  return new LifeboatError(error.message, { cause: error, hint: `${error.hint} To restore what is whole into ${into}: ${command}.` })
+}
+
+/** The pattern of one file. */
+function patternOf(path: string): string {
+  return `/${path.replace(/^(\.?\/)+/, '').replaceAll(/[\\*?[]| $/g, '\\$&')}`
+}
+
 function rowsOf(
   source: SourceRecord,
   table: ExtractInputs['table'][number],
@@ -66,7 +88,7 @@ function rowsOf(
   reader: Reader,
 ): AsyncIterable<Buffer> {
   const stored: PartlyRead = {
-    source, read: (stream) => reader.stream(stream), readPart: (stream, part) => reader.part(stream, part),
+    source, read: (stream) => reader.stream(stream), readParts: (stream, parts) => reader.parts(stream, parts),
   }
   const bytes = kindOf(source).extractTable?.(stored, table, tableFormat, intoSchema)
   if (bytes) return bytes

@@ -64,7 +64,7 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
         forgotten.push({ snapshot: id, set })
       }
     }
-    return { store: store.name, forgotten, freed }
+    return { store: store.name, forgotten, freed, left: all.length - forgotten.length }
   })
 }
 

@@ -17,7 +17,9 @@ export const inputs = commandInputs(
       positional: true,
       list: true,
     }),
-    force: one('force', { ...flagInput, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.' }),
+    force: one('force', {
+      ...flagInput, once: true, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.',
+    }),
     key,
     destination,
     access,

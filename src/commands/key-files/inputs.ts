@@ -24,6 +24,7 @@ export const listInputs = commandInputs(
 export const addInputs = commandInputs(
   {
     passphrase: one('new-passphrase', {
+      once: true,
       help: 'The passphrase to add, of at least 16 characters.',
       expected: 'a passphrase of at least 16 characters',
       example: 'the output of `openssl rand -base64 24`',
@@ -41,6 +42,7 @@ export const addInputs = commandInputs(
 export const removeInputs = commandInputs(
   {
     passphrase: one('old-passphrase', {
+      once: true,
       help: 'The passphrase to remove: every key file that it opens.',
       expected: 'a passphrase of at least 16 characters',
       example: 'the passphrase that was used so far',
@@ -55,7 +57,7 @@ export const removeInputs = commandInputs(
       schema: schema.text,
       positional: true,
     }),
-    force: one('force', { ...flagInput, help: 'Remove them even if the key given does not open the store afterwards.' }),
+    force: one('force', { ...flagInput, once: true, help: 'Remove them even if the key given does not open the store afterwards.' }),
     key: optionalKey('A key that stays, and opens the store afterwards: the identity, or another passphrase.'),
     ...store,
   },

@@ -12,7 +12,7 @@ export const tagInputs = commandInputs(
   {
     snapshot,
     tags: one('tags', { ...tagsInput, help: 'The tags to add, after the snapshot.', positional: true }),
-    remove: one('remove', { ...tagsInput, help: 'Tags to remove, also those that the snapshot was made with.' }),
+    remove: one('remove', { ...tagsInput, once: true, help: 'Tags to remove, also those that the snapshot was made with.' }),
     ...oneSnapshot,
   },
   requireStore,

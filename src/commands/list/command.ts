@@ -1,7 +1,7 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { inputs, type ListInputs } from './inputs.ts'
 import { list as run } from './list.ts'
-import { listHeadline as headline, listSummary as summary, listText as text } from './report.ts'
+import { listHeadline as headline, listSummary as summary, listText as text, missingSet } from './report.ts'
 import type { ListResult } from './result.ts'
 
 export const list = {
@@ -9,11 +9,14 @@ export const list = {
   purpose: 'List the backups in a store.',
   inputs,
   run,
+  status: ({ missing }) => (missing ? 1 : 0),
+  problems: ({ store, missing }) => (missing ? [`${store}: ${missingSet(missing)}`] : []),
+  listed: (result) => result,
   headline,
   text,
   summary,
   outputs: {
-    outcome: { help: 'done or failed.', value: () => 'done' },
+    outcome: { help: 'done or failed.', value: ({ missing }) => (missing ? 'failed' : 'done') },
     count: { help: 'How many snapshots there are.', value: ({ snapshots }) => `${snapshots.length}` },
     'snapshot-id': {
       help: 'The id of the newest snapshot that is whole; empty when there is none.',

@@ -19,7 +19,7 @@ export interface KnownFacts {
 }
 
 /**
- * Labels and proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later
+ * Proofs that cannot be believed are reported. `since`: when the first of those wanted was made; proofs of others made later
  * tell of damage to these as well.
  */
 export async function whatIsKnown(
@@ -37,10 +37,20 @@ export async function whatIsKnown(
       { set: of.set, wanted: (snapshot, proof) => of.wanted(snapshot) || proof >= first, onDamaged: warningOf(report) },
     ),
   ])
-  for (const [id, { problem }] of labels) {
-    if (problem !== undefined && of.wanted(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
-  }
   return { labels, proofs, damaged: knownDamage([...proofs.values()].flat()) }
+}
+
+/** Labels of another key cannot be checked, like their snapshot: nothing is wrong with them. */
+export function warnOfLabels(
+  { id, authentic }: Pick<ListedSnapshot, 'id' | 'authentic'>, labels: KnownFacts['labels'], keys: Keys | undefined, report: Report,
+): void {
+  const problem = authentic || !keys ? labels.get(id)?.problem : undefined
+  if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+}
+
+/** Labels as far as they can be believed; those of another key are not. */
+export function pinOf(labels: ReadLabels | undefined, authentic: boolean, keys: Keys | undefined): boolean {
+  return labels !== undefined && (labels.problem === undefined || authentic || !keys) && labels.pinned
 }
 
 /** When each snapshot, by its key, loses the first object that it needs, in stores whose objects expire. */

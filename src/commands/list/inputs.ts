@@ -2,6 +2,7 @@ import { retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, group, one, type SlicesOf } from '../../inputs/group.ts'
 import { optionalKey } from '../../inputs/key.ts'
 import { retentionInput } from '../../inputs/pruning.ts'
+import { report } from '../../inputs/report.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -50,7 +51,9 @@ export const inputs = commandInputs(
       default: 'text',
     }),
     columns: one('columns', {
-      help: 'The columns of the text, in place of all, or at a terminal of those that fit its width.',
+      help:
+        'The columns of the text, in place of all, or at a terminal of those that fit its width. At a terminal the newest snapshot is ' +
+        'last, elsewhere first.',
       expected: `names out of ${textColumns.join(', ')}, separated by commas`,
       example: 'snapshot, time, verified',
       schema: schema.someOf(...textColumns),
@@ -61,6 +64,7 @@ export const inputs = commandInputs(
         'the sources, the description and the run of each snapshot are shown too.',
     ),
     access: access(),
+    report,
     timeZone: retentionTimeZone,
   },
   requireStore,

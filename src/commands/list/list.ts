@@ -3,23 +3,27 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { momentOf } from '../../inputs/written-time.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { setOf, snapshotKeys } from '../../repository/catalog.ts'
+import { idOf, setOf, setsOf, snapshotKeys, withoutSafety } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
+import { noneOfKey } from '../../repository/other-key.ts'
 import { type DrillFigures, drillFigures, isDrilled, lastDrill } from '../../repository/drills.ts'
-import type { Verdict } from '../../repository/proofs.ts'
 import { retain, type RetentionPolicy } from '../../repository/retention.ts'
 import { idTime } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 import { dependedOn } from '../artifacts.ts'
 import { withStore } from '../with-store.ts'
-import { type KnownFacts, whatIsKnown } from './facts.ts'
+import { SetChanges } from './changes.ts'
+import { type KnownFacts, warnOfLabels, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
 import { listedSnapshots } from './listed-snapshots.ts'
 import { restorableOf } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
+/** The snapshots that are wanted. `newest`: only this number of the newest, and the newest of each set. */
+export type Listing = ListInputs & { newest?: number }
+
 /** The snapshots of a store, newest first. A damaged one is reported and left out; of one under another key the public part is shown. */
-export async function list(inputs: ListInputs, environment: Environment): Promise<ListResult> {
+export async function list(inputs: Listing, environment: Environment): Promise<ListResult> {
   const { set, retention, filters } = inputs
   const { report } = environment
   const now = environment.now()
@@ -29,27 +33,53 @@ export async function list(inputs: ListInputs, environment: Environment): Promis
       hint: marked`Exchange them: ‹since› is the earlier time. An age like 30d is earlier than 7d.`, status: 2,
     })
   }
-  const wanted = idsBetween(since, until)
+  const between = idsBetween(since, until)
   return withStore(inputs, environment, async (store, keys) => {
     if (filters.source !== undefined && keys?.identity === undefined) throw hiddenSources()
     const inArtifacts = await dependedOn(store)
+    const few = inputs.newest === undefined ? undefined : await newestOf(store, set, inputs.newest)
+    const wanted = (id: string): boolean => between(id) && (few === undefined || few.ids.has(id))
+    const changes = inputs.report.file === undefined ? undefined : new SetChanges(now)
     const known = { ...(await whatIsKnown(store, keys, { set, wanted, since }, report)), lost: new Set(inArtifacts.lost) }
     // A policy counts from the newest on, so with one all are read.
-    const counts = retention ? () => true : wanted
-    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment)
+    const counts = retention && few === undefined ? () => true : wanted
+    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment, changes)
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
     const chosen = decided.filter((one) => wanted(one.id) && passes(one, filters))
-    const shown = keys ? await withDrills(chosen, known, store, keys, warningOf(report)) : chosen
+    for (const one of chosen) warnOfLabels(one, known.labels, keys, report)
+    const drills = { earlier: changes !== undefined, onDamaged: warningOf(report) }
+    const shown = keys ? await withDrills(chosen, known, store, keys, drills) : chosen
+    const otherKey = keys && ofOtherKeys(shown, keys)
+    if (otherKey) {
+      const { message, hint } = noneOfKey(store, shown.length, keys, otherKey.fingerprints)
+      report.warning(message, `${hint} Until then, the list shows what the store claims.`)
+    }
     return {
       ...(shown.length === 0 && (await whyEmpty(store, set))),
-      ...(keys && shown.length > 0 && shown.every(({ authentic }) => !authentic) && { otherKey: true }),
+      ...(otherKey && { otherKey }),
       store: store.name,
       listed: now.toISOString(),
       snapshots: shown,
       ...(await restorableOf(shown, store, keys, now)),
       ...inArtifacts,
+      ...(few && few.of > shown.length && { of: few.of }),
+      ...(changes && { changes: changes.found() }),
     }
   })
+}
+
+/** The keys that the snapshots name, if there are some and none is of the key given. */
+function ofOtherKeys(snapshots: readonly ListedSnapshot[], keys: Keys): ListResult['otherKey'] {
+  if (snapshots.length === 0 || snapshots.some(({ authentic }) => authentic)) return undefined
+  return { given: keys.fingerprint, fingerprints: [...new Set(snapshots.map(({ key }) => key))] }
+}
+
+/** Of a policy, decisions on the newest snapshots of a set do not depend on older ones. */
+async function newestOf(store: Store, set: string | undefined, most: number): Promise<{ ids: ReadonlySet<string>; of: number }> {
+  const keys = await snapshotKeys(store, set)
+  const sorted = keys.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
+  const firsts = [...Map.groupBy(sorted, setOf).values()].map(([first]) => first!)
+  return { ids: new Set([...sorted.slice(0, most), ...firsts.slice(0, most)].map(idOf)), of: keys.length }
 }
 
 /** Ids count whole seconds. */
@@ -71,29 +101,28 @@ function hiddenSources(): LifeboatError {
 }
 
 async function whyEmpty(store: Store, set: string | undefined): Promise<Pick<ListResult, 'empty' | 'missing'>> {
-  const sets = [...new Set((await snapshotKeys(store)).map(setOf))].toSorted()
+  const sets = await setsOf(store)
   if (sets.length === 0) return { empty: true }
-  return set === undefined || sets.includes(set) ? {} : { missing: { set, sets } }
+  return set === undefined || sets.includes(set) ? {} : { missing: { set, sets: withoutSafety(sets) } }
 }
 
-/** As many sets are told about the figures of their last drill, each of which takes a request. */
+/** The figures of as many drills are read, each of which takes a request. */
 const MOST_DRILLS = 16
 
-/** The figures of the newest drill of each set, if the key can decrypt them. */
+/** The figures of the newest drill of each set, if the key can decrypt them; with `earlier`, of earlier ones too, in as many requests. */
 async function withDrills(
   snapshots: readonly ListedSnapshot[],
   { proofs }: KnownFacts,
   store: Store,
   keys: Keys,
-  onDamaged: (error: LifeboatError) => void,
+  { earlier, onDamaged }: { earlier: boolean; onDamaged: (error: LifeboatError) => void },
 ): Promise<ListedSnapshot[]> {
-  const newest = new Map<string, Verdict>()
-  for (const { id, set, damage } of snapshots) {
-    const drill = damage === undefined ? lastDrill(proofs.get(id) ?? []) : undefined
-    if (drill?.result === 'verified' && drill.time > (newest.get(set)?.time ?? '')) newest.set(set, drill)
-  }
+  const drills = snapshots.flatMap(({ id, damage }) => (damage === undefined ? lastDrill(proofs.get(id) ?? []) ?? [] : []))
+    .filter(({ result }) => result === 'verified').toSorted((a, b) => b.time.localeCompare(a.time))
+  const newest = [...new Map(drills.toReversed().map((drill) => [drill.set, drill])).values()]
+  const others = earlier ? drills.filter((drill) => !newest.includes(drill)) : []
   const figures = new Map<string, DrillFigures>()
-  for (const drill of [...newest.values()].slice(0, MOST_DRILLS)) {
+  for (const drill of [...newest, ...others].slice(0, MOST_DRILLS)) {
     const found = await drillFigures(store, drill, keys, onDamaged)
     if (found) figures.set(drill.snapshot, found)
   }

@@ -8,7 +8,8 @@ import { openDescription, type Snapshot, sourceSize } from '../../repository/sna
 import { survey, type Surveyed } from '../../repository/survey.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
-import { expiries, type KnownFacts, standing, sumsOf, visiblePart } from './facts.ts'
+import type { SetChanges } from './changes.ts'
+import { expiries, type KnownFacts, pinOf, standing, sumsOf, visiblePart } from './facts.ts'
 import { LOST_ARTIFACT } from '../artifacts.ts'
 import type { ListedSnapshot } from './result.ts'
 
@@ -22,6 +23,7 @@ export async function listedSnapshots(
   { set, wanted }: { set: string | undefined; wanted: (id: string) => boolean },
   known: Known,
   { signal, report }: Environment,
+  changes?: SetChanges,
 ): Promise<ListedSnapshot[]> {
   const expires = await expiries(store)
   const cards = await cardsIn(store, keys, set, known)
@@ -29,11 +31,11 @@ export async function listedSnapshots(
     store,
     keys,
     { set, wanted: (id, key) => wanted(id) && !cards.has(key), signal, onDamaged: warningOf(report) },
-    async (surveyed) => listed(await describe(surveyed, expires), surveyed.snapshot, known),
+    async (surveyed) => listed(await describe(surveyed, expires, changes), surveyed.snapshot, known, keys),
   )
   const described = [...cards.values()]
     .filter(({ header }) => wanted(header.id))
-    .map((card) => listed(withDescription(card, true, expires), undefined, known))
+    .map((card) => listed(withDescription(card, true, expires, changes), undefined, known, keys))
   return [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
 }
 
@@ -52,13 +54,18 @@ async function cardsIn(
 /** A snapshot without what other objects tell of it. */
 type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
 
-async function describe({ snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>): Promise<Described> {
+async function describe(
+  { snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>, changes: SetChanges | undefined,
+): Promise<Described> {
   const description = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
-  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires)
+  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires, changes)
 }
 
-function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>): Described {
-  const { description } = card
+function withDescription(
+  card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>, changes: SetChanges | undefined,
+): Described {
+  const { description, header } = card
+  if (description) changes?.note(header, description.sources)
   return {
     ...visiblePart(card, expires),
     authentic,
@@ -75,13 +82,15 @@ function withDescription(card: Card, authentic: boolean, expires: ReadonlyMap<st
   }
 }
 
-function listed(described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged, lost }: Known): ListedSnapshot {
+function listed(
+  described: Described, snapshot: Snapshot | undefined, { labels, proofs, damaged, lost }: Known, keys: Keys | undefined,
+): ListedSnapshot {
   const [own, found] = [labels.get(described.id), proofs.get(described.id) ?? []]
   const newest = [...Map.groupBy(found.filter((proof) => !isCarried(proof)), ({ level }) => level).values()].flatMap(newestOf)
   return {
     ...described,
     tags: tagsOf(described, own),
-    pinned: own?.pinned ?? false,
+    pinned: pinOf(own, described.authentic, keys),
     ...(lost.has(described.id) ? { verified: false, damage: LOST_ARTIFACT } : standing(snapshot, found, damaged)),
     proofs: newest.map(({ level, result, time }) => ({ level, result, time })).toSorted((a, b) => b.time.localeCompare(a.time)),
   }

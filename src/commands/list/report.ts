@@ -5,14 +5,21 @@ import { backupsIn } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
-import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreCommand, restoreInto, restoreVariables, type SnapshotContent } from '../../report/recipe.ts'
+import { keysText } from '../../repository/other-key.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
-  return `${formatCount(snapshots.length, 'snapshot')} in ${store}`
+  return `${formatCount(snapshots.length, 'snapshot')} in ${store}${madeByRestores(snapshots)}`
+}
+
+/** A safety backup is no backup that somebody planned. Nothing is said of them where there are no others. */
+function madeByRestores(snapshots: ListResult['snapshots']): string {
+  const safeties = snapshots.filter(({ set }) => isSafetySet(set)).length
+  return safeties > 0 && safeties < snapshots.length ? `, ${safeties} of them by restores` : ''
 }
 
 export function listText(result: ListResult, context: TextContext): string {
@@ -26,12 +33,11 @@ export function listText(result: ListResult, context: TextContext): string {
   return [
     ...tableOf(snapshots, now, context),
     '',
-    `${formatCount(snapshots.length, 'snapshot')} in ${store}.`,
+    `${listHeadline(result)}.`,
     ...lostLines(result),
     ...dependedOnLines(result.artifacts),
     ...unsoundLines(result),
     ...recommendation(result, context),
-    ...otherKeyLines(result),
   ].join('\n')
 }
 
@@ -50,31 +56,51 @@ const TEXT_COLUMNS: Readonly<Record<TextColumn, { head: string; cell(one: Listed
   notes: { head: 'CONTENT AND NOTES', cell: about },
 }
 
-/** Columns that are left out at a narrow terminal, one after the other. */
-const LEFT_OUT: readonly TextColumn[] = ['added', 'age', 'size', 'set', 'time']
+/** Columns that are left out at a narrow terminal, one after the other. An id has the time, too. */
+const LEFT_OUT: readonly TextColumn[] = ['added', 'time', 'size', 'age']
+/** Characters of the last column that stay; before other columns are left out, it is cut. */
+const LEAST_NOTES = 24
 
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
-  const lines = (chosen: readonly TextColumn[]): string[] => {
-    const rows = snapshots.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
+  const lines = (chosen: readonly TextColumn[], short = false): string[] => {
+    const shown = short ? snapshots.map((one) => ({ ...one, proofs: enoughProofs(one.proofs) })) : snapshots
+    const rows = shown.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
     return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
   }
   if (columns) return lines(columns.flatMap((name) => textColumns.filter((known) => known === name)))
   if (width === undefined) return lines(textColumns)
-  const fits = (all: readonly string[]): boolean => all.every((line) => line.length <= width)
-  const narrower = LEFT_OUT.map((_, most) => textColumns.filter((name) => !LEFT_OUT.slice(0, most + 1).includes(name)))
-  const tables = [textColumns, ...narrower].map(lines)
-  return tables.find(fits) ?? tables.at(-1)!.map((line) => shortened(line, width - 1))
+  const whole = lines(textColumns)
+  if (longest(whole) <= width) return whole
+  // Rows of several sets must be told apart, and safety backups from those that somebody planned.
+  const known = textColumns.filter((name) => name !== 'set' || new Set(snapshots.map(({ set }) => set)).size > 1)
+  const narrower = LEFT_OUT.map((_, most) => known.filter((name) => !LEFT_OUT.slice(0, most).includes(name)))
+  const last = known.filter((name) => !LEFT_OUT.includes(name))
+  const withoutNotes = (chosen: readonly TextColumn[]): number => longest(lines(chosen.filter((name) => name !== 'notes'), true))
+  const chosen = [...narrower, last].find((one) => withoutNotes(one) + 2 + LEAST_NOTES <= width) ?? last
+  return lines(chosen, true).map((line) => (line.length <= width ? line : shortened(line, width - 1)))
 }
 
-function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
+function longest(lines: readonly string[]): number {
+  return lines.reduce((most, { length }) => Math.max(most, length), 0)
+}
+
+/** Of those that verified, the one of the highest level tells enough; every other outcome stays. */
+function enoughProofs(proofs: ListedSnapshot['proofs']): ListedSnapshot['proofs'] {
+  const verified = proofs.filter(({ result }) => result === 'verified')
+  const best = verified.find(({ level }) => verified.every((other) => isAtLeast(level, other.level)))
+  return proofs.filter((one) => one === best || one.result !== 'verified')
+}
+
+export function missingSet({ set, sets }: NonNullable<ListResult['missing']>): string {
   return `set ${oneLine(set)} has no snapshots; there ${sets.length === 1 ? 'is' : 'are'}: ${sets.map(oneLine).join(', ')}.`
 }
 
 function otherKeyLines({ snapshots, otherKey }: ListResult): string[] {
   if (!otherKey) return []
   const [one, some] = ['The snapshot was not', `None of the ${formatCount(snapshots.length, 'snapshot')} was`]
-  return [`${snapshots.length === 1 ? one : some} made with the key given.`]
+  const made = snapshots.length === 1 ? one : some
+  return [`${made} made with the key given (${otherKey.given}): named is ${keysText(otherKey.fingerprints)}.`]
 }
 
 function unsoundLines({ unsound }: ListResult): string[] {
@@ -88,11 +114,25 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
   }
   const chosen = snapshots.find(({ id }) => id === restorable)
-  if (!chosen) return unsound.length > 0 ? ['None of the newest can be restored as it is; an older one may be whole: `verify` tells.'] : []
-  const content = { destination, set: chosen.set, snapshot: chosen.id, ...namesByNoun(chosen.sources ?? []) }
-  const newest = `the newest${unsound.length > 0 ? ' that is whole' : ''}`
+  if (!chosen) {
+    if (unsound.length === 0) return []
+    const older = unsound.length < backupsIn(snapshots).length
+      ? marked`None of the newest can be restored as it is; an older one may be whole: ‹lifeboat verify; snapshot: all› tells.`
+      : 'None of them can be restored as it is.'
+    const newest = snapshots.find(({ id }) => id === unsound[0]!.snapshot)
+    if (newest?.sources === undefined) return [`${older} ${marked`‹lifeboat restore; skip-damaged: true› brings back what is whole.`}`]
+    return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
+  }
+  return restoreLines(`the newest${unsound.length > 0 ? ' that is whole' : ''}`, contentOf(chosen, destination), program)
+}
+
+function contentOf({ set, id, sources = [] }: ListedSnapshot, destination: string): SnapshotContent {
+  return { destination, set, snapshot: id, ...namesByNoun(sources) }
+}
+
+function restoreLines(what: string, content: SnapshotContent, program: string): string[] {
   return [
-    `To restore ${newest} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
+    `To restore ${what} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
     `  ${restoreCommand(program, content)}`,
   ]
 }
@@ -101,13 +141,14 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
 function about(
   { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial, until }: ListedSnapshot,
   now: Date,
+  timeZone: string,
 ): string {
   return [
     damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
     partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
-    until === undefined ? '' : `kept until ${until}`,
+    until === undefined ? '' : `kept until ${formatTime(until, timeZone)}`,
     tags.map((tag) => `#${tag}`).join(' '),
     description === undefined ? '' : oneLine(description),
     retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
@@ -163,9 +204,8 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const sameText = same.map(({ head, cells }) => `${head.toLowerCase()} ${cells[0]!}`).join('; ')
   const columns = filled.filter((column) => !same.includes(column))
   const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]!))
-  const safeties = snapshots.filter(({ set }) => isSafetySet(set)).length
-  const newest = snapshots.find(({ set }) => safeties === snapshots.length || !isSafetySet(set))
-  const aside = safeties > 0 && safeties < snapshots.length ? `, ${safeties} of them by restores` : ''
+  const aside = madeByRestores(snapshots)
+  const newest = snapshots.find(({ set }) => aside === '' || !isSafetySet(set))
   const age = newest ? `${aside}, the newest ${aside === '' ? '' : 'backup '}${formatAge(newest.time, now)} old` : ''
   return [
     `### Lifeboat: ${formatCount(snapshots.length, 'snapshot')} in ${code(result.store)}${age}`,

@@ -15,12 +15,28 @@ export interface ListResult extends InArtifacts {
   restorable?: string
   /** Newer ones that are damaged. */
   unsound: Unsound[]
-  /** A key was given, and none of these snapshots was made with it. */
-  otherKey?: true
+  /** A key was given, and none of these snapshots was made with it: its fingerprint, and those that the snapshots name. */
+  otherKey?: { given: string; fingerprints: string[] }
   /** The store has no snapshot at all. */
   empty?: true
   /** The set that was asked for has no snapshot; `sets` are those that the store has. */
   missing?: { set: string; sets: string[] }
+  /** The number of snapshots in the store, if only the newest were read, for a report. */
+  of?: number
+  /** Each set's newest snapshot, compared with one some 30 days older. Only for a report, and with a key that can decrypt. */
+  changes?: ListedChanges[]
+}
+
+/** The largest changes of tables, and of sources without tables, largest first. */
+export interface ListedChanges {
+  set: string
+  /** When the two snapshots were made. */
+  from: string
+  to: string
+  /** Bytes; null where it was not there. `rows`: of a table whose rows both backups counted. */
+  items: { source: string; table?: string; before: number | null; now: number | null; rows?: { before: number; now: number } }[]
+  /** How many tables and sources were compared. */
+  compared: number
 }
 
 export interface ListedSnapshot {
@@ -44,7 +60,10 @@ export interface ListedSnapshot {
   damage?: string
   /** Newest first: of each level the newest, and, if that could not verify, the newest that did come to a result. */
   proofs: { level: Level; result: Proof['result']; time: string }[]
-  /** The figures of the newest drill of the set, if it was of this snapshot. Known only with a key that can decrypt. */
+  /**
+   * The figures of the newest drill of the set, if it was of this snapshot; for a report also of earlier ones. Known only with a key that
+   * can decrypt.
+   */
   drill?: DrillFigures
   /** Known only with a key that can decrypt. */
   description?: string

@@ -31,8 +31,9 @@ export const inputs = commandInputs(
     access: sourceAccess(),
     timeZone,
   },
-  ({ databases, choice, volumes }) => {
-    if (databases.list.length === 0 && (choice || volumes.list.length === 0)) throw missingInput('database-url', serverInput)
+  ({ databases, choice, volumes }, variables) => {
+    if (databases.list.length === 0 && (choice || volumes.list.length === 0))
+      throw missingInput('database-url', serverInput, variables)
     requireDatabase(databases.tunnel, databases.list.length > 0)
     requireServers(databases.list, choice ?? EVERY_DATABASE)
     requirePatternsOf(volumes)

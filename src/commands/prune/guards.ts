@@ -4,7 +4,7 @@ import type { Pruning } from '../../inputs/pruning.ts'
 import { retentionText } from '../../inputs/retention.ts'
 import type { Most } from '../../inputs/schemas.ts'
 import { marked, markedCommand } from '../../marks.ts'
-import { formatCount } from '../../report/format.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
 import { setOf } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
@@ -89,6 +89,9 @@ export async function whyIncomplete(
   }
 }
 
+/** The end of a hint that begins with a dry run. */
+const once = (given: string): string => `with ${given} in place of ${marked`‹dry-run: true›`}, the same deletes it`
+
 /** A guard that says no. */
 export function reasonAgainst(
   all: readonly Decision<Candidate & SnapshotSeen>[],
@@ -101,8 +104,7 @@ export function reasonAgainst(
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
   const look = `See what would go: ${commandOf(options, { 'dry-run': 'true' })}`
-  const once = marked`with ‹force: true› in place of ‹dry-run: true›, the same deletes it`
-  const atLeast = stored !== undefined ? `${look}; ${once}.`
+  const atLeast = stored !== undefined ? `${look}; ${once(marked`‹max-delete: ${going}›`)}.`
     : dryRun ? marked`To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
       : marked`${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
   if (going > limit) {
@@ -113,12 +115,13 @@ export function reasonAgainst(
     )
   }
   const [newest, before] = decisions.map(({ snapshot }) => snapshot)
+  const forced = `${look}; ${once(marked`‹force: true›`)}`
   if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
-    const part = `less than ${Math.round(minimumPart * 100)} % of the ${before.size} of the one before`
-    return new LifeboatError(`the newest backup of set ${set} has ${newest.size} bytes, ${part}`, {
+    const part = `less than ${Math.round(minimumPart * 100)} % of the ${formatBytes(before.size)} of the one before`
+    return new LifeboatError(`the newest backup of set ${set} has ${formatBytes(newest.size)}, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-        marked`‹prune-min-size›. ${dryRun ? marked`To delete them all the same, run it with ‹force: true›` : `${look}; ${once}`}. ` +
+        marked`‹prune-min-size›. ${dryRun ? marked`To delete them all the same, run it with ‹force: true›` : forced}. ` +
         'Nothing was deleted.',
     })
   }

@@ -1,4 +1,3 @@
-import { LifeboatError } from '../../error.ts'
 import { flagInput, retentionTimeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { encryptionKey, requiredKey } from '../../inputs/key.ts'
@@ -7,7 +6,6 @@ import { pruning, retentionInput } from '../../inputs/pruning.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
-import { marked } from '../../marks.ts'
 
 export const inputs = commandInputs(
   {
@@ -18,12 +16,14 @@ export const inputs = commandInputs(
     }),
     retention: one('retention', {
       ...retentionInput,
-      help: 'Which snapshots of the set to keep.',
-      expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, or within= with an age (h, d, w, y)',
+      help: 'Which snapshots of the set to keep; with none all, and only data that no snapshot needs is deleted.',
+      expected: 'rules last=, daily=, weekly=, monthly=, yearly=, drilled= with a number, within= with an age (h, d, w, y), or none',
       schema: schema.retention,
       required: true,
     }),
-    dryRun: one('dry-run', { ...flagInput, short: 'n', help: 'Show what would be kept and deleted, and why, and delete nothing.' }),
+    dryRun: one('dry-run', {
+      ...flagInput, once: true, short: 'n', help: 'Show what would be kept and deleted, and why, and delete nothing.',
+    }),
     maxDelete: one('max-delete', {
       help: 'Delete nothing if more snapshots of the set would be deleted than this number, or this part of them.',
       expected: 'a number, or a percentage from 0% to 100%',
@@ -32,19 +32,14 @@ export const inputs = commandInputs(
       default: '50%',
     }),
     pruning,
-    force: one('force', { ...flagInput, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.' }),
+    force: one('force', {
+      ...flagInput, once: true, help: 'Prune also if max-delete, prune-min-size or missing snapshots would prevent it.',
+    }),
     access: access('For artifacts: the token that finds, reads and deletes them, of a job with `permissions: actions: write`.'),
     notify,
     timeZone: retentionTimeZone,
   },
-  (given, variables) => {
-    requireStore(given, variables)
-    // Forced, it accepts that snapshots are missing, and deletes what only they needed.
-    if (Object.keys(given.retention).length > 0 || given.force) return
-    throw new LifeboatError(marked`‹retention: none› keeps every snapshot, so there is nothing to prune`, {
-      hint: marked`Give ‹retention› rules, such as ‹retention: daily=7 weekly=4›.`, status: 2,
-    })
-  },
+  requireStore,
 )
 
 export type PruneInputs = SlicesOf<typeof inputs>

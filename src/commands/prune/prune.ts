@@ -92,10 +92,12 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
     : { chunks: await deleteUnneeded(store, keys, references, going, { ...options, ...reading }, report) }
   // An artifact goes as a whole, and only once nothing that stays may need it.
   const left = new Set(freed.artifacts?.left)
+  const safeties = kept.filter((key) => setOf(key) !== set).length
   const deleted = going.filter((key) => !left.has(key)).length
   return {
     set, dryRun,
-    kept: kept.length,
+    kept: kept.filter((key) => setOf(key) === set).length,
+    ...(safeties > 0 && { safetyBackups: safeties }),
     deleted,
     ...(deleted < going.length && { waiting: going.length - deleted }),
     snapshots: decisions.map(({ snapshot: { key, id, time, size }, keep, reasons }) => {

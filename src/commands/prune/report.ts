@@ -12,9 +12,10 @@ export function pruneHeadline(result: PruneResult): string {
 }
 
 /** `2 snapshots deleted, 5 kept`; `3 snapshots to go: 1 deleted, 2 stay for now; 5 kept`. `named`: those that are gone. */
-function countsOf({ dryRun, deleted, waiting = 0, kept }: PruneResult, named = ''): string {
+function countsOf({ dryRun, deleted, waiting = 0, kept, safetyBackups = 0 }: PruneResult, named = ''): string {
   const [gone, staying] = dryRun ? ['would go', 'would stay'] : ['deleted', 'kept']
-  const rest = `${kept.toLocaleString('en-US')} ${staying}`
+  const safeties = safetyBackups > 0 ? `, and ${formatCount(safetyBackups, 'safety backup')}` : ''
+  const rest = `${kept.toLocaleString('en-US')} ${staying}${safeties}`
   if (waiting === 0) return `${formatCount(deleted, 'snapshot')} ${gone}${named}, ${rest}`
   const later = `${waiting.toLocaleString('en-US')} ${dryRun ? 'would stay' : waiting === 1 ? 'stays' : 'stay'} for now`
   return `${formatCount(deleted + waiting, 'snapshot')} to go: ${deleted.toLocaleString('en-US')} ${gone}${named}, ${later}; ${rest}`

@@ -7,6 +7,8 @@ export interface PruneResult {
   dryRun: boolean
   /** Snapshots. */
   kept: number
+  /** Safety backups of the set that are kept as well. */
+  safetyBackups?: number
   deleted: number
   /** Snapshots to go that are still there, in artifacts that stay for now. */
   waiting?: number

@@ -32,7 +32,7 @@ function safetyAfter(
 const NOTHING = 'Nothing was changed.'
 const BACKUP = 'a backup from before this restore'
 
-function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objects: { dropOthers } }: Given): Target {
+function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objects: { dropOthers, only } }: Given): Target {
   const { mode, left, swapped, errors, selection, restored } = result
   const target = oneLine(result.target)
   if (left === 'dropped') {
@@ -42,8 +42,10 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objec
     }
   }
   if (left === 'unchanged') return { now: `${target} is as it was before.`, before: 'The same.', back: NOTHING }
+  const content = only === 'schema' ? `definitions${selection ? ' of the selected objects' : ''}`
+    : only === 'data' ? `rows${selection ? ' of the selected tables' : ''}` : selection ? 'selected objects' : 'content'
   const from = `snapshot ${result.snapshot}, of ${formatTime(result.time, timeZone)}`
-  const has = errors.length > 0 || (result.missing ?? []).length > 0 ? `has a part of ${from}` : `has the content of ${from}`
+  const has = errors.length > 0 || (result.missing ?? []).length > 0 ? `has a part of ${from}` : `has the ${content} of ${from}`
   if (swapped) {
     return {
       now: `${target} ${has}.`,
@@ -60,7 +62,8 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objec
     }
   }
   if (mode === 'clean') {
-    const objects = selection ? 'selected objects' : 'objects that the backup has'
+    const which = selection ? 'selected objects' : 'objects that the backup has'
+    const objects = `${which}${only === 'schema' ? ', without rows,' : ''}`
     return {
       now: `In ${target}, the ${objects} are as in ${from}; all others are as before${result.removed ? ', or removed' : ''}.`,
       before: 'These objects, with other rows perhaps. They were replaced, and this restore keeps no copy.',

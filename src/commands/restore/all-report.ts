@@ -1,11 +1,11 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
-import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
+import { formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapedLines, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
-import { isComplete, restoredName, restoreProblems, restoreText, summaryDetails } from './report.ts'
-import type { RestoreAllResult, RestoredPart } from './result.ts'
+import { isComplete, restoredName, restoreProblems, restoreText, summaryDetails, summaryLine } from './report.ts'
+import type { FailedPart, RestoreAllResult, RestoredPart } from './result.ts'
 
-const failedPart = (part: RestoredPart): part is Extract<RestoredPart, { problem: string }> => 'problem' in part
+const failedPart = (part: RestoredPart): part is FailedPart => 'problem' in part
 
 /** Whether every source is restored, and everything of it. */
 export function allComplete({ sources, notResumed }: RestoreAllResult): boolean {
@@ -15,11 +15,23 @@ export function allComplete({ sources, notResumed }: RestoreAllResult): boolean 
 export function allProblems({ sources, notResumed }: RestoreAllResult): string[] {
   return [
     ...sources.flatMap((part) => {
-      if (failedPart(part)) return [`${restoredName(part)} was not restored: ${part.problem}`]
+      if (failedPart(part)) return [failureText(part)]
       return restoreProblems(part)
     }),
     ...(notResumed === undefined ? [] : [notResumed]),
   ]
+}
+
+function failureText({ problem, state, back, ...part }: FailedPart): string {
+  const name = restoredName(part)
+  if (state === undefined) return `${name} was not restored: ${problem}`
+  return `${name}: ${problem}; now: ${state}${back === undefined ? '' : `; before: ${back}`}`
+}
+
+/** The state that a failed part is left in, and the content from before. */
+function leftOf({ state, back }: FailedPart): [label: string, text: string][] {
+  const lines: [string, string | undefined][] = [['now', state && `${state}.`], ['before', back]]
+  return lines.flatMap(([label, text]) => (text === undefined ? [] : [[label, text]]))
 }
 
 function verdict({ sources, mode, ...rest }: RestoreAllResult): string {
@@ -46,7 +58,10 @@ export function allText(result: RestoreAllResult, context: TextContext): string 
 
 function textOf(part: RestoredPart, context: TextContext): string {
   if (!failedPart(part)) return restoreText(part, context)
-  return [`NOT restored: ${restoredName(part)}: ${part.problem}`, ...(part.hint === undefined ? [] : [`  ${part.hint}`])].join('\n')
+  return [
+    `NOT restored: ${restoredName(part)}: ${part.problem}`, ...(part.hint === undefined ? [] : [`  ${part.hint}`]),
+    ...(part.state === undefined && part.back === undefined ? [] : [formatColumns(leftOf(part), '  ')]),
+  ].join('\n')
 }
 
 export function allSummary(result: RestoreAllResult, context: SummaryContext): string {
@@ -69,7 +84,11 @@ export function allSummary(result: RestoreAllResult, context: SummaryContext): s
 
 function detailsOf(part: RestoredPart): string[] {
   if (!failedPart(part)) return summaryDetails(part)
-  return [escapedLines(part.problem), ...(part.hint === undefined ? [] : [`What to do: ${escapedLines(part.hint)}`])]
+  const left = leftOf(part)
+  return [
+    escapedLines(part.problem), ...(part.hint === undefined ? [] : [`What to do: ${escapedLines(part.hint)}`]),
+    ...(left.length > 0 ? [left.map(summaryLine).join('\n')] : []),
+  ]
 }
 
 function cellsOf(part: RestoredPart): string[] {

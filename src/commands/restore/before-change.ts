@@ -4,7 +4,9 @@ import { marked } from '../../marks.ts'
 import { oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
+import { NothingWhole } from '../../sources/nothing-whole.ts'
 import type { Location, RestoreTarget } from '../../sources/source-kind.ts'
+import { missingLines } from './missing.ts'
 import { isAsked, type Replaced, requireConfirmed } from './confirm.ts'
 import type { RestoreInputs } from './inputs.ts'
 import { planAll, type Planned, type PlannedPart } from './plan.ts'
@@ -18,10 +20,9 @@ export interface Placed {
   into?: { target: RestoreTarget; location: Location }
 }
 
-/** A source that is verified: `plan`, which changes nothing, then `prepare`, for one source at a time, then `restore`. */
+/** A source that is verified: `plan`, which changes nothing, then `restore`. */
 export interface Ready {
   plan?: () => Promise<PlannedPart>
-  prepare: () => Promise<void>
   restore: () => Promise<Omit<RestoreResult, 'seconds'>>
 }
 
@@ -36,20 +37,38 @@ export async function requireGiven(parts: readonly Placed[], { confirm, dryRun }
  */
 export async function beforeChange(
   parts: readonly (Placed & Ready)[], { confirm, dryRun, verifyOnly }: Given, atOnce: number, environment: Environment,
-): Promise<Planned[]> {
+): Promise<(Planned | NothingWhole)[]> {
   if (verifyOnly) return []
   const blind = parts.find(({ plan }) => plan === undefined)
   if (dryRun && blind)
-    throw new LifeboatError(`dry-run is not for ${blind.source.name}, whose target or damage does not let the steps be known before`, {
-      hint: marked`‹verify-only: true› reads and checks what would be restored.`, status: 2 })
+    throw new LifeboatError(
+      `dry-run cannot tell the steps of a restore of ${blind.source.name}: its target is of a kind that has no plan`,
+      { hint: marked`‹verify-only: true› reads and checks what would be restored.`, status: 2 })
   const plans = await planAll(parts, atOnce)
   if (dryRun) return plans.filter((plan) => plan !== undefined)
   for (const [index, { into }] of parts.entries()) {
-    if (!into?.target.replaces) continue
-    for (const step of plans[index]?.steps ?? []) environment.report.info(`${oneLine(into.target.name)}: ${oneLine(step)}`)
+    const plan = plans[index]
+    if (!into?.target.replaces || plan === undefined || plan instanceof NothingWhole) continue
+    environment.report.info(`This restore into ${oneLine(into.target.name)} will:`)
+    for (const [place, step] of plan.steps.entries()) environment.report.info(`  ${place + 1}. ${oneLine(step)}`)
+    for (const line of missingLines(plan)) environment.report.info(`  ${line}`)
   }
-  if (isAsked(confirm, environment)) await requireConfirmed(replacedBy(parts), confirm, 'replaces', environment)
+  if (isAsked(confirm, environment)) {
+    tellFromFile(environment)
+    await requireConfirmed(replacedBy(parts), confirm, 'replaces', environment)
+  }
   return []
+}
+
+/** Nobody agrees to values of the configuration file without seeing them. */
+function tellFromFile({ configuration, report }: Environment): void {
+  const path = configuration?.file?.path
+  if (path === undefined) return
+  const given = configuration!.origins.flatMap(({ name, from, value }) => {
+    const line = from.startsWith(`${path}, line `) ? from.slice(path.length + 2) : undefined
+    return line === undefined ? [] : [oneLine(`${name}${value === undefined ? '' : ` ${value}`} (${line})`)]
+  })
+  if (given.length > 0) report.info(`Of this restore, ${path} gives: ${given.join(', ')}`)
 }
 
 function replacedBy(parts: readonly Placed[]): Replaced[] {

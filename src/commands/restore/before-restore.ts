@@ -3,11 +3,13 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
+import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
-import type { SourceContext } from '../../sources/source-kind.ts'
+import type { RestoreMode } from '../../sources/settings.ts'
+import type { SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
 import { keyAt } from '../verify/chunks.ts'
@@ -19,6 +21,8 @@ export interface Chosen {
   snapshot: AuthenticSnapshot
   /** The name of the source. */
   source: string
+  /** How a restore takes what is whole of it, if it is damaged. */
+  skip: string
   store: Store
 }
 
@@ -28,7 +32,7 @@ export interface Chosen {
  * Damage to other sources is a warning.
  */
 export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<void> {
-  const { snapshot, source } = chosen
+  const { snapshot, source, skip } = chosen
   const { id } = snapshot.header
   const { report } = context
   const { proofs, suspects, verified } = await looked(chosen, level, context)
@@ -36,8 +40,8 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
   const known = new Set([...suspects, ...damaged].filter((key) => !good.includes(key)))
   if (result !== 'verified') {
     const hints = result === 'failed'
-      ? [...(await whereWhole(chosen, known, proofs, context)), ...(damaged.length > 0 ? [SKIP] : [])]
-      : [await elsewhere(chosen, source, known, proofs)]
+      ? [...(await whereWhole(chosen, known, proofs, context)), ...(damaged.length > 0 ? [skip] : [])]
+      : [await elsewhere(chosen, source, known, proofs, report)]
     throw new LifeboatError(
       `snapshot ${id} ${result === 'failed' ? 'does not verify' : 'could not be verified'}, so nothing was restored: ` +
         problems.join('; '),
@@ -47,14 +51,21 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
   const rest = damageIn(snapshot, known)
   const verdict = rest === undefined ? await proofs.verdict(id) : undefined
   if (rest !== undefined)
-    report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere(chosen, source, known, proofs))
+    report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere(chosen, source, known, proofs, report))
   else if (verdict?.result === 'failed') report.warning(
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
-    await elsewhere(chosen, source, known, proofs),
+    await elsewhere(chosen, source, known, proofs, report),
   )
 }
 
-const SKIP = marked`To restore what is whole of it, and have the rest listed, set ‹skip-damaged: true›.`
+/** A damaged source never replaces data that is there. */
+export function skipHint(noun: SourceKind['noun'], mode: RestoreMode): string {
+  const rest = marked`and have the rest listed, set ‹skip-damaged: true›`
+  if (noun === 'database' && (mode === 'clean' || mode === 'swap'))
+    return marked`To restore what is whole of it into a new database, ${rest} with ‹mode: create› and another name in ‹database-url›.`
+  if (mode === 'clean') return marked`To restore what is whole of it into another, empty target, ${rest} with ‹mode: empty›.`
+  return `To restore what is whole of it, ${rest}.`
+}
 
 /**
  * Places of chunks of a source that are damaged or missing: every chunk of it is read. `elsewhere` says which other snapshot has all of
@@ -66,7 +77,7 @@ export async function lostChunks(chosen: Chosen, context: SourceContext): Promis
   if (result === 'verified') return { lost: new Set(), elsewhere: '' }
   if (result === 'could not verify' || damaged.length === 0) {
     throw new LifeboatError(`nothing was restored of ${source} in snapshot ${snapshot.header.id}: ${problems.join('; ')}`, {
-      hint: await elsewhere(chosen, source, new Set(damaged), proofs), status: result === 'failed' ? 1 : 3,
+      hint: await elsewhere(chosen, source, new Set(damaged), proofs, context.report), status: result === 'failed' ? 1 : 3,
     })
   }
   const known = new Set(damaged)
@@ -75,7 +86,7 @@ export async function lostChunks(chosen: Chosen, context: SourceContext): Promis
     const base = chunks[place]![3]
     return known.has(keyAt(snapshot, place)) || (base !== null && known.has(keyAt(snapshot, base)))
   }
-  return { lost: new Set([...chunks.keys()].filter(isLost)), elsewhere: await elsewhere(chosen, source, known, proofs) }
+  return { lost: new Set([...chunks.keys()].filter(isLost)), elsewhere: await elsewhere(chosen, source, known, proofs, context.report) }
 }
 
 interface Looked {
@@ -100,21 +111,25 @@ async function whereWhole(chosen: Chosen, known: ReadonlySet<string>, proofs: Se
   const rest = sources.filter(({ result }) => result !== 'verified').map(({ name }) => name)
   return [
     ...(whole.length > 0 ? [`Of snapshot ${snapshot.header.id}, ${whole.join(', ')} ${whole.length === 1 ? 'is' : 'are'} whole.`] : []),
-    ...(await Promise.all(rest.slice(0, MOST_NAMED).map((name) => elsewhere(chosen, name, known, proofs)))),
+    ...(await Promise.all(rest.slice(0, MOST_NAMED).map((name) => elsewhere(chosen, name, known, proofs, context.report)))),
   ]
 }
 
 const MOST_NAMED = 10
 
-async function elsewhere({ snapshot, store }: Chosen, source: string, damaged: ReadonlySet<string>, proofs: SetProofs): Promise<string> {
+async function elsewhere(
+  { snapshot, store }: Chosen, source: string, damaged: ReadonlySet<string>, proofs: SetProofs, report: Report,
+): Promise<string> {
   const { id, set } = snapshot.header
   const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
-  const found = await newestGood(store, snapshot.keys, others, {
-    proofs, verified: false, wanted: (sources) => sources.includes(source), damaged,
-  })
-  return found.good
-    ? marked`Snapshot ${found.good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
-    : marked`No other snapshot of set ${set} is whole and has ${source}; ‹lifeboat list› shows them.`
+  const wanted = (sources: readonly string[]): boolean => sources.includes(source)
+  const { good } = await newestGood(store, snapshot.keys, others, { proofs, verified: false, wanted, damaged })
+  if (good)
+    return marked`Snapshot ${good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
+  const none = `No other snapshot of set ${set} is whole and has ${source}` +
+    `${others.length === 0 ? '' : marked`; ‹lifeboat list› shows them`}.`
+  const safety = await safetyBackupHint(store, snapshot.keys, set, { wanted, damaged, has: source }, warningOf(report))
+  return [none, ...(safety === undefined ? [] : [safety])].join(' ')
 }
 
 /** Of a source that is restored, for the result; with a warning where the backup lacks something. */

@@ -3,9 +3,9 @@ import { type AfterSwap, afterSwap, afterSwapErrors, afterSwapHeadline, afterSwa
 import { inputs, type RestoreInputs } from './inputs.ts'
 import { dryAllHeadline, dryAllSummary, dryAllText, dryHeadline, drySummary, dryText, isDry, isDryAll } from './plan-report.ts'
 import { allHeadline, allProblems, allSummary, allText } from './all-report.ts'
-import { restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
-import { restore as restoreOne, targetOf } from './restore.ts'
-import { restoreAll } from './restore-all.ts'
+import { restoredName, restoreHeadline, restoreProblems, restoreSummary, restoreText } from './report.ts'
+import { restore as restoreOne, restoreAll, targetOf } from './restore.ts'
+import { leftLines } from '../../report/failure.ts'
 import { oneLine } from '../../report/format.ts'
 import type { RestoreAllResult, RestoreResult } from './result.ts'
 import type { Safety } from './safety.ts'
@@ -44,7 +44,10 @@ function redactedAll(result: RestoreAllResult, apply: (texts: string[]) => strin
 const snapshotOf = (result: AnyResult): string => (isAfter(result) ? '' : result.snapshot)
 
 function statesOf(result: RestoreResult | RestoreAllResult): string[] {
-  if (isAll(result)) return result.sources.flatMap((part) => ('problem' in part ? [] : statesOf(part)))
+  if (isAll(result)) {
+    return result.sources.flatMap((part) =>
+      ('problem' in part ? leftLines([{ source: restoredName(part), ...part }]) : statesOf(part)))
+  }
   const { after } = result
   return after ? [oneLine(`${after.now} Before: ${after.before} To go back: ${after.back}`)] : []
 }
@@ -101,10 +104,12 @@ export const restore = {
     state: {
       help: 'The content of the target now and before, where that is, and how to go back to it, in sentences.',
       value: (result) => (isAfter(result) ? '' : statesOf(result).join('\n')),
+      ofFailure: ({ left }) => leftLines(left).join('\n'),
     },
     'safety-snapshot-id': {
       help: 'The id of the safety backup, if one was made; with all, those of all targets, one per line.',
       value: (result) => safetyBackups(result).map(({ snapshot }) => snapshot).join('\n'),
+      ofFailure: ({ left = [] }) => left.flatMap(({ safety }) => safety?.snapshot ?? []).join('\n'),
     },
     restored: { help: 'How many archive entries were restored.', value: (result) => (isAfter(result) ? '' : `${restoredEntries(result)}`) },
     duration: { help: 'Seconds it took.', value: ({ seconds }) => `${seconds}` },

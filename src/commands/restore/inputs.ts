@@ -17,6 +17,8 @@ import { locationExpected, locationPatterns } from '../../sources/known-kinds.ts
 
 const databaseUrl = {
   ...databaseInput,
+  // The database that other commands read is not one to write to.
+  own: true,
   help: `The database to restore into: ${locationPatterns('database')}. Not needed with verify-only.`,
 } as const
 
@@ -32,7 +34,7 @@ const target = {
 export const inputs = commandInputs(
   {
     server: group(
-      { 'database-url': databaseUrl, 'ssh-tunnel': tunnelInput },
+      { 'database-url': databaseUrl, 'ssh-tunnel': { ...tunnelInput, own: true } },
       (values) => ({ database: values['database-url'], tunnel: values['ssh-tunnel'] }),
     ),
     key: optionalKey(encryptionKey.help),
@@ -77,12 +79,14 @@ export const inputs = commandInputs(
       {
         'skip-damaged': {
           ...flagInput,
+          own: true,
           help:
             'Restore what is whole of a damaged backup, read every byte for that, and list all that is missing; the restore then fails ' +
             'all the same (exit status 1). Into an empty or new target, or over the files of a volume.',
         },
         'keep-damaged': {
           ...flagInput,
+          own: true,
           help:
             'The same, and restore damaged files of a volume as well, with zeros in place of the lost bytes: the list says which. Sparse ' +
             'files, and those whose names or properties are damaged, are left out all the same.',
@@ -94,12 +98,14 @@ export const inputs = commandInputs(
       {
         undo: {
           ...flagInput,
+          once: true,
           help:
             'Take the last restore with mode swap back: the database of database-url is exchanged for the one from before. Nothing is ' +
             'read from the store.',
         },
         'forget-old': {
           ...flagInput,
+          once: true,
           help: 'Drop the databases that restores with mode swap have put aside for database-url, as far as the time of keep-old is over.',
         },
       },
@@ -125,6 +131,7 @@ export const inputs = commandInputs(
           expected: 'one name=TARGET per line, with the name of a source in the snapshot',
           example: 'uploads=/srv/app/uploads',
           schema: restoreMap,
+          pairs: '=',
           secrets: mapSecrets,
           default: '',
           list: true,
@@ -135,6 +142,8 @@ export const inputs = commandInputs(
     hooks: group(
       {
         'pre-command': {
+          code: true,
+          own: true,
           help: 'A shell command that runs when the backup is verified, before anything is changed. If it fails, nothing is restored.',
           expected: 'a command for sh',
           example: 'app maintenance on',
@@ -142,6 +151,8 @@ export const inputs = commandInputs(
           default: '',
         },
         'post-command': {
+          code: true,
+          own: true,
           help: 'A shell command that runs after the restore, also if it fails, is cancelled or killed.',
           expected: 'a command for sh',
           example: 'app maintenance off',
@@ -152,6 +163,7 @@ export const inputs = commandInputs(
       (values) => ({ containers: [], mode: 'stop' as const, before: values['pre-command'], after: values['post-command'] }),
     ),
     confirm: one('confirm', {
+      once: true,
       help:
         'The targets whose data is replaced, as a confirmation: the name of the database with mode swap or clean, undo and forget-old; ' +
         'the target of a volume, of a bucket without parameters, with mode clean or overwrite; with all, each of them. At a terminal ' +
@@ -163,22 +175,25 @@ export const inputs = commandInputs(
     }),
     safetyBackup: one('safety-backup', {
       ...flagInput,
+      once: true,
       help:
         'Before data of the target is replaced and not kept (mode clean and overwrite, and swap with keep-old: 0d), back it up into the ' +
-        'same store: a snapshot of the set NAME.safety, with the tag safety, which is kept for keep-old (7 days). If that fails, nothing ' +
-        'is restored.',
+        'same store: a snapshot of the set NAME.safety, with the tag safety, which is kept for 7 days, or for keep-old if that is ' +
+        'longer. If that fails, nothing is restored.',
       example: 'false',
       default: 'true',
     }),
     dryRun: one('dry-run', {
+      once: true,
       short: 'n',
       ...flagInput,
       help:
-        'Make every check of the restore, print what it would do, in order, with sizes, room and the time of the last drill, and change ' +
-        'nothing.',
+        'Make every check of the restore, print what it would do, in order, with sizes, room and the time that the last drill or restore ' +
+        'took, and change nothing.',
     }),
     verifyOnly: one('verify-only', {
-      ...flagInput, help: 'Read and check the source, tell what tables, schemas, only or paths select of it, and change nothing.',
+      ...flagInput, once: true,
+      help: 'Read and check the source, tell what tables, schemas, only or paths select of it, and change nothing.',
     }),
     clientInstall,
     access: access(),
@@ -188,7 +203,7 @@ export const inputs = commandInputs(
   (slices, variables) => {
     const { server, volume, verifyOnly, skipDamaged, afterSwap, all, dryRun } = slices
     if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
-    if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey)
+    if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey, variables)
     if (slices.swap.drill && slices.mode !== 'swap') {
       throw new LifeboatError(`drill compares a database before it is exchanged, and mode is ${slices.mode}`, {
         hint: marked`Set ‹mode: swap›. ‹lifeboat verify; level: drill› drills a snapshot without a target.`, status: 2,
@@ -196,7 +211,7 @@ export const inputs = commandInputs(
     }
     if (verifyOnly && skipDamaged) {
       throw new LifeboatError('skip-damaged restores what is whole, and with verify-only nothing is restored', {
-        hint: marked`Leave one of them out. ‹lifeboat verify; level: read› lists what is damaged.`, status: 2,
+        hint: marked`Leave one of them out. ‹dry-run: true› lists what a restore would leave out.`, status: 2,
       })
     }
     if (dryRun && verifyOnly)
@@ -210,12 +225,16 @@ export const inputs = commandInputs(
         hint: marked`Leave one of them out, or restore every source with ‹all: true›.`, status: 2 })
     requireSelectionFor(slices)
     if (volume.target === undefined && (server.database === undefined || volume.name !== undefined) && !verifyOnly) {
-      throw volume.name === undefined ? missingInput('database-url', databaseUrl) : missingInput('target', target)
+      throw volume.name === undefined ? missingInput(DATABASE_OR_TARGET, databaseOrTarget, variables) : missingInput('target', target)
     }
     requireDatabase(server.tunnel, server.database !== undefined && !verifyOnly && volume.name === undefined && volume.target === undefined)
     requireStore(slices, variables)
   },
 )
+
+/** A set may have no database at all. */
+const DATABASE_OR_TARGET = 'database-url, or target for a volume,'
+const databaseOrTarget = { ...databaseUrl, expected: `${databaseUrl.expected}; or for a volume its folder, as target` }
 
 /** Throws (status 2) unless a database is named, and nothing that is for restores alone: it would be ignored. */
 function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInputs, 'afterSwap'>): void {
@@ -239,7 +258,8 @@ function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInpu
   })
 }
 
-const partsIn = (objects: RestoreInputs['objects']): string[] =>
+/** The inputs that are given and select a part of a database. */
+export const partsIn = (objects: RestoreInputs['objects']): string[] =>
   (['schemas', 'tables', 'only'] as const).filter((name) => (objects[name] ?? '').length > 0)
 
 /** The inputs that are given and select one source, or a part of one. */

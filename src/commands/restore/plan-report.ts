@@ -1,8 +1,9 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
-import { escapeMarkdown as escape, withinLimit } from '../../report/markdown.ts'
-import { restoredName } from './report.ts'
-import type { RestoreAllResult, RestoreResult } from './result.ts'
+import { escapedLines, escapeMarkdown as escape, withinLimit } from '../../report/markdown.ts'
+import { missingLines } from './missing.ts'
+import { isComplete, restoredName } from './report.ts'
+import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
 
 /** The result of a dry run, which restored nothing. */
 export type DryResult = RestoreResult & { steps: string[] }
@@ -17,7 +18,8 @@ export function isDryAll(result: RestoreAllResult): result is DryAllResult {
 }
 
 function about(result: DryResult): string {
-  return `${restoredName(result)} of snapshot ${result.snapshot} can be restored into ${result.target} (mode ${result.mode})`
+  const part = isComplete(result) ? '' : 'in part '
+  return `${restoredName(result)} of snapshot ${result.snapshot} can be restored ${part}into ${result.target} (mode ${result.mode})`
 }
 
 export function dryHeadline(result: DryResult): string {
@@ -25,8 +27,14 @@ export function dryHeadline(result: DryResult): string {
 }
 
 export function dryAllHeadline({ sources, snapshot }: DryAllResult): string {
-  return `Nothing was changed. All ${formatCount(sources.length, 'source')} of snapshot ${snapshot} can be restored`
+  const all = formatCount(sources.length, 'source')
+  const whole = sources.filter(isWhole).length
+  const which = whole < sources.length ? `${whole} of ${all} of snapshot ${snapshot} can be restored whole`
+    : `All ${all} of snapshot ${snapshot} can be restored`
+  return `Nothing was changed. ${which}`
 }
+
+const isWhole = (part: RestoredPart): boolean => !('problem' in part) && isComplete(part)
 
 function numbered({ steps }: DryResult): string[] {
   return steps.map((step, index) => `${index + 1}. ${oneLine(step)}`)
@@ -35,41 +43,61 @@ function numbered({ steps }: DryResult): string[] {
 function ending({ time, expected }: Pick<RestoreResult, 'time' | 'expected'>, timeZone: string): string[] {
   return [
     `The snapshot is of ${formatTime(time, timeZone)}.`,
-    expected
-      ? `The drill of ${expected.snapshot} took ${formatSeconds(expected.seconds)} to read and restore everything, on ` +
-        `${oneLine(expected.machine)}.`
-      : 'How long it takes is not known: no drill of this set was found.',
+    expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.',
   ]
 }
 
-/** The parts of a dry run of everything, each with its steps. */
-function partsOf({ sources }: DryAllResult): DryResult[] {
-  return sources.filter((part): part is DryResult => !('problem' in part) && isDry(part))
+function expectedText({ of, seconds, time, snapshot, machine, mode }: Expected, timeZone: string): string {
+  return of === 'drill'
+    ? `The drill of ${snapshot} took ${formatSeconds(seconds)} to read and restore everything, on ${oneLine(machine)}.`
+    : `About ${formatSeconds(seconds)} for all of it, as the restore of ${formatTime(time, timeZone)} took (mode ${mode}, on ` +
+      `${oneLine(machine)}).`
+}
+
+/** A part of a dry run of everything: what would be done, step by step, and what would be missing; or why nothing can be restored. */
+function partLines(part: RestoredPart): { head: string; steps: string[]; missing: string[] } {
+  if ('problem' in part) {
+    const { problem, hint } = part
+    const head = `${restoredName(part)} cannot be restored: ${problem}`
+    return { head, steps: [], missing: hint === undefined ? [] : [hint] }
+  }
+  return isDry(part) ? { head: about(part), steps: numbered(part), missing: missingLines(part) }
+    : { head: restoredName(part), steps: [], missing: [] }
 }
 
 export function dryText(result: DryResult, { timeZone }: TextContext): string {
-  return [oneLine(dryHeadline(result)), ...[...numbered(result), ...ending(result, timeZone)].map((line) => `  ${line}`)].join('\n')
+  const missing = missingLines(result)
+  return [
+    oneLine(dryHeadline(result)),
+    ...[...numbered(result), ...ending(result, timeZone)].map((line) => `  ${line}`),
+    ...(missing.length > 0 ? ['', ...missing.map((line) => `  ${oneLine(line)}`)] : []),
+  ].join('\n')
 }
 
 export function dryAllText(result: DryAllResult, { timeZone }: TextContext): string {
   return [
     oneLine(dryAllHeadline(result)),
-    ...partsOf(result).flatMap((part) => ['', oneLine(about(part)), ...numbered(part).map((line) => `  ${line}`)]),
+    ...result.sources.map(partLines)
+      .flatMap(({ head, steps, missing }) => ['', oneLine(head), ...[...steps, ...missing].map((line) => `  ${oneLine(line)}`)]),
     '', ...ending(result, timeZone),
   ].join('\n')
 }
 
 export function drySummary(result: DryResult, { timeZone }: SummaryContext): string {
+  const missing = missingLines(result)
   return withinLimit([
-    `### ✅ Lifeboat: ${escape(oneLine(dryHeadline(result)))}`,
+    `### ${isComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(oneLine(dryHeadline(result)))}`,
     ...[...numbered(result), ...ending(result, timeZone)].map((line) => escape(line)),
+    ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
   ])
 }
 
 export function dryAllSummary(result: DryAllResult, { timeZone }: SummaryContext): string {
   return withinLimit([
-    `### ✅ Lifeboat: ${escape(oneLine(dryAllHeadline(result)))}`,
-    ...partsOf(result).flatMap((part) => [escape(oneLine(about(part))), ...numbered(part).map((line) => escape(line))]),
+    `### ${result.sources.every(isWhole) ? '✅' : '❌'} Lifeboat: ${escape(oneLine(dryAllHeadline(result)))}`,
+    ...result.sources.map(partLines).flatMap(({ head, steps, missing }) => [
+      escape(oneLine(head)), ...steps.map((line) => escape(line)), ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
+    ]),
     ...ending(result, timeZone).map((line) => escape(line)),
   ])
 }

@@ -1,15 +1,17 @@
 import { LifeboatError } from '../../error.ts'
-import type { Report } from '../../environment.ts'
+import type { Environment, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { drillFigures } from '../../repository/drills.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
+import { NothingWhole } from '../../sources/nothing-whole.ts'
 import { allOf, problemsOf, throwAll } from '../../sources/checks.ts'
 import type { PlannedRestore } from '../../sources/restored.ts'
 import type { Share } from '../../sources/share.ts'
 import type { Store } from '../../stores/store.ts'
+import { timeOfRestore } from './last-time.ts'
 import type { Expected, RestoreResult } from './result.ts'
 
 /** The result of a plan: nothing is restored. */
@@ -25,14 +27,15 @@ interface ToPlan {
 }
 
 /**
- * Makes all checks of all restores, and changes nothing; the plans are in the order of `parts`. Throws one error for everything that is
- * missing for one of them, or for all together. `atOnce`: how many are restored at the same time.
+ * Makes all checks of all restores, and changes nothing; the plans are in the order of `parts`. A damaged source without anything whole
+ * does not prevent the others: it has the error in place of a plan. Throws one error for everything that is missing for one of them, or
+ * for all together. `atOnce`: how many are restored at the same time.
  */
-export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise<(Planned | undefined)[]> {
+export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise<(Planned | NothingWhole | undefined)[]> {
   const problems: LifeboatError[] = []
   const shares: Share[] = []
   const places: { name: string; place: string }[] = []
-  const plans: (Planned | undefined)[] = []
+  const plans: (Planned | NothingWhole | undefined)[] = []
   for (const { source, plan } of parts) {
     if (plan === undefined) {
       plans.push(undefined)
@@ -43,7 +46,10 @@ export async function planAll(parts: readonly ToPlan[], atOnce: number): Promise
       shares.push(...own)
       places.push({ name: source.name, place })
       plans.push(planned)
-    }], (error) => problems.push(...problemsOf(error).map((problem) => (parts.length > 1 ? about(source.name, problem) : problem))))
+    }], (error) => {
+      if (error instanceof NothingWhole && parts.length > 1) plans.push(error)
+      else problems.push(...problemsOf(error).map((problem) => (parts.length > 1 ? about(source.name, problem) : problem)))
+    })
   }
   throwAll([...problems, ...overEachOther(places), ...tooLittle(shares, atOnce)])
   return plans
@@ -77,14 +83,23 @@ function tooLittle(shares: readonly Share[], atOnce: number): LifeboatError[] {
   })
 }
 
+/** The time that the last drill took, or the last restore of these sources, whichever is newer. */
+export async function expectedTime(
+  snapshot: AuthenticSnapshot, sources: readonly SourceRecord[], store: Store, environment: Environment,
+): Promise<Expected | undefined> {
+  const drill = await timeOfDrill(snapshot, store, environment.report)
+  const restore = await timeOfRestore(snapshot, sources, store, environment)
+  return drill && restore ? (drill.time > restore.time ? drill : restore) : (drill ?? restore)
+}
+
 /** The time that the last drill of this snapshot, or else of the set, took to read the store and to restore; all sources together. */
-export async function expectedTime(snapshot: AuthenticSnapshot, store: Store, report: Report): Promise<Expected | undefined> {
-  const { keys, header: { id, set } } = snapshot
+async function timeOfDrill({ keys, header: { id, set } }: AuthenticSnapshot, store: Store, report: Report): Promise<Expected | undefined> {
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const verdict = (await proofs.of([id])).find(isVerified) ?? (await proofs.newest(isVerified))
   const figures = verdict && (await drillFigures(store, verdict, keys, warningOf(report)))
   if (!verdict || !figures) return undefined
-  return { seconds: figures.seconds.download + figures.seconds.restore, snapshot: verdict.snapshot, machine: figures.machine }
+  const { seconds: { download, restore }, machine } = figures
+  return { of: 'drill', seconds: download + restore, time: verdict.time, snapshot: verdict.snapshot, machine }
 }
 
 function isVerified({ level, result }: { level: string; result: string }): boolean {

@@ -16,6 +16,7 @@ import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../.
 import { remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
 import { afterwardsLines } from './afterwards.ts'
+import { missingLines } from './missing.ts'
 import type { RestoreResult } from './result.ts'
 import { pauseText } from './swapped.ts'
 import { tookText } from './took.ts'
@@ -31,8 +32,9 @@ export function restoreHeadline(result: RestoreResult): string {
 /** Reasons why a restore is not complete. */
 export function restoreProblems(result: RestoreResult): string[] {
   const name = restoredName(result)
+  const done = result.steps === undefined ? 'was restored' : 'would be restored'
   return [
-    ...(result.missing ?? []).map((what) => `${name} was restored in part; damaged in the backup, and missing: ${what}`),
+    ...(result.missing ?? []).map((what) => `${name} ${done} in part; damaged in the backup, and missing: ${what}`),
     ...result.errors.map((error) => `${name} was restored into ${result.target} with an error: ${error}`),
     ...(result.notResumed === undefined ? [] : [result.notResumed]),
   ]
@@ -44,13 +46,14 @@ export function isComplete({ errors, missing = [] }: Pick<RestoreResult, 'errors
 }
 
 export function restoreText(result: RestoreResult, context: TextContext): string {
-  const { errors, entries, restored } = result
+  const { errors, entries, restored, read = result.size } = result
+  const seconds = result.seconds - (result.took?.safety ?? 0)
   const checked = result.mode === 'verify-only'
   const program = restorer(result)
   const counts = bucketCounts(result)
   const facts = [
     ['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`],
-    ['read', `${formatBytes(result.size)} in ${formatSeconds(result.seconds)} ${parenthesised(formatRate(result.size, result.seconds))}`],
+    ['read', `${sizeText(result)} in ${formatSeconds(seconds)} ${parenthesised(formatRate(read, seconds))}`],
     [
       'entries',
       checked
@@ -77,6 +80,11 @@ export function restoreText(result: RestoreResult, context: TextContext): string
       ...together(errors).map((error) => `  ${error}`)
     ] : []),
   ].join('\n')
+}
+
+/** Bytes of the streams, and those of them that were read if that is not all. */
+function sizeText({ size, read }: Pick<RestoreResult, 'size' | 'read'>): string {
+  return read === undefined ? formatBytes(size) : `${formatBytes(read)} of ${formatBytes(size)}`
 }
 
 function selectedText({ selected }: Pick<RestoreResult, 'selected'>): string {
@@ -112,7 +120,7 @@ export function restoreSummary(result: RestoreResult, context: SummaryContext): 
         code(result.target),
         mode,
         mode === 'verify-only' ? `${entries}${selectedText(result)}` : `${result.restored.toLocaleString('en-US')} of ${entries}`,
-        formatBytes(result.size),
+        sizeText(result),
         formatSeconds(result.seconds),
       ]],
       3,
@@ -134,7 +142,7 @@ export function summaryDetails(result: RestoreResult): string[] {
   ]
 }
 
-function summaryLine([label, text]: readonly [string, string]): string {
+export function summaryLine([label, text]: readonly [string, string]): string {
   return `- **${label[0]!.toUpperCase()}${label.slice(1)}:** ${escape(oneLine(text))}`
 }
 
@@ -160,11 +168,16 @@ interface NextInputs {
   settings: string
   database: string
   volume: string
+  all: string
 }
 
-const MARKED: NextInputs = { settings: marked`‹database-settings: true›`, database:
-  marked`‹database›`, volume: marked`‹volume› and ‹target›` }
-const IN_SUMMARY: NextInputs = { settings: 'database-settings: true', database: 'database', volume: 'volume and target' }
+const MARKED: NextInputs = {
+  settings: marked`‹database-settings: true›`, database: marked`‹database›`, volume: marked`‹volume› and ‹target›`,
+  all: marked`‹all: true›`,
+}
+const IN_SUMMARY: NextInputs = {
+  settings: 'database-settings: true', database: 'database', volume: 'volume and target', all: 'all: true',
+}
 const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes: [] }
 
 /**
@@ -173,7 +186,7 @@ const NO_OTHERS: NonNullable<RestoreResult['others']> = { databases: [], volumes
  */
 export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMMARY): string[] {
   const { selection, databaseSettings, refreshed = [], removed = [], errors, backup, passedOver = [], missing = [] } = result
-  const { elsewhere, madeGlobals } = result
+  const { madeGlobals } = result
   const { databases, volumes } = result.others ?? NO_OTHERS
   const ways = [...(databases.length > 0 ? [inputs.database] : []), ...(volumes.length > 0 ? [inputs.volume] : [])]
   const others = [...databases.map((name) => `database ${name}`), ...volumes.map((name) => `volume ${name}`)]
@@ -186,14 +199,14 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(passedOver.length > 0 ? [
       `A newer snapshot was passed over: ${passedOver.slice(0, MOST_PASSED_OVER).map(oneLine).join('. ')}.`,
     ] : []),
-    ...(missing.length > 0 ? [[
-      `MISSING: damaged in the backup, and not restored (${missing.length.toLocaleString('en-US')}):`,
-      ...someLines(missing.map(oneLine), MOST).map((line) => `- ${line}`),
-      ...(elsewhere === undefined ? [] : [elsewhere]),
-    ].join('\n')] : []),
+    ...(missing.length > 0 ? [missingLines(result).join('\n')] : []),
     ...(result.selected && result.selected.names.length > 0 ? [`A restore would select: ${some(result.selected.names)}.`] : []),
     ...(result.notResumed === undefined ? [] : [oneLine(result.notResumed)]),
     ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
+    ...(result.read === undefined ? [] : [
+      `Only the selected part of the archive was read, ${sizeText(result)}, and every chunk of it was checked. Other chunks, and the ` +
+        'SHA-256 of the whole archive, were not.',
+    ]),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),
     ...(leftOut.length > 0 ? [[
@@ -203,13 +216,18 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(madeGlobals ? [`Created at the server first, because it lacked them: ${some([
       ...madeGlobals.roles.map((name) => `role ${name}`), ...madeGlobals.tablespaces.map((name) => `tablespace ${name}`),
     ])}.`] : []),
-    ...(removed.length > 0 ? [`Removed, because the backup does not have it: ${some(removed)}.`] : []),
+    ...(removed.length === 0 ? [] : [result.swapped
+      ? `Not in the backup, so only ${oneLine(result.swapped.kept)} has it: ${some(removed)}.`
+      : `Removed, because the backup does not have it: ${some(removed)}.`]),
     ...(refreshed.length > 0 ? [`Materialized views filled from the restored rows: ${some(refreshed)}.`] : []),
     ...(databaseSettings === 'left as they are' && errors.length === 0
       ? ['Owner, privileges, comment and settings of the database itself are left as the target has them. ' +
           `To apply those of the backup, set ${inputs.settings}.`]
       : []),
-    ...(others.length > 0 ? [`The snapshot also has: ${some(others)}. Each is restored on its own, with ${ways.join(', or ')}.`] : []),
+    ...(others.length > 0 ? [
+      `The snapshot also has: ${some(others)}. ${others.length === 1 ? 'It' : 'Each'} is restored on its own, with ${ways.join(', or ')}` +
+        `; or everything at once, with ${inputs.all}.`,
+    ] : []),
   ]
 }
 

@@ -1,42 +1,36 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment, Report } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
 import { encryptionKey } from '../../inputs/key.ts'
 import { missingInput } from '../../inputs/parse.ts'
-import { slicesIn } from '../../inputs/group.ts'
-import { restoreOptions } from '../../inputs/kind-options.ts'
-import { findSnapshot } from '../../repository/catalog.ts'
-import { holesOf, readAround } from '../../repository/holes.ts'
-import type { Keys } from '../../repository/keys.ts'
-import { Reader } from '../../repository/reader.ts'
-import { type AuthenticSnapshot, type Manifest, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
-import { kindAt, kindOf } from '../../sources/known-kinds.ts'
-import { isDatabase, namesByNoun } from '../../sources/nouns.ts'
-import type { Restored } from '../../sources/restored.ts'
-import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
-import { NothingWhole } from '../../sources/nothing-whole.ts'
-import type {
-  DamagedSource, Location, RestoreTarget, SelectedPart, SourceContext, SourceKind, SourceToRestore,
-} from '../../sources/source-kind.ts'
-import type { Store } from '../../stores/store.ts'
-import { whileQuiet } from '../quiesce.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { inParallel } from '../../process/parallel.ts'
+import { together } from '../../report/together.ts'
+import { type AuthenticSnapshot, openManifest, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
+import { NothingWhole } from '../../sources/nothing-whole.ts'
+import { formatSources, isDatabase, namesByNoun } from '../../sources/nouns.ts'
+import type { RestoreMode } from '../../sources/settings.ts'
+import type { Location, RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
+import { databasesAtOnce } from '../at-once.ts'
+import { whileQuiet } from '../quiesce.ts'
 import { requireRequests } from '../verify/chunks.ts'
-import { lookingAs, setFor, withStore } from '../with-store.ts'
-import { backupRemarks, type Chosen, lostChunks, requireWhole } from './before-restore.ts'
-import { afterwards } from './afterwards.ts'
+import { setFor, withStore } from '../with-store.ts'
 import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
+import { choose, type Noun, wantedSnapshot } from './chosen.ts'
+import { failedPart, leftOf, withLeft } from './failed.ts'
 import type { RestoreInputs } from './inputs.ts'
+import { keepTime } from './last-time.ts'
+import { finished, type PartToRestore, prepared, targetAt } from './part.ts'
 import { expectedTime } from './plan.ts'
-import type { RestoreResult } from './result.ts'
+import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
 import { SafetyBackups } from './safety.ts'
-import { tookUntilNow, Waiting } from './took.ts'
+import { eachState, State } from './state.ts'
+import { locationsFor } from './targets.ts'
 
-/** Anyone who can write to a store can add snapshots that are passed over. */
-const MOST_NAMED = 20
-
-export type Noun = SourceKind['noun']
+/** Until something is. */
+const UNCHANGED = 'nothing was restored, and nothing was changed'
+/** For a pre-command that fails. */
+const NOT_RESTORED = 'Fix the command or what it reports, and restore again. Nothing was restored.'
 
 /**
  * Verifies a snapshot, then restores one of its databases or volumes. Throws if nothing could be restored, or the restore was interrupted;
@@ -44,109 +38,112 @@ export type Noun = SourceKind['noun']
  */
 export async function restore(inputs: RestoreInputs, environment: Environment): Promise<RestoreResult> {
   const started = performance.now()
-  const context: SourceContext = { ...environment, report: withoutRepeats(environment.report), clientInstall: inputs.clientInstall }
-  const { volume, verifyOnly, dryRun, key } = inputs
-  if (key === undefined) throw missingInput('encryption-key', encryptionKey)
-  environment.leaves?.(UNCHANGED)
+  const { volume, verifyOnly, mode } = inputs
+  if (inputs.key === undefined) throw missingInput('encryption-key', encryptionKey)
   const noun = volume.name !== undefined || volume.target !== undefined ? 'volume' : 'database'
-  const target = verifyOnly ? undefined : targetOf(noun, inputs, context)
+  const context = contextOf(inputs, environment)
+  const state = new State(environment.leaves)
+  const target = verifyOnly ? undefined : targetOf(noun, inputs, { ...context, leaves: state.leaves })
   try {
-    return await withStore({ ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }, environment, async (store, keys) => {
-      const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, environment)
-      const manifest = await openManifest(snapshot)
-      const source = choose(noun, noun === 'database' ? inputs.database : volume.name, manifest, snapshot.header.id)
-      const others = manifest.sources.filter((other) => other !== source)
-      const part: Placed = { source, ...(target && { into: { target, location: locationFor(noun, inputs)! } }) }
-      await requireGiven([part], inputs, environment)
-      await requireRequests(store, snapshot, [source])
-      const backups = new SafetyBackups({ ...inputs, key }, environment)
-      const selected = verifyOnly ? await selectedOf({ snapshot, store }, source, inputs, context) : undefined
-      const ready = await prepared(source, { snapshot, store }, part.into, { ...inputs, backups }, context)
-      const [plan] = await beforeChange([{ ...part, ...ready }], inputs, 1, environment)
-      const expected = dryRun ? await expectedTime(snapshot, store, environment.report) : undefined
-      const work = async (): Promise<Omit<RestoreResult, 'seconds'>> => {
-        await ready.prepare()
-        return finished(await ready.restore(), inputs, environment)
-      }
-      const { result, notResumed } = verifyOnly || plan
-        ? { result: plan ?? await work() }
-        : await whileQuiet(inputs.hooks, environment, work, NOT_RESTORED)
-      return {
-        ...result,
-        ...(selected && { selected }),
-        ...(expected && { expected }),
-        ...(notResumed !== undefined && { notResumed }),
-        ...(others.length > 0 && { others: namesByNoun(others) }),
-        ...passedOver,
-        seconds: secondsSince(started),
-      }
-    })
+    let others: SourceRecord[] = []
+    const { sources: [part], snapshot: _, ...more } = await restoreParts(inputs, { all: false }, (sources, id) => {
+      const source = choose(noun, noun === 'database' ? inputs.database : volume.name, sources, id)
+      others = sources.filter((other) => other !== source)
+      return [{ source, mode, state, ...(target && { into: { target, location: locationFor(noun, inputs)! } }) }]
+    }, context)
+    // The failure of the only part was thrown.
+    if (part === undefined || 'problem' in part) throw new LifeboatError('nothing was restored')
+    return { ...part, ...more, ...(others.length > 0 && { others: namesByNoun(others) }), seconds: secondsSince(started) }
   } finally {
     await target?.close()
   }
 }
 
-/** The part of the source that these inputs select. Throws (status 2) if it has none. */
-function selectedOf(
-  { snapshot, store }: Omit<Chosen, 'source'>, source: SourceRecord, inputs: RestoreInputs, context: SourceContext,
-): Promise<SelectedPart | undefined> | undefined {
-  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-  return kindOf(source).selected?.({ source, read: (stream) => reader.stream(stream) }, settingsFrom(inputs, inputs.mode), context)
-}
-
-/** Until something is. */
-export const UNCHANGED = 'nothing was restored, and nothing was changed'
-
-/** The result with the state that the target is in, which a later interruption tells, too. */
-export function finished(
-  result: Omit<RestoreResult, 'seconds'>,
-  given: Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>,
-  { leaves }: Pick<Environment, 'leaves'>,
-): Omit<RestoreResult, 'seconds'> {
-  const after = afterwards(result, given)
-  if (!after) return result
-  leaves?.(after.now.replace(/\.$/, ''))
-  return { ...result, after }
-}
-
-/** For a pre-command that fails. */
-export const NOT_RESTORED = 'Fix the command or what it reports, and restore again. Nothing was restored.'
-
-/** The snapshot, and why newer ones were passed over. */
-export async function wantedSnapshot(
-  { set, snapshot: choice }: Pick<RestoreInputs, 'set' | 'snapshot'>, store: Store, keys: Keys, environment: Environment,
-): Promise<{ snapshot: AuthenticSnapshot; passedOver: { passedOver?: string[] } }> {
-  const passedOver: string[] = []
-  const looking = lookingAs(environment)
-  const onPassedOver: typeof looking.onPassedOver = (error, found) => {
-    if (choice.kind !== 'id') passedOver.push(error.message)
-    looking.onPassedOver(error, found)
+/**
+ * Verifies every source of a snapshot, then restores all of them. Throws before anything is changed if one of them is damaged or has no
+ * target; from then on, the failure of one does not keep the others from being restored, and is in the result.
+ */
+export async function restoreAll(given: RestoreInputs, environment: Environment): Promise<RestoreAllResult> {
+  const started = performance.now()
+  const { objects } = given
+  const inputs = { ...given, objects: { ...objects, globals: objects.globals ?? (objects.noOwner ? 'none' as const : 'roles' as const) } }
+  const context = contextOf(inputs, environment)
+  const { snapshot, sources, ...more } = await restoreParts(inputs, { all: true }, (found) => partsOf(found, inputs, context), context)
+  const { id, set, time } = snapshot.header
+  return {
+    ...(inputs.dryRun && { dryRun: true }), ...more,
+    mode: inputs.verifyOnly ? 'verify-only' : inputs.mode, snapshot: id, set, time, sources, seconds: secondsSince(started),
   }
-  const snapshot = await findSnapshot(store, keys, set, choice, { ...looking, onPassedOver })
-  return { snapshot, passedOver: passedOver.length > 0 ? { passedOver: passedOver.slice(0, MOST_NAMED) } : {} }
 }
 
-function locationFor(noun: Noun, { volume, server }: Pick<RestoreInputs, 'volume' | 'server'>): Location | undefined {
-  return noun === 'volume' ? volume.target : server.database
+interface PartsRestored {
+  snapshot: AuthenticSnapshot
+  sources: RestoredPart[]
+  expected?: Expected
+  passedOver?: string[]
+  notResumed?: string
 }
 
-/** Undefined if none is given: then the source is only read. */
-export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
-  const location = locationFor(noun, inputs)
-  return location && targetAt(location, inputs.mode, inputs, context)
+/** Keeps the time that a restore took, when the store and the targets are closed. */
+interface Keeping {
+  keep?: () => Promise<void>
 }
 
-export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreInputs, context: SourceContext): RestoreTarget {
-  return kindAt(location).target(location, settingsFrom(inputs, mode), context)
+/** `all`: the failure of a part is in its result; otherwise it is thrown. */
+async function restoreParts(
+  inputs: RestoreInputs, { all }: { all: boolean }, choice: (sources: readonly SourceRecord[], id: string) => PartToRestore[],
+  context: SourceContext,
+): Promise<PartsRestored> {
+  const { key, hooks, verifyOnly, dryRun } = inputs
+  if (key === undefined) throw missingInput('encryption-key', encryptionKey)
+  context.leaves?.(UNCHANGED)
+  const given = { ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }
+  const { keep, ...restored } = await withStore(given, context, async (store, keys): Promise<PartsRestored & Keeping> => {
+    const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, context)
+    const { sources } = await openManifest(snapshot)
+    const parts = choice(sources, snapshot.header.id)
+    const chosen = parts.map(({ source }) => source)
+    const backups = new SafetyBackups({ ...inputs, key }, context)
+    try {
+      await requireGiven(parts, inputs, context)
+      await requireRequests(store, snapshot, chosen)
+      const ready: (PartToRestore & Ready)[] = []
+      for (const part of parts) ready.push({ ...part, ...(await prepared(part, { snapshot, store }, inputs, backups, context)) })
+      const plans = await beforeChange(ready, inputs, atOnce(parts), context)
+      if (dryRun) {
+        const expected = await expectedTime(snapshot, chosen, store, context)
+        const sources = plans.map((plan, index) =>
+          ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
+        return { snapshot, sources, ...(expected && { expected }), ...passedOver }
+      }
+      let seconds = 0
+      const work = async (): Promise<RestoredPart[]> => {
+        const began = performance.now()
+        const results = await restoreEach(ready, all, inputs, backups, context)
+        seconds = secondsSince(began)
+        return results
+      }
+      const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)
+      return {
+        snapshot, sources: result, ...passedOver, ...(notResumed !== undefined && { notResumed }),
+        keep: () => keepTime({ snapshot, sources: chosen, results: result, seconds }, inputs, store, context),
+      }
+    } catch (error) {
+      throw withLeft(error, parts.flatMap((part) => leftOf(part, backups)))
+    } finally {
+      for (const { into } of parts) await into?.target.close()
+    }
+  })
+  await keep?.()
+  return restored
 }
 
-function settingsFrom(inputs: RestoreInputs, mode: RestoreMode): RestoreSettings {
-  const { server, destination, access } = inputs
-  return { tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs) }
+function contextOf(inputs: RestoreInputs, environment: Environment): SourceContext {
+  return { ...environment, report: withoutRepeats(environment.report), clientInstall: inputs.clientInstall }
 }
 
 /** Tells a warning once, though the checks before a restore are made again when it begins. */
-export function withoutRepeats(report: Report): Report {
+function withoutRepeats(report: Report): Report {
   const told = new Set<string>()
   return {
     ...report,
@@ -157,100 +154,63 @@ export function withoutRepeats(report: Report): Report {
   }
 }
 
-/** Verifies the data of one source, whatever the state of the others. */
-export async function prepared(
-  source: SourceRecord,
-  { snapshot, store }: Omit<Chosen, 'source'>,
-  into: { target: RestoreTarget; location: Location } | undefined,
-  { skipDamaged, backups }: { skipDamaged: RestoreInputs['skipDamaged']; backups: SafetyBackups },
-  context: SourceContext,
-): Promise<Ready> {
-  const { entries, size } = kindOf(source).contents(source)
-  into?.target.require(source)
-  const { id, set, time, chunks } = snapshot.header
-  const noun = isDatabase(source) ? 'database' : 'volume'
-  const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
-  const chosen: Chosen = { snapshot, source: source.name, store }
-  const reader = new Reader(store, snapshot.keys, chunks)
-  const started = performance.now()
-  if (!into) {
-    await requireWhole(chosen, 'read', context)
-    return {
-      prepare: async () => undefined,
-      restore: async () => ({ ...about, target: 'none', mode: 'verify-only', entries, restored: 0, errors: [] }),
-    }
-  }
-  const { target, location } = into
-  if (!skipDamaged) await requireWhole(chosen, 'list', context)
-  const { lost, elsewhere } = skipDamaged ? await lostChunks(chosen, context) : NOTHING_LOST
-  const verified = secondsSince(started)
-  const waiting = new Waiting()
-  const stored: DamagedSource = {
-    source, snapshot: id, read: (stream) => waiting.of(readAround(stream, chunks, lost, reader)),
-    holes: (stream) => holesOf(stream, chunks, lost), keepDamaged: skipDamaged?.keep ?? false,
-  }
-  const isDamaged = lost.size > 0
-  return {
-    ...(isDamaged ? {} : planOf(target, stored, backups, about)),
-    prepare: async () => target.prepare?.(stored),
-    restore: () => backups.around(source, snapshot.header, location, async (backUpTarget) => {
-      const began = performance.now()
-      const { phases, ...restored } = await (isDamaged
-        ? salvaged(target, { ...stored, backUpTarget }, elsewhere) : target.restore({ ...stored, backUpTarget }))
-      const took = tookUntilNow(verified, waiting, began, phases)
-      return { ...about, ...restored, took, ...((restored.missing ?? []).length > 0 && { elsewhere }) }
-    }),
-  }
+/** Undefined if none is given: then the source is only read. */
+export function targetOf(noun: Noun, inputs: RestoreInputs, context: SourceContext): RestoreTarget | undefined {
+  const location = locationFor(noun, inputs)
+  return location && targetAt(location, inputs.mode, inputs, context)
 }
 
-const NOTHING_LOST = { lost: new Set<number>(), elsewhere: '' }
-
-function planOf(
-  target: RestoreTarget, stored: SourceToRestore, { planned }: SafetyBackups, about: Pick<RestoreResult, 'snapshot' | 'set' | 'time'>,
-): Pick<Ready, 'plan'> {
-  if (!target.plan) return {}
-  return { plan: async () => ({ ...about, ...(await target.plan!({ ...stored, ...(planned && { backUpTarget: planned }) })) }) }
+function locationFor(noun: Noun, { volume, server }: Pick<RestoreInputs, 'volume' | 'server'>): Location | undefined {
+  return noun === 'volume' ? volume.target : server.database
 }
 
-async function salvaged(target: RestoreTarget, stored: DamagedSource, elsewhere: string): Promise<Restored> {
-  const { name } = stored.source
-  if (!target.salvage)
-    throw new LifeboatError(`${name} is damaged, and a target of this kind takes only what is whole`, {
-      hint: marked`Restore a bucket into a folder with ‹skip-damaged: true›, or from another snapshot.`, status: 2 })
-  try {
-    return await target.salvage(stored)
-  } catch (error) {
-    throw error instanceof NothingWhole ? new LifeboatError(error.message, { cause: error, hint: elsewhere }) : error
-  }
-}
-
-function choose(noun: Noun, name: string | undefined, { sources }: Manifest, id: string): SourceRecord {
-  const candidates = sources.filter((source) => isDatabase(source) === (noun === 'database'))
-  const names = candidates.map((source) => source.name).join(', ')
-  if (name === undefined && candidates.length > 1) {
-    throw new LifeboatError(
-      `snapshot ${id} has several ${noun}s: ${names}`,
-      { hint: `Name one of them with ${noun === 'database' ? marked`‹database›` : marked`‹volume›`}.`, status: 2 },
-    )
-  }
-  const source = candidates.find((candidate) => name === undefined || candidate.name === name)
-  if (source) return source
-  const hint = names === ''
-    ? withoutNoun(noun, sources.map((source) => source.name))
-    : `${noun === 'database' ? 'Databases' : 'Volumes'} in this snapshot: ${names}.`
-  throw new LifeboatError(`snapshot ${id} has no ${noun}${name === undefined ? '' : ` ${name}`}`, {
-    hint: name === undefined ? hint : `${hint} ${OLDER}`, status: 2,
+function partsOf(sources: readonly SourceRecord[], inputs: RestoreInputs, context: SourceContext): PartToRestore[] {
+  const mode = (source: SourceRecord): RestoreMode => modeFor(source, inputs.mode)
+  if (inputs.verifyOnly) return sources.map((source) => ({ source, mode: mode(source), state: new State(undefined) }))
+  const locations = locationsFor(sources, inputs)
+  const total = sources.reduce((sum, source) => sum + sourceSize(source), 0)
+  const report = together(context.report, `restoring ${formatSources(sources)}`, total)
+  const stateOf = eachState(sources.map(({ name }) => name), context)
+  return sources.map((source) => {
+    const state = stateOf(source.name)
+    const location = locations.get(source)!
+    const target = targetAt(location, mode(source), inputs, { ...context, report, leaves: state.leaves })
+    return { source, mode: mode(source), state, into: { target, location } }
   })
 }
 
-/** For a source that a snapshot does not have. */
-export const OLDER = marked`If an older snapshot has it, give that as ‹snapshot›: ‹lifeboat list› names the sources of each.`
+/** A folder is made in every mode, and there is nothing to exchange it with. */
+function modeFor(source: SourceRecord, mode: RestoreMode): RestoreMode {
+  return !isDatabase(source) && (mode === 'create' || mode === 'swap') ? 'empty' : mode
+}
 
-/** The hint for a snapshot without a source of this noun. `names`: of its sources, all of the other noun. */
-function withoutNoun(noun: Noun, names: readonly string[]): string {
-  const [other, input, way] = noun === 'volume'
-    ? ['database', marked`‹target›`, marked`give the URL of a database in place of ‹target›`]
-    : ['volume', marked`‹database-url›`, marked`give a folder, Docker volume or bucket as ‹target›`]
-  const only = `this snapshot has only the ${other}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
-  return `${input} is for ${noun}s; ${only}. To restore ${names.length === 1 ? 'it' : 'one of them'}, ${way}.`
+/** A core is left to volumes. */
+function atOnce(parts: readonly Placed[]): number {
+  return databasesAtOnce(parts.every(({ source }) => isDatabase(source)) ? 0 : 1)
+}
+
+/** Results in the order of the sources. Throws if it is interrupted, and the first failure unless all are restored. */
+async function restoreEach(
+  parts: readonly (PartToRestore & Ready)[], all: boolean, inputs: RestoreInputs, backups: SafetyBackups, { signal }: Environment,
+): Promise<RestoredPart[]> {
+  const results = new Map<PartToRestore, RestoredPart>()
+  const attempt = async (part: PartToRestore, work: (started: number) => Promise<void>): Promise<void> => {
+    const started = performance.now()
+    try {
+      await work(started)
+    } catch (error) {
+      if (!all) throw error
+      signal.throwIfAborted()
+      results.set(part, { ...failedPart(part, error, backups), seconds: secondsSince(started) })
+    }
+  }
+  const restoreOne = (part: PartToRestore & Ready): Promise<void> =>
+    attempt(part, async (started) => {
+      results.set(part, { ...finished(await part.restore(), inputs, part.state), seconds: secondsSince(started) })
+    })
+  const databases = parts.filter(({ source }) => isDatabase(source))
+  const volumes = parts.filter(({ source }) => !isDatabase(source))
+  const ended = await Promise.allSettled([inParallel(databases, atOnce(parts), restoreOne), inParallel(volumes, 1, restoreOne)])
+  for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
+  return parts.map((part) => results.get(part)!)
 }

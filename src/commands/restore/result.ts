@@ -1,15 +1,22 @@
+import type { Left } from '../../error.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { Remarks, SelectedPart } from '../../sources/source-kind.ts'
 import type { Safety } from './safety.ts'
 import type { Took } from './took.ts'
 
-/** How long a recovery took when it was drilled. */
+/** How long a recovery took when it was last drilled, or done. */
 export interface Expected {
+  of: 'drill' | 'restore'
+  /** Of a restore: scaled to the bytes of this one. */
   seconds: number
-  /** The snapshot that was drilled, and where. */
+  /** When that ended, ISO 8601. */
+  time: string
+  /** The snapshot that was drilled or restored, and where. */
   snapshot: string
   machine: string
+  /** Of a restore. */
+  mode?: string
 }
 
 /** With verify-only, `entries` are those of the archive, and nothing is restored. */
@@ -33,7 +40,7 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   elsewhere?: string
   /** Of a dry run, which changes nothing: the work of a restore, in order. */
   steps?: string[]
-  /** Of a dry run: the time of the last drill, if there was one. */
+  /** Of a dry run: the time of the last drill or restore, if one is known. */
   expected?: Expected
   /** The backup of what the target had before, where this restore replaced it. */
   safety?: Safety
@@ -61,8 +68,16 @@ export interface RestoreAllResult {
   seconds: number
 }
 
-/** One of them; `problem`: why nothing of it was restored, or what state its restore has left. */
-export type RestoredPart = RestoreResult | { database?: string; volume?: string; problem: string; hint?: string; seconds: number }
+export type RestoredPart = RestoreResult | FailedPart
+
+/** One of them whose restore failed: `problem` tells why, and `state` what it left, if it was begun. */
+export interface FailedPart extends Omit<Left, 'source'> {
+  database?: string
+  volume?: string
+  problem: string
+  hint?: string
+  seconds: number
+}
 
 /** The target after a restore, in sentences. */
 export interface Afterwards {

@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
+import { type Left, LifeboatError, messageOf } from '../../error.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { marked, markedCommand } from '../../marks.ts'
 import { oneLine } from '../../report/format.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
-import { KEEP_OLD } from '../../sources/settings.ts'
-import type { Location } from '../../sources/source-kind.ts'
+import { KEEP_OLD as KEPT } from '../../sources/settings.ts'
+import type { Location, RestoreTarget } from '../../sources/source-kind.ts'
 import { backup } from '../backup/backup.ts'
 import { type BackupInputs, inputs as backupInputs } from '../backup/inputs.ts'
 import { secondsSince } from '../../process/elapsed.ts'
@@ -23,6 +23,13 @@ export interface Safety {
   until: string
 }
 
+/** The target that is backed up. */
+interface BackedUp {
+  location: Location
+  /** Its name. */
+  target: string
+}
+
 /** Of every safety backup. */
 const TAG = 'safety'
 
@@ -30,6 +37,7 @@ const TAG = 'safety'
 export class SafetyBackups {
   readonly #inputs: RestoreInputs & { key: string }
   readonly #environment: Environment
+  readonly #made = new Map<SourceRecord, Safety>()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(inputs: RestoreInputs & { key: string }, environment: Environment) {
@@ -49,42 +57,44 @@ export class SafetyBackups {
   async around<R extends { took?: Took }>(
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
-    location: Location,
+    { target, location }: { target: Pick<RestoreTarget, 'name'>; location: Location },
     restore: (backUpTarget: (() => Promise<void>) | undefined) => Promise<R>,
   ): Promise<R & { safety?: Safety }> {
     if (!this.#inputs.safetyBackup) return restore(undefined)
-    let safety: Safety | undefined
     let seconds = 0
     const backUpTarget = async (): Promise<void> => {
       const started = performance.now()
-      const made = this.#last.then(() => this.#make(source, location, restored))
+      const made = this.#last.then(() => this.#make(source, { location, target: target.name }, restored))
       this.#last = made.catch(() => undefined)
-      safety = await made
+      const safety = await made
+      this.#made.set(source, safety)
+      this.#environment.report.info(this.#back(safety, source, target.name))
       seconds = secondsSince(started)
     }
-    try {
-      const result = await restore(backUpTarget)
-      return safety ? { ...result, safety, ...apart(result.took, seconds) } : result
-    } catch (error) {
-      const { report } = this.#environment
-      if (safety) report.warning(`the restore of ${source.name} did not end well after its safety backup`, this.#back(safety, source))
-      throw error
-    }
+    const result = await restore(backUpTarget)
+    const safety = this.#made.get(source)
+    return safety ? { ...result, safety, ...apart(result.took, seconds) } : result
   }
 
-  async #make(source: SourceRecord, location: Location, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
-    const { report, signal } = this.#environment
-    const kept = this.#inputs.swap.keepOld || KEEP_OLD
+  /** The backup of the target that a source was restored into, if one was made, and the way back. */
+  of(source: SourceRecord, target: string): Pick<Left, 'safety' | 'back'> | undefined {
+    const safety = this.#made.get(source)
+    return safety && { safety, back: this.#back(safety, source, target) }
+  }
+
+  async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
+    // The restore says what it leaves.
+    const { leaves: _, ...environment } = this.#environment
+    const { report, signal } = environment
+    const kept = Math.max(this.#inputs.swap.keepOld ?? 0, KEPT)
     const until = new Date(this.#environment.now().getTime() + kept)
     report.info(`${source.name}: backing up what the target has, before it is replaced`)
     try {
-      const inputs = this.#backupInputs(source, location, { restored: id, set: safetySetOf(set), kept })
-      const { snapshot, sources } = await backup(inputs, this.#environment, until)
+      const inputs = this.#backupInputs(source, from, { restored: id, set: safetySetOf(set), kept })
+      const { snapshot, sources } = await backup(inputs, environment, until)
       const lacking = sources.flatMap(({ partial = [] }) => partial)
       if (lacking.length > 0) throw new LifeboatError(`snapshot ${snapshot} has only a part of the target: ${lacking.join('; ')}`)
-      const made = { snapshot, set: inputs.set, until: until.toISOString() }
-      report.info(this.#back(made, source))
-      return made
+      return { snapshot, set: inputs.set, until: until.toISOString() }
     } catch (cause) {
       signal.throwIfAborted()
       const hint = cause instanceof LifeboatError ? cause.hint : undefined
@@ -94,13 +104,14 @@ export class SafetyBackups {
     }
   }
 
-  #back({ snapshot, set }: Safety, source: SourceRecord): string {
-    const back = goingBack({ snapshot }, isDatabase(source) ? this.#inputs.objects : { volume: source.name })
+  #back({ snapshot, set }: Safety, source: SourceRecord, target: string): string {
+    const back = goingBack({ snapshot }, isDatabase(source) ? this.#inputs.objects : { volume: source.name, target })
     return `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${back}`
   }
 
   #backupInputs(
-    { name, kind }: SourceRecord, location: Location, { restored, set, kept }: { restored: string; set: string; kept: number },
+    { name, kind }: SourceRecord, { location, target }: BackedUp,
+    { restored, set, kept }: { restored: string; set: string; kept: number },
   ): BackupInputs {
     const { key, destination, access, server, docker, clientInstall } = this.#inputs
     const defaults: BackupInputs = defaultsOf(backupInputs.groups)
@@ -112,7 +123,7 @@ export class SafetyBackups {
       // It may soon be the only copy: every byte of it is read back from the store.
       verify: 'read',
       tags: [TAG],
-      description: `what the restore of ${restored} replaced`,
+      description: `what ${oneLine(target)} had before the restore of ${restored}`,
       // So long artifacts are kept.
       retention: { within: kept },
       ...(isDatabase({ kind })

@@ -15,18 +15,28 @@ export interface Took extends Phases {
   restore: number
 }
 
-/** Measures the time that a restore waits for the bytes of streams. */
+/** Measures the time that a restore waits for the bytes of streams: of at least one, if several are read at the same time. */
 export class Waiting {
   #ms = 0
+  #waiting = 0
+  #since = 0
 
   async *of(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    let asked = performance.now()
-    for await (const piece of bytes) {
-      this.#ms += performance.now() - asked
-      yield piece
-      asked = performance.now()
+    const pieces = bytes[Symbol.asyncIterator]()
+    try {
+      for (let next = await this.#timed(pieces.next()); !next.done; next = await this.#timed(pieces.next())) yield next.value
+    } finally {
+      await pieces.return?.()
     }
-    this.#ms += performance.now() - asked
+  }
+
+  async #timed<T>(work: Promise<T>): Promise<T> {
+    if (this.#waiting++ === 0) this.#since = performance.now()
+    try {
+      return await work
+    } finally {
+      if (--this.#waiting === 0) this.#ms += performance.now() - this.#since
+    }
   }
 
   seconds(): number {

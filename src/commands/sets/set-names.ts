@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { UNNAMED } from '../../inputs/database-urls.ts'
+import type { PartOfPlan } from '../../inputs/plan.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { setName } from '../../repository/snapshot.ts'
 
@@ -27,6 +28,11 @@ export function ownSet(scope: string, name: string): string {
   const hash = createHash('sha256').update(`${scope}\0${name}`).digest('hex').slice(0, 16)
   const readable = set.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 80)
   return `${readable || 'database'}-${hash}`
+}
+
+/** The sets of a part of a plan. */
+export function ownSetsOf({ databases, volumes }: Pick<PartOfPlan, 'databases' | 'volumes'>): string[] {
+  return [...databases.map(([server, name]) => ownSet(server, name)), ...volumes.map((name) => ownSet(VOLUMES, name))]
 }
 
 /** Like a name with a hash, or that of a second artifact. */

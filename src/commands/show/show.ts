@@ -13,7 +13,7 @@ import { type AuthenticSnapshot, markOf, openManifest, type Snapshot, sourceSize
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
-import { expiries, standing, sumsOf, visiblePart, whatIsKnown } from '../list/facts.ts'
+import { expiries, pinOf, standing, sumsOf, visiblePart, warnOfLabels, whatIsKnown } from '../list/facts.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ShowInputs } from './inputs.ts'
 import type { ShownSource, ShowResult } from './result.ts'
@@ -33,6 +33,7 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
       { set: own, wanted: (other) => other === id, since: new Date(snapshot.header.time) },
       environment.report,
     )
+    warnOfLabels({ id, authentic: authentic !== undefined }, labels, keys, environment.report)
     const loss = await whyNotWhole(store, snapshot, damaged)
     const visible = visiblePart(sumsOf(snapshot), await expiries(store))
     const found = proofs.get(id) ?? []
@@ -41,7 +42,7 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
       listed: environment.now().toISOString(),
       ...visible,
       tags: tagsOf(visible, labels.get(id)),
-      pinned: labels.get(id)?.pinned ?? false,
+      pinned: pinOf(labels.get(id), authentic !== undefined, keys),
       authentic: authentic !== undefined,
       ...(loss === undefined ? standing(snapshot, found, damaged) : { verified: false, damage: loss }),
       ...countsOf(snapshot),

@@ -14,12 +14,15 @@ function statisticsSentence({ snapshots, size, stored }: Statistics): string {
 
 /** The parts of the difference between the two. */
 export function savings(statistics: Statistics): { deduplicated: string; compressed: string; differences: string } {
-  const { size, stored, differences } = statistics
+  const { size, differences, bases = { stored: 0 } } = statistics
   // Bases that only differences need are no part of what was backed up.
   const unique = Math.min(statistics.unique, size)
+  const stored = statistics.stored - bases.stored
   const saved = differences.alone - differences.stored
+  // Where they are not known, they are among the chunks that each count once.
+  const least = statistics.bases === undefined && differences.objects > 0 ? 'at least ' : ''
   return {
-    deduplicated: `${formatBytes(size - unique)} (${formatShare(size - unique, size)}) was there already`,
+    deduplicated: `${least}${formatBytes(size - unique)} (${formatShare(size - unique, size)}) was there already`,
     compressed:
       `${formatBytes(Math.max(0, unique - stored - saved))} (${formatShare(Math.max(0, unique - stored - saved), unique)} ` +
       'of the rest)',
@@ -42,7 +45,7 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
       '',
       formatColumns(
         [
-          ['PERIOD', 'SNAPSHOTS', 'SIZE', 'NEEDS', 'ADDED'],
+          ['PERIOD', 'SNAPSHOTS', 'NEWEST SIZE', 'NEWEST NEEDS', 'ADDED'],
           ...one.growth.map(({ period, snapshots, size, stored, added }) => [
             period,
             snapshots.toLocaleString('en-US'),
@@ -58,8 +61,13 @@ export function statsText(result: StatsResult, { timeZone }: TextContext): strin
   ].join('\n')
 }
 
+function basesText({ objects, stored }: NonNullable<Statistics['bases']>): string {
+  const [is, them] = objects === 1 ? ['is', 'it'] : ['are', 'them']
+  return `${formatCount(objects, 'chunk')} in ${formatBytes(stored)} ${is} kept only because others are differences from ${them}`
+}
+
 function figures(statistics: Statistics): string {
-  const { size, stored, objects } = statistics
+  const { size, stored, objects, bases } = statistics
   const { deduplicated, compressed, differences } = savings(statistics)
   const part = size > 0 ? `, ${formatShare(stored, size)} of it` : ''
   return formatColumns([
@@ -71,5 +79,6 @@ function figures(statistics: Statistics): string {
     ['deduplicated', deduplicated],
     ['compressed', compressed],
     ['differences', differences],
+    ...(bases && bases.objects > 0 ? [['bases', basesText(bases)]] : []),
   ], '  ')
 }

@@ -1,7 +1,8 @@
 import type { Environment } from '../../environment.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { noSuchSet, snapshotKeys } from '../../repository/catalog.ts'
-import { storedBytes } from '../../repository/snapshot.ts'
+import { noneOfKey } from '../../repository/other-key.ts'
+import { chunksOfStreams, storedBytes } from '../../repository/snapshot.ts'
 import { Totals } from '../../repository/statistics.ts'
 import { survey } from '../../repository/survey.ts'
 import { withStore } from '../with-store.ts'
@@ -17,21 +18,29 @@ type Growth = StatsResult['sets'][number]['growth'][number]
 export function stats(inputs: StatsInputs, environment: Environment): Promise<StatsResult> {
   return withStore(inputs, environment, async (store, keys) => {
     const total = new Totals()
+    const named = new Set<string>()
     const bySet = new Map<string, Totals>()
     const found = await survey(store, keys, {
       set: inputs.set,
       signal: environment.signal,
       onDamaged: warningOf(environment.report),
-    }, ({ snapshot: { header }, authentic }) => {
-      if (keys && !authentic) return undefined
+    }, async ({ snapshot: { header }, authentic }) => {
+      if (keys && !authentic) {
+        named.add(header.key)
+        return undefined
+      }
+      const used = authentic?.keys.identity === undefined ? undefined : await chunksOfStreams(authentic)
       const sums = bySet.get(header.set) ?? new Totals()
       bySet.set(header.set, sums)
-      for (const one of [total, sums]) one.add(header)
+      for (const one of [total, sums]) one.add(header, used)
       const { set, time, size, added, chunks } = header
       return { set, time, size, added, stored: storedBytes(chunks) }
     })
     const { set } = inputs
     if (set !== undefined && found.length === 0 && (await snapshotKeys(store, set)).length === 0) throw await noSuchSet(store, set)
+    if (keys && found.length > 0 && found.every((one) => one === undefined)) {
+      throw noneOfKey(store, found.length, keys, [...named])
+    }
     const counted = found.filter((one) => one !== undefined)
     const sets = [...Map.groupBy(counted, ({ set }) => set)].map(([set, snapshots]) => ({
       set,
@@ -40,9 +49,11 @@ export function stats(inputs: StatsInputs, environment: Environment): Promise<St
       ...bySet.get(set)!.sum,
       growth: growthOf(snapshots, inputs.timeZone),
     }))
+    // Backups use no chunks of other sets, so the same content in two sets saves nothing.
+    const unique = sets.reduce((sum, one) => sum + one.unique, 0)
     return {
       store: store.name,
-      total: total.sum,
+      total: { ...total.sum, unique },
       sets: sets.toSorted((a, b) => a.set.localeCompare(b.set)),
       others: found.length - counted.length,
     }

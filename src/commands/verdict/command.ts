@@ -16,6 +16,7 @@ export const verdict = {
     sets: result.sets.map((one) => ({ ...one, ...(one.why !== undefined && { why: apply([one.why])[0]! }) })),
   }),
   headline,
+  notice: ({ size, added }) => ({ size, added }),
   text,
   summary,
   outputs: {

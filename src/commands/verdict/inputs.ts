@@ -3,6 +3,7 @@ import { clientInstall, requireDatabase, servers } from '../../inputs/database.t
 import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
+import { notify } from '../../inputs/notify.ts'
 import { plan } from '../../inputs/plan.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
 import { requireServers } from '../sets/server-databases.ts'
@@ -10,6 +11,7 @@ import { requireServers } from '../sets/server-databases.ts'
 export const inputs = commandInputs(
   {
     plan: one('plan', {
+      once: true,
       help: 'The output plan of the action plan in this run: ${{ needs.plan.outputs.plan }}.',
       expected: 'the output plan of the action plan, which is empty if its job failed',
       example: 'plan1.LcpBDkAwFAXAu7x1K-9XSPQcVpouqIpKRIOduLsQs54LaYSFoalFDFsakux0NZV9EyRC4Uxr_IsW0V-ypCWLt0Jh2YYD1jn0OUMh7Cu8cjjmLcP7-wE',
@@ -26,6 +28,7 @@ export const inputs = commandInputs(
     }),
     clientInstall,
     access: access(),
+    notify,
     timeZone,
   },
   (slices, variables) => {

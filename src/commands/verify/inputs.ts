@@ -5,6 +5,7 @@ import { commandInputs, one, type SlicesOf } from '../../inputs/group.ts'
 import { requiredKey } from '../../inputs/key.ts'
 import { drillOptions, requireDrill } from '../../inputs/kind-options.ts'
 import { notify } from '../../inputs/notify.ts'
+import { report } from '../../inputs/report.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set } from '../../inputs/snapshot.ts'
 import { access, destination, requireStore } from '../../inputs/store.ts'
@@ -35,6 +36,7 @@ export const inputs = commandInputs(
     clientInstall,
     access: access(),
     notify,
+    report,
     timeZone,
   },
   (slices, variables) => {

@@ -1,13 +1,12 @@
-import { availableParallelism, totalmem } from 'node:os'
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { AccessInputs } from '../../inputs/store.ts'
-import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
+import { machine } from '../machine.ts'
 import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
 
@@ -55,11 +54,6 @@ export async function keepProofs(
   } finally {
     if (own !== store) await own.close()
   }
-}
-
-/** `linux x64, 4 CPUs, 16.8 GB of memory`: a recovery takes another time elsewhere. */
-function machine(): string {
-  return `${process.platform} ${process.arch}, ${formatCount(availableParallelism(), 'CPU')}, ${formatBytes(totalmem())} of memory`
 }
 
 /**

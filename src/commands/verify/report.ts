@@ -4,7 +4,7 @@ import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, one
 import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from '../../report/recipe.ts'
-import { formatEntries, namesByNoun } from '../../sources/nouns.ts'
+import { formatEntries, isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { madeWhen, restoring } from '../../report/summary-parts.ts'
@@ -35,13 +35,13 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
   const facts = [
     ...(result.snapshots ? [['set', result.set]] : [['snapshot', `${result.snapshot}, of ${formatTime(result.time, context.timeZone)}`]]),
     ['level', result.level],
-    ['checked', `${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ${formatSeconds(result.seconds)}`],
+    ['checked', checked(result)],
   ]
   const sources = result.sources.map((source) => [
     oneLine(source.name),
     outcomeText(source),
-    `${formatBytes(source.size)}, ${formatEntries(source)}`,
-    ...(source.drill ? [drillText(source.drill)] : []),
+    [formatBytes(source.size), ...contents(source)].join(', '),
+    ...(source.drill ? [drillText(source.drill, source)] : []),
   ])
   const snapshots = (result.snapshots ?? []).map((one) => [
     outcomeText(one),
@@ -61,6 +61,11 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
   ].join('\n')
 }
 
+/** A damaged snapshot may not be read at all. */
+function checked({ chunks, bytes, seconds }: VerifyResult): string {
+  return `${formatCount(chunks, 'chunk')}${bytes > 0 ? `, ${formatBytes(bytes)} read` : ''} in ${formatSeconds(seconds)}`
+}
+
 /** A drill can fail although every object is whole: what was restored is not what was backed up. */
 function failureOf({ level, damaged }: SnapshotVerified): string {
   return level === 'drill' && damaged.length === 0
@@ -68,9 +73,18 @@ function failureOf({ level, damaged }: SnapshotVerified): string {
     : 'FAILED: the snapshot is damaged'
 }
 
-/** `1,329 rows and 154 entries equal; recovery takes 4.2 s, comparing took 1.1 s`. */
-function drillText({ entries, rows, wording, assertions, seconds: { download, restore, compare, checks } }: Drilled): string {
-  const compared = `${formatCount(rows, 'row')} and ${formatCount(entries, 'entry', 'entries')} compared`
+/** Nothing is known of entries that were not counted. */
+function contents(source: VerifyResult['sources'][number]): string[] {
+  return source.entries === 0 && source.result !== 'verified' ? [] : [formatEntries(source)]
+}
+
+/** `1,329 rows and 154 entries compared; recovery took 4.2 s, …; comparing and checking 1.1 s`. Only databases have rows. */
+function drillText(
+  { entries, rows, wording, assertions, seconds: { download, restore, compare, checks } }: Drilled, { kind }: { kind: string },
+): string {
+  const compared = isDatabase({ kind })
+    ? `${formatCount(rows, 'row')} and ${formatCount(entries, 'entry', 'entries')} compared`
+    : `${formatEntries({ kind, entries })} compared`
   return [
     wording ? compared : `${compared}, but not the wording of definitions, because the scratch server has another version`,
     ...(assertions > 0 ? [`${formatCount(assertions, 'condition')} asked`] : []),
@@ -126,8 +140,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
   const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
   return withinLimit([
     `### ${headline}`,
-    `${about}. Level ${result.level}: ${formatCount(result.chunks, 'chunk')}, ${formatBytes(result.bytes)} read in ` +
-      `${formatSeconds(result.seconds)}.`,
+    `${about}. Level ${result.level}: ${checked(result)}.`,
     ...(result.problems.length > 0 ? [bullets(problemsOf(result, 'the output result').map(oneLine))] : []),
     ...whatToDo(result),
     ...(result.sources.length > 0 ? [table(
@@ -136,8 +149,8 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
         `${SIGNS[source.result]} ${outcomeText(source)}`,
         code(source.name),
         formatBytes(source.size),
-        formatEntries(source),
-        ...(drills ? [source.drill ? escape(drillText(source.drill)) : ''] : []),
+        contents(source).join(),
+        ...(drills ? [source.drill ? escape(drillText(source.drill, source)) : ''] : []),
       ]),
       ['Size'],
     )] : []),

@@ -5,8 +5,9 @@ import { slicesIn } from '../../inputs/group.ts'
 import { drillOptions } from '../../inputs/kind-options.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { findSnapshot, idOf, noSnapshotIn, readAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { findSnapshot, idOf, noSnapshotIn, readAuthentic, setMeant, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
+import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
@@ -59,16 +60,15 @@ export async function verify(inputs: VerifyInputs, environment: Environment): Pr
       return { ...one, ...attested, advice }
     }
     const found: SnapshotVerified[] = []
-    const proofs = await list(inputs.set)
-    const all = await snapshotKeys(store, inputs.set)
+    const meant = await setMeant(store, inputs.set)
+    const proofs = await list(meant)
+    const all = await snapshotKeys(store, meant)
     await store.groups?.requireRequests(all, { withNeeds: level !== 'list' })
     for (const key of all) {
       const snapshot = await readable(key, store, keys)
-      if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, inputs.set, level, snapshot))
+      if (snapshot) found.push('header' in snapshot ? await verifyOne(snapshot, proofs) : unread(key, meant, level, snapshot))
     }
-    if (found.length === 0) {
-      throw await noSnapshotIn(store, inputs.set)
-    }
+    if (found.length === 0) throw await noSnapshotIn(store, meant)
     await requireNewest(store, all[0]!)
     const read = found.filter(({ versions }) => Object.keys(versions).length > 0)
     const { kept, ...attested } = await keepProofs(read, store, keys, environment, attesting)
@@ -169,7 +169,11 @@ async function adviceAbout(
   const good = await newest((names) => sources.every((source) => names.includes(source)))
   const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
   const backups = await aboutBackups(ids, damaged, kept, snapshots, store, keys)
-  return [...unmet, ...backups, aboutRestores({ good, part, sources }, ids.size, set)]
+  const safety = good ? undefined : await safetyBackupHint(store, keys, set, {
+    wanted: (names) => sources.some((source) => names.includes(source)), damaged,
+    has: `${sources.length > 1 ? 'some of ' : ''}${sources.join(', ')}`,
+  }, warningOf(report))
+  return [...unmet, ...backups, aboutRestores({ good, part, sources }, ids.size, set), ...(safety === undefined ? [] : [safety])]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */

@@ -14,13 +14,14 @@ usage: recover.sh list                                             the snapshots
        recover.sh identity -o FILE                                 the identity behind a passphrase
        recover.sh streams SNAPSHOT [-i IDENTITY]                   what a snapshot holds
        recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]  writes one stream and checks it
+       recover.sh database SNAPSHOT NAME [-i IDENTITY] -o FOLDER   writes everything of a database: all archives, and the roles
        recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER   extracts a volume; skips what is damaged
 
   SNAPSHOT      an id as list prints it, such as 20261120T020000Z-5f3a9c1e
   STREAM        a name as streams prints it, such as app/app.dump
   -i IDENTITY   file with the AGE-SECRET-KEY-… line; without it, the passphrase is asked for
   -o FILE       a file that does not exist yet; without it, standard output
-  -o FOLDER     a folder that does not exist yet; everything that is damaged is listed, and the exit status is 1
+  -o FOLDER     a folder that does not exist yet; of a volume, everything that is damaged is listed, and the exit status is 1
   --store DIR   the folder with lifeboat.json; without it, the folder of this script
   --skip-damaged
                 with extract: of a damaged archive of a database, writes what is whole to FILE, and a list for pg_restore to FILE.list
@@ -33,8 +34,10 @@ USAGE
 
 tmp=
 partial=
+unfinished=
 clean_up() {
   if [ -n "$partial" ]; then rm -f -- "$partial"; fi
+  if [ -n "$unfinished" ]; then rm -rf -- "$unfinished"; fi
   if [ -n "$tmp" ]; then rm -rf -- "$tmp"; fi
 }
 trap clean_up EXIT
@@ -360,12 +363,19 @@ open_snapshot() {
     fail "the manifest of snapshot $snapshot is not as lifeboat/1 has it"
 }
 
+# For names: characters that control a terminal, or the direction of its text, are question marks.
+visible='def visible: explode | map(if . < 32 or (. >= 127 and . < 160) or . == 1564 or . == 8206 or . == 8207
+  or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 63 else . end) | implode;'
+
+# The tables of a source whose rows are in archives of their own, as its facts name them.
+parts='def parts: if (.facts | type) == "object" and (.facts.parts | type) == "array" then .facts.parts else [] end;'
+
 list_streams() {
   printf '%15s  %-15s  %s\n' BYTES FORMAT STREAM
-  jq -r '
-    def visible: explode | map(if . < 32 or (. >= 127 and . < 160) then 63 else . end) | implode;
-    .sources[] | .name as $source | .streams[]
-    | "\(.size)\t\(.format | visible)\t\($source + "/" + .name | visible)"' "$tmp/manifest" >"$tmp/list"
+  jq -r "$visible$parts"'
+    .sources[] | .name as $source | parts as $parts | .streams[] | .name as $stream
+    | ([$parts[] | select(.stream == $stream) | ", the rows of \(.schema).\(.name)"] | .[0] // "") as $rows
+    | "\(.size)\t\(.format | visible)\t\($source + "/" + .name + $rows | visible)"' "$tmp/manifest" >"$tmp/list"
   tab=$(printf '\t')
   while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
 }
@@ -488,6 +498,52 @@ extract_stream() {
   printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup; %s\n' "$expected_size" "$expected_sha256" "$rate" >&2
 }
 
+# Says which other archives belong to the main archive $stream.
+tell_parts() {
+  jq -r --arg name "$stream" "$visible$parts"'
+    .sources[] | .name as $source | parts as $parts | select($parts | length > 0)
+    | select(any(.streams[]; .format == "pg_dump-custom" and (.name == $name or $source + "/" + .name == $name)
+      and (.name as $own | all($parts[]; .stream != $own))))
+    | "recover.sh: WARNING: this archive has no rows of large tables, which are in archives of their own: "
+      + ($parts | map($source + "/" + .stream) | join(", ") | visible)
+      + ". recover.sh database writes all of them; section 4 of RECOVERY.md restores them"' "$tmp/manifest" >&2
+}
+
+# Writes every stream of the database $stream into the folder $out, or nothing.
+extract_database() {
+  [ ! -e "$out" ] || fail "$out exists already"
+  database=$stream
+  folder=$out
+  jq --arg name "$database" '[.sources[] | select(.name == $name and any(.streams[]; .format == "pg_dump-custom"))]' "$tmp/manifest" \
+    >"$tmp/database"
+  [ "$(jq length "$tmp/database")" = 1 ] ||
+    fail "snapshot $snapshot has no database of that name: recover.sh streams $snapshot prints them" 2
+  jq -e "$parts"'.[0] | [.streams[].name] as $names
+    | all($names[]; test("\\A[^/.\\-\\p{Cc}][^/\\p{Cc}]*\\z")) and ($names | unique | length) == ($names | length)
+    and all(parts[]; .stream as $stream | any($names[]; . == $stream))
+    and ([.streams[] | select(.format == "pg_dump-custom")] | length) == (parts | length) + 1' "$tmp/database" >/dev/null 2>&1 ||
+    fail "$database is NOT whole in snapshot $snapshot, or its streams have names that no file can have: extract those that you need"
+  require_space "$(jq '.[0].streams | map(.size) | add' "$tmp/database")" "$folder"
+  unfinished=$(mktemp -d "$folder.partial.XXXXXX") || fail "cannot write beside $folder"
+  jq -r '.[0].streams[].name' "$tmp/database" >"$tmp/names"
+  while IFS= read -r name <&4; do
+    stream=$database/$name
+    out=$unfinished/$name
+    rm -f -- "$tmp/copy" "$tmp/complete"
+    extract_stream
+  done 4<"$tmp/names"
+  [ ! -e "$folder" ] || fail "$folder exists already"
+  mv -- "$unfinished" "$folder"
+  unfinished=
+  printf 'recover.sh: everything of %s is in %s; section 4 of RECOVERY.md says how to restore it\n' \
+    "$(printf '%s' "$database" | tr -c 'A-Za-z0-9._/-' '?')" "$(printf '%s' "$folder" | tr -c 'A-Za-z0-9._/-' '?')" >&2
+}
+
+# Names what is missing: the lines of $tmp/lost.
+tell_lost() {
+  jq -Rr "$visible"' "recover.sh: MISSING: " + visible' "$tmp/lost" >&2
+}
+
 # --- damaged databases
 
 # The parts of an archive that are whole, as lines "part START END", and the ids of the entries whose data is lost, as lines "lost ID".
@@ -519,16 +575,21 @@ salvage_database() {
     mv -- "$part" "$out"
     partial=
     printf 'recover.sh: %s is whole: all of it is in %s\n' "$stream" "$out" >&2
+    tell_parts
     return
   fi
+  rows=$(jq -r --arg name "$stream" "$visible$parts"'.sources[] | .name as $source | parts[]
+    | select(.stream == $name or $source + "/" + .stream == $name) | "\(.schema).\(.name)" | visible' "$tmp/manifest")
+  [ -z "$rows" ] || fail "stream $stream was NOT restored: it is damaged, and with it the rows of $rows are lost. Try another snapshot"
   jq -r --arg name "$stream" '.sources[] | .name as $source
     | select(any(.streams[]; (.name == $name or $source + "/" + .name == $name) and .format == "pg_dump-custom"))
     | .facts.data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
   awk "$cut_data" "$tmp/holes" "$tmp/places" >"$tmp/cuts" ||
     fail "stream $stream was NOT restored: its table of contents is damaged, or an older version of Lifeboat made the snapshot. \
 Try another snapshot"
-  jq -r --arg name "$stream" '.sources[] | .name as $source | select(any(.streams[]; .name == $name or $source + "/" + .name == $name))
-    | .facts.entries[]' "$tmp/manifest" >"$tmp/entries"
+  jq -r --arg name "$stream" "$parts"'.sources[] | .name as $source
+    | select(any(.streams[]; .name == $name or $source + "/" + .name == $name))
+    | .facts.entries[: (.facts.entries | length) - (parts | length)][]' "$tmp/manifest" >"$tmp/entries"
   awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } !($1 in lost)' "$tmp/cuts" "$tmp/entries" >"$out.list"
   awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } $1 in lost' "$tmp/cuts" "$tmp/entries" >"$tmp/lost"
   while read -r what from to; do
@@ -537,7 +598,8 @@ Try another snapshot"
   done <"$tmp/cuts" >"$out"
   rm -f -- "$part"
   partial=
-  tr -c '[:print:]\n\200-\377' '?' <"$tmp/lost" | while IFS= read -r name; do printf 'recover.sh: MISSING: %s\n' "$name" >&2; done
+  tell_lost
+  tell_parts
   fail "$out has all of $stream but for the data that is named above. Restore it with: pg_restore -L $out.list"
 }
 
@@ -549,6 +611,25 @@ Try another snapshot"
 # With keep=yes, a file of which only content is damaged is a line "kept FIRST END"; its holes are named in the line "lost PATH".
 # shellcheck disable=SC2016 # the dollars are awk's
 cut_archive='
+  BEGIN {
+    for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i
+    for (i = 0; i < 256; i++) {
+      code[sprintf("\\x%02x", i)] = i
+      code[sprintf("\\x%02X", i)] = i
+      written[i] = sprintf("\\%03o", i)
+    }
+    split("a b t n v f r", letters, " ")
+    for (i = 1; i <= 7; i++) written[i + 6] = "\\" letters[i]
+    written[92] = "\\\\"
+  }
+  # The name as tar writes it, on one line; the list of the volume has another way to write control characters and backslashes.
+  function escaped(name,   out) {
+    while (match(name, /\\x[0-9a-fA-F][0-9a-fA-F]|[^ -~]/)) {
+      out = out substr(name, 1, RSTART - 1) written[code[substr(name, RSTART, RLENGTH)]]
+      name = substr(name, RSTART + RLENGTH)
+    }
+    return out name
+  }
   function text(type, path, target) {
     if (type == "d") return path == "" ? "./" : "./" path "/"
     if (type == "l") return "./" path " -> " target
@@ -576,7 +657,7 @@ cut_archive='
     listed++
     name = text(field[1], field[7], field[8])
     names[listed] = name
-    if (index(name, "\\") == 0) place[name] = listed
+    place[escaped(name)] = listed
     size[listed] = field[1] == "f" ? field[5] : ""
     times[listed] = stripped(fraction(field[6]))
     next
@@ -654,7 +735,7 @@ read_part() {
 # number of members that the archive had.
 write_beginning() {
   read -r hole _ <"$tmp/holes"
-  head -c "$hole" "$part" | tar --list --verbose --block-number --numeric-owner --quoting-style=literal --warning=no-unknown-keyword \
+  head -c "$hole" "$part" | tar --list --verbose --block-number --numeric-owner --quoting-style=escape --warning=no-unknown-keyword \
     --file=- 2>/dev/null | sed -n 's/^block \([0-9]*\): [-dlhp].*/\1/p' >"$tmp/found" || :
   members=$(($(wc -l <"$tmp/found")))
   [ "$members" -eq 0 ] || members=$((members - 1))
@@ -682,7 +763,7 @@ write_archives() {
       write_beginning "$entries"
       continue
     fi
-    TZ=UTC tar --list --verbose --block-number --full-time --numeric-owner --ignore-zeros --quoting-style=literal \
+    TZ=UTC tar --list --verbose --block-number --full-time --numeric-owner --ignore-zeros --quoting-style=escape \
       --warning=no-unknown-keyword --file="$part" >"$tmp/found" 2>/dev/null || :
     awk -v total="$(($(wc -c <"$part")))" -v keep="$keep" "$cut_archive" "$tmp/holes" "$lines" "$tmp/found" >"$tmp/cuts" || exit 1
     sed -n 's/^lost //p' "$tmp/cuts" >>"$tmp/lost"
@@ -735,7 +816,7 @@ restore_volume() {
   partial=
   [ -f "$tmp/all" ] || fail "$volume was NOT restored: only a part of it is in $out"
   if [ -s "$tmp/lost" ]; then
-    tr -c '[:print:]\n\200-\377' '?' <"$tmp/lost" | while IFS= read -r name; do printf 'recover.sh: MISSING: %s\n' "$name" >&2; done
+    tell_lost
     fail "$volume is restored in $out in part: everything that is missing is named above. Other snapshots may have it"
   fi
   [ "$extracted" = yes ] || fail "tar reported errors: $volume in $out is not all as it was"
@@ -791,7 +872,18 @@ case $command in
     [ -n "$stream" ] || fail 'usage: recover.sh extract SNAPSHOT STREAM [-i IDENTITY] [-o FILE]' 2
     open_store
     open_snapshot
-    if [ "$salvage" = yes ]; then salvage_database; else extract_stream; fi
+    if [ "$salvage" = yes ]; then
+      salvage_database
+    else
+      extract_stream
+      tell_parts
+    fi
+    ;;
+  database)
+    if [ -z "$stream" ] || [ -z "$out" ]; then fail 'usage: recover.sh database SNAPSHOT NAME [-i IDENTITY] -o FOLDER' 2; fi
+    open_store
+    open_snapshot
+    extract_database
     ;;
   volume)
     if [ -z "$stream" ] || [ -z "$out" ]; then fail 'usage: recover.sh volume SNAPSHOT VOLUME [-i IDENTITY] -o FOLDER' 2; fi

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { LifeboatError } from '../../error.ts'
 import { decryptPayload, encryptPayload, NONCE, TAG } from './payload.ts'
+import { type X25519Recipient, x25519Header, x25519Recipient } from './x25519.ts'
 
 /** A header of a hundred post-quantum recipients is about 170 KiB. Larger ones are neither written nor read. */
 const MAXIMUM_HEADER = 256 * 1024
@@ -23,11 +25,35 @@ export interface Header {
   fileKey: Uint8Array
 }
 
-/**
- * A header that wraps a new file key to every recipient: that of an empty file, of which a recipient that adds no stanza learns the file
- * key.
- */
+const FILE_KEY = 16
+
+/** A header that wraps a new file key to every recipient. */
 export async function newHeader(recipients: readonly string[]): Promise<Header> {
+  const ours = recipients.flatMap((recipient) => ourRecipient(recipient) ?? [])
+  const made = ours.length === recipients.length ? headerFor(ours) : await headerByLibrary(recipients)
+  if (made.header.length > MAXIMUM_HEADER)
+    throw new LifeboatError(`${recipients.length} recipients are too many`, { hint: 'Name at most a hundred.', status: 2 })
+  return made
+}
+
+function headerFor(recipients: readonly X25519Recipient[]): Header {
+  const fileKey = randomBytes(FILE_KEY)
+  return { header: x25519Header(recipients, fileKey), fileKey }
+}
+
+const known = new Map<string, X25519Recipient | undefined>()
+
+/** Throws unless it is a recipient. */
+function ourRecipient(recipient: string): X25519Recipient | undefined {
+  if (!known.has(recipient)) {
+    new Encrypter().addRecipient(recipient)
+    known.set(recipient, x25519Recipient(recipient))
+  }
+  return known.get(recipient)
+}
+
+/** That of an empty file, of which a recipient that adds no stanza learns the file key. */
+async function headerByLibrary(recipients: readonly string[]): Promise<Header> {
   let fileKey = new Uint8Array(0)
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(recipient)
@@ -38,10 +64,7 @@ export async function newHeader(recipients: readonly string[]): Promise<Header> 
     },
   })
   const empty = await encrypter.encrypt(new Uint8Array(0))
-  const header = empty.subarray(0, empty.length - NONCE - TAG)
-  if (header.length > MAXIMUM_HEADER)
-    throw new LifeboatError(`${recipients.length} recipients are too many`, { hint: 'Name at most a hundred.', status: 2 })
-  return { header, fileKey }
+  return { header: empty.subarray(0, empty.length - NONCE - TAG), fileKey }
 }
 
 /**
@@ -60,8 +83,8 @@ export async function openAgeHeader(sealed: Uint8Array, identity: string): Promi
 const decrypters = new Map<string, Decrypter>()
 
 function decrypterOf(identity: string): Decrypter {
-  const known = decrypters.get(identity)
-  if (known) return known
+  const before = decrypters.get(identity)
+  if (before) return before
   const decrypter = new Decrypter()
   decrypter.addIdentity(identity)
   decrypters.set(identity, decrypter)

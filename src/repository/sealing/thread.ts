@@ -4,13 +4,16 @@ import { messageOf } from '../../error.ts'
 import { giveBack } from '../../process/buffers.ts'
 import { chunkId } from '../chunk-id.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
-import { compress, decompress } from './zstd.ts'
+import { type Compressed, type Compression, StreamLevel } from './stream-level.ts'
+import { decompress, difference as differenceFrom } from './zstd.ts'
 
-/** A chunk to be compressed and encrypted: as a difference if that has at most `most` bytes before it is encrypted, or else alone. */
+/** A chunk to be compressed and encrypted: as a difference if that pays. `expected`: the bytes that it probably takes stored whole. */
 export interface Sealing {
   plaintext: Uint8Array
-  level: number
-  difference?: { base: Uint8Array; search: boolean; most: number }
+  compression: Compression
+  /** The number of the stream that it is of: each has a level of its own. */
+  stream: number
+  difference?: { base: Uint8Array; search: boolean; expected: number }
   header: Uint8Array
   fileKey: Uint8Array
 }
@@ -30,10 +33,10 @@ export interface Assignment {
   opening?: Opening
 }
 
-/** The result: a sealed chunk, and whether it is a difference; or a plaintext, and its id. */
+/** The result: a sealed chunk, and its level unless it is a difference; or a plaintext, and its id. */
 export interface Done {
   bytes: Uint8Array
-  difference?: boolean
+  level?: number
   id?: string
 }
 
@@ -43,6 +46,9 @@ export interface SealingOutcome {
   /** Why it failed. */
   failure?: string
 }
+
+/** A difference is kept if it takes at most this part of the bytes of the chunk stored whole. */
+const WORTHWHILE = 0.7
 
 parentPort!.on('message', ({ number, sealing, opening }: Assignment) => {
   try {
@@ -58,22 +64,41 @@ function answer(outcome: SealingOutcome): void {
   parentPort!.postMessage(outcome, buffer instanceof ArrayBuffer ? [buffer] : [])
 }
 
-function seal({ plaintext, level, difference, header, fileKey }: Sealing): Done {
-  const small = difference && differenceOf(plaintext, level, difference)
-  const compressed = small ?? compress(plaintext, level)
+function seal({ plaintext, compression, stream, difference, header, fileKey }: Sealing): Done {
+  const small = difference && differenceOf(plaintext, compression, difference)
+  // Rows that moved make a chunk larger than expected: only its own size tells then whether the difference pays.
+  const { bytes: compressed, level } = small && small.length <= WORTHWHILE * difference.expected
+    ? { bytes: small, level: undefined }
+    : smallerOf(small, levelOf(stream, compression).compress(plaintext))
   const bytes = encryptPayload(compressed, header, fileKey)
   giveBack(compressed.buffer)
-  return { bytes, difference: small !== undefined }
+  return { bytes, ...(level !== undefined && { level }) }
 }
 
-function differenceOf(
-  plaintext: Uint8Array, level: number, { base, search, most }: NonNullable<Sealing['difference']>,
-): Buffer | undefined {
-  const compressed = compress(plaintext, level, base, search)
+function differenceOf(plaintext: Uint8Array, compression: Compression, { base, search }: NonNullable<Sealing['difference']>): Buffer {
+  const small = differenceFrom(plaintext, base, compression === 'fast' ? 'fast' : search ? 'search' : 'first')
   giveBack(base.buffer)
-  if (compressed.length <= most) return compressed
-  giveBack(compressed.buffer)
-  return undefined
+  return small
+}
+
+function smallerOf(small: Buffer | undefined, whole: Compressed): { bytes: Buffer; level: number | undefined } {
+  if (!small) return whole
+  const worthwhile = small.length <= WORTHWHILE * whole.bytes.length
+  giveBack((worthwhile ? whole.bytes : small).buffer)
+  return worthwhile ? { bytes: small, level: undefined } : whole
+}
+
+const levels = new Map<number, StreamLevel>()
+/** More streams than are ever read at the same time. */
+const MOST_STREAMS = 64
+
+function levelOf(stream: number, compression: Compression): StreamLevel {
+  const known = levels.get(stream)
+  if (known) return known
+  const made = new StreamLevel(compression)
+  levels.set(stream, made)
+  if (levels.size > MOST_STREAMS) levels.delete(levels.keys().next().value!)
+  return made
 }
 
 function open({ payload, fileKey, idKey, size, base }: Opening): Done {

@@ -11,17 +11,18 @@ const IDLE_MS = 1000
 
 /**
  * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough.
- * The plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in.
+ * The plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in. A difference has no
+ * level.
  */
 export async function seal(
   plaintext: Uint8Array,
-  { recipients, threads, ...how }: Pick<Sealing, 'level' | 'difference'> & { recipients: readonly string[]; threads: number },
-): Promise<{ sealed: Buffer; difference: boolean }> {
+  { recipients, threads, ...how }: Omit<Sealing, 'plaintext' | 'header' | 'fileKey'> & { recipients: readonly string[]; threads: number },
+): Promise<{ sealed: Buffer; level: number | undefined }> {
   const { header, fileKey } = await newHeader(recipients)
   const done = await idlest(threads).do(
     { sealing: { plaintext, header, fileKey, ...how } }, how.difference ? [how.difference.base.buffer] : [],
   )
-  return { sealed: bufferOf(done), difference: done.difference! }
+  return { sealed: bufferOf(done), level: done.level }
 }
 
 /**

@@ -45,7 +45,6 @@ export interface PieceWanted {
   range?: { start: number; end: number }
 }
 
-// The name is not `Bucket`, because ncc renames exports, and would rename the parameter `Bucket` of each command too.
 /** A bucket, or the objects in it whose keys begin with a prefix, as a volume. Objects may have any keys and metadata. */
 export class BucketAccess {
   readonly name: string

@@ -182,7 +182,7 @@ async function putAll(
 
 async function deleteAll({ bucket, name, report }: BucketRestore, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return
-  report.info(`${name}: deleting ${keys.length} objects of ${bucket.name} that are not in the backup`)
+  report.info(`${name}: deleting ${formatCount(keys.length, 'object')} of ${bucket.name} that the backup does not have`)
   const transfers = new Transfers()
   for (const key of keys) await transfers.begin(0, () => bucket.delete(key))
   await transfers.settled()

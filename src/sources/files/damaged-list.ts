@@ -6,22 +6,24 @@ import type { Member } from './find-members.ts'
 import { type EntryType, TarHeaders } from './tar-headers.ts'
 
 /** The members of a volume, as far as its list is whole: undefined for those whose lines are, or may be, damaged. */
-export async function knownFiles(
+export async function* knownFiles(
   { source, read, holes }: DamagedSource, list: StreamRecord, entries: number,
-): Promise<(ListedFile | undefined)[]> {
+): AsyncGenerator<ListedFile | undefined, void, void> {
   const lost = holes(list)
-  const files: (ListedFile | undefined)[] = []
   if (lost.length === 0) {
-    for await (const file of decodeFiles(read(list), source.name)) files.push(file)
-    return files
+    yield* decodeFiles(read(list), source.name)
+    return
   }
-  const before = { start: 0, end: lost[0]!.start }
-  for await (const file of decodeFiles(wholeLines(read(list), before), source.name)) files.push(file)
-  const after: ListedFile[] = []
+  const linesOf = (part: Extent): AsyncIterable<ListedFile> => decodeFiles(wholeLines(read(list), part), source.name)
   const rest = { start: lost.at(-1)!.end, end: list.size }
-  for await (const file of decodeFiles(wholeLines(read(list), rest), source.name)) after.push(file)
-  const unknown = Array.from({ length: Math.max(0, entries - files.length - after.length) }, () => undefined)
-  return [...files, ...unknown, ...after]
+  let known = 0
+  for await (const _ of linesOf(rest)) known++
+  for await (const file of linesOf({ start: 0, end: lost[0]!.start })) {
+    known++
+    yield file
+  }
+  for (; known < entries; known++) yield undefined
+  yield* linesOf(rest)
 }
 
 /** The lines that are all in a part of the list. The first that it has is none, unless it is the first of the list. */

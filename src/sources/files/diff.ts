@@ -38,7 +38,7 @@ export function volumeDiffText({ files }: VolumeDifferences): string[] {
   const rows = [
     ...removed.map(({ path, size }) => ['-', formatBytes(size), '', oneLine(path)]),
     ...added.map(({ path, size }) => ['+', formatBytes(size), '', oneLine(path)]),
-    ...changed.map((file) => ['~', sizesText(file), propertiesText(file), oneLine(file.path)]),
+    ...changed.map((file) => ['~', sizesText(file), propertiesText(file), oneLine(file.path) || 'the folder itself']),
   ]
   const counts = [
     `${formatCount(added.length, 'entry', 'entries')} added, ${number(removed.length)} removed, ${number(changed.length)} changed`,

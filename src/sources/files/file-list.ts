@@ -75,9 +75,17 @@ function decodeFile(line: string, source?: string): ListedFile {
   return { type, mode, uid: Number(uid), gid: Number(gid), size: Number(size), mtime, path: unescaped(path), target: unescaped(target) }
 }
 
-/** A name of a file for messages: in one line and without control characters, so that no name looks like a message of Lifeboat. */
+/**
+ * A name of a file for messages: in one line, and without characters that a terminal would obey or that nobody sees. They and the backslash
+ * are `\xHH`, byte by byte, as in the list of files, so that two files are not shown as one.
+ */
 export function shownName(latin1: string): string {
-  return oneLine(displayName(latin1))
+  return displayName(latin1).replaceAll(/(?<= ) |(?! )[\p{C}\p{Z}\\]/gu, (character) =>
+    [...Buffer.from(character)].map(hexOf).join(''))
+}
+
+function hexOf(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, '0')}`
 }
 
 /** A name of a file, which can be any bytes, as UTF-8. Callers that show it remove control characters. */
@@ -94,7 +102,7 @@ export function someNames(paths: readonly string[]): string {
 /** Control characters and the backslash as `\xHH`; all other bytes as they are. */
 function escaped(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are escaped
-  return text.replaceAll(/[\u0000-\u001f\u007f\\]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replaceAll(/[\u0000-\u001f\u007f\\]/g, (character) => hexOf(character.charCodeAt(0)))
 }
 
 function unescaped(text: string): string {

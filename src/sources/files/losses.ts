@@ -1,6 +1,6 @@
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { lost } from '../loss.ts'
-import type { Amount, Loss, Sized } from '../source-kind.ts'
+import type { Amount, Loss, Sized, SizedSource } from '../source-kind.ts'
 import { volumeFacts } from './facts.ts'
 
 /** A volume that lost more than half of its files, or else of its bytes. */
@@ -20,6 +20,6 @@ export function amountOfFiles(facts: unknown): Amount | undefined {
 
 const sized = volumeFacts.pick({ bytes: true })
 
-export function volumeSizes(source: SourceRecord): Sized[] {
+export function volumeSizes(source: SizedSource): Sized[] {
   return [{ bytes: sized.safeParse(source.facts).data?.bytes ?? sourceSize(source) }]
 }

@@ -3,7 +3,8 @@ import { type Child, ChildError, collect, type Exit, feed, linesOf, startChild }
 import { LifeboatError, messageOf } from '../../error.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
-import { ContentsReader, type Entry, isSetting, ofDatabase, type PassingEntry, UnknownFormat } from './contents.ts'
+import { ContentsReader, type Entry, isSetting, ofDatabase, type PassingEntry } from './contents.ts'
+import { UnknownFormat } from './contents-form.ts'
 import { Ids } from './ids.ts'
 
 /** The output of `pg_restore --list` for a custom-format archive. */
@@ -75,11 +76,16 @@ export async function parseWholeArchive(bytes: AsyncIterable<Uint8Array>, contex
 
 /**
  * The ids of the entries that pg_restore would restore with `filters`, in its order, without user mappings: a scratch server that has them
- * would log in to other servers, and could write there. Reads as much of `bytes` as listing does.
+ * would log in to other servers, and could write there. Reads as much of `bytes` as listing does. `passes` gets the line of every entry.
  */
-export async function listIds(bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[]): Promise<number[]> {
+export async function listIds(
+  bytes: AsyncIterable<Uint8Array>, context: ArchiveContext, filters: readonly string[], passes: (line: string) => void = () => undefined,
+): Promise<number[]> {
   const ids: number[] = []
-  const take = (id: number, line: string): void => void (/^\d+; \d+ \d+ USER MAPPING /.test(line) || ids.push(id))
+  const take = (id: number, line: string): void => {
+    passes(line)
+    if (!/^\d+; \d+ \d+ USER MAPPING /.test(line)) ids.push(id)
+  }
   const { child, printed } = startRestore(['--list', ...filters], context, (child) => eachId(child, take))
   await feed(child, bytes)
   await printed()

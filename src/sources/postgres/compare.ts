@@ -161,7 +161,9 @@ export function databaseDiffText({ database }: DatabaseDifferences): string[] {
     ...(entries.changed ? [] : [
       `  Definitions (columns, views, functions, privileges) were not compared: ${oneLine(entries.uncompared ?? '')}.`,
     ]),
-    '  Rows of tables were counted, not compared; where a number is "about", it and the size are estimates of the server.',
+    // A source that is the same, byte for byte, does not come here.
+    '  Rows of tables were counted, not compared: values may differ. ' +
+      'Where a number is "about", it and the size are estimates of the server.',
   ]
 }
 

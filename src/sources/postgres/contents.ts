@@ -1,5 +1,6 @@
-import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
+import {
+  Cursor, type Decode, decoderOf, encodingOf, type Format, intBytes, MORE, MOST_ENTRY_BYTES, MOST_ENTRIES, readHead, textBytes, unreadable,
+} from './contents-form.ts'
 
 /**
  * One entry of an archive's table of contents, as pg_dump wrote it: nothing is quoted. `kind` is `TABLE`, `FK CONSTRAINT`, `TABLE DATA` …;
@@ -30,8 +31,11 @@ export interface Entry {
 /** An entry while it is read, with its SQL only where somebody asks for it. */
 export type PassingEntry = Pick<Entry, 'id' | 'kind' | 'schema' | 'name' | 'owner'> & { readonly sql: () => string }
 
-/** The table of contents has another form than those known here; a pg_restore of the version that made the archive reads it. */
-export class UnknownFormat extends LifeboatError {}
+/** The same, with its section (of the data, before it, after it) and its bytes, which are valid while it passes. */
+export type RawEntry = PassingEntry & { readonly section: number; readonly raw: Buffer }
+
+/** The section of indexes, keys, triggers and everything else that comes after all rows (pg_backup.h of PostgreSQL). */
+export const POST_DATA = 4
 
 /**
  * Reads the table of contents of a custom-format archive (pg_backup_archiver.c of PostgreSQL: ReadHead, ReadToc), because the output of
@@ -40,7 +44,7 @@ export class UnknownFormat extends LifeboatError {}
 export class ContentsReader {
   readonly #changes: Changes | undefined
   readonly #copies: boolean
-  readonly #keeps: (entry: PassingEntry) => boolean
+  readonly #keeps: (entry: RawEntry) => boolean
   #passed: Buffer[] = []
   readonly #decode: { text: Decode } = { text: (bytes) => bytes.toString() }
   readonly #entries: Entry[] = []
@@ -48,6 +52,7 @@ export class ContentsReader {
   #rest: Buffer = Buffer.alloc(0)
   #format: Format | undefined
   #count = 0
+  #highest = 0
   #hasFirst = false
   #read = 0
 
@@ -59,7 +64,7 @@ export class ContentsReader {
     changes,
     keeps = () => true,
     copies = false,
-  }: { copies?: boolean; changes?: Changes; keeps?: (entry: PassingEntry) => boolean } = {}) {
+  }: { copies?: boolean; changes?: Changes; keeps?: (entry: RawEntry) => boolean } = {}) {
     this.#changes = changes
     this.#keeps = keeps
     this.#copies = copies
@@ -70,7 +75,7 @@ export class ContentsReader {
     if (this.#complete) return false
     this.#rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes])
     while (!this.#complete && this.#step());
-    if (!this.#complete && this.#rest.length > MOST_BYTES) throw unreadable(`an entry has more than ${MOST_BYTES} bytes`)
+    if (!this.#complete && this.#rest.length > MOST_ENTRY_BYTES) throw unreadable(`an entry has more than ${MOST_ENTRY_BYTES} bytes`)
     return !this.#complete
   }
 
@@ -98,6 +103,16 @@ export class ContentsReader {
     return this.#format!.integer
   }
 
+  /** The highest id that an entry has or depends on, of those that were read. */
+  get highest(): number {
+    return this.#highest
+  }
+
+  /** The form of the archive; known once its head is read. */
+  get format(): Format | undefined {
+    return this.#format
+  }
+
   /** Bytes after the table of contents, of those that were pushed; known once everything is read. */
   get after(): Buffer {
     return this.#rest
@@ -114,8 +129,11 @@ export class ContentsReader {
       if (this.#format) this.#keep(this.#entry(cursor))
       else {
         ;[this.#format, this.#count] = readHead(cursor)
-        if (this.#changes) this.#passed.push(this.#rest.subarray(0, cursor.at))
+        const { added } = this.#changes ?? {}
+        const count = added ? intBytes(this.#count + added.count, this.#format) : Buffer.alloc(0)
+        if (this.#changes) this.#passed.push(this.#rest.subarray(0, cursor.at - count.length), count)
       }
+      if (this.#complete && this.#changes?.added) this.#passed.push(this.#changes.added.last(this.#format))
       this.#rest = this.#rest.subarray(cursor.at)
       return true
     } catch (error) {
@@ -138,7 +156,7 @@ export class ContentsReader {
     cursor.skip()
     const name = cursor.bytes()
     const kind = this.#shared(cursor.bytes())
-    cursor.int() // The section.
+    const section = cursor.int()
     const before = cursor.at
     const sql = cursor.bytes()
     const drop = cursor.at
@@ -154,15 +172,21 @@ export class ContentsReader {
     const needs: number[] = []
     for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes()) needs.push(Number(need.toString('latin1')))
     cursor.position()
+    const raw = this.#rest.subarray(0, cursor.at)
+    if (kind === 'ENCODING') this.#decode.text = decoderOf(encodingOf(sql?.toString('latin1') ?? ''))
+    const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
+    if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
+    this.#highest = needs.reduce((highest, need) => Math.max(highest, need), Math.max(this.#highest, id))
+    const passing = {
+      id, kind, schema: this.#shared(schema), name: text(name), owner: this.#shared(owner), sql: () => text(sql), section, raw,
+    }
+    const added = this.#changes?.added?.before(passing, this.#format!)
+    if (added) this.#passed.push(added)
     if (this.#changes?.dropless.has(id)) this.#pass(drop, '', copy, cursor.at)
     else if (this.#changes && kind === 'SEARCHPATH') {
       this.#pass(before, `${sql?.toString('latin1') ?? ''}${this.#changes.first}`, drop, cursor.at)
       this.#hasFirst = true
-    } else if (this.#changes) this.#passed.push(this.#rest.subarray(0, cursor.at))
-    if (kind === 'ENCODING') this.#decode.text = decoderOf(/'(\w+)'/.exec(sql?.toString('latin1') ?? '')?.[1] ?? 'UTF8')
-    const text = (bytes: Buffer | undefined): string => (bytes === undefined ? '' : this.#decode.text(bytes))
-    if (id < 0 || id > MOST_ENTRIES) throw unreadable(`it has an entry ${id}`)
-    const passing = { id, kind, schema: this.#shared(schema), name: text(name), owner: this.#shared(owner), sql: () => text(sql) }
+    } else if (this.#changes) this.#passed.push(raw)
     if (!this.#keeps(passing)) return undefined
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
@@ -177,10 +201,7 @@ export class ContentsReader {
 
   /** An entry of which one text, from `start` to `rest`, is replaced: a sign, the length, and the text. */
   #pass(start: number, text: string, rest: number, end: number): void {
-    const bytes = Buffer.from(text, 'latin1')
-    const length = Buffer.alloc(1 + this.#format!.integer)
-    length.writeUInt32LE(bytes.length, 1)
-    this.#passed.push(this.#rest.subarray(0, start), length, bytes, this.#rest.subarray(rest, end))
+    this.#passed.push(this.#rest.subarray(0, start), textBytes(text, this.#format!), this.#rest.subarray(rest, end))
   }
 
   /** Many entries have the same schema, owner and kind: one text for all. */
@@ -198,6 +219,16 @@ export interface Changes {
   dropless: ReadonlySet<number>
   /** SQL that pg_restore runs before anything else, in the same transaction. ASCII only. */
   first: string
+  /** Entries that it does not have yet. */
+  added?: AddedEntries
+}
+
+export interface AddedEntries {
+  count: number
+  /** Called for each entry, before it passes; gives the bytes of the entries to put before it. */
+  before: (entry: RawEntry, form: Format) => Buffer | undefined
+  /** Gives the bytes of those to put after the last. */
+  last: (form: Format) => Buffer
 }
 
 /**
@@ -237,127 +268,4 @@ function keepsSql(entry: Entry): boolean {
 /** Entries whose SQL names other roles than the owner. */
 export function namesRoles({ kind }: Pick<Entry, 'kind'>): boolean {
   return /^(?:ACL|DEFAULT ACL|POLICY|USER MAPPING)$/.test(kind)
-}
-
-/** The largest size of an entry; functions and comments can have some megabytes. */
-const MOST_BYTES = 128 * 1024 * 1024
-const MOST_ENTRIES = 20_000_000
-
-interface Format {
-  minor: number
-  /** Bytes of an integer, without its sign, and of a position in the file. */
-  integer: number
-  position: number
-}
-
-/** The bytes end in the middle of a value. */
-const MORE = new Error('more bytes are needed')
-
-class Cursor {
-  at = 0
-  readonly #bytes: Buffer
-  readonly #format: Format | undefined
-
-  constructor(bytes: Buffer, format: Format | undefined) {
-    this.#bytes = bytes
-    this.#format = format
-  }
-
-  byte(): number {
-    if (this.at >= this.#bytes.length) throw MORE
-    return this.#bytes[this.at++]!
-  }
-
-  int(size = this.#format?.integer ?? 4): number {
-    const sign = this.byte()
-    if (this.at + size > this.#bytes.length) throw MORE
-    const value = this.#bytes.readUIntLE(this.at, Math.min(size, 6))
-    this.at += size
-    if (value > 0x7fffffff) throw unreadable('a number is too large')
-    return sign === 0 ? value : -value
-  }
-
-  /** Undefined is SQL's NULL. The bytes are valid until the next piece of the archive is read. */
-  bytes(): Buffer | undefined {
-    const length = this.skip()
-    return length < 0 ? undefined : this.#bytes.subarray(this.at - length, this.at)
-  }
-
-  /** Skips a text; gives its length, or less than 0 for NULL. */
-  skip(size?: number): number {
-    const length = this.int(size)
-    if (length > MOST_BYTES) throw unreadable(`a text has more than ${MOST_BYTES} bytes`)
-    if (length > 0) this.at += length
-    if (this.at > this.#bytes.length) throw MORE
-    return length
-  }
-
-  position(): void {
-    for (let count = 0; count < 1 + this.#format!.position; count++) this.byte()
-  }
-}
-
-function readHead(cursor: Cursor): [Format, entries: number] {
-  const magic = Array.from({ length: 5 }, () => cursor.byte())
-  if (Buffer.from(magic).toString('latin1') !== 'PGDMP') throw unreadable('it does not begin with PGDMP')
-  const [major, minor] = [cursor.byte(), cursor.byte()]
-  cursor.byte() // The revision.
-  const [integer, position, format] = [cursor.byte(), cursor.byte(), cursor.byte()]
-  // pg_dump 12 to 15 write 1.14, 16 writes 1.15, 17 and 18 write 1.16.
-  if (major !== 1 || minor < 12 || minor > 16) {
-    throw new UnknownFormat(
-      `the archive has format ${major}.${minor}; Lifeboat reads the table of contents of formats 1.12 to 1.16 (pg_dump 10 to 18)`,
-      {
-        hint: marked`Restore everything with ‹mode: empty›, for which pg_restore is enough; or use a newer version of Lifeboat.`,
-      },
-    )
-  }
-  if (format !== 1 || integer < 4 || integer > 6 || position < 4 || position > 8) throw unreadable('it is not a custom-format archive')
-  if (minor >= 15) cursor.byte() // The compression.
-  else cursor.int(integer)
-  for (let part = 0; part < 7; part++) cursor.int(integer) // The time.
-  for (let text = 0; text < 3; text++) cursor.skip(integer) // Database, version of the server, version of pg_dump.
-  const count = cursor.int(integer)
-  if (count < 0 || count > MOST_ENTRIES) throw unreadable(`it has ${count} entries`)
-  return [{ minor, integer, position }, count]
-}
-
-type Decode = (bytes: Buffer) => string
-
-/** For the encodings of servers; bytes of an unknown one are read as Latin-1, which has a character for each. */
-function decoderOf(encoding: string): Decode {
-  if (encoding === 'UTF8') return (bytes) => bytes.toString()
-  const label = LABELS[encoding] ?? (/^WIN125\d$/.test(encoding) ? encoding.replace('WIN', 'windows-') : undefined)
-  if (label === undefined) return (bytes) => bytes.toString('latin1')
-  const decoder = new TextDecoder(label)
-  return (bytes) => decoder.decode(bytes)
-}
-
-/** Names that PostgreSQL's encodings have in the WHATWG's Encoding Standard. */
-const LABELS: Readonly<Record<string, string>> = {
-  LATIN2: 'iso-8859-2',
-  LATIN3: 'iso-8859-3',
-  LATIN4: 'iso-8859-4',
-  LATIN6: 'iso-8859-10',
-  LATIN7: 'iso-8859-13',
-  LATIN8: 'iso-8859-14',
-  LATIN9: 'iso-8859-15',
-  LATIN10: 'iso-8859-16',
-  ISO_8859_5: 'iso-8859-5',
-  ISO_8859_6: 'iso-8859-6',
-  ISO_8859_7: 'iso-8859-7',
-  ISO_8859_8: 'iso-8859-8',
-  KOI8R: 'koi8-r',
-  KOI8U: 'koi8-u',
-  WIN866: 'ibm866',
-  WIN874: 'windows-874',
-  EUC_JP: 'euc-jp',
-  EUC_KR: 'euc-kr',
-  EUC_CN: 'gbk',
-}
-
-function unreadable(why: string): LifeboatError {
-  return new LifeboatError(`the table of contents of the archive cannot be read: ${why}`, {
-    hint: 'Verify the snapshot at level read; restore another one if it is damaged.',
-  })
 }

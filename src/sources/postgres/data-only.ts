@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
@@ -115,12 +116,16 @@ async function requireReplica(where: string, context: QueryContext): Promise<voi
   }
 }
 
+/** The sessions of pg_restore have this name: those of this run, whatever name the URL gives to sessions. */
+export const RESTORING = `pg_restore of Lifeboat ${randomBytes(4).toString('hex')}`
+
 /**
- * For the pg_restore of `disable-triggers`. Its own --disable-triggers enables every trigger afterwards, also those that were disabled
+ * For pg_restore, with `disable-triggers` too. Its own --disable-triggers enables every trigger afterwards, also those that were disabled
  * before; this setting changes nothing at the server.
  */
 export function restoreEnvironment({ target, variables, disableTriggers }: RestoreOptions): Record<string, string> {
-  return clientEnvironment(disableTriggers ? { environment: replica(target.environment) } : target, variables)
+  const { environment } = disableTriggers ? { environment: replica(target.environment) } : target
+  return clientEnvironment({ environment: { ...environment, PGAPPNAME: RESTORING } }, variables)
 }
 
 function replica(environment: Readonly<Record<string, string>>): Record<string, string> {

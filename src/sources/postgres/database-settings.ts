@@ -43,7 +43,7 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
   const own = entries.filter(ofDatabase)
   const definition = own.find(({ kind }) => kind === 'DATABASE')
   if (!definition) return undefined
-  const standardStrings = !entries.some(({ kind, definition = '' }) => kind === 'STDSTRINGS' && definition.includes("'off'"))
+  const standardStrings = standardStringsIn(entries)
   const settings: DatabaseSettings = { options: [], entries: 0, roles: new Set(), early: [], late: [] }
   for (const entry of own) {
     if (entry.kind === 'ACL' && choice.noPrivileges) continue
@@ -64,6 +64,11 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
     settings.owner = definition.owner
   }
   return settings
+}
+
+/** Whether a backslash in '…' is a backslash, in the statements of an archive. */
+export function standardStringsIn(entries: readonly Entry[]): boolean {
+  return !entries.some(({ kind, definition = '' }) => kind === 'STDSTRINGS' && definition.includes("'off'"))
 }
 
 /**

@@ -4,8 +4,9 @@ import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot } from '../../repository/snapshot.ts'
 import { BadSource } from '../source.ts'
 import type { StoredSource } from '../source-kind.ts'
-import { ContentsReader, isSetting, type PassingEntry, UnknownFormat } from './contents.ts'
-import { archiveOf } from './verify.ts'
+import { ContentsReader, isSetting, type PassingEntry } from './contents.ts'
+import { UnknownFormat } from './contents-form.ts'
+import { archiveOf, readArchive } from './archive-parts/stored-archive.ts'
 
 /** An entry that two archives have, and that differs. */
 export interface ChangedDefinition {
@@ -27,7 +28,7 @@ const DIGEST = 24
  */
 export async function changedDefinitions(before: StoredSource, after: StoredSource): Promise<ChangedDefinition[] | string> {
   try {
-    if (archiveOf(before.source).archive.sha256 === archiveOf(after.source).archive.sha256) return []
+    if (sumsOf(before) === sumsOf(after)) return []
     // Short texts, as there may be hundreds of thousands. Several entries can have the same name.
     const known = new Map<string, string[]>()
     await eachEntry(before, ({ name, digest, owner }) => {
@@ -56,6 +57,11 @@ export async function changedDefinitions(before: StoredSource, after: StoredSour
   }
 }
 
+function sumsOf({ source }: StoredSource): string {
+  const { main, parts } = archiveOf(source)
+  return [main, ...parts.map(({ record }) => record)].map(({ sha256 }) => sha256).join(' ')
+}
+
 interface Digested {
   name: string
   digest: string
@@ -71,7 +77,7 @@ async function eachEntry(stored: StoredSource, take: (entry: Digested) => void):
       return false
     },
   })
-  for await (const piece of stored.read(archiveOf(stored.source).archive)) if (!contents.push(piece)) break
+  for await (const piece of readArchive(stored)) if (!contents.push(piece)) break
   contents.finish()
 }
 

@@ -4,18 +4,21 @@ import type { Remarks } from '../source-kind.ts'
 import { type PostgresFacts, postgresFacts, rowCount, type RowCount } from './facts.ts'
 
 export type DatabaseDetails = {
-  /** `entries` counts those of the archive. */
-  database?: Omit<PostgresFacts, 'entries'> & { entries: number }
+  /** `entries` counts those of the archive. `parts`: the tables whose rows are in archives of their own. */
+  database?: Omit<PostgresFacts, 'entries' | 'parts'> & { entries: number; parts?: { stream: string; schema: string; name: string }[] }
 }
 
 export function describeDatabase({ facts }: SourceRecord): DatabaseDetails {
   const database = postgresFacts.safeParse(facts).data
-  return database ? { database: { ...database, entries: database.entries.length } } : {}
+  if (!database) return {}
+  const { entries, parts, ...others } = database
+  const shown = parts && { parts: parts.map(({ stream, schema, name }) => ({ stream, schema, name })) }
+  return { database: { ...others, entries: entries.length, ...shown } }
 }
 
 export function databaseText({ database: described }: DatabaseDetails): string[] {
   if (!described) return []
-  const { server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals } = described
+  const { server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals, parts = [] } = described
   const facts = [
     ['database', `${oneLine(database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
     ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
@@ -24,7 +27,8 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
       'globals',
       'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`,
     ],
-    ['archive', formatCount(entries, 'entry', 'entries')],
+    ['archive', `${formatCount(entries, 'entry', 'entries')}${parts.length > 0
+      ? `; ${formatCount(parts.length, 'large table has', 'large tables have')} archives of their own` : ''}`],
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
   const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned, archived }) => [

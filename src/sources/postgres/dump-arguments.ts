@@ -101,6 +101,24 @@ export function argumentsAgain(words: readonly string[]): string[] {
   return again
 }
 
+/** Options that say nothing about the rows of ordinary tables: those whose rows are in an archive of their own need them not. */
+const ABOUT_OTHERS = new Set([
+  '--blobs', '--clean', '--create', '--disable-dollar-quoting', '--disable-triggers', '--if-exists', '--large-objects', '--no-acl',
+  '--no-blobs', '--no-comments', '--no-large-objects', '--no-owner', '--no-policies', '--no-privileges', '--no-publications',
+  '--no-security-labels', '--no-statistics', '--no-subscriptions', '--no-sync', '--no-table-access-method', '--no-tablespaces',
+  '--no-toast-compression', '--no-unlogged-table-data', '--statistics', '--strict-names', '--use-set-session-authorization',
+])
+const LETTERS_ABOUT_OTHERS = /^-[bBcCOx]+$/
+
+/**
+ * Of the arguments of `parseDumpArguments`, those for the archive of a single table; undefined if one of them may select tables, or change
+ * how rows are read or written, so that several archives might not be the same as one.
+ */
+export function argumentsOfParts(words: readonly string[]): string[] | undefined {
+  const own = words.filter((word) => !ABOUT_OTHERS.has(word) && !LETTERS_ABOUT_OTHERS.test(word))
+  return own.every((word) => word === '--quote-all-identifiers') ? own : undefined
+}
+
 function harmless(word: string): boolean {
   for (const letter of word.slice(1)) {
     if (!COMPLETE_LETTERS.has(letter)) return false

@@ -14,6 +14,9 @@ const lost = new RegExp(
     'connection to server was lost', 'could not receive data from server'].join('|'),
 )
 
+/** `postmaster.c`: what a server says that starts, ends, or recovers. */
+const RESTARTING = /the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections)/
+
 /** PostgreSQL's words, then those of pgbouncer, Supavisor and Odyssey. */
 const noFreeConnection = new RegExp(
   ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed',
@@ -21,6 +24,10 @@ const noFreeConnection = new RegExp(
     // RDS Proxy, pgcat.
     'timed-out waiting to acquire database connection', 'could not get connection from the pool'].join('|'), 'i',
 )
+
+const LOCK_TIMEOUT =
+  /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/
+const NO_SNAPSHOT = /invalid snapshot identifier|could not import the requested snapshot|snapshot ".*" does not exist/
 
 const transactionPooler = new RegExp(
   ['prepared statement ".*" (?:already exists|does not exist)', 'unsupported startup parameter', 'transaction pool',
@@ -63,6 +70,13 @@ const rules: Rule[] = [
     (m, where) => ({
       problem: `there is no database "${m[1]}" at ${where}`,
       hint: marked`Check the end of the URL: postgres://user:password@host:5432/database; or, for a restore, ‹mode: create› makes it.`,
+    }),
+  ],
+  [
+    RESTARTING,
+    (m, where) => ({
+      problem: `${where} takes no connections: ${m[0]}`,
+      hint: 'Wait until the server has started, and try again.',
     }),
   ],
   [
@@ -141,7 +155,9 @@ const rules: Rule[] = [
     noFreeConnection,
     (_, where) => ({
       problem: `${where} has no free connection`,
-      hint: 'Run at a quieter time, raise max_connections, or close idle connections; a backup needs two.',
+      hint:
+        'Run at a quieter time, raise max_connections, or close idle connections; a backup needs two, and with ' +
+        marked`‹dump-jobs› three more than that.`,
     }),
   ],
   [
@@ -181,10 +197,17 @@ const rules: Rule[] = [
   ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.
   [
-    /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/,
+    LOCK_TIMEOUT,
     (_, where) => ({
       problem: marked`a table at ${where} stayed locked by another session for longer than ‹lock-timeout›`,
       hint: marked`Run when no migration or ALTER TABLE does, or raise ‹lock-timeout›.`,
+    }),
+  ],
+  [
+    NO_SNAPSHOT,
+    (_, where) => ({
+      problem: `${where} does not have the snapshot that the other pg_dump of this backup use`,
+      hint: marked`Several servers may be behind this address: give that of one of them, or ‹dump-jobs: 1›.`,
     }),
   ],
   [
@@ -256,10 +279,25 @@ export function connectionFailed(error: unknown): boolean {
   )
 }
 
+/** Whether the server may answer soon: an error that `clientError` gave says that it restarts, or broke off. */
+export function comesBack(error: unknown): boolean {
+  return connectionFailed(error) || (error instanceof Error && RESTARTING.test(error.message))
+}
+
 /** Whether an error that `clientError` gave says that the server has no connection to give, or did not accept one in time. */
 export function noConnectionIsFree(error: unknown): boolean {
   if (!(error instanceof LifeboatError && error.cause instanceof Error)) return false
   return noFreeConnection.test(error.cause.message) || /timeout expired|Connection timed out/.test(error.cause.message)
+}
+
+/** Whether an error that `clientError` gave says that another session had locked a table for too long. */
+export function lockTimedOut(error: unknown): boolean {
+  return error instanceof LifeboatError && error.cause instanceof Error && LOCK_TIMEOUT.test(error.cause.message)
+}
+
+/** Whether an error that `clientError` gave says that the server does not have the snapshot that pg_dump should take over. */
+export function snapshotIsMissing(error: unknown): boolean {
+  return error instanceof LifeboatError && error.cause instanceof Error && NO_SNAPSHOT.test(error.cause.message)
 }
 
 /** For a program that a signal ended, directly or by its own handler. */

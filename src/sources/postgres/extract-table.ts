@@ -1,38 +1,49 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatSome } from '../../report/format.ts'
+import type { Extent } from '../../repository/extent.ts'
+import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { PartlyRead, StoredSource } from '../source-kind.ts'
+import { BadSource } from '../source.ts'
+import { archiveOf, type StoredPart } from './archive-parts/stored-archive.ts'
 import { ContentsReader, type Entry, type PassingEntry } from './contents.ts'
 import { CsvRows } from './csv-rows.ts'
+import { parentsOf } from './drill/statements.ts'
 import { placeFacts } from './facts.ts'
 import type { TableName } from './settings.ts'
 import { tableElsewhere } from './table-elsewhere.ts'
-import { archiveOf } from './verify.ts'
 
 /** How the rows of a table are written: as COPY … CSV HEADER writes them, or as SQL for psql. */
 export type TableFormat = 'csv' | 'sql'
 
 /**
- * The rows of one table in the archive of a database. Of the archive, its table of contents and these rows are read, or, where the place of
- * the rows is not recorded, all up to their end. No client program is needed. `into`: a schema that SQL makes the table in.
+ * The rows of one table in the archive of a database. Of its archives, tables of contents and these rows are read, or, where the
+ * place of the rows is not recorded, all up to their end. No client program is needed. `into`: a schema that SQL makes the table in.
  */
 export async function* extractTable(
   stored: PartlyRead, table: TableName, format: TableFormat, into?: string,
 ): AsyncGenerator<Buffer, void, void> {
   const { source } = stored
-  const head = await readHead(stored, into === undefined ? undefined : typeof table === 'string' ? table.split('.').at(-1)! : table[1])
-  const entry = choose(head.entries, table, source.name)
+  const shown = typeof table === 'string' ? table : table.join('.')
+  const defined = typeof table === 'string' ? table.split('.').at(-1)! : table[1]
+  const { main, parts } = archiveOf(source)
+  const head = await readHead(stored.read(main), shown, into === undefined ? undefined : defined)
+  const found = choose({ ...head, parts }, table, source.name)
+  const { entry, place, integer } = 'record' in found ? await placeInPart(stored, found) : {
+    entry: found, place: { stream: main, ...placeInMain(source, main, found, head) }, integer: head.integer,
+  }
   const csv = format === 'csv' ? CsvRows.of(entry) : undefined
   const elsewhere = into === undefined ? undefined : tableElsewhere(entry, head.definitions, into)
   const encoding = head.entries.find(({ kind }) => kind === 'ENCODING')?.definition ?? ''
   // In a transaction: psql takes the end of its input for the end of the rows, also where the rest is damaged.
   const { before, after } = elsewhere ?? { before: `\\set ON_ERROR_STOP on\nBEGIN;\n${entry.copy ?? ''}`, after: 'COMMIT;\n' }
   if (!csv) yield Buffer.from(`${encoding}\n${before}`)
-  const rows = new TableData(entry.id, head.integer)
-  for await (const piece of dataOf(stored, entry, head)) {
-    for (const data of rows.push(piece)) {
-      const text = csv ? csv.push(data) : data
-      if (text.length > 0) yield Buffer.from(text)
-    }
+  const rows = new TableData(entry.id, integer)
+  for await (const piece of stored.readParts(place.stream, [place])) {
+    // An archive that is not compressed has a block for each row: all that a piece has are given at once.
+    const data = Buffer.concat([...rows.push(piece)])
+    const text = csv ? csv.push(data) : data
+    if (text.length > 0) yield text
     if (rows.ended) {
       if (!csv) yield Buffer.from(after)
       return
@@ -45,36 +56,61 @@ interface Head {
   entries: Entry[]
   /** The SQL of tables that have the name of the one that is wanted. */
   definitions: string[]
+  /** The partitions of the one that is wanted. */
+  partitions: string[]
   /** Bytes of an integer in the archive. */
   integer: number
   /** Size of the table of contents. */
   size: number
 }
 
-async function readHead({ source, read }: StoredSource, defined?: string): Promise<Head> {
+/** `wanted`: a table whose partitions are noted; `defined`: the name of tables whose definitions are. */
+async function readHead(archive: AsyncIterable<Buffer>, wanted?: string, defined?: string): Promise<Head> {
   const definitions: string[] = []
-  const keeps = ({ kind, name, sql }: PassingEntry): boolean => {
+  const partitions: string[] = []
+  const keeps = (entry: PassingEntry): boolean => {
+    const { kind, schema, name, sql } = entry
+    const parents = wanted !== undefined && kind === 'TABLE ATTACH' ? parentsOf(entry).map(unquoted) : []
+    if (parents.some((parent) => parent === wanted || parent.endsWith(`.${wanted}`)))
+      partitions.push(`${schema}.${name}`)
     if (kind === 'TABLE' && defined !== undefined && (name === defined || name.endsWith(`.${defined}`))) definitions.push(sql())
     return kind === 'TABLE DATA' || kind === 'ENCODING'
   }
   const contents = new ContentsReader({ keeps, copies: true })
   let passed = 0
-  for await (const piece of read(archiveOf(source).archive)) {
+  for await (const piece of archive) {
     passed += piece.length
     if (!contents.push(piece)) break
   }
-  return { entries: contents.finish(), definitions, integer: contents.integer, size: passed - contents.after.length }
+  return { entries: contents.finish(), definitions, partitions, integer: contents.integer, size: passed - contents.after.length }
 }
 
-/** The block of an entry, or all data from the first block on. */
-function dataOf({ source, readPart }: PartlyRead, { id }: Entry, { size }: Head): AsyncIterable<Buffer> {
-  const { archive } = archiveOf(source)
-  const [, start = size, end = archive.size] = placeFacts.safeParse(source.facts).data?.data?.find(([of]) => of === id) ?? []
-  return readPart(archive, { start, end })
+/** The block of an entry in the main archive, or all data from the first block on. */
+function placeInMain({ facts }: SourceRecord, { size: all }: StreamRecord, { id }: Entry, { size }: Head): Extent {
+  const [, start = size, end = all] = placeFacts.safeParse(facts).data?.data?.find(([of]) => of === id) ?? []
+  return { start, end }
 }
 
-function choose(entries: readonly Entry[], table: TableName, source: string): Entry {
-  const tables = entries.filter(({ kind }) => kind === 'TABLE DATA')
+/** The rows in an archive of their own. Throws if it has others. */
+async function placeInPart(
+  { read }: StoredSource, { record, schema, name }: StoredPart,
+): Promise<{ entry: Entry; place: Extent & { stream: StreamRecord }; integer: number }> {
+  const { entries, integer, size } = await readHead(read(record))
+  const [entry, ...more] = entries.filter(({ kind }) => kind === 'TABLE DATA')
+  if (!entry || more.length > 0 || entry.schema !== schema || entry.name !== name)
+    throw new BadSource(`${record.name} does not have the rows of ${schema}.${name}, and no others`)
+  return { entry, place: { stream: record, start: size, end: record.size }, integer }
+}
+
+/** A name as SQL writes it, as it is. */
+function unquoted(name: string): string {
+  return name.replaceAll(/"((?:[^"]|"")+)"/g, (_, inner: string) => inner.replaceAll('""', '"'))
+}
+
+function choose(
+  { entries, partitions, parts }: Pick<Head, 'entries' | 'partitions'> & { parts: readonly StoredPart[] }, table: TableName, source: string,
+): Entry | StoredPart {
+  const tables: (Entry | StoredPart)[] = [...entries.filter(({ kind }) => kind === 'TABLE DATA'), ...parts]
   const exact = tables.filter(({ schema, name }) =>
     typeof table === 'string' ? `${schema}.${name}` === table : schema === table[0] && name === table[1])
   const found = exact.length > 0 ? exact : tables.filter(({ name }) => name === table)
@@ -84,10 +120,12 @@ function choose(entries: readonly Entry[], table: TableName, source: string): En
     throw new LifeboatError(`${source} has several tables ${shown}: ${found.map(({ schema, name }) => `${schema}.${name}`).join(', ')}`, {
       hint: marked`Give ‹table› with its schema.`, status: 2,
     })
+  if (partitions.length > 0)
+    throw new LifeboatError(`${shown} in ${source} is partitioned, and its rows are in its partitions: ${formatSome(partitions, 20)}`, {
+      hint: marked`Extract each of them, as ‹table›.`, status: 2,
+    })
   throw new LifeboatError(`${source} has no rows of a table ${shown} in this snapshot`, {
-    hint:
-      'Names are case-sensitive, without quotation marks: public.orders. A partitioned table has its rows in its partitions. ' +
-      marked`‹lifeboat show› lists the tables.`,
+    hint: marked`Names are case-sensitive, without quotation marks: public.orders. ‹lifeboat show› lists the tables.`,
     status: 2,
   })
 }

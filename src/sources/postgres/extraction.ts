@@ -1,10 +1,14 @@
 import { LifeboatError } from '../../error.ts'
 import type { StoredSource } from '../source-kind.ts'
-import { archiveOf } from './verify.ts'
+import { archiveOf, readArchive } from './archive-parts/stored-archive.ts'
 
-/** The archive of pg_dump, or the SQL of the server's roles and tablespaces by the name of its stream. */
-export function extractFromDatabase({ source, read }: StoredSource, name: string | undefined): AsyncIterable<Buffer> {
-  if (name === undefined) return read(archiveOf(source).archive)
+/**
+ * The archive of pg_dump, assembled if it is stored in parts; by the name of its stream, the archive of one part, or the SQL of the
+ * server's roles and tablespaces.
+ */
+export function extractFromDatabase(stored: StoredSource, name: string | undefined): AsyncIterable<Buffer> {
+  const { source, read } = stored
+  if (name === undefined || archiveOf(source).main.name === name) return readArchive(stored)
   const stream = source.streams.find((one) => one.name === name)
   if (stream) return read(stream)
   throw new LifeboatError(`the database ${source.name} has no ${name} in this snapshot`, {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MOST_ENTRIES } from './contents-form.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
 const table = z.strictObject({
@@ -33,12 +34,25 @@ const serverFacts = z.strictObject({
   superuser: z.string().optional(),
   /** Whether the role may read pg_authid: passwords of roles. */
   rolePasswords: z.boolean(),
+  /** Bytes of all rows, about, as of the last VACUUM or ANALYZE. */
+  rowBytes: z.int().min(0),
   session,
+})
+
+/** A table whose rows are in an archive of their own. */
+const part = z.strictObject({
+  stream: z.string().min(1),
+  schema: z.string(),
+  name: z.string(),
+  /** The id of its rows in the assembled archive: above each that an entry of the main archive has or needs. */
+  id: z.int().min(1).max(MOST_ENTRIES),
+  /** The entry of its rows in the table of contents of its own archive, as base64. */
+  entry: z.base64(),
 })
 
 /** The facts of a PostgreSQL source in a snapshot. */
 export const postgresFacts = z.strictObject({
-  ...serverFacts.omit({ rolePasswords: true }).shape,
+  ...serverFacts.omit({ rolePasswords: true, rowBytes: true }).shape,
   /** Absent in older snapshots. */
   session: session.optional(),
   /** Bytes on the server's disk; null if the role may not ask. */
@@ -46,13 +60,17 @@ export const postgresFacts = z.strictObject({
   tables: z.array(table),
   /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
   dumpVersion: z.string(),
-  /** The lines of `pg_restore --list` without its comments. */
+  /** The lines of `pg_restore --list` without its comments; those of the rows of `parts` come last. */
   entries: z.array(z.string()),
   /**
-   * The place of all data in the archive, in its order: the id of the entry, the place of the first byte of its block, and that after its
-   * last. Absent in older snapshots, and if the archive has another form than pg_dump writes.
+   * The place of all data in the main archive, in its order: the id of the entry, the place of the first byte of its block, and that after
+   * its last. Absent in older snapshots, and if the archive has another form than pg_dump writes.
    */
   data: z.array(z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)])).optional(),
+  /** The CRC-32 of all before the data, and of each block in `data`: these are compared where the archive is not read in its order. */
+  sums: z.array(z.int().min(0).max(0xffffffff)).optional(),
+  /** Big tables, whose rows are in archives of their own, the largest first. Absent: all rows are in the one archive. */
+  parts: z.array(part).min(1).optional(),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),
   /** The arguments of pg_dump that were asked for. */
@@ -64,10 +82,10 @@ export const postgresFacts = z.strictObject({
 })
 
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
-export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true }).shape)
+export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, entries: true, parts: true }).shape)
 
 /** The fact with which a part of the data is read. */
-export const placeFacts = z.object(postgresFacts.pick({ data: true }).shape)
+export const placeFacts = z.object(postgresFacts.pick({ data: true, sums: true }).shape)
 
 /** The facts that a restore uses if they are there. */
 export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true, server: true }).partial().shape)
@@ -109,6 +127,9 @@ const sql = `SELECT pg_catalog.json_build_object(
     FROM pg_catalog.pg_extension),
   'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
+  'rowBytes', (
+    SELECT coalesce(pg_catalog.sum(greatest(relpages, 0)), 0) * pg_catalog.current_setting('block_size')::pg_catalog.int8
+    FROM pg_catalog.pg_class WHERE relkind IN ('r', 't')),
   'session', pg_catalog.json_build_object(${SESSION}))
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 

@@ -2,24 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { formatCount } from '../../report/format.ts'
-import { queryJson, type QueryContext } from './query.ts'
+import { RESTORING } from './data-only.ts'
+import { literal, queryJson, type QueryContext } from './query.ts'
 import { oneTransaction, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
-import { requireEmpty, requireNoRows } from './target.ts'
+import { hasObjects, tablesWithRows } from './target.ts'
 
-/** Milliseconds for each question to the server after an interruption: a runner soon ends the process. */
+/** Milliseconds for each question to the server after that: a runner soon ends the process. */
 const PATIENCE = 1500
 const LOOK = 100
 /** Partly restored objects block the next restore. */
 export const DROP_FIRST = 'Drop and create that database before you restore again.'
 
 /**
- * Runs pg_restore on a database that is there already. If it is interrupted, the server is asked what the target has now, which is told as
- * the state that the run leaves.
+ * Runs pg_restore on a database that is there already. If it breaks off, the server is asked what the target has now, which is told as the
+ * state that the run leaves.
  */
 export async function tellingState<T>(
   options: RestoreOptions, plan: RestorePlan, context: QueryContext, run: () => Promise<T>,
 ): Promise<T> {
-  const { leaves = () => undefined, signal, target: { where } } = options
+  const { leaves = () => undefined, target: { where } } = options
   const whole = oneTransaction(options)
   const before = options.mode === 'clean' ? await definitionsOf(context) : undefined
   if (whole) leaves(`${where} is as it was before, unless the one transaction of the restore was committed in this moment`)
@@ -27,12 +28,14 @@ export async function tellingState<T>(
   try {
     return await run()
   } catch (error) {
-    if (signal.aborted) {
-      const { signal: _, ...rest } = context
-      const steady = { ...rest, timeLimit: PATIENCE }
+    const { signal: _, ...rest } = context
+    const steady = { ...rest, timeLimit: PATIENCE }
+    try {
+      if (whole) await afterTransaction(where, leaves, () => isUnchanged(options, plan, before, steady), steady)
+      else await afterPart(where, leaves, steady)
+    } catch (unanswered) {
       // If the server does not answer, what was told before stays true.
-      if (whole) await afterTransaction(where, leaves, () => isUnchanged(options, plan, before, steady), steady).catch(() => undefined)
-      else await afterPart(where, leaves, steady).catch(() => undefined)
+      if (!(unanswered instanceof LifeboatError)) throw unanswered
     }
     throw error
   }
@@ -50,26 +53,15 @@ async function isUnchanged(
   { mode }: RestoreOptions, { selection, entries }: RestorePlan, before: string | null | undefined, context: QueryContext,
 ): Promise<boolean> {
   if (mode === 'clean') return (await definitionsOf(context)) === before
-  return passes(() => requireNoRows(context, selection && entries.filter(({ kind }) => kind === 'TABLE DATA')))
+  return (await tablesWithRows(context, selection && entries.filter(({ kind }) => kind === 'TABLE DATA'))).length === 0
 }
 
 async function afterPart(where: string, leaves: Told, context: QueryContext): Promise<void> {
   await sessionsEnded(context)
-  if (await passes(() => requireEmpty(context))) return leaves(`${where} is as it was before: without objects`)
+  if (!(await hasObjects(context))) return leaves(`${where} is as it was before: without objects`)
   const tables = await queryJson(TABLES, z.int(), context)
   leaves(
     `${where} is partly restored: it has ${formatCount(tables, 'table')} now; rows, indexes and constraints may be missing`, DROP_FIRST)
-}
-
-/** Whether a check throws nothing; what it threw is its finding, unless the server did not answer. */
-async function passes(check: () => Promise<void>): Promise<boolean> {
-  try {
-    await check()
-    return true
-  } catch (error) {
-    if (error instanceof LifeboatError && /is not empty/.test(error.message)) return false
-    throw error
-  }
 }
 
 /** Waits until no session of pg_restore is left in the database, which may still commit. */
@@ -82,7 +74,7 @@ async function sessionsEnded(context: QueryContext): Promise<void> {
 }
 
 const SESSIONS = `SELECT pg_catalog.to_json(pg_catalog.count(*)) FROM pg_catalog.pg_stat_activity
-  WHERE datname = pg_catalog.current_database() AND application_name = 'pg_restore'`
+  WHERE datname = pg_catalog.current_database() AND application_name = ${literal(RESTORING)}`
 const TABLES = `SELECT pg_catalog.to_json(pg_catalog.count(*)) FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`

@@ -4,7 +4,7 @@ import { drillDatabase } from './drill/drill.ts'
 import { parseDatabaseUrl } from './connection.ts'
 import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
-import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation } from './location.ts'
+import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation, postgresTraces, urlOfVariables } from './location.ts'
 import { extractTable } from './extract-table.ts'
 import { extractFromDatabase } from './extraction.ts'
 import { amountOfTables, databaseLosses, tableSizes } from './losses.ts'
@@ -27,6 +27,8 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   secrets: (text) => [text],
   defaultName: ({ url }) => parseDatabaseUrl(url).database,
   fromVariables: libpqDefaults,
+  completeFromVariables: urlOfVariables,
+  traces: postgresTraces,
   sources: databaseSources,
   target: databaseTarget,
   diagnose: diagnoseDatabases,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { LEAST, lost } from '../loss.ts'
-import type { Amount, Loss, Sized } from '../source-kind.ts'
+import type { Amount, Loss, Sized, SizedSource } from '../source-kind.ts'
 import { type PostgresFacts, postgresFacts, rowCount, type Table } from './facts.ts'
 
 /** A database that lost more than half of its bytes, and tables that did or are gone, by their rows in the archive or by estimates. */
@@ -51,7 +51,8 @@ export function amountOfTables(facts: unknown): Amount | undefined {
 const sized = postgresFacts.pick({ tables: true }).strip()
 
 /** Of each table on the server, by its estimates. A partitioned table has no size of its own. */
-export function tableSizes({ facts }: SourceRecord): Sized[] {
+export function tableSizes({ facts }: SizedSource): Sized[] {
   const { tables = [] } = sized.safeParse(facts).data ?? {}
-  return tables.filter(({ bytes }) => bytes > 0).map(({ schema, name, bytes }) => ({ table: `${schema}.${name}`, bytes }))
+  return tables.filter(({ bytes }) => bytes > 0)
+    .map(({ schema, name, bytes, archived }) => ({ table: `${schema}.${name}`, bytes, ...(archived && { rows: archived.rows }) }))
 }

@@ -113,9 +113,6 @@ async function psql(
   }
   const { connection, client, variables, signal, codes, timeLimit = TIME_LIMIT } = context
   const limit = timeLimit === Infinity ? undefined : AbortSignal.timeout(timeLimit)
-  // The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every
-  // encoding.
-  const encoding = statements.every((statement) => /^\p{ASCII}*$/u.test(statement)) ? 'SQL_ASCII' : 'UTF8'
   const parameters = [
     '-X',
     '-q',
@@ -130,7 +127,7 @@ async function psql(
   ]
   try {
     const child = startChild(programOf(client, 'psql'), parameters, {
-      environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encoding },
+      environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encodingOf(statements) },
       signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
       stopSignal: 'SIGINT', // psql asks the server to cancel the query.
       memory: PSQL_MEMORY,
@@ -156,6 +153,14 @@ async function psql(
     }
     throw clientError(error, 'query', connection)
   }
+}
+
+/**
+ * The name of a new database is converted to the encoding of the server's; with all other texts, SQL_ASCII reaches databases of every
+ * encoding.
+ */
+export function encodingOf(statements: readonly string[]): 'SQL_ASCII' | 'UTF8' {
+  return statements.every((statement) => /^\p{ASCII}*$/u.test(statement)) ? 'SQL_ASCII' : 'UTF8'
 }
 
 /** Text in an unknown encoding: UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */

@@ -5,6 +5,11 @@ import type { LeftOutObject } from './selection.ts'
 export interface RestoredDatabase {
   /** The content of the target now: everything selected, a part of it, the old content; or the new database was dropped. */
   left: 'everything' | 'part' | 'unchanged' | 'dropped'
+  /**
+   * Bytes of the archive that were read, if that is only its table of contents and the data of the selected entries: every chunk of them
+   * was checked, the SHA-256 of the whole archive was not.
+   */
+  read?: number
   /** Set if only a part of the archive was selected. */
   selection?: SelectionReport
   /** Policies, privileges and the like that are left out because the server does not have their roles (no-owner). */

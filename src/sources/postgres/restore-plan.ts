@@ -1,6 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { Environment, Report, Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
+import type { ArchiveBlocks } from './archive-blocks.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
 import { type Client, installHint } from './clients.ts'
@@ -17,7 +18,7 @@ import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
 import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
-import { objectKey, objectsBeside, requireReplaceable, TargetObjects } from './target-objects.ts'
+import { ArchivedObjects, requireReplaceable, TargetObjects } from './target-objects.ts'
 import { lackingRoles, withoutRoles } from './without-roles.ts'
 
 export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'> {
@@ -27,6 +28,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   archive: () => AsyncIterable<Buffer>
   /** Bytes of the archive. */
   size: number
+  /** Reads a part of it. Absent if the places of its data are not known. */
+  blocks?: ArchiveBlocks
   /** Bytes of the database when it was backed up, if they are known. */
   databaseSize?: number
   /** Major version of the pg_dump that made it. */
@@ -47,8 +50,10 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   lockTimeout: number
   /** Whether everything is checked, and nothing changed: the outcome has `planned`. */
   dryRun?: boolean
-  /** With dryRun: roles and tablespaces that the server lacks, and that the restore makes before anything else. */
+  /** Roles and tablespaces that the server lacks, and that the restore makes. */
   coming?: MadeGlobals
+  /** Makes them, after `backUpTarget` and before anything else is changed. */
+  makeComing?: () => Promise<void>
   /** Backs up the target, before data of it is replaced that nothing else keeps. */
   backUpTarget?: () => Promise<void>
   /** How to create the roles of the backup, for hints. */
@@ -110,12 +115,13 @@ export async function planRestore(
   const needed = nothingNeeded()
   const relations = (mode === 'clean' || mode === 'swap') && !filtered ? new Set<string>() : undefined
   const newer = new NewerConstructs(options.sourceMajor ?? options.dumpMajor, serverMajor)
-  const objectsOfArchive = options.dropOthers ? new Set<string>() : undefined
-  const read = await readContents(options.archive(), archive, parameters, (entry) => {
+  const objectsOfArchive = options.dropOthers ? new ArchivedObjects() : undefined
+  const head = options.blocks?.read(() => false) ?? options.archive()
+  const read = await readContents(head, archive, parameters, (entry) => {
     if (!filtered && only !== 'data' && !ofDatabase(entry) && !isRoleless(entry, without)) addNeeded(entry, options, needed)
     if (only !== 'data') newer.look(entry)
     if (RELATIONS.has(entry.kind)) relations?.add(keyOf(entry))
-    if (objectsOfArchive) objectsOfArchive.add(objectKey(entry) ?? '')
+    objectsOfArchive?.add(entry)
     return filtered || without.size > 0 || lost !== undefined || matters(entry, options)
   })
   const { restorable, unknown } = read
@@ -150,7 +156,7 @@ export async function planRestore(
   if (!filtered) {
     const entries = contents.filter(restorable.has)
     const compared = objectsOfArchive
-      ? { replaced: { but: [] }, others: { stay: [], go: await objectsBeside(objectsOfArchive, target) } }
+      ? { replaced: { but: [] }, others: { stay: [], go: await objectsOfArchive.beside(target) } }
       : relations && (await othersAmong(relations, { ...target, connection: options.target }))
     const clean = mode === 'swap' ? compared && { others: compared.others } : compared
     const count = roleless ? entries.length : restorable.count
@@ -228,12 +234,20 @@ export function oneTransaction({ mode, only }: Pick<RestoreOptions, 'mode'> & { 
   return mode === 'clean' || only === 'data'
 }
 
+/** Whether a database is restored whole, so that the restored one could take its place. */
+export function isWhole(
+  { schemas, tables, only, databaseSettings }:
+    Pick<ObjectSettings, 'schemas' | 'tables' | 'databaseSettings'> & { only?: ObjectSettings['only'] },
+): boolean {
+  return schemas.length + tables.length === 0 && only === undefined && databaseSettings !== false
+}
+
 /** Throws if options contradict each other. */
 export function checkOptions(
   options: Pick<RestoreOptions, 'mode'> & Omit<ObjectSettings, 'only' | 'globals'> & { only?: ObjectSettings['only'] },
 ): void {
   const { mode, only, jobs, disableTriggers, schemas, tables } = options
-  if (mode === 'swap' && (schemas.length + tables.length > 0 || only !== undefined || options.databaseSettings === false)) {
+  if (mode === 'swap' && !isWhole(options)) {
     throw new LifeboatError('mode swap exchanges whole databases: a part of the backup would be all that is left in the target', {
       hint: marked`Leave out ‹schemas›, ‹tables›, ‹only› and ‹database-settings: false›, or restore the part with ‹mode: clean›.`,
       status: 2,

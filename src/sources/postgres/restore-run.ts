@@ -1,20 +1,19 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { ChildError, collect, feed, startChild } from '../../process/child.ts'
+import { secondsSince } from '../../process/elapsed.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { marked } from '../../marks.ts'
 import { DROP_ALL } from './clean/drop-all.ts'
 import { lockFirst } from './clean/locks.ts'
-import { programOf } from './clients.ts'
 import { changed, type Entry } from './contents.ts'
-import { restoreEnvironment } from './data-only.ts'
-import { blot, clientError } from './errors.ts'
 import { DROP_FIRST } from './interruption.ts'
+import { restoreInParallel } from './parallel-restore.ts'
+import { outcomeWith, pgRestore } from './pg-restore.ts'
+import { type Reading, readingOf } from './reading.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
-import { hintFor, parseRestoreOutput } from './restore-output.ts'
 import { oneTransaction, type RestoreOptions, type RestorePlan, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
+import { staged } from './staged.ts'
 
 /**
  * Runs pg_restore for the entries of the plan. Throws `LifeboatError` if it is interrupted; errors of single entries are in the outcome.
@@ -23,11 +22,10 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
   const folder = await makeStaging(options.temporary)
   try {
     const parameters = [...plan.parameters]
-    const missing = plan.missing && { missing: plan.missing }
-    if (plan.count === 0) return { entries: 0, restored: 0, errors: [], left: 'everything', ...missing }
+    const { missing = [] } = plan
+    if (plan.count === 0) return { entries: missing.length, restored: 0, errors: [], left: 'everything', missing }
     if (options.mode === 'clean' && !options.dropOthers) parameters.push('--clean', '--if-exists')
     if (oneTransaction(options)) parameters.push('--single-transaction')
-    if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
     const clean = (bytes: AsyncGenerator<Buffer>) =>
       plan.replaced
         ? changed(bytes, {
@@ -35,24 +33,45 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
           first: lockFirst(plan.replaced, options.lockTimeout) + (options.dropOthers ? DROP_ALL : ''),
         }) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
-      if (options.jobs === 1) return pgRestore(parameters, heldBack(clean(followed(options, 'restoring'))), options, plan)
+      if (options.jobs > 1 && options.blocks?.summed)
+        return restoreInParallel({ options, plan, folder, parameters }, options.blocks, reading.wanted ?? (() => true))
+      if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
+      if (options.jobs === 1) return restoreOne(parameters, heldBack(clean(followed(reading, options, 'restoring'))), options, plan)
       const file = path.join(folder, 'archive.dump')
-      await stage(followed(options, 'staging'), file)
-      return pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan)
+      await staged(folder, () => stage(followed(reading, options, 'staging'), file))
+      return outcomeWith(await pgRestore([...parameters, `--jobs=${options.jobs}`, file], [], options, plan), plan.count, options)
     }
+    const reading = readingOf(options, plan)
     const report = selectionReport(plan, options.only)
     const roleless = plan.roleless && { roleless: plan.roleless.leftOut }
-    const outcome = await restored()
+    const outcome = await restored().catch((error: unknown) => {
+      if (options.mode === 'empty' && !oneTransaction(options) && !options.signal.aborted)
+        options.report.warning(`the restore broke off: ${options.target.where} may be partly restored`, DROP_FIRST)
+      throw error
+    })
     const gone = options.mode === 'clean' && outcome.left === 'everything' ? (plan.others?.go ?? []) : []
-    return { ...outcome, ...(report && { selection: report }), ...missing, ...roleless, ...(gone.length > 0 && { removed: gone }) }
+    return {
+      ...outcome, entries: outcome.entries + missing.length, ...(plan.missing && { missing }),
+      ...(report && { selection: report }), ...roleless,
+      ...(reading.size < options.size && { read: reading.size }), ...(gone.length > 0 && { removed: gone }),
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
+/** One pg_restore, which makes indexes when it has all rows. */
+async function restoreOne(
+  parameters: readonly string[], input: AsyncIterable<Buffer>, options: RestoreOptions, plan: RestorePlan,
+): Promise<RestoreOutcome> {
+  let fed = performance.now()
+  const errors = await pgRestore(parameters, input, options, plan, () => (fed = performance.now()))
+  return { ...outcomeWith(errors, plan.count, options), phases: { indexes: secondsSince(fed) } }
+}
+
 async function useList(folder: string, entries: readonly Entry[]): Promise<string> {
   const file = path.join(folder, 'list')
-  await writeFile(file, entries.map(({ id }) => `${id};\n`).join(''), { mode: 0o600 })
+  await staged(folder, () => writeFile(file, entries.map(({ id }) => `${id};\n`).join(''), { mode: 0o600 }))
   return `--use-list=${file}`
 }
 
@@ -68,54 +87,6 @@ async function makeStaging(temporary: string): Promise<string> {
   }
 }
 
-async function pgRestore(
-  parameters: string[],
-  input: AsyncIterable<Buffer> | [],
-  options: RestoreOptions,
-  plan: RestorePlan,
-): Promise<RestoreOutcome> {
-  const { target, signal, report } = options
-  try {
-    const child = startChild(
-      programOf(plan.archive.client, 'pg_restore'),
-      ['--no-password', `--dbname=${target.parameters}`, ...parameters],
-      {
-        environment: restoreEnvironment(options),
-        signal,
-        stderrLimit: 4 * 1024 * 1024,
-      },
-    )
-    const ended = collect(child).then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    await feed(child, input, { toTheEnd: true, spent: true })
-    const fed = performance.now()
-    const outcome = judge(await ended, blot((await child.exit).stderr, target.secrets), options, plan.count)
-    // Several jobs read a file, and make indexes beside rows.
-    return options.jobs > 1 ? outcome : { ...outcome, phases: { indexes: Math.round(performance.now() - fed) / 1000 } }
-  } catch (error) {
-    if (options.mode === 'empty' && !oneTransaction(options) && !signal.aborted) {
-      report.warning(`the restore broke off: ${target.where} may be partly restored`, DROP_FIRST)
-    }
-    throw clientError(error, 'restore', target)
-  }
-}
-
-/** Decides the outcome of a pg_restore that has ended. `error` is undefined if it exited with 0. */
-function judge(error: unknown, stderr: string, options: RestoreOptions, entries: number): RestoreOutcome {
-  const { errors, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
-  const rolledBack = oneTransaction(options) && errors.length > 0
-  if (error !== undefined && !(error instanceof ChildError && (finished || rolledBack))) throw error
-  for (const warning of warnings) options.report.warning(`pg_restore: ${warning}`)
-  for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
-  if (errors.length === 0) return { entries, restored: entries, errors, left: 'everything' }
-  const again = options.mode === 'empty' && !rolledBack ? DROP_FIRST : undefined
-  const hint = [hintFor(errors, options.roles, options), again].filter((text) => text !== undefined).join('\n')
-  const restored = rolledBack ? 0 : Math.max(0, entries - errors.length)
-  return { entries, restored, errors, ...(hint && { hint }), left: rolledBack ? 'unchanged' : 'part' }
-}
-
 /**
  * Hands each piece on only when the next, or a clean end, has come. pg_restore cannot complete, and commit, an archive whose last bytes it
  * is not given: they wait for the check of the whole stream at its end.
@@ -129,7 +100,9 @@ async function* heldBack(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (held) yield held
 }
 
-async function* followed({ archive, name, size, report, signal }: RestoreOptions, activity: string): AsyncGenerator<Buffer> {
+async function* followed(
+  { archive, size }: Reading, { name, report, signal }: RestoreOptions, activity: string,
+): AsyncGenerator<Buffer> {
   let done = 0
   for await (const bytes of archive()) {
     signal.throwIfAborted()
@@ -140,20 +113,10 @@ async function* followed({ archive, name, size, report, signal }: RestoreOptions
 }
 
 async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600)
   try {
-    const handle = await open(file, 'wx', 0o600)
-    try {
-      for await (const piece of bytes) await handle.writeFile(piece)
-    } finally {
-      await handle.close()
-    }
-  } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause
-    throw new LifeboatError(`cannot stage the archive in ${path.dirname(file)}: ${cause.message}`, {
-      hint:
-        'A parallel restore needs room for the whole archive: free some, point TMPDIR (RUNNER_TEMP) elsewhere, or ' +
-        marked`set ‹jobs: 1›.`,
-      cause,
-    })
+    for await (const piece of bytes) await handle.writeFile(piece)
+  } finally {
+    await handle.close()
   }
 }

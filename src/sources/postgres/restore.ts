@@ -4,20 +4,19 @@ import { marked } from '../../marks.ts'
 import { anyClient } from './client-download/choose.ts'
 import { refreshViews, requireLoadable } from './data-only.ts'
 import { requireNoSubscriptions } from './clean/drop-all.ts'
-import { stillBusy, wasBusy } from './clean/locks.ts'
+import { stillBusy, tryLocks, wasBusy } from './clean/locks.ts'
 import { createStatement, type DatabaseSettings, databaseSettings } from './database-settings.ts'
+import { dropAgain } from './drop-again.ts'
 import { DROP_FIRST, tellingState } from './interruption.ts'
 import { change, identifier, type QueryContext } from './query.ts'
 import { preflight } from './preflight/preflight.ts'
 import { dryRun } from './preflight/steps.ts'
-import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
+import { checkOptions, isWhole, planRestore, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { runRestore } from './restore-run.ts'
 import {
   createDatabase,
   databaseExists,
-  detachSubscriptions,
-  dropDatabase,
   findMaintenance,
   hasObjects,
   readTarget,
@@ -40,12 +39,14 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
       await requireLoadable(plan.entries, options, context)
       await requireNoRows(context, plan.selection && plan.entries.filter(({ kind }) => kind === 'TABLE DATA'))
     }]
-    : mode === 'empty' ? [() => requireEmpty(context)]
+    : mode === 'empty' ? [() => requireEmpty(context, !isWhole(options))]
       : options.dropOthers ? [() => requireNoSubscriptions(context)] : []
   await preflight(plan, { settings: wanted, more }, options, context)
   const first = mode === 'clean' && options.backUpTarget && (await hasObjects(context)) ? options.backUpTarget : undefined
   if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, context)
+  if (first && plan.replaced) await tryLocks(plan.replaced, options.lockTimeout, context, report)
   await first?.()
+  await options.makeComing?.()
   const run = await tellingState(options, plan, context, () => runRestore(options, plan))
   if (plan.replaced && wasBusy(run.errors)) {
     options.leaves?.(`${target.where} is as it was before: nothing was restored`)
@@ -101,25 +102,29 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   await preflight(plan, { settings: wanted, creates: settings.options }, options, maintenance)
   if (options.dryRun)
     return dryRun(options, plan, { settings: wanted, creates: { name: database, options: settings.options, major } }, maintenance)
+  await options.makeComing?.()
   signal.throwIfAborted()
   // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.
   const { signal: _, ...steady } = maintenance
   options.leaves?.(`the new database ${target.where} may be there, with a part of the backup; nothing else was changed`,
     `If it is there, drop it before you restore again: DROP DATABASE ${identifier(database)};`)
   await createDatabase(target, statement, steady)
+  const failure = {
+    state: 'nothing else was changed', hint: `Drop it by hand: DROP DATABASE ${identifier(database)}.`, interrupted: signal,
+  }
   let outcome: RestoreOutcome
   try {
     if (wanted && wanted.early.length > 0) await change(wanted.early, steady)
     outcome = await runRestore(options, plan)
     if (outcome.errors.length === 0 && wanted && wanted.late.length > 0) await change(wanted.late, steady)
   } catch (error) {
-    await dropAgain(database, steady, messageOf(error))
+    await dropAgain(database, steady, { ...failure, why: messageOf(error) })
     options.leaves?.(`the new database ${target.where} was dropped again, and nothing else was changed`)
     report.info(`the new database ${target.where} was dropped again`)
     throw error
   }
   if (outcome.errors.length > 0) {
-    await dropAgain(database, steady, outcome.errors[0]!)
+    await dropAgain(database, steady, { ...failure, why: outcome.errors[0]! })
     return { ...outcome, restored: 0, left: 'dropped' }
   }
   options.leaves?.(`the new database ${target.where} is completely restored`)
@@ -135,15 +140,5 @@ export function tellSubscriptions({ entries }: RestorePlan, report: Report): voi
       `subscription "${name}" was restored disabled`,
       'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.',
     )
-  }
-}
-
-export async function dropAgain(database: string, maintenance: QueryContext, why: string): Promise<void> {
-  try {
-    await detachSubscriptions(database, maintenance)
-    await dropDatabase(database, maintenance)
-  } catch (cause) {
-    throw new LifeboatError(`the restore failed (${why}), and the new database "${database}" could not be dropped: ${messageOf(cause)}`, {
-      hint: `Drop it by hand: DROP DATABASE "${database}".`, cause })
   }
 }

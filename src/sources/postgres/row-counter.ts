@@ -1,4 +1,6 @@
+import { crc32 } from 'node:zlib'
 import { ContentsReader, type Entry } from './contents.ts'
+import type { Format } from './contents-form.ts'
 import type { Block } from './data-blocks.ts'
 
 /** The rows of a table in an archive, and their bytes as COPY writes them. */
@@ -26,14 +28,18 @@ export class RowCounter {
   #broken = false
   /** Bytes of the archive so far. */
   #passed = 0
+  /** The CRC-32 of the table of contents. */
+  #head = 0
 
   push(bytes: Buffer): void {
     if (this.#broken) return
     this.#passed += bytes.length
     try {
       if (this.#blocks) this.#blocks.push(bytes)
-      else if (!this.#contents.push(bytes)) {
+      else if (this.#contents.push(bytes)) this.#head = crc32(bytes, this.#head)
+      else {
         const rest = this.#contents.passed()
+        this.#head = crc32(bytes.subarray(0, bytes.length - rest.length), this.#head)
         this.#blocks = new Blocks(this.#contents.integer, this.#passed - rest.length)
         this.#blocks.push(rest)
       }
@@ -42,9 +48,19 @@ export class RowCounter {
     }
   }
 
+  /** The form of the archive, the highest id that an entry has or depends on, and the entries of rows; undefined if it has another form. */
+  contents(): { format: Format; highest: number; rows: readonly Entry[] } | undefined {
+    return this.#blocks && { format: this.#contents.format!, highest: this.#contents.highest, rows: this.#contents.finish() }
+  }
+
   /** The place of all data in the archive, in its order; undefined if the archive has another form. */
   places(): Block[] | undefined {
     return this.#broken || !this.#blocks?.ended ? undefined : this.#blocks.places
+  }
+
+  /** The CRC-32 of the table of contents, and of each of these places. */
+  sums(): number[] {
+    return [this.#head, ...this.#blocks!.sums]
   }
 
   /** The tables that were counted, by schema and name. */
@@ -67,6 +83,9 @@ class Blocks {
   /** By the ids of entries. */
   readonly counts = new Map<number, CountedRows>()
   readonly places: Block[] = []
+  /** The CRC-32 of each of them, and of the bytes of the next one so far. */
+  readonly sums: number[] = []
+  #sum = 0
   readonly #integer: number
   /** The place in the archive of the bytes that are read now, and that of the first byte of the block. */
   #offset: number
@@ -104,7 +123,19 @@ class Blocks {
       else if (this.#state === 'length' && this.#single && this.#partial.length === 0 && this.#integer === 4) at = this.#singles(bytes, at)
       else this.#byte(bytes, at++)
     }
+    this.#addUp(bytes)
     this.#offset += bytes.length
+  }
+
+  /** Each block begins where the one before ends. */
+  #addUp(bytes: Buffer): void {
+    let from = 0
+    for (const { end } of this.places.slice(this.sums.length)) {
+      this.sums.push(crc32(bytes.subarray(from, end - this.#offset), this.#sum))
+      this.#sum = 0
+      from = end - this.#offset
+    }
+    this.#sum = crc32(bytes.subarray(from), this.#sum)
   }
 
   /** Rows that are whole here, one after the other: nearly all of an archive. */

@@ -1,6 +1,8 @@
 import { cutParts, type Extent, touches } from '../../repository/extent.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { NothingWhole } from '../nothing-whole.ts'
+import type { DamagedSource } from '../source-kind.ts'
+import { archiveOf, withParts } from './archive-parts/stored-archive.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import { DataBlocks } from './data-blocks.ts'
 import { placeFacts } from './facts.ts'
@@ -13,10 +15,24 @@ export interface SalvagedArchive {
 }
 
 /**
- * Finds the data that is whole in an archive with holes, by the places that the facts record, or else by the data itself. Throws
- * NothingWhole if its table of contents is damaged.
+ * Everything that is whole in the archive of a database; undefined if nothing is lost. Rows in an archive of their own are lost if that has
+ * a hole. Throws NothingWhole if the table of contents is damaged.
  */
 export async function salvageArchive(
+  { source, read, holes }: Pick<DamagedSource, 'source' | 'read' | 'holes'>,
+): Promise<SalvagedArchive | undefined> {
+  const { main, parts } = archiveOf(source)
+  const broken = new Set(parts.filter(({ record }) => holes(record).length > 0).map(({ id }) => id))
+  const whole = holes(main).length > 0 ? await salvageMain(source, () => read(main), holes(main)) : undefined
+  if (!whole && broken.size === 0) return undefined
+  return {
+    bytes: () => withParts(whole?.bytes() ?? read(main), parts, ({ id, record }) => (broken.has(id) ? undefined : () => read(record))),
+    lost: new Set([...(whole?.lost ?? []), ...broken]),
+  }
+}
+
+/** Finds the data that is whole in an archive with holes, by the places that the facts record, or else by the data itself. */
+async function salvageMain(
   { name, facts }: SourceRecord, bytes: () => AsyncIterable<Buffer>, holes: readonly Extent[],
 ): Promise<SalvagedArchive> {
   const recorded = placeFacts.safeParse(facts).data?.data?.map(([id, start, end]) => ({ id, start, end }))

@@ -7,23 +7,24 @@ import { restoreClient } from './client-download/choose.ts'
 import { clientPrograms } from './client-programs.ts'
 import { checkOptions } from './restore-plan.ts'
 import { RELATIONS, select } from './selection.ts'
-import { archiveOf } from './verify.ts'
+import { archiveOf, readArchive } from './archive-parts/stored-archive.ts'
 
 /** The part of an archive that a restore would select. Throws (status 2) as it would. */
 export async function selectedEntries(
-  { source, read }: StoredSource, { objects, mode }: RestoreSettings, context: SourceContext,
+  stored: StoredSource, { objects, mode }: RestoreSettings, context: SourceContext,
 ): Promise<SelectedPart | undefined> {
   const { schemas, tables, only } = objects
   const databaseMode = requireDatabaseMode(mode)
   checkOptions({ ...objects, mode: databaseMode, only })
   const filtered = schemas.length + tables.length > 0
   if (!filtered && only === undefined) return undefined
-  const { archive, dumpMajor } = archiveOf(source)
+  const archive = archiveOf(stored.source)
   const { clients, provide } = await clientPrograms(context)
-  const { client } = await restoreClient(clients, dumpMajor, undefined, provide)
+  const { client } = await restoreClient(clients, archive.dumpMajor, undefined, provide)
   const filters = only === undefined ? [] : [`--${only}-only`]
   const { variables, signal } = context
-  const { entries, restorable, unknown } = await readContents(read(archive), { client, variables, signal }, filters, () => true)
+  const reading = { client, variables, signal }
+  const { entries, restorable, unknown } = await readContents(readArchive(stored, archive), reading, filters, () => true)
   if (unknown) throw unknown
   const chosen = (filtered ? select(entries, { schemas, tables }).entries : entries).filter(restorable.has)
   const kinds = only === 'data' ? ROWS : RELATIONS

@@ -1,4 +1,6 @@
 import { LifeboatError } from '../../error.ts'
+import { nearest } from '../../nearest.ts'
+import { oneLine } from '../../report/format.ts'
 import { type Entry, isSetting } from './contents.ts'
 import type { TableName } from './settings.ts'
 
@@ -116,8 +118,14 @@ class Selecting {
       ? matching(({ schema, name }) => `${schema}.${name}` === table)
       : matching(({ schema, name }) => schema === table[0] && name === table[1])
     const found = exact.length === 0 && typeof table === 'string' ? matching(({ name }) => name === table) : exact
-    if (found.length === 0) throw nothing(`table ${typeof table === 'string' ? table : table.join('.')}`)
+    if (found.length === 0) throw this.#noTable(typeof table === 'string' ? table : table.join('.'))
     for (const entry of found) this.#include(entry)
+  }
+
+  #noTable(table: string): LifeboatError {
+    const there = this.#entries.filter(({ kind }) => RELATIONS.has(kind))
+    const names = there.flatMap(({ schema, name }) => [name, `${schema}.${name}`])
+    return nothing(`table ${table}`, nearest(table, [...new Set(names)]))
   }
 
   #include(entry: Entry): void {
@@ -268,9 +276,9 @@ export function nameOf({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | '
   return `${kind.toLowerCase()} ${schema === '' ? '' : `${schema}.`}${name}`
 }
 
-function nothing(what: string): LifeboatError {
-  return new LifeboatError(`the archive has no ${what}`, {
-    hint: 'Names are case-sensitive, without quotation marks: app.orders. A name with a comma needs JSON: ["a, b", ["schema", "name"]].',
+function nothing(what: string, near?: string): LifeboatError {
+  return new LifeboatError(`the archive has no ${what}${near === undefined ? '' : `; did you mean ${oneLine(near)}?`}`, {
+    hint: 'Names are case-sensitive, without quotation marks: public.orders. A name with a comma needs JSON: ["a, b", ["schema", "name"]].',
     status: 2,
   })
 }

@@ -17,6 +17,8 @@ declare module '../settings.ts' {
 /** The settings of pg_dump. */
 export interface DumpSettings {
   readonly arguments: string
+  /** How many pg_dump may read a database at the same time. Default: by its size, and the processors of this machine. */
+  readonly jobs: number | undefined
   /** How long it waits for a lock, in milliseconds. */
   readonly lockTimeout: number
   /** Whether a pooler in transaction mode is accepted. */

@@ -1,19 +1,21 @@
-import { startChild } from '../../process/child.ts'
-import { type ArchiveListing, startListing } from './archive.ts'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
-import { type Client, programOf } from './clients.ts'
-import { omissionsOf } from './dump-arguments.ts'
-import { tellsOfLoss, warningsOf } from './warnings.ts'
-import { clientEnvironment, type Connection } from './connection.ts'
-import { clientError } from './errors.ts'
+import type { Client } from './clients.ts'
+import { argumentsOfParts, omissionsOf } from './dump-arguments.ts'
+import { tellsOfLoss } from './warnings.ts'
+import type { Connection } from './connection.ts'
+import { type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
+import { archiveFactsOf, type DumpedPart, patternOf } from './dump/parts.ts'
+import type { LargeTable } from './dump/plan.ts'
+import { beginShared } from './dump/shared-dump.ts'
+import { beginTogether, type Dump, reasonForOne } from './dump/together.ts'
 import type { QueryContext } from './query.ts'
 import { requireSession } from './pooler.ts'
 import { direct, type Route } from './route.ts'
 import { readGlobals } from './globals.ts'
-import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts, type Table } from './facts.ts'
-import { RowCounter } from './row-counter.ts'
+import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type ServerFacts } from './facts.ts'
 import type { Report, Variables } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
@@ -27,6 +29,8 @@ export interface PostgresSourceOptions {
   programs: () => ClientPrograms | Promise<ClientPrograms>
   /** More arguments for pg_dump, as `parseDumpArguments` gives them. */
   dumpArguments: readonly string[]
+  /** How many pg_dump may run at a time. Default: by the size of the database, and the processors of this machine. */
+  jobs?: number | undefined
   /** Whether a pooler in transaction mode is accepted. Default: false. */
   allowPooler?: boolean
   /** How long pg_dump waits for a table that another session has locked, in milliseconds. */
@@ -36,7 +40,16 @@ export interface PostgresSourceOptions {
   variables: Variables
 }
 
-/** A database: `<name>.dump` from pg_dump, then `globals.sql`, its server's roles and tablespaces, if they may be read. */
+/**
+ * Milliseconds that pg_dump waits for a lock, where several begin: a session that wants a table alone may wait for the shared session, and
+ * pg_dump behind both. One archive is made then.
+ */
+const LONGEST_WAIT_TOGETHER = 10_000
+
+/**
+ * A database: `<name>.dump` from pg_dump, `<name>.1.dump` and so on with the rows of large tables, if there are some, and `globals.sql`,
+ * its server's roles and tablespaces, if they may be read.
+ */
 export class PostgresSource implements Source {
   readonly name: string
   readonly kind = 'postgres'
@@ -45,10 +58,12 @@ export class PostgresSource implements Source {
   readonly #signal: AbortSignal
   readonly #route: Route
   readonly #running: Promise<unknown>[] = []
+  #closed = false
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
-  #listing: ArchiveListing | undefined
-  #rows: ReturnType<RowCounter['finish']> = []
-  #places: ReturnType<RowCounter['places']>
+  /** How many archives are read side by side. */
+  #together = 1
+  #main: DumpedArchive | undefined
+  #parts: DumpedPart[] = []
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
@@ -58,6 +73,10 @@ export class PostgresSource implements Source {
     this.#options = options
     this.#route = options.route ?? direct
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
+  }
+
+  get parallel(): number {
+    return this.#together
   }
 
   async open(): Promise<void> {
@@ -84,11 +103,12 @@ export class PostgresSource implements Source {
     const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
-    // Read one after the other while pg_dump works, so that two connections are enough.
     const context = { client, connection, variables, signal: this.#signal }
+    const archives = await this.#track(this.#archives(server, context))
+    // Read one after the other while pg_dump works, so that two connections are enough for one archive.
     const reading = this.#track(this.#withCause(readGlobals({ ...context, passwords: server.rolePasswords })))
     const content = this.#track(this.#withCause(reading.then(() => readContent(context))))
-    yield { name: `${this.name}.dump`, format: 'pg_dump-custom', bytes: this.#dump(client, connection) }
+    yield* archives
     const globals = await reading
     this.#content = await content
     if ('reason' in globals) {
@@ -107,19 +127,15 @@ export class PostgresSource implements Source {
   }
 
   facts(): Json {
-    if (!this.#opened || !this.#listing || !this.#content || !this.#globals)
+    if (!this.#opened || !this.#main || !this.#content || !this.#globals)
       throw new Error(`${this.name}: facts are asked for before all streams have ended`)
-    const { rolePasswords: _, ...server } = this.#opened.server
-    const { dumpVersion, entries } = this.#listing
+    const { rolePasswords: _, rowBytes: __, ...server } = this.#opened.server
     const warnings = this.#warnings
     const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
     return {
       ...server,
       ...this.#content,
-      tables: withArchived(this.#content.tables, this.#rows),
-      dumpVersion,
-      entries,
-      ...(this.#places && { data: this.#places.map(({ id, start, end }): [number, number, number] => [id, start, end]) }),
+      ...archiveFactsOf(this.#main, this.#parts, this.#content.tables),
       globals: this.#globals,
       arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
@@ -128,50 +144,84 @@ export class PostgresSource implements Source {
   }
 
   async close(): Promise<void> {
-    const first = !this.#closing.signal.aborted
     this.#closing.abort()
     await Promise.allSettled(this.#running)
+    const first = !this.#closed
+    this.#closed = true
     if (first) await this.#route.close()
   }
 
-  async *#dump(client: Client, connection: Connection): AsyncGenerator<Buffer> {
-    const { variables, dumpArguments, lockTimeout } = this.#options
-    const rows = new RowCounter()
-    const listing = startListing({ client, variables, signal: this.#signal })
-    const parameters = [
-      '--format=custom',
-      '--compress=0',
-      '--no-password',
-      `--lock-wait-timeout=${lockTimeout}`,
-      `--dbname=${connection.parameters}`,
-      ...dumpArguments,
-    ]
-    const child = startChild(programOf(client, 'pg_dump'), parameters, {
-      environment: clientEnvironment(connection, variables),
-      signal: this.#signal,
-    })
-    this.#running.push(listing.exit, child.exit)
-    child.end()
-    try {
-      // pg_restore lists the archive's head while it passes; once it has the table of contents, it costs nothing.
-      let wanted = true
-      for await (const bytes of child.stdout) {
-        if (wanted) wanted = await listing.push(bytes)
-        rows.push(bytes)
-        yield bytes
+  /** The main archive, and then those of large tables, the largest first; several have begun. */
+  async #archives(server: ServerFacts, context: QueryContext): Promise<SourceStream[]> {
+    const { jobs, dumpArguments, allowPooler = false, lockTimeout, report } = this.#options
+    const say = (why: string): void => report.info(`${this.name}: all rows are in one archive: ${why}`)
+    const shared = await this.#withCause(beginShared({ jobs, dumpArguments, allowPooler, server, lockTimeout }, context, say))
+    if (shared) {
+      const dumps = this.#dumps(shared.tables, [`--snapshot=${shared.snapshot.id}`])
+      try {
+        const begun = await beginTogether(dumps.map(({ dump }) => dump), shared.snapshot, this.#signal)
+        this.#together = begun.length
+        return dumps.map(({ stream }, index) => this.#archive(stream, begun[index]!))
+      } catch (error) {
+        const why = reasonForOne(error)
+        if (why === undefined) throw error
+        say(why)
       }
-      this.#listing = await listing.finish()
-      this.#rows = rows.finish()
-      this.#places = rows.places()
-      this.#warn(warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets))
+    }
+    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump(this.#signal)))
+  }
+
+  #dumps(tables: readonly LargeTable[], together: readonly string[]): { stream: string; dump: Dump }[] {
+    const { dumpArguments, lockTimeout } = this.#options
+    const most = together.length > 0 ? Math.min(lockTimeout, LONGEST_WAIT_TOGETHER) : lockTimeout
+    const main = [...dumpArguments, ...together, ...tables.map((table) => `--exclude-table-data=${patternOf(table)}`)]
+    this.#parts = tables.map((table, index) => ({ ...table, stream: `${this.name}.${index + 1}.dump` }))
+    return [
+      { stream: `${this.name}.dump`, dump: this.#dump(main, 'all', most, (archive) => void (this.#main = archive)) },
+      ...this.#parts.map((part) => {
+        const own = ['--data-only', '--strict-names', `--table=${patternOf(part)}`, ...together, ...(argumentsOfParts(dumpArguments) ?? [])]
+        return { stream: part.stream, dump: this.#dump(own, 'table', most, (archive) => void (part.archive = archive)) }
+      }),
+    ]
+  }
+
+  #dump(parameters: readonly string[], of: 'all' | 'table', lockTimeout: number, onEnded: (archive: DumpedArchive) => void): Dump {
+    const { client, connection } = this.#opened!
+    const { variables } = this.#options
+    const running = (exit: Promise<unknown>): void => void this.#running.push(exit)
+    const ended = (archive: DumpedArchive): void => {
+      this.#warn(archive.warnings)
+      onEnded(archive)
+    }
+    return (signal) =>
+      dumpArchive(parameters, { client, connection, variables, signal, route: this.#route, lockTimeout, running }, { of, onEnded: ended })
+  }
+
+  #archive(name: string, bytes: AsyncIterable<Buffer>): SourceStream {
+    return { name, format: 'pg_dump-custom', bytes: this.#alone(bytes) }
+  }
+
+  /** One archive is of no use without the others: if it fails, or nobody reads on, these end as well. */
+  async *#alone(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let whole = false
+    try {
+      yield* bytes
+      whole = true
     } catch (error) {
-      throw await this.#route.causeOf(clientError(error, 'dump', connection))
+      this.#fail(error)
+      throw error
     } finally {
-      await listing.stop()
+      if (!whole) this.#fail(new LifeboatError(`${this.name}: an archive was not read to its end`))
     }
   }
 
-  #warn(warnings: readonly string[]): void {
+  #fail(error: unknown): void {
+    if (!this.#signal.aborted) this.#closing.abort(error)
+  }
+
+  /** Several pg_dump warn of the same. */
+  #warn(all: readonly string[]): void {
+    const warnings = all.filter((warning) => !this.#warnings.includes(warning))
     for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`)
     this.#warnings.push(...warnings)
   }
@@ -189,14 +239,6 @@ export class PostgresSource implements Source {
     this.#running.push(promise.then(() => undefined, () => undefined))
     return promise
   }
-}
-
-function withArchived(tables: readonly Table[], counted: ReturnType<RowCounter['finish']>): Table[] {
-  const archived = new Map(counted.map(({ schema, name, rows, bytes }) => [JSON.stringify([schema, name]), { rows, bytes }]))
-  return tables.map((table) => {
-    const own = archived.get(JSON.stringify([table.schema, table.name]))
-    return own ? { ...table, archived: own } : table
-  })
 }
 
 async function* one(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -22,7 +22,7 @@ export function databaseSources(
   const { variables, signal, report } = context
   const { dump, tunnel, ssh } = settings
   const route = shared(routeTo(connections, tunnel && { target: tunnel, access: ssh }, context), given.length)
-  const { lockTimeout, allowPooler } = dump
+  const { lockTimeout, allowPooler, jobs } = dump
   const programs = () => clientPrograms(context)
   const dumpArguments = parseDumpArguments(dump.arguments)
   return given.map(({ name }, index) => {
@@ -32,6 +32,7 @@ export function databaseSources(
       route,
       programs,
       dumpArguments,
+      jobs,
       lockTimeout,
       allowPooler,
       signal,

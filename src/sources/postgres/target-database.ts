@@ -2,9 +2,11 @@ import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
-import type { Restored } from '../restored.ts'
+import type { PlannedRestore, Restored } from '../restored.ts'
 import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { formatSome, oneLine } from '../../report/format.ts'
+import { blocksOf, withoutBlocks } from './archive-blocks.ts'
+import { archiveOf, isArchive, readArchive } from './archive-parts/stored-archive.ts'
 import { anyClient } from './client-download/choose.ts'
 import { makeGlobals, type MadeGlobals, planGlobals } from './restore-globals.ts'
 import { clientPrograms } from './client-programs.ts'
@@ -22,7 +24,6 @@ import { connectionTo, requireDatabaseName } from './sources.ts'
 import { type AfterSwapOptions, forgetOld, undoSwap } from './swap/after-swap.ts'
 import { archivedRows } from './swap/rows.ts'
 import { restoreBySwap } from './swap/swap.ts'
-import { archiveOf } from './verify.ts'
 
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
@@ -46,32 +47,54 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   let made: MadeGlobals = { roles: [], tablespaces: [] }
   const withMade = (restored: Restored): Restored =>
     made.roles.length + made.tablespaces.length > 0 ? { ...restored, madeGlobals: made } : restored
-  /** Tells of the roles that were made, too, if the restore is interrupted. */
-  const told = (): SourceContext => {
-    const { leaves } = context
-    if (!leaves || made.roles.length + made.tablespaces.length === 0) return context
-    return { ...context, leaves: (state, hint) => leaves(`${state}; created at the server: ${madeText(made)}`, hint) }
+  /** States tell of the roles that were made, too. */
+  const { leaves } = context
+  const told: SourceContext = leaves ? {
+    ...context,
+    leaves: (state, hint) => leaves(
+      made.roles.length + made.tablespaces.length > 0 ? `${state}; created at the server: ${madeText(made)}` : state, hint),
+  } : context
+  /** Roles of the backup that the server lacks, and how they are made. */
+  const comingFor = async (stored: SourceToRestore | DamagedSource): Promise<Pick<RestoreOptions, 'coming' | 'makeComing'>> => {
+    if (globals === 'none') return {}
+    return {
+      coming: await atServer(planGlobals, target, route, stored, globals, context),
+      makeComing: () => oneByOne(async () => void (made = await atServer(makeGlobals, target, route, stored, globals, context))),
+    }
   }
+  const dry = async (stored: SourceToRestore | DamagedSource): Promise<DatabaseSettings> =>
+    ({ ...settings, mode, dryRun: true, ...(await comingFor(stored)) })
   return {
     name: target.database ?? target.where,
     replaces: mode === 'clean' || mode === 'swap',
     require: archiveOf,
-    ...(globals !== 'none' && {
-      prepare: async (stored) => void (made = await atServer(makeGlobals, target, route, stored, globals, context)),
-    }),
-    restore: async (stored) => withMade(await restoreInto(target, route, stored, { ...settings, mode }, told())),
-    salvage: async (damaged) => withMade(await salvageInto(target, route, damaged, { ...settings, mode }, told())),
-    plan: async (stored) => {
-      const coming = globals === 'none' ? undefined : await atServer(planGlobals, target, route, stored, globals, context)
-      const dry = { ...settings, mode, dryRun: true, ...(coming && { coming }) }
-      const { planned, ...restored } = await restoreInto(target, route, stored, dry, context)
-      const { server = target.where, ...plan } = planned ?? { steps: [], shares: [] }
-      return { ...restored, ...plan, place: `${server} ${JSON.stringify(target.database)}` }
+    restore: async (stored) =>
+      withMade(await restoreInto(target, route, stored, { ...settings, mode, ...(await comingFor(stored)) }, told)),
+    salvage: {
+      restore: async (damaged) =>
+        withMade(await salvageInto(target, route, damaged, { ...settings, mode, ...(await comingFor(damaged)) }, told)),
+      plan: async (damaged) =>
+        plannedAt(target, await salvageInto(target, route, damaged, await dry(damaged), context)),
     },
+    plan: async (stored) => plannedAt(target, await restoreInto(target, route, stored, await dry(stored), context)),
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
     close: () => route.close(),
   }
+}
+
+function plannedAt(target: Connection, { planned, ...restored }: RestoredOrPlanned): PlannedRestore {
+  const { server = target.where, ...plan } = planned ?? { steps: [], shares: [] }
+  return { ...restored, ...plan, place: `${server} ${JSON.stringify(target.database)}` }
+}
+
+/** Roles are made for one database after the other: those of a snapshot can share a server. */
+let making: Promise<unknown> = Promise.resolve()
+
+async function oneByOne(work: () => Promise<void>): Promise<void> {
+  const ended = making.then(work)
+  making = ended.catch(() => undefined)
+  return ended
 }
 
 /** Runs `work` with the roles of a backup. */
@@ -115,20 +138,21 @@ function rolesToCreate({ streams }: SourceRecord, { objects }: RestoreSettings, 
     ? `${marked`Set ‹globals: roles›, which creates them first.`} By hand: ${byHand}` : byHand
 }
 
-type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun' | 'coming'>
+type RestoredOrPlanned = Restored & Pick<RestoreOutcome, 'planned'>
+
+type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun' | 'coming' | 'makeComing'>
 
 /** Restores everything but rows that are lost. A damaged database never replaces data that is there. */
 async function salvageInto(
   target: Connection, route: Route, damaged: DamagedSource, settings: DatabaseSettings, context: SourceContext,
-): Promise<Restored> {
-  const { source, read, holes } = damaged
+): Promise<RestoredOrPlanned> {
+  const { source, holes } = damaged
   if (settings.mode === 'clean' || settings.mode === 'swap') {
     throw new LifeboatError(`${source.name} is damaged, and with mode ${settings.mode} would replace what is there`, {
       hint: marked`Restore into a new database with ‹mode: create›.`, status: 2 })
   }
-  const { archive } = archiveOf(source)
-  const gone = source.streams.filter((stream) => stream !== archive && holes(stream).length > 0).map(({ name }) => `the stream ${name}`)
-  const rest = holes(archive).length > 0 ? await salvageArchive(source, () => read(archive), holes(archive)) : undefined
+  const gone = source.streams.filter((stream) => !isArchive(stream) && holes(stream).length > 0).map(({ name }) => `the stream ${name}`)
+  const rest = await salvageArchive(damaged)
   const restored = await restoreInto(target, route, damaged, settings, context, rest)
   return { ...restored, missing: [...(restored.missing ?? []), ...gone] }
 }
@@ -137,23 +161,26 @@ async function salvageInto(
 async function restoreInto(
   target: Connection,
   route: Route,
-  { source, read, snapshot, backUpTarget }: SourceToRestore,
+  stored: SourceToRestore,
   settings: DatabaseSettings,
   context: SourceContext,
   salvaged?: SalvagedArchive,
-): Promise<Restored & Pick<RestoreOutcome, 'planned'>> {
+): Promise<RestoredOrPlanned> {
   const { variables, signal, report, temporary } = context
   const { mode, objects } = settings
-  const { archive, dumpMajor } = archiveOf(source)
+  const { source, snapshot, backUpTarget } = stored
+  const archive = archiveOf(source)
   const { only, ...rest } = objects
   const { databaseSize, tables = [], server } = sizeFacts.safeParse(source.facts).data ?? {}
+  const blocks = blocksOf(stored, archive)
   const options: RestoreOptions = {
     name: source.name,
-    archive: salvaged?.bytes ?? (() => read(archive)),
+    archive: salvaged?.bytes ?? (() => readArchive(stored, archive)),
+    ...(blocks && { blocks: salvaged ? withoutBlocks(blocks, salvaged.lost) : blocks }),
     ...(salvaged && { lost: salvaged.lost }),
     size: archive.size,
     ...(databaseSize !== undefined && databaseSize !== null && { databaseSize }),
-    dumpMajor,
+    dumpMajor: archive.dumpMajor,
     ...(server && { sourceMajor: server.major }),
     target: await route.to(target),
     mode,
@@ -163,6 +190,7 @@ async function restoreInto(
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true }),
     ...(settings.coming && { coming: settings.coming }),
+    ...(settings.makeComing && { makeComing: settings.makeComing }),
     ...(await clientPrograms(context)),
     backUpTarget,
     temporary, signal, report, variables, ...(context.leaves && { leaves: context.leaves }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import { formatSome } from '../../report/format.ts'
+import { formatCount, formatSome } from '../../report/format.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -55,15 +55,34 @@ export class TargetObjects {
 }
 
 /** Of an entry of an archive, to compare it with objects of the target; undefined for a part of another object, such as an index. */
-export function objectKey({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | 'name'>): string | undefined {
+function objectKey({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | 'name'>): string | undefined {
   const catalog = CATALOGS[kind]
   return catalog === undefined ? undefined : keyOf(catalog, schema, name)
 }
 
-/** Objects of users that an archive, whose keys these are, does not have: `table later`. */
-export async function objectsBeside(archived: ReadonlySet<string>, context: QueryContext): Promise<string[]> {
-  const found = await queryJson(OF_USERS, z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])), context)
-  return found.filter(([catalog, schema, name]) => !archived.has(keyOf(catalog, schema, name))).map(([, , , description]) => description)
+/** Kinds of entries that make large objects. */
+const LARGE_OBJECTS = ['BLOB', 'BLOB METADATA']
+
+/** The objects of an archive, to be compared with those of a target. Large objects may be millions: it knows whether there are some. */
+export class ArchivedObjects {
+  readonly #keys = new Set<string>()
+  #large = false
+
+  add(entry: Pick<Entry, 'kind' | 'schema' | 'name'>): void {
+    this.#large ||= LARGE_OBJECTS.includes(entry.kind)
+    const key = objectKey(entry)
+    if (key !== undefined) this.#keys.add(key)
+  }
+
+  /** Objects of users that the archive does not have: `table later`. */
+  async beside(context: QueryContext): Promise<string[]> {
+    const found = await queryJson(OF_USERS, z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])), context)
+    const large = await queryJson('SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata', z.int(), context)
+    return [
+      ...found.filter(([catalog, schema, name]) => !this.#keys.has(keyOf(catalog, schema, name))).map(([, , , description]) => description),
+      ...(large === 0 ? [] : [`${formatCount(large, 'large object')}${this.#large ? ', of which those of the backup come back' : ''}`]),
+    ]
+  }
 }
 
 /** Throws unless these objects can be dropped and created again. Nothing is changed. */
@@ -112,6 +131,7 @@ const CATALOGS: Readonly<Record<string, string>> = {
   'TEXT SEARCH TEMPLATE': 'tstemplate',
   'ACCESS METHOD': 'am',
   'EVENT TRIGGER': 'evttrigger',
+  CAST: 'cast',
 }
 
 const own = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`
@@ -151,6 +171,8 @@ const OBJECTS = [
   ofDatabase('language', 'pg_language', 'lanname'),
   ofDatabase('am', 'pg_am', 'amname'),
   ofDatabase('evttrigger', 'pg_event_trigger', 'evtname'),
+  ofDatabase('cast', 'pg_cast', `('CAST (' || pg_catalog.format_type(castsource, NULL) || ' AS ' || pg_catalog.format_type(casttarget, NULL)
+    || ')')`),
 ].join('\n  UNION ALL ')
 
 const NAMED = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]')

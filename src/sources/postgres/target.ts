@@ -52,27 +52,36 @@ const objects = `
 
 /** Whether the database has user objects. */
 export async function hasObjects(context: QueryContext): Promise<boolean> {
-  return (await someObjects(context)).length > 0
+  return (await objectsIn(context)).length > 0
 }
 
-function someObjects(context: QueryContext): Promise<string[]> {
+/** Some of the user objects of a database. */
+function objectsIn(context: QueryContext): Promise<string[]> {
   return queryJson(`SELECT coalesce(pg_catalog.json_agg(object), '[]') FROM (${objects} LIMIT 6) o`, z.array(z.string()), context)
 }
 
-/** Throws unless the database has no user objects, naming a few of them. */
-export async function requireEmpty(context: QueryContext): Promise<void> {
-  const found = await someObjects(context)
+/** Throws unless the database has no user objects, naming a few of them. `part`: whether less than the whole backup is restored. */
+export async function requireEmpty(context: QueryContext, part = false): Promise<void> {
+  const found = await objectsIn(context)
   if (found.length === 0) return
   throw new LifeboatError(
     `${context.connection.where} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ' and more' : ''}`,
     {
-      hint:
-        marked`Restore into a new database: change the name at the end of ‹database-url›, and give ‹mode: create›. This may be the ` +
-        marked`database that was backed up. ‹mode: clean› drops and makes again every object that is in the backup; objects that only ` +
-        'the target has stay. Drop the database first only if an interrupted restore left this.',
+      hint: part ? PART_HINT
+        : marked`To replace it, give ‹mode: swap›: the backup is restored beside it, the two are exchanged, and ` +
+          marked`‹lifeboat restore; undo: true› takes that back. ${TO_HAVE_BOTH} ` +
+          marked`‹mode: clean› drops and makes again every object that is in the backup; objects that only the target has stay. ` +
+          'Drop the database first only if an interrupted restore left this.',
     },
   )
 }
+
+const TO_HAVE_BOTH = marked`To have both, change the name at the end of ‹database-url›, and give ‹mode: create›.`
+// Mode swap would leave nothing but the part.
+const PART_HINT =
+  marked`‹mode: clean› drops and makes again what is selected of the backup, in this database, and leaves everything else as it is. ` +
+  marked`${TO_HAVE_BOTH} ‹lifeboat extract› with ‹table› and ‹into-schema› gives the rows of one table as SQL that puts them beside ` +
+  'those that are there.'
 
 // A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
 const findRows = `DO LANGUAGE plpgsql $find$
@@ -96,8 +105,8 @@ BEGIN
   PERFORM pg_catalog.set_config('lifeboat.tables_with_rows', pg_catalog.array_to_json(found_in)::pg_catalog.text, true);
 END $find$`
 
-/** Throws unless every table of the database, or of those named, is without rows. */
-export async function requireNoRows(context: QueryContext, tables?: readonly { schema: string; name: string }[]): Promise<void> {
+/** Some of the tables that have rows, of the whole database or of those named. */
+export async function tablesWithRows(context: QueryContext, tables?: readonly { schema: string; name: string }[]): Promise<string[]> {
   const full: string[] = []
   for (const some of tables ? batchesOf(tables) : ['all']) {
     const found = `SELECT pg_catalog.current_setting('lifeboat.tables_with_rows')`
@@ -110,9 +119,16 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
     )
     if (full.length > 5) break
   }
+  return full
+}
+
+/** Throws unless every table of the database, or of those named, is without rows. */
+export async function requireNoRows(context: QueryContext, tables?: readonly { schema: string; name: string }[]): Promise<void> {
+  const full = await tablesWithRows(context, tables)
   if (full.length === 0) return
   throw new LifeboatError(
-    `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} have rows`,
+    `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} ` +
+      `${full.length === 1 ? 'has' : 'have'} rows`,
     {
       hint: marked`Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.`,
     },

@@ -1,51 +1,55 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { ChildError } from '../../process/child.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
-import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { ArchiveContents, SourceContext, SourceVerified, StoredSource } from '../source-kind.ts'
 import { BadSource } from '../source.ts'
+import { formOf } from './archive-parts/assembled.ts'
+import { RecordedEntries } from './archive-parts/recorded-entries.ts'
+import { requireRows } from './archive-parts/part-rows.ts'
+import { archiveOf, isArchive, readArchive, type StoredArchive } from './archive-parts/stored-archive.ts'
 import { type ArchiveContext, listArchive, parseWholeArchive } from './archive.ts'
 import { restoreClient } from './client-download/choose.ts'
 import { clientPrograms } from './client-programs.ts'
 import { archiveFacts } from './facts.ts'
 
-/** The archive of a database, and the facts that a restore needs. Throws if the record has neither. */
-export function archiveOf(source: SourceRecord): { archive: StreamRecord; dumpMajor: number; entries: readonly string[] } {
-  const archive = source.streams.find(isArchive)
-  if (!archive) throw noArchive(source)
-  const { dumpVersion, entries } = factsOf(source, archiveFacts)
-  return { archive, dumpMajor: Number.parseInt(dumpVersion, 10), entries }
-}
-
-function isArchive({ format }: StreamRecord): boolean {
-  return format === 'pg_dump-custom'
-}
-
-function noArchive({ name }: SourceRecord): BadSource {
-  return new BadSource(`the database ${name} has no archive in this snapshot`)
-}
-
 export function contentsOf(source: SourceRecord): ArchiveContents {
-  const { archive, entries } = archiveOf(source)
-  return { entries: entries.length, size: archive.size }
+  const { entries, size } = archiveOf(source)
+  return { entries: entries.length, size }
 }
 
 /** Each stream by itself: damage to one says nothing about the others. */
 export async function verifyDatabase(stored: StoredSource, level: ReadLevel, context: SourceContext): Promise<SourceVerified> {
   const entries = archiveFacts.safeParse(stored.source.facts).data?.entries.length ?? 0
-  const problems: unknown[] = []
   const versions: Record<string, string> = {}
-  if (!stored.source.streams.some(isArchive)) problems.push(noArchive(stored.source))
-  for (const stream of stored.source.streams) {
+  const problems = await problemsOf([() => verifyArchive(stored, level, context, versions)], context)
+  const others = level === 'list' ? [] : stored.source.streams.filter((stream) => !isArchive(stream))
+  problems.push(...(await problemsOf(others.map((stream) => () => readWhole(stored.read(stream), context.signal)), context)))
+  return { entries, problems: problems.flatMap((problem) => (problem instanceof Problems ? problem.all : [problem])), versions }
+}
+
+/** Several errors of one check. */
+class Problems extends Error {
+  readonly all: readonly unknown[]
+
+  constructor(all: readonly unknown[]) {
+    super('several problems')
+    this.all = all
+  }
+}
+
+/** The errors of checks, one after the other. */
+async function problemsOf(checks: readonly (() => Promise<void>)[], { signal }: Pick<SourceContext, 'signal'>): Promise<unknown[]> {
+  const problems: unknown[] = []
+  for (const check of checks) {
     try {
-      if (isArchive(stream)) await verifyArchive(stored, stream, level, context, versions)
-      else if (level !== 'list') await readWhole(stored.read(stream), context.signal)
+      await check()
     } catch (error) {
-      context.signal.throwIfAborted()
+      signal.throwIfAborted()
       problems.push(error)
     }
   }
-  return { entries, problems, versions }
+  return problems
 }
 
 /** SQL text has no structure to check; reading compares every chunk, and the whole. */
@@ -53,32 +57,47 @@ async function readWhole(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Pro
   for await (const _ of bytes) signal.throwIfAborted()
 }
 
-/** `list`: pg_restore lists the entries that were recorded. `read`: it parses every byte. `versions` gets the one of pg_restore. */
+/**
+ * `list`: pg_restore lists the entries that were recorded, and each part begins with its rows. `read`: it parses every byte. `versions`
+ * gets the one of pg_restore.
+ */
 async function verifyArchive(
-  { source, read }: StoredSource,
-  stream: StreamRecord,
-  level: ReadLevel,
-  context: SourceContext,
-  versions: Record<string, string>,
+  stored: StoredSource, level: ReadLevel, context: SourceContext, versions: Record<string, string>,
 ): Promise<void> {
   const { variables, signal } = context
-  const facts = factsOf(source, archiveFacts)
+  const archive = archiveOf(stored.source)
+  const { main, parts } = archive
   const { clients, provide } = await clientPrograms(context)
-  const { client } = await restoreClient(clients, Number.parseInt(facts.dumpVersion, 10), undefined, provide)
+  const { client } = await restoreClient(clients, archive.dumpMajor, undefined, provide)
   versions['pg_restore'] = `${client.major}`
-  const entries = await listed(stream, read(stream), level, { client, variables, signal })
-  if (entries && (entries.length !== facts.entries.length || entries.some((entry, index) => entry !== facts.entries[index]))) {
-    throw new BadSource(`${stream.name} lists ${entries.length} entries that are not the ${facts.entries.length} recorded at backup time`)
+  const reading: ArchiveContext = { client, variables, signal }
+  if (level === 'list') {
+    const { entries } = await judged(main.name, readArchive(stored, archive), (input) => listArchive(input, reading))
+    requireRecorded(archive, entries)
+    const form = parts.length > 0 ? await formOf(stored.read(main), parts) : undefined
+    const problems = await problemsOf(parts.map((part) => () => requireRows(part, stored.read(part.record), form!)), context)
+    if (problems.length > 0) throw new Problems(problems)
+    return
+  }
+  const parse = (name: string, bytes: AsyncIterable<Buffer>) => judged(name, bytes, (input) => parseWholeArchive(input, reading))
+  try {
+    await parse(main.name, readArchive(stored, archive))
+  } catch (error) {
+    signal.throwIfAborted()
+    const each = parts.length > 0 ? [main, ...parts.map(({ record }) => record)] : []
+    const problems = await problemsOf(each.map((record) => () => parse(record.name, stored.read(record))), context)
+    throw problems.length > 0 ? new Problems(problems) : error
   }
 }
 
-/** The entries that pg_restore lists; undefined if it parsed the whole archive. Throws BadSource if it refuses the archive. */
-async function listed(
-  stream: StreamRecord,
-  bytes: AsyncIterable<Buffer>,
-  level: ReadLevel,
-  context: ArchiveContext,
-): Promise<string[] | undefined> {
+function requireRecorded(archive: StoredArchive, listed: readonly string[]): void {
+  const recorded = new RecordedEntries(archive)
+  for (const line of listed) recorded.passes(line)
+  recorded.require()
+}
+
+/** Runs pg_restore for the bytes of an archive. Throws BadSource if it refuses them. */
+async function judged<T>(name: string, bytes: AsyncIterable<Buffer>, run: (input: AsyncIterable<Buffer>) => Promise<T>): Promise<T> {
   let unread: unknown
   const input = (async function* (): AsyncGenerator<Buffer, void, void> {
     try {
@@ -89,13 +108,11 @@ async function listed(
     }
   })()
   try {
-    if (level === 'list') return (await listArchive(input, context)).entries
-    await parseWholeArchive(input, context)
-    return undefined
+    return await run(input)
   } catch (error) {
     // An error of the store, or a pg_restore that something ended, says nothing about the archive.
     if (error === unread || wasEnded(error)) throw error
-    throw new BadSource(`${stream.name}: ${messageOf(error)}`, { cause: error })
+    throw new BadSource(`${name}: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -5,8 +5,27 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { PLAIN, type Site, STDERR_LIMIT } from '../files/site.ts'
 
-/** The smallest image of Debian has GNU tar, find and coreutils. */
-export const HELPER_IMAGE = 'debian:bookworm-20250407-slim'
+/**
+ * The smallest image of Debian has GNU tar, find and coreutils. The digest is that of all its platforms; .github/images/Dockerfile has it
+ * too, for Dependabot.
+ */
+export const HELPER_IMAGE =
+  'debian:bookworm-20250407-slim@sha256:b1211f6d19afd012477bd34fdcabb6b663d680e0f4b0537da6e6b0fd057a3ec3'
+
+/** The programs that are run in the helper container: for every use, and, in addition, to restore. */
+const PROGRAMS = ['cat', 'find', 'id', 'tar']
+const RESTORING = ['chmod', 'cp', 'date', 'df', 'mkdir', 'mv', 'realpath', 'rm', 'rmdir', 'sleep', 'stat', 'sync', 'touch']
+
+const OTHER_IMAGE = marked`Give ‹docker-image› with sh, GNU tar, GNU find and the GNU coreutils, or leave it out.`
+
+/** Prints what the container lacks, or becomes the program that holds it. */
+const HOLD = String.raw`
+for one; do command -v "$one" >/dev/null || lacks="$lacks, $one"; done
+case $(tar --version 2>&1 </dev/null) in *'GNU tar'*) ;; *) lacks="$lacks, GNU tar" ;; esac
+case $(find --version 2>&1 </dev/null) in *'GNU findutils'*) ;; *) lacks="$lacks, GNU find" ;; esac
+[ -z "$lacks" ] || { printf '%s\n' "$lacks"; exit; }
+exec cat
+`
 
 /** Variables that the docker client needs: DOCKER_HOST, contexts and their ssh keys, proxies. */
 export function dockerEnvironment(variables: Variables): Record<string, string> {
@@ -45,8 +64,8 @@ function dockerError(error: unknown, what: string): unknown {
     .join('; ')
   const hint = /Cannot connect|permission denied|connection refused/i.test(said)
     ? 'Does `docker ps` work for this user? DOCKER_HOST and docker contexts are used as given.'
-    : /pull|manifest|No such image|Unable to find image/i.test(said)
-      ? marked`The helper image is not available: name one that is with ‹docker-image›; it needs GNU tar and GNU find.`
+    : /pull|manifest|No such image|Unable to find image|executable file not found/i.test(said)
+      ? `The helper image is not available, or has no sh. ${OTHER_IMAGE}`
       : undefined
   return new LifeboatError(`${what} failed: ${said || error.message}`, { cause: error, ...(hint !== undefined && { hint }) })
 }
@@ -105,8 +124,13 @@ export async function reachDocker({
       '0:0',
       ...(missing ? [] : ['--volume', `${volume}:/v${target === true ? '' : ':ro'}`]),
       '--entrypoint',
-      'cat',
+      'sh',
       image,
+      '-c',
+      HOLD,
+      'sh',
+      ...PROGRAMS,
+      ...(target ? RESTORING : []),
     ],
     { environment },
   )
@@ -117,7 +141,7 @@ export async function reachDocker({
     clearTimeout(late)
   }
   try {
-    await answers(holder, signal)
+    await answers(holder, image, signal)
   } catch (error) {
     await release()
     signal.throwIfAborted()
@@ -141,16 +165,22 @@ export async function reachDocker({
   }
 }
 
-/** Waits until cat returns its input. It prints nothing after that. */
-async function answers(holder: Child, signal: AbortSignal): Promise<void> {
+/** Waits until cat returns its input. It prints nothing after that. Throws if the image lacks a program. */
+async function answers(holder: Child, image: string, signal: AbortSignal): Promise<void> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   try {
     const output = holder.stdout[Symbol.asyncIterator]()
     await holder.write(Buffer.from('\n'))
-    const { done } = await Promise.race([output.next(), aborted])
+    const { done, value } = await Promise.race([output.next(), aborted])
     if (done) throw new LifeboatError('the helper container ended before it was used')
+    const lacks = value.toString().trim().replace(/^, /, '')
+    if (lacks !== '') {
+      throw new LifeboatError(`the helper image ${image} lacks ${lacks}; nothing was begun`, {
+        hint: OTHER_IMAGE,
+      })
+    }
     // The end is noticed only if the pipe is read.
     output.next().catch(() => undefined) // Programs that run in the container report its end.
   } finally {

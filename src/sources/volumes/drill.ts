@@ -5,7 +5,8 @@ import { LifeboatError } from '../../error.ts'
 import { type Child, ChildError, feed } from '../../process/child.ts'
 import { removeFolder } from '../../process/staging.ts'
 import { compareFiles } from '../files/compare.ts'
-import { decodeFiles, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
+import { oneLine } from '../../report/format.ts'
+import { decodeFiles, displayName, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { localSite, type Site } from '../files/site.ts'
 import { TAR_END } from '../files/tar-member.ts'
@@ -138,7 +139,7 @@ async function comparedContent(
   })())
   // As another user than root, modes were compared before.
   const wanted = (await found).filter((line) => owners || !/: ([UG]id|Mode) differs$/.test(line))
-  return wanted.map((line) => `${shownName(line)} after the restore`)
+  return wanted.map((line) => `${oneLine(displayName(line))} after the restore`)
 }
 
 /** The lines that tar prints about files that differ, and its errors about those that it cannot read. */

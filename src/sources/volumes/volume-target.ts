@@ -1,10 +1,10 @@
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
-import { formatCount } from '../../report/format.ts'
-import { shownName } from '../files/file-list.ts'
+import { formatCount, formatSome } from '../../report/format.ts'
+import { decodeFiles, type ListedFile, shownName } from '../files/file-list.ts'
 import { NothingWhole } from '../nothing-whole.ts'
-import { lostText, salvageVolume } from '../files/salvage.ts'
+import { lostText, type Salvaged, salvageVolume } from '../files/salvage.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -26,6 +26,15 @@ interface Reached {
 type Reach = (how: { look: boolean }) => Promise<Reached>
 
 type VolumeSettings = RestoreSettings & { mode: VolumeMode }
+type Extracting = VolumeSettings & Pick<SourceToRestore, 'backUpTarget'>
+
+/** A damaged volume without its damaged parts: `missing` names everything else that was selected. */
+interface WholeFiles {
+  volume: ArchivedVolume
+  missing: string[]
+  /** Number of members among these that are not restored at all. */
+  gone: number
+}
 
 interface TargetPlace {
   name: string
@@ -39,34 +48,39 @@ export function volumeTarget(
   { name, machine, folder }: TargetPlace, settings: RestoreSettings, context: SourceContext, reach: Reach,
 ): RestoreTarget {
   const mode = volumeMode(settings)
+  const extracting = ({ backUpTarget }: SourceToRestore): Extracting => ({ ...settings, mode, backUpTarget })
+  const place = { name, machine, folder }
+  let found: Promise<WholeFiles> | undefined
+  // Every damaged archive is read for that: once, for the plan and for the restore.
+  const wholeOf = (damaged: DamagedSource): Promise<WholeFiles> => (found ??= wholeFiles(damaged, { ...settings, mode }, context))
   return {
     name,
     replaces: mode !== 'empty',
     require: requireFiles,
-    restore: (stored) => restoreInto(reach, stored, { ...settings, mode }, context),
-    plan: (stored) => planInto(reach, { name, machine, folder }, stored, { ...settings, mode }, context),
-    salvage: (damaged) => salvageInto(reach, damaged, { ...settings, mode }, context),
+    restore: (stored) => extractInto(reach, archivedVolume(stored), extracting(stored), context),
+    plan: (stored) => planInto(reach, place, archivedVolume(stored), extracting(stored), context),
+    salvage: {
+      restore: async (damaged) => {
+        const whole = await wholeOf(damaged)
+        return withMissing(await extractInto(reach, whole.volume, extracting(damaged), context), whole)
+      },
+      plan: async (damaged) => {
+        const whole = await wholeOf(damaged)
+        return withMissing(await planInto(reach, place, whole.volume, extracting(damaged), context), whole)
+      },
+    },
     close: async () => undefined,
   }
 }
 
-async function restoreInto(
-  reach: Reach,
-  stored: SourceToRestore,
-  settings: VolumeSettings,
-  context: SourceContext,
-): Promise<Restored> {
-  return extractInto(reach, archivedVolume(stored), { ...settings, backUpTarget: stored.backUpTarget }, context)
-}
-
 async function planInto(
-  reach: Reach, place: TargetPlace, stored: SourceToRestore, { mode, files, folders }: VolumeSettings, { signal, report }: SourceContext,
+  reach: Reach, place: TargetPlace, volume: ArchivedVolume, { mode, files, folders, backUpTarget }: Extracting,
+  { signal, report }: SourceContext,
 ): Promise<PlannedRestore> {
   const { site, missing = false, release } = await reach({ look: true })
   try {
-    const { backUpTarget } = stored
-    const volume = { ...archivedVolume(stored), site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report }
-    const { entries, size, steps, disk } = await planVolume(volume, missing)
+    const given = { ...volume, site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report }
+    const { entries, size, steps, disk } = await planVolume(given, missing)
     const share = {
       what: `the disk of ${site.where}`, at: `${place.machine}, ${disk.device}`, measure: 'bytes' as const, needed: size, free: disk.free,
     }
@@ -86,10 +100,8 @@ async function placeOf({ name, machine, folder }: TargetPlace, site: Site, signa
   return `${machine} ${real.replace(/\/*\n$/, '')}/`
 }
 
-/** Restores what is whole. A damaged volume never replaces content that is there. */
-async function salvageInto(
-  reach: Reach, damaged: DamagedSource, settings: VolumeSettings, context: SourceContext,
-): Promise<Restored> {
+/** A damaged volume never replaces content that is there. */
+async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, context: SourceContext): Promise<WholeFiles> {
   const { name } = damaged.source
   if (settings.mode === 'clean') {
     throw new LifeboatError(`${name} is damaged, and with mode clean would replace what is there`, {
@@ -104,12 +116,14 @@ async function salvageInto(
   const { paths } = settings.files
   const lost = new Map(salvaged.lost.map((one) => [one.file, one]))
   const wanted = paths.length === 0 ? salvaged.lost : matching([...lost.keys()], paths).map((file) => lost.get(file)!)
+  if (paths.length > 0 && wanted.length > 0 && !(await hasMatch(salvaged, paths)))
+    throw new NothingWhole(`nothing of ${name} that matches ${paths.join(', ')} is whole: ${formatSome(wanted.map(lostText), 5)}`)
   const { facts, list } = volumeParts(damaged.source)
   if (damaged.holes(list).length > 0)
     context.report.warning(`the list of the files of ${name} is damaged: the archives tell what they have`)
-  if (salvaged.remade.length > 0) {
+  if (salvaged.remade > 0) {
     context.report.warning(
-      `${formatCount(salvaged.remade.length, 'folder or link', 'folders and links')} of ${name} ` +
+      `${formatCount(salvaged.remade, 'folder or link', 'folders and links')} of ${name} ` +
         'had to be made again from the list of files: extended attributes and ACLs of them are not known',
     )
   }
@@ -121,13 +135,25 @@ async function salvageInto(
         `${count === 1 ? 'its name' : 'their names'}, because the list of files is damaged as well`),
   ]
   const volume = { name, links: facts.links !== 0, list: salvaged.list, segments: salvaged.segments }
-  return { ...(await extractInto(reach, volume, { ...settings, backUpTarget: damaged.backUpTarget }, context)), missing }
+  const gone = wanted.filter(({ zeros }) => !zeros).length + salvaged.unnamed.reduce((sum, { count }) => sum + count, 0)
+  return { volume, missing, gone }
+}
+
+async function hasMatch({ list }: Pick<Salvaged, 'list'>, paths: readonly string[]): Promise<boolean> {
+  const files: ListedFile[] = []
+  for await (const file of decodeFiles(list())) files.push(file)
+  // The volume's own folder matches everything.
+  return matching(files, paths).some(({ path }) => path !== '')
+}
+
+function withMissing<R extends Restored>(restored: R, { missing, gone }: WholeFiles): R {
+  return { ...restored, entries: restored.entries + gone, missing }
 }
 
 async function extractInto(
   reach: Reach,
   volume: ArchivedVolume,
-  { mode, files, folders, backUpTarget }: VolumeSettings & Pick<SourceToRestore, 'backUpTarget'>,
+  { mode, files, folders, backUpTarget }: Extracting,
   { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
   const { site, release } = await reach({ look: false })

@@ -61,7 +61,7 @@ export function dependents(holdings: readonly Holding[], set: string | undefined
  * The artifacts that may be deleted: they hold no snapshot to keep, no object that one needs, and no proof that no other artifact has. A
  * part that no backup needs is of a run that was interrupted, or of one that is running and then younger than the grace. A backup that is
  * running may build on the snapshots that were the newest when it began, at most `grace` milliseconds ago; their artifacts and what these
- * need stay as well.
+ * need stay as well. So does the newest state of a set and command.
  */
 export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace, builtOn }: Omit<Release, 'dryRun'>): Holding[] {
   const isYoung = ({ created }: Pick<Holding, 'created'>): boolean => now.getTime() - created.getTime() < grace
@@ -82,9 +82,32 @@ export function unneeded(holdings: readonly Holding[], now: Date, { kept, grace,
     keep(holding)
     for (const key of proofs) there.add(key)
   }
+  const newest = newestStates(holdings)
   return holdings.filter((holding) => {
-    const counts = isPartName(holding.name) || hasSnapshot(holding) || proofsOf(holding).length > 0
+    const counts = isPartName(holding.name) || hasSnapshot(holding) || proofsOf(holding).length > 0 || tellsOfOldRuns(holding, newest)
     return counts && !needed.has(holding.id) && !isYoung(holding)
+  })
+}
+
+/** A state: what it is about, and its id, in the order of time. */
+const STATE = /^(states\/[^/]+\/[^./]+)\.([^./]+)\./
+
+/** The ids of the newest states, by what they are about. */
+function newestStates(holdings: readonly Holding[]): Map<string, string> {
+  const newest = new Map<string, string>()
+  for (const key of holdings.flatMap(({ objects }) => [...objects].filter((one) => one.startsWith('states/')))) {
+    const [, about = '', id = ''] = STATE.exec(key) ?? []
+    if (id > (newest.get(about) ?? '')) newest.set(about, id)
+  }
+  return newest
+}
+
+/** Whether its content are states alone, apart from objects that every artifact has, and each is older than the newest of its kind. */
+function tellsOfOldRuns({ objects }: Holding, newest: ReadonlyMap<string, string>): boolean {
+  const content = [...objects].filter((key) => key.includes('/') && !key.startsWith('keys/'))
+  return content.length > 0 && content.every((key) => {
+    const [, about = '', id = ''] = STATE.exec(key) ?? []
+    return id < (newest.get(about) ?? '')
   })
 }
 

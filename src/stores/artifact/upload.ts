@@ -4,7 +4,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { Transient } from '../../net/retry.ts'
 import type { Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
-import { type UploadCall, cleaned, UPLOAD_THREAD, ROLE, type Upload } from './client.ts'
+import { type UploadCall, cleaned, UPLOAD_THREAD, ROLE, type Upload } from './upload-thread.ts'
 import { REFUSED } from './run-service.ts'
 
 export interface Uploaded {

@@ -43,18 +43,19 @@ export async function readUpTo(file: string, most: number, key: string, store: s
 
 /**
  * Makes a folder and what is missing above it, each durable in its parent. Node's `recursive` would do for the first half, but
- * it says ENOENT where the disk is full or read-only.
+ * it says ENOENT where the disk is full or read-only. Returns whether the folder was missing.
  */
-export async function makeFolders(folder: string, again = false): Promise<void> {
+export async function makeFolders(folder: string, again = false): Promise<boolean> {
   try {
     await mkdir(folder, { mode: 0o700 })
   } catch (cause) {
-    if (isErrno(cause, 'EEXIST') && (await stat(folder)).isDirectory()) return
+    if (isErrno(cause, 'EEXIST') && (await stat(folder)).isDirectory()) return false
     if (again || !isErrno(cause, 'ENOENT')) throw cause
     await makeFolders(path.dirname(folder))
     return makeFolders(folder, true)
   }
   await syncFolder(path.dirname(folder))
+  return true
 }
 
 export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { lstat, readdir, rename, rm, rmdir, stat, statfs, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { makeFolders, readUpTo, refuseLinks, syncFolder, writeDurably } from './disk.ts'
 import { ABSENT, fileError, isErrno, isFull, linkedFolder } from './errors.ts'
 import { type Mounting, refuseUnmounted } from './mount.ts'
+import { noPlace } from '../place.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject } from '../store.ts'
 import { INCOMING, isAbandoned } from '../walk.ts'
 
@@ -19,6 +20,8 @@ export class FileStore implements Store {
   readonly #folders = new Map<string, Promise<void>>()
   /** Temporary files of puts that failed, as far as they could not be removed at once. */
   readonly #left = new Set<string>()
+  /** Folders that were missing, the store's own first. */
+  readonly #made: string[] = []
   /** Or has tried to. */
   #wrote = false
 
@@ -50,6 +53,27 @@ export class FileStore implements Store {
       this.#left.add(name)
       await this.#discard(name)
       throw fileError(`cannot write ${key} to ${this.name}`, cause)
+    }
+  }
+
+  async requirePlace(): Promise<void> {
+    const above = path.dirname(this.#root)
+    try {
+      await refuseUnmounted(this.#root, this.#mounting)
+      await stat(above)
+    } catch (cause) {
+      throw isErrno(cause, 'ENOENT') ? noPlace(this.name, above) : fileError(`cannot look into ${above}`, cause)
+    }
+  }
+
+  async removeMade(): Promise<void> {
+    // In a store that was there, another run may be about to write into them.
+    if (this.#made[0] !== this.#root) return
+    this.#folders.clear()
+    for (const folder of this.#made.splice(0).toReversed()) {
+      await rmdir(folder).catch((cause: unknown) => {
+        if (!isErrno(cause)) throw cause
+      })
     }
   }
 
@@ -192,7 +216,7 @@ export class FileStore implements Store {
     try {
       if (folder !== this.#root) await this.#folder(path.dirname(folder))
       else await refuseUnmounted(this.#root, this.#mounting)
-      await makeFolders(folder)
+      if (await makeFolders(folder)) this.#made.push(folder)
       // Also where it is there already: who made it may not have come to sync it, or been killed before.
       if (folder !== this.#root) await syncFolder(path.dirname(folder))
     } catch (cause) {

@@ -4,7 +4,14 @@ import { parseSftp, type SftpDestination } from './destination.ts'
 
 export const sftpKind: StoreKind<SftpDestination> = {
   names: ['sftp'],
-  help: { pattern: 'sftp://USER@HOST/PATH' },
+  help: {
+    pattern: 'sftp://USER@HOST/PATH',
+    credentials: [
+      ['LIFEBOAT_SSH_KEY', 'LIFEBOAT_SSH_KNOWN_HOSTS'],
+      ['LIFEBOAT_SSH_KEY', 'LIFEBOAT_SSH_KEY_PASSPHRASE', 'LIFEBOAT_SSH_KNOWN_HOSTS'],
+      ['LIFEBOAT_SSH_PASSWORD', 'LIFEBOAT_SSH_KNOWN_HOSTS'],
+    ],
+  },
   parse: parseSftp,
   secrets: (text) => secretsOfUrl(text, []),
   async open(destination, { ssh, timeout }, { variables, signal }) {

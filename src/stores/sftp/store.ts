@@ -8,6 +8,7 @@ import { Attempts } from '../attempts.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { Transient } from '../../net/retry.ts'
 import { AT_ONCE, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, SftpSession, status } from './session.ts'
+import { noPlace } from '../place.ts'
 import { checkKey, checkSize, NotFound, type Store, type StoredObject } from '../store.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from '../walk.ts'
 
@@ -69,6 +70,15 @@ export class SftpStore implements Store {
       },
       { upload: true },
     )
+  }
+
+  async requirePlace(): Promise<void> {
+    const { path } = this.#options
+    if (path === '' || parentOf(path) === path) return
+    const above = parentOf(path)
+    const isThere = await this.#attempt(`look for ${above} on ${this.name}`, (session) =>
+      session.request<Stats>((sftp, done) => sftp.stat(above, done)).then(() => true, notThere))
+    if (!isThere) throw noPlace(this.name, above)
   }
 
   get(key: string, most: number): Promise<Buffer> {

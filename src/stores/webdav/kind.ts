@@ -11,7 +11,7 @@ declare module '../access.ts' {
 
 export const webdavKind: StoreKind<WebdavDestination> = {
   names: ['webdav', 'webdavs'],
-  help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH' },
+  help: { pattern: 'webdavs://USER:PASSWORD@HOST/PATH', credentials: [['LIFEBOAT_WEBDAV_TOKEN']] },
   parse: parseWebdav,
   secrets: (text) => secretsOfUrl(text, []),
   open: async (destination, { webdavToken, timeout }, { signal }) =>

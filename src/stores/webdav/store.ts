@@ -5,6 +5,7 @@ import { AGAIN, type Answer, request, TooLong } from '../../net/http.ts'
 import { Attempts } from '../attempts.ts'
 import { Transient } from '../../net/retry.ts'
 import { checkKey, NotFound, tooLarge, type Store, type StoredObject } from '../store.ts'
+import { noPlace } from '../place.ts'
 import { type FolderContents, INCOMING, isAbandoned, walk } from '../walk.ts'
 import { propfindBody, QUOTA, readMultistatus, type Resource, VERSION_PROPERTIES, WANTED } from './multistatus.ts'
 
@@ -33,6 +34,8 @@ const SMALL = 512 * 1024
 /** Objects that are never replaced by other content (docs/format.md, section 1). */
 const NEVER_REPLACED = /^(?:snapshots|proofs|chunks|trash)\//
 const LARGEST_LISTING = 256 * 1024 * 1024
+/** RFC 4918, section 11.3: it passes when the lock is released. */
+const LOCKED = 423
 /** RFC 4918, section 11.5: the server is full, and will be the next time. */
 const INSUFFICIENT_STORAGE = 507
 /** For a folder that is not there RFC 4918 wants 409; for a put, nginx has 500, and for a move, mod_dav has 500 and rclone 403. */
@@ -100,6 +103,21 @@ export class WebdavStore implements Store {
       },
       { upload: true },
     )
+  }
+
+  requirePlace(): Promise<void> {
+    const above = new URL('..', this.#base)
+    return this.#attempt(`look at ${this.name}`, async (silence) => {
+      for (const folder of [this.#base, above]) {
+        // The folder above may be closed to this user, or not be of WebDAV.
+        const found = await this.#propfind(folder, '0', silence, WANTED).catch((error: unknown) => {
+          if (folder === above && error instanceof Refused && error.answered !== 401) return 'unknown'
+          throw error
+        })
+        if (found !== undefined) return
+      }
+      throw noPlace(this.name, decodeURI(above.pathname))
+    })
   }
 
   get(key: string, most: number): Promise<Buffer> {
@@ -294,7 +312,8 @@ export class WebdavStore implements Store {
       )),
     }
     // Some servers lock a file for as long as another request works on it.
-    if (answer.status === 423) {
+    if (answer.status === LOCKED) {
+      this.#attempts.noteAnswer()
       throw new Transient(`${url.host} says that it is locked (status 423)`, {
         hint: 'Another program holds a lock on it; end that, or wait until the lock expires.',
       })

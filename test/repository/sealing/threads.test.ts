@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { chunkId } from '../../../src/repository/chunk-id.ts'
 import { newIdentity } from '../../../src/repository/keys.ts'
+import type { Compression } from '../../../src/repository/sealing/stream-level.ts'
 import { seal, unseal } from '../../../src/repository/sealing/threads.ts'
 import { changed, noise, rows, sha256 } from '../../support/bytes.ts'
 
@@ -11,7 +12,7 @@ const MIB = 1024 * 1024
 const own = await newIdentity()
 const extra = await newIdentity()
 const keys = { idKey: noise('id key', 32) }
-const how = { level: 3, recipients: [own.recipient, extra.recipient], threads: 2 }
+const how = { compression: 3, stream: 0, recipients: [own.recipient, extra.recipient], threads: 2 }
 
 /** As the chunker hands them out. */
 function shared(bytes: Buffer): Buffer {
@@ -25,8 +26,8 @@ test('many chunks at a time come back whole, for each recipient, and are what th
     const chunks = [1, 100, 65_536, 300_000, 2 * MIB, 4 * MIB].flatMap((size) => [noise(`chunk of ${size}`, size), rows(`chunk of ${size}`, size)])
     const opened = await Promise.all(
       chunks.map(async (chunk) => {
-        const { sealed, difference } = await seal(shared(chunk), how)
-        expect(difference).toBe(false)
+        const { sealed, level } = await seal(shared(chunk), how)
+        expect(level).toBe(3)
         writeFileSync(path.join(folder, sha256(chunk)), sealed)
         return Promise.all([own, extra].map(({ identity }) => unseal(sealed, { identity, ...keys, size: chunk.length })))
       }),
@@ -41,13 +42,14 @@ test('many chunks at a time come back whole, for each recipient, and are what th
   }
 })
 
-test('a chunk becomes a difference where that is as small as is asked for, and is stored alone where it is not', async () => {
+test('a chunk becomes a difference where that is smaller than expected of the chunk, or than the chunk is, and is stored alone where it is not', async () => {
   const base = rows('base', MIB)
   const chunk = changed(base, 50_000, 'since')
-  const from = (most: number) => seal(shared(chunk), { ...how, difference: { base: Buffer.from(base), search: true, most } })
+  const from = (other: Buffer, expected: number, compression: Compression = 3) => seal(shared(chunk), { ...how, compression, difference: { base: Buffer.from(other), search: true, expected } })
   const alone = await seal(shared(chunk), how)
-  const [small, refused] = [await from(alone.sealed.length), await from(10)]
-  expect([small.difference, refused.difference]).toEqual([true, false])
+  const [small, compared, fast, refused] = [await from(base, alone.sealed.length), await from(base, 10), await from(base, 10, 'fast'), await from(noise('other', MIB), 10)]
+  expect([small.level, compared.level, fast.level, refused.level]).toEqual([undefined, undefined, undefined, 3])
+  expect(compared.sealed.length).toBe(small.sealed.length)
   expect(small.sealed.length * 5).toBeLessThan(alone.sealed.length)
   expect(refused.sealed.length).toBe(alone.sealed.length)
   // A base is there for the next one too.
@@ -79,7 +81,7 @@ test('threads do not keep a process that has nothing else to do', () => {
     import { newIdentity } from '${sources}/keys.ts'
     import { seal } from '${sources}/sealing/threads.ts'
     const { recipient } = await newIdentity()
-    const { sealed } = await seal(Buffer.from(new SharedArrayBuffer(1000)), { level: 3, recipients: [recipient], threads: 1 })
+    const { sealed } = await seal(Buffer.from(new SharedArrayBuffer(1000)), { compression: 3, stream: 0, recipients: [recipient], threads: 1 })
     console.log(sealed.length)`
   const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8', timeout: 30_000, env: { PATH: process.env['PATH'] } })
   expect(Number(printed)).toBeGreaterThan(200)

@@ -8,6 +8,7 @@ import { listArchive } from '../../../src/sources/postgres/archive.ts'
 import { programOf } from '../../../src/sources/postgres/clients.ts'
 import { semanticVersion } from '../../../src/sources/postgres/client-download/kept-programs.ts'
 import { POSTGRESQL_ARCHIVE_KEY } from '../../../src/sources/postgres/client-download/archive-key.ts'
+import { officialImage } from '../../../src/sources/postgres/client-download/official-images.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { type AptRepository, makePackage, makeRealClient, makeTalkingClient, startRepository } from '../../support/apt-repository.ts'
@@ -220,9 +221,10 @@ test('without apt the programs run in the official image, the password in no arg
   const log = path.join(machine.folder, 'docker.log')
   const docker = `#!/bin/sh
 echo "$@" >> "${log}"
+[ "$1" != image ] || echo '["elsewhere@sha256:${'1'.repeat(64)}","${officialImage(17).replace(':17', '')}"] sha256:${'2'.repeat(64)}'
 [ "$1" = run ] || exit 0
 echo "PGPASSWORD=$PGPASSWORD" >> "${log}"
-while [ "$1" != postgres:17 ]; do shift; done
+while [ "$1" != ${officialImage(17)} ]; do shift; done
 shift
 program=$1
 shift
@@ -236,10 +238,10 @@ exec ${clientDirectory(17)}/$program "$@"
   const printed = execFileSync(programOf(client, 'psql'), ['--version'], { env: { PATH, PGPASSWORD: 'geheim', PGHOST: 'db', PGSSLROOTCERT: certificate }, encoding: 'utf8' })
   expect(printed).toMatch(/^psql \(PostgreSQL\) 17/)
   const told = readFileSync(log, 'utf8').trim().split('\n')
-  expect(told[0]).toBe('pull --quiet postgres:17')
+  expect(told[0]).toBe(`pull --quiet ${officialImage(17)}`)
   expect(told.at(-1)).toBe('PGPASSWORD=geheim')
   const last = told.at(-2)!
-  expect(last).toMatch(/^run --pull never --rm --interactive --init --network host --log-driver none --user \d+:\d+ .*postgres:17 psql --version$/)
+  expect(last).toMatch(/^run --pull never --rm --interactive --init --network host --log-driver none --user \d+:\d+ .*postgres:17@sha256:[0-9a-f]{64} psql --version$/)
   for (const part of ['--env PGPASSWORD ', '--env PGHOST ', `--volume ${certificate}:${certificate}`, `--volume ${machine.temporary}:${machine.temporary}`]) expect(last).toContain(part)
   expect(last).not.toContain('geheim')
 })
@@ -247,7 +249,8 @@ exec ${clientDirectory(17)}/$program "$@"
 test('an image that docker cannot fetch is an error in its words', async () => {
   const PATH = pathWith(['sh'], { docker: '#!/bin/sh\necho "Cannot connect to the Docker daemon" >&2\nexit 1\n' })
   const error = await thrownBy(machine.provide(17, { variables: { ...machine.variables, PATH } }))
-  expect(error.message).toBe('docker cannot fetch the image postgres:17: Cannot connect to the Docker daemon')
+  expect(error.message).toBe(`docker cannot fetch the image ${officialImage(17)}: Cannot connect to the Docker daemon`)
+  expect(error.hint).toBe('Or put an image there yourself, with docker pull postgres:17 or docker load.')
 })
 
 test('the toolkit finds in the tool cache what was kept there, by exact version', async () => {
@@ -267,15 +270,25 @@ test("the pinned key is the PostgreSQL project's", () => {
   expect(told.match(/^fpr:.*$/gm)).toEqual(['fpr:::::::::B97B0AFCAA1A47F044F244A07FCC7D46ACCC4CF8:'])
 })
 
-test('an image that is here already is used where none can be fetched', async () => {
+test.each<[string, string, string]>([
+  ['the pinned image', officialImage(17), officialImage(17)],
+  ['the one that its tag names, by its digest', 'postgres:17', `postgres@sha256:${'3'.repeat(64)}`],
+])('where none can be fetched, an image that is here is used: %s', async (_, here, used) => {
   const docker = `#!/bin/sh
 [ "$1" != pull ] || exit 1
-[ "$1" != image ] || exit 0
-while [ "$1" != postgres:17 ]; do shift; done
+if [ "$1" = image ]; then
+  while [ $# -gt 1 ]; do shift; done
+  [ "$1" = ${here} ] && echo '["postgres@sha256:${'3'.repeat(64)}"] sha256:${'2'.repeat(64)}'
+  exit
+fi
+while [ "$1" != ${used} ]; do shift; done
 echo "$2 (PostgreSQL) 17.1"
 `
+  const said: string[] = []
+  const report = { info: (text: string) => void said.push(text), warning: () => undefined, progress: () => undefined, mask: () => undefined }
   const PATH = pathWith(['sh', 'env', 'sed', 'id'], { docker })
-  expect((await machine.provide(17, { variables: { ...machine.variables, PATH } })).major).toBe(17)
+  expect((await machine.provide(17, { report, variables: { ...machine.variables, PATH } })).major).toBe(17)
+  expect(said).toEqual([here === used ? `using the image ${here}` : `using the image ${here}, which is ${used}`])
 })
 
 function architecture(): string {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { LifeboatError } from '../../../src/error.ts'
-import { omissionsOf, parseDumpArguments } from '../../../src/sources/postgres/dump-arguments.ts'
+import { argumentsOfParts, omissionsOf, parseDumpArguments } from '../../../src/sources/postgres/dump-arguments.ts'
 
 test.each([
   ['', []],
@@ -67,6 +67,17 @@ test.each([
   ['--inser --a-future-option', ['--inser', '--a-future-option']],
 ])('of %j, what could leave something out is told apart', (text, omissions) => {
   expect(omissionsOf(parseDumpArguments(text))).toEqual(omissions)
+})
+
+test.each([
+  ['', []],
+  ['-bcCO -x --no-comments --if-exists --no-owner', []],
+  ['--no-comments --quote-all-identifiers --no-sync', ['--quote-all-identifiers']],
+  ...['-t orders', '-n public', '-T orders', '-N audit', '-a', '-s', '-Os', '--section=data', '--snapshot=1', '--inserts', '--exclude-table-data=a', '-E UTF8',
+    '--load-via-partition-root', '--enable-row-security', '--serializable-deferrable', '--role=reader', '--filter=f', '--no-comm', '--extra-float-digits=1',
+    '--sync-method fsync', '--a-future-option'].map((text): [string, undefined] => [text, undefined]),
+])('with %j several archives are made, or only one', (text, words) => {
+  expect(argumentsOfParts(parseDumpArguments(text))).toEqual(words)
 })
 
 /** The options of the words, as getopt takes them apart; only of those spellings the pieces can make. */

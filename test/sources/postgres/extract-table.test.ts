@@ -33,6 +33,7 @@ beforeAll(async () => {
     CREATE TABLE kept (id serial PRIMARY KEY, mood mood DEFAULT 'so so', "a ;(b" text DEFAULT E'it''s ;)\\\\' CHECK ("a ;(b" <> ')'), twice int GENERATED ALWAYS AS (2 * 3) STORED) WITH (fillfactor = 70);
     ALTER TABLE kept REPLICA IDENTITY FULL; INSERT INTO kept (id) SELECT g FROM generate_series(1, 5) g;
     CREATE TABLE zz_last AS SELECT g AS id FROM generate_series(1, 200) g;
+    CREATE TABLE "Whole" (id int) PARTITION BY RANGE (id); CREATE TABLE part_1 PARTITION OF "Whole" FOR VALUES FROM (0) TO (9); CREATE TABLE other.part_2 PARTITION OF "Whole" DEFAULT;
     SELECT lo_from_bytea(0, 'large')`, 'shop')
   await run('backup', { 'database-url': server.url('shop'), volumes: `files=${path.join(import.meta.dirname)}` })
 })
@@ -97,7 +98,7 @@ test('only the chunks with the table of contents and the rows are read; all up t
   const rows = async (facts: SourceRecord['facts'], table: string): Promise<{ text: string; read: number[] }> => {
     const reader = new Reader(store, snapshot.keys, chunks)
     let text = ''
-    const stored = { source: { ...shop, facts }, read: reader.stream.bind(reader), readPart: reader.part.bind(reader) }
+    const stored = { source: { ...shop, facts }, read: reader.stream.bind(reader), readParts: reader.parts.bind(reader) }
     for await (const piece of extractTable(stored, table, 'csv')) text += piece.toString()
     return { text, read: [...reader.opened].map((index) => places.indexOf(index)).toSorted((a, b) => a - b) }
   }
@@ -119,6 +120,8 @@ test('only the chunks with the table of contents and the rows are read; all up t
 test('a table that is not there, that is there twice, of a volume, or with a path is refused', async () => {
   expect(await refused({ table: 'public.gone' })).toContain('shop has no rows of a table public.gone in this snapshot')
   expect(await refused({ table: 'orders' })).toContain('shop has several tables orders: other.orders, public.orders')
+  for (const table of ['public.Whole', 'Whole', '[["public", "Whole"]]'])
+    expect(await refused({ table })).toMatch(/Whole in shop is partitioned, and its rows are in its partitions: (other\.part_2, public\.part_1|public\.part_1, other\.part_2)\n/)
   expect(await refused({ table: 'x', source: 'files' })).toContain('files is of kind directory, which has no tables that can be extracted')
   expect(await refused({ table: 'public.orders, single' })).toContain('one table is extracted at a time')
 })

@@ -7,8 +7,9 @@ import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { diagnose } from '../../../src/sources/postgres/diagnosis.ts'
 import { readServerFacts } from '../../../src/sources/postgres/facts.ts'
 import { readGlobals } from '../../../src/sources/postgres/globals.ts'
-import { literal, query, queryJson, type QueryContext } from '../../../src/sources/postgres/query.ts'
+import { identifier, literal, query, queryJson, type QueryContext } from '../../../src/sources/postgres/query.ts'
 import { databaseExists, requireEmpty, requireNoRows } from '../../../src/sources/postgres/target.ts'
+import { shareSnapshot } from '../../../src/sources/postgres/dump/shared-snapshot.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { type Answer, beginningOfRow, complete, failure, type FakePostgres, heading, notice, row, startFakePostgres } from '../../support/fake-postgres.ts'
 import { portOf } from '../../support/free-port.ts'
@@ -36,7 +37,7 @@ async function contextOf(answer: (statement: string) => Answer, reports?: Record
 
 const facts = (name: string): string =>
   JSON.stringify({
-    server: { major: 17, version: name }, database: name, encoding: 'UTF8', collation: name, extensions: [{ name, version: name }], rolePasswords: true,
+    server: { major: 17, version: name }, database: name, encoding: 'UTF8', collation: name, extensions: [{ name, version: name }], rolePasswords: true, rowBytes: 0,
     session: { TimeZone: name, bytea_output: name, lc_monetary: name, quote_all_identifiers: name, standard_conforming_strings: name },
   })
 const json = (value: string): Answer => [heading, row(value), complete()]
@@ -54,9 +55,9 @@ describe('text of a server is never read as a command or as SQL', () => {
       const context = await contextOf((statement) => (/concat/.test(statement) ? json(name) : json(facts(name))), { standard_conforming_strings: standard })
       expect((await readServerFacts(context)).database).toBe(name)
       const source = new PostgresSource({ name: 'shop', connection: context.connection, programs: () => ({ clients: [client] }), dumpArguments: [], lockTimeout: 1000, signal: new AbortController().signal, report: quiet, variables })
-      for (const work of [requireEmpty, requireNoRows, diagnose, () => databaseExists(name, context), () => source.open()]) await work(context).catch(() => undefined)
+      for (const work of [requireEmpty, requireNoRows, diagnose, () => databaseExists(name, context), () => source.open(), () => shareSnapshot([{ schema: name, name }], 1000, 17, context)]) await work(context).catch(() => undefined)
       await source.close()
-      expect(context.fake.statements.filter((statement) => statement.includes(name) && !statement.includes(literal(name)))).toEqual([])
+      expect(context.fake.statements.filter((statement) => statement.includes(name) && !statement.includes(literal(name)) && !statement.includes(identifier(name)))).toEqual([])
     }))
     expect(existsSync(marker())).toBe(false)
   })

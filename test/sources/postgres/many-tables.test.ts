@@ -52,7 +52,7 @@ test('sizes are those that the catalog has of tables, their TOAST tables and the
 test('many tables are looked through for rows', async () => {
   await requireNoRows(context('many'))
   await server.sql(`INSERT INTO number_${MANY} VALUES (1); INSERT INTO number_7 VALUES (1); DELETE FROM number_7`, 'many')
-  await expect(requireNoRows(context('many'))).rejects.toThrow(`is not empty: public.number_${MANY} have rows`)
+  await expect(requireNoRows(context('many'))).rejects.toThrow(`is not empty: public.number_${MANY} has rows`)
   for (let table = 1; table <= 6; table++) await server.sql(`INSERT INTO number_${table} VALUES (1)`, 'many')
   await expect(requireNoRows(context('many'))).rejects.toThrow('and more tables have rows')
 })

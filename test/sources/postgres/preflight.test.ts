@@ -22,7 +22,8 @@ beforeAll(async () => {
   await server.sql(`
     CREATE TABLE orders (id int) TABLESPACE fast;
     ALTER TABLE orders OWNER TO owner;
-    GRANT SELECT ON orders TO "the reader" WITH GRANT OPTION`, 'source')
+    GRANT SELECT ON orders TO "the reader" WITH GRANT OPTION;
+    CREATE FOREIGN DATA WRAPPER dummy; CREATE SERVER s FOREIGN DATA WRAPPER dummy; CREATE USER MAPPING FOR PUBLIC SERVER s`, 'source')
   archive = dump(server, 'source', 17)
   await server.sql('DROP DATABASE source; DROP TABLESPACE fast; DROP ROLE owner; DROP ROLE "the reader"')
   await server.createDatabase('app')
@@ -47,12 +48,12 @@ test('mode empty restores what it can: roles that are missing are a warning befo
   const outcome = await restoreInto(server, 'app', archive, temporary, told, { noTablespaces: true })
   expect(outcome).toMatchObject({ left: 'part' })
   expect(told).toContainEqual(expect.stringMatching(/does not have these roles.*: owner, the reader$/))
-  await server.sql('DROP TABLE orders', 'app')
+  await server.sql('DROP TABLE orders; DROP FOREIGN DATA WRAPPER dummy CASCADE', 'app')
 })
 
 test('with no-owner and no-privileges no role is needed', async () => {
   expect(await restoreInto(server, 'app', archive, temporary, told, { noTablespaces: true, noOwner: true, noPrivileges: true, mode: 'clean' })).toMatchObject({ errors: [] })
-  await server.sql('DROP TABLE orders', 'app')
+  await server.sql('DROP TABLE orders; DROP FOREIGN DATA WRAPPER dummy CASCADE', 'app')
 })
 
 test('permissions and connections are among the findings', async () => {
@@ -95,7 +96,7 @@ test('a dry run makes the checks, tells the steps in order, and changes nothing'
     expect.stringMatching(/^Make a database: CREATE DATABASE "lifeboat_new_\w+" WITH TEMPLATE = .* ENCODING = .*UTF8/), 'Apply its owner, privileges and settings.',
     expect.stringMatching(/^Restore \d+ entr.* of the archive, .* with 1 connection; on the server's disk it needs about .* are free\.$/),
     'Count the rows of 1 table, and run ANALYZE.', expect.stringMatching(/^Wait until nobody else is connected to .*app, for .* at most\.$/),
-    'Exchange the two in one transaction. The database that is there now is kept as app_before_20261122_073244, at least until 2026-11-29T07:32:44.000Z.',
+    'Exchange the two in one transaction. The database that is there now is kept as app_before_DATE_TIME, at least until 2026-11-29 07:32:44 UTC.',
   ])
   for (const mode of ['empty', 'clean', 'create'] as const) {
     const { planned } = await restoreInto(server, mode === 'create' ? 'made' : 'app', archive, temporary, told, { ...whole, mode })
@@ -134,6 +135,22 @@ test.each(['create', 'swap', 'clean', 'empty'] as const)('with no-owner, mode %s
   if (mode !== 'clean') expect(await server.sql(`SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = '${database}') AND setrole <> 0`)).toBe('1')
   await server.sql(`DROP DATABASE IF EXISTS made; DROP DATABASE app WITH (FORCE); CREATE DATABASE app`)
   for (const name of (await server.sql(`SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'app_before%'`)).split(' ').filter((one) => one !== '')) await server.sql(`DROP DATABASE "${name}"`)
+})
+
+test('a role that only a policy names, and a library that the server lacks, are found before', async () => {
+  await server.sql('CREATE ROLE watcher')
+  await server.createDatabase('watched')
+  await server.sql(`CREATE TABLE t (id int); CREATE POLICY p ON t TO watcher USING (true);
+    CREATE FUNCTION far(cstring) RETURNS int LANGUAGE c STRICT AS '$libdir/utf8_and_win', 'utf8_to_win';
+    CREATE FUNCTION near(cstring) RETURNS int LANGUAGE c AS '$libdir/utf8_and_win', 'win_to_utf8';
+    UPDATE pg_proc SET probin = '$libdir/it''s gone' WHERE proname = 'far'`, 'watched')
+  const bytes = dump(server, 'watched', 17)
+  await server.sql('DROP DATABASE watched')
+  await server.sql('DROP ROLE watcher')
+  const { message } = await thrownBy(restoreInto(server, 'made', bytes, temporary, told, { mode: 'create' }))
+  expect(message).toMatch(/does not have these roles, which own objects of the backup, have privileges on them, or are named by its policies: watcher$/m)
+  expect(message).toMatch(/does not have these libraries, which functions of the backup need: \$libdir\/it's gone$/m)
+  expect(message).not.toContain('utf8_and_win')
 })
 
 test('mode create as a role that cannot give the database to its owner is refused before anything is made', async () => {

@@ -5,7 +5,7 @@ import { unmarked } from '../../../src/marks.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
-import { clients, dump, restoreInto } from '../../support/restoring.ts'
+import { clients, dump, restoreInto, unrestorable } from '../../support/restoring.ts'
 import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
@@ -94,12 +94,9 @@ test('roles that are missing are named before a database is made', async () => {
 })
 
 test('a new database that could not be filled is said to be dropped, never to be as it was', async () => {
-  await server.sql('CREATE ROLE passing')
-  await server.createDatabase('owned')
-  await server.sql('CREATE TABLE theirs (id int); CREATE POLICY p ON theirs TO passing', 'owned')
-  const owned = dump(server, 'owned', 17)
-  await server.sql('DROP OWNED BY passing; DROP ROLE passing', 'owned')
-  const outcome = await restore('half', { mode: 'create' }, owned)
+  await server.createDatabase('bad')
+  await server.sql(unrestorable('orders'), 'bad')
+  const outcome = await restore('half', { mode: 'create' }, dump(server, 'bad', 17))
   expect(outcome).toMatchObject({ left: 'dropped', restored: 0 })
   expect(await exists('half')).toBe(false)
 })

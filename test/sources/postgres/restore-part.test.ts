@@ -259,9 +259,9 @@ describe('on one server', () => {
   })
 
   test.each([
-    [{ tables: ['app.ordres'] }, 'the archive has no table app.ordres'],
+    [{ tables: ['app.ordres'] }, 'the archive has no table app.ordres; did you mean app.orders?'],
     [{ tables: ['other.orders'] }, 'the archive has no table other.orders'],
-    [{ tables: [['app', 'odd, name']] }, 'the archive has no table app.odd, name'],
+    [{ tables: [['app', 'odd, name']] }, 'the archive has no table app.odd, name; did you mean app.odd, name ?'],
     [{ schemas: ['App'] }, 'the archive has no entries in schema App'],
     [{ tables: ['app.empty'], only: 'data' }, 'the archive has nothing to restore of app.empty with only: data'],
   ] as [Partial<RestoreOptions>, string][])('%j selects nothing, which is an error that names it', async (options, message) => {

@@ -218,7 +218,7 @@ test('check constraints apply to rows that are loaded alone, also those that are
 test('only the tables that are restored have to be without rows', async () => {
   const bytes = await archiveOf('three', 'CREATE TABLE one AS SELECT 1 AS id; CREATE TABLE "two, x" AS SELECT 2 AS id; CREATE TABLE three AS SELECT 3 AS id')
   await sql('CREATE TABLE one (id int); CREATE TABLE "two, x" (id int); CREATE TABLE three AS SELECT 0 AS id')
-  expect((await thrownBy(restore(bytes, { only: 'data' }))).message).toContain('public.three have rows')
+  expect((await thrownBy(restore(bytes, { only: 'data' }))).message).toContain('public.three has rows')
   expect(await restore(bytes, { only: 'data', tables: ['one', 'two, x'] })).toMatchObject({ errors: [], entries: 2 })
   expect(await sql('SELECT (SELECT id FROM one), (SELECT id FROM "two, x"), (SELECT id FROM three)')).toBe('1|2|0')
   expect((await thrownBy(restore(bytes, { only: 'data', tables: ['two, x', 'three'] }))).message).toContain('public."two, x", public.three have rows')

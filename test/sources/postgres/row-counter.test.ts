@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { ContentsReader } from '../../../src/sources/postgres/contents.ts'
 import { RowCounter } from '../../../src/sources/postgres/row-counter.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
@@ -56,6 +57,7 @@ describe.each([15, 17, 18] as const)('an archive of pg_dump %i', (major) => {
       expect(places.map(({ start }) => start)).toEqual([head, ...places.slice(0, -1).map(({ end }) => end)])
       expect(places.at(-1)!.end).toBe(archive.length)
       for (const { id, start } of places) expect(archive.readUInt32LE(start + 2)).toBe(id)
+      expect(counter.sums()).toEqual([{ start: 0, end: head }, ...places].map(({ start, end }) => crc32(archive.subarray(start, end))))
     }
     const cut = new RowCounter()
     cut.push(archive.subarray(0, archive.length - 10))

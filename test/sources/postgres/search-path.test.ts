@@ -109,7 +109,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['the maintenance database', () => findMaintenance(context('shop'))],
   ['whether a database exists', () => databaseExists('shop', context('postgres'))],
   ['whether a database is empty', () => expect(requireEmpty(context('shop'))).rejects.toThrow('is not empty: it has schema trap')],
-  ['whether tables have rows', () => expect(requireNoRows(context('shop'))).rejects.toThrow('public.orders have rows')],
+  ['whether tables have rows', () => expect(requireNoRows(context('shop'))).rejects.toThrow('public.orders has rows')],
   ['whether roles and tablespaces exist', async () => {
     await requireRoles(['postgres'], 'the archive', { roles: '', mode: 'clean', noOwner: false, noPrivileges: false }, context('shop'))
     await requireTablespaces(['pg_default'], 'the archive', context('shop'))

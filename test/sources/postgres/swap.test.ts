@@ -4,7 +4,7 @@ import path from 'node:path'
 import { forgetOld, undoSwap } from '../../../src/sources/postgres/swap/after-swap.ts'
 import { keptName } from '../../../src/sources/postgres/swap/names.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
-import { dump, inPieces } from '../../support/restoring.ts'
+import { dump, inPieces, unrestorable } from '../../support/restoring.ts'
 import { afterSwapOptions, swapInto } from '../../support/swapping.ts'
 import { thrownBy } from '../../support/thrown.ts'
 
@@ -130,6 +130,9 @@ test('if others are connected for longer than lock-timeout, they are named and n
   const error = await thrownBy(swap({ lockTimeout: 500 }))
   expect(error.message).toMatch(/^others used the database app for longer than .*, and nothing was exchanged: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active, since [^)]+\): SELECT pg_sleep\(…\)/)
   expect(error.hint).toContain('terminate-connections')
+  const [warned, waiting] = [told.find((line) => line.startsWith('others are connected')), told.find((line) => line.startsWith('waiting'))]
+  expect(warned).toMatch(/^others are connected to the database app now: postgres \(pid \d+, shop worker from 127\.0\.0\.1, active, since [^)]+\)$/)
+  expect(waiting).toMatch(/^waiting until nobody else uses the database app, for 0\.5 s at most: postgres \(pid \d+, shop worker [^)]+\)$/)
   await untouched()
   const { swapped } = await swap({ terminate: true })
   await staying
@@ -151,10 +154,10 @@ test('a restore with errors, with other rows than were counted, or of a damaged 
   })
   await expect(swap({}, { archive: damaged })).rejects.toThrow('damaged')
   await untouched()
-  await server.sql('CREATE ROLE gone; CREATE TABLE theirs (id int); CREATE POLICY p ON theirs TO gone', 'source')
-  const owned = dump(server, 'source', 17)
-  await server.sql('DROP TABLE theirs; DROP ROLE gone', 'source')
-  expect(await swapInto(server, 'app', owned, temporary, told)).toMatchObject({ left: 'unchanged', restored: 0, errors: [expect.stringContaining('gone')] })
+  await server.sql(unrestorable('bad'), 'source')
+  const bad = dump(server, 'source', 17)
+  await server.sql('DROP TABLE bad; DROP FUNCTION fine', 'source')
+  expect(await swapInto(server, 'app', bad, temporary, told)).toMatchObject({ left: 'unchanged', restored: 0, errors: [expect.stringContaining('violates check constraint')] })
   await untouched()
 })
 

@@ -51,6 +51,20 @@ test('an unchanged volume is not read again', async () => {
   expect(await volumes.backup(given)).toMatchObject({ added: 0, newChunks: 0, sources: [{ name: 'app', kind: 'docker' }] })
 })
 
+test('an image that lacks programs is refused before anything begins, with all of them', async () => {
+  docker.run('run', '--network=none', '--name', 'poor', docker.image, 'rm', '/usr/bin/df', '/usr/bin/sync')
+  docker.run('commit', 'poor', 'poor:test')
+  docker.run('run', '--network=none', '--name', 'poorer', docker.image, 'rm', '/usr/bin/find', '/usr/bin/tar')
+  docker.run('commit', 'poorer', 'poorer:test')
+  docker.run('rm', 'poor', 'poorer')
+  docker.run('volume', 'create', name)
+  const given = { volumes: `app=docker:${name}`, 'docker-image': 'poor:test' }
+  // They are needed to restore alone.
+  await volumes.backup(given)
+  await expect(volumes.restore({ target: `docker:${name}-poor`, 'docker-image': 'poor:test' })).rejects.toThrow('the helper image poor:test lacks df, sync; nothing was begun')
+  await expect(volumes.backup({ ...given, 'docker-image': 'poorer:test' })).rejects.toThrow('the helper image poorer:test lacks find, tar, GNU tar, GNU find; nothing was begun')
+})
+
 test('a volume or a daemon that is missing is named', async () => {
   await expect(volumes.backup({ volumes: 'app=docker:missing', ...image() })).rejects.toThrow('there is no Docker volume missing')
   expect(docker.run('volume', 'ls', '--quiet', '--filter', 'name=missing')).toBe('')

@@ -41,6 +41,7 @@ test('an ordinary user finds modes equal that do not let him read, and can remov
   writeFileSync(path.join(files, 'folder/in it/file'), 'secret')
   linkSync(path.join(files, 'folder/in it/file'), path.join(files, 'also'))
   for (const name of ['folder/in it/file', 'folder/in it', 'folder']) chmodSync(path.join(files, name), 0)
+  mkdirSync(path.join(folder, 'other store'))
   const volumes = new Volumes(path.join(folder, 'other store'))
   await volumes.backup({ volumes: `files=${files}` })
   const user = jest.spyOn(process, 'getuid').mockReturnValue(1000)
@@ -72,8 +73,10 @@ test('a condition about databases is not met by a snapshot without one', async (
   })
 })
 
-test.each([
+const CHANGES: readonly [what: string, change: string, problem: RegExp][] = [
   ['a mode', 'chmod 600 deep/er/page.html', /^(?:deep\/er\/page\.html|again) has another mode after the restore/],
+  // Only root can restore owners.
+  ...(process.getuid?.() === 0 ? [['an owner', 'chown 12:13 deep/er/page.html', /has another owner after the restore/] satisfies [string, string, RegExp]] : []),
   ['a time', 'touch deep/er/page.html', /has another time after the restore/],
   ['a size', 'truncate -s 2 empty', /^empty has another size, another time after the restore/],
   ['content, with the same size and time', 'touch -r link ../keep; touch -r deep/er/page.html ../keep; printf HELLO > deep/er/page.html; touch -r ../keep deep/er/page.html', /Contents differ after the restore/],
@@ -81,7 +84,9 @@ test.each([
   ['a hard link', 'cp -p again copy; mv copy again', /has another kind/],
   ['a missing file', 'rm pipe', /^pipe is missing after the restore/],
   ['another file', 'mkdir more', /^more is not in the backup/],
-])('a restore that changes %s is found', async (_, change, problem) => {
+]
+
+test.each(CHANGES)('a restore that changes %s is found', async (_, change, problem) => {
   // A tar that does something else once it has extracted everything.
   const bin = mkdtempSync(path.join(folder, 'bin-'))
   const real = execFileSync('sh', ['-c', 'command -v tar']).toString().trim()

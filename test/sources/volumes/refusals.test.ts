@@ -100,6 +100,7 @@ test('a volume without a file is a warning, and every backup tells how many file
 
 test('a store that lies in a volume is left out of it; a volume that lies in a store is refused', async () => {
   volumes = new Volumes(path.join(root, 'sub [1]'))
+  mkdirSync(path.join(root, 'sub [1]'))
   symlinkSync(root, path.join(folder, 'link'))
   for (const name of [root, path.join(folder, 'link')]) await volumes.backup({ volumes: `data=${name}` })
   await volumes.restore({ target })

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from '../../../src/commands/all.ts'
-import { runCommand, statusOf, textOf } from '../../../src/commands/run-command.ts'
+import { statusOf, textOf } from '../../../src/commands/run-command.ts'
 import { noise } from '../bytes.ts'
 import type { ResultOf } from '../dispatched.ts'
+import { runDocumented } from '../documented.ts'
 import { identity } from '../engine.ts'
 import type { GitHub, StoredArtifact } from './emulator.ts'
 import { filesIn, type Files } from './zip.ts'
@@ -49,7 +50,7 @@ export class Jobs {
     const report = { info: () => undefined, warning: (message: string, hint?: string) => void warnings.push(hint === undefined ? message : `${message} (${hint})`), progress: () => undefined, mask: () => undefined }
     const environment = { variables: { ...github.startRun(repository), PATH: process.env['PATH'] }, signal: new AbortController().signal, report, temporary: path.join(this.folder, 'tmp'), now: () => github.now() }
     const given = { destination: 'artifact', 'encryption-key': this.key, token: github.token('write', repository), ...(command === 'backup' && { volumes: `files=${this.data}`, verify: 'read' }) }
-    const outcome = await runCommand(command, { ...given, ...raw }, environment)
+    const outcome = await runDocumented(command, { ...given, ...raw }, environment)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these back up one folder
     return { result: outcome.result as ResultOf<C>, status: statusOf(outcome), text: textOf(outcome, 'lifeboat'), warnings }
   }

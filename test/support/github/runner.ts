@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { keepingCompiled } from '../../end-to-end/built.ts'
+import { requireDocumented } from '../documented.ts'
 
 export interface Step {
   /** The JavaScript file that `runs.main` or `runs.post` of an action.yml names. */
@@ -50,7 +52,7 @@ export async function startStep(work: string, { main, inputs = {}, variables = {
     await writeFile(files[name], '')
   }
   const environment: Record<string, string | undefined> = {
-    PATH: process.env['PATH'], HOME: process.env['HOME'], LANG: 'C.UTF-8', CI: 'true', GITHUB_ACTIONS: 'true',
+    ...keepingCompiled(), PATH: process.env['PATH'], HOME: process.env['HOME'], LANG: 'C.UTF-8', CI: 'true', GITHUB_ACTIONS: 'true',
     ...variables,
     RUNNER_TEMP: temporary, RUNNER_TOOL_CACHE: path.join(work, '_tool'), RUNNER_OS: 'Linux', RUNNER_ARCH: 'X64', GITHUB_WORKSPACE: workspace,
     ...files,
@@ -70,7 +72,9 @@ export async function startStep(work: string, { main, inputs = {}, variables = {
   const result = async (): Promise<StepResult> => {
     const end = await ended
     const read = async (name: string) => parseFileCommands(await readFile(files[name]!, 'utf8'))
-    return { ...end, log, outputs: await read('GITHUB_OUTPUT'), state: await read('GITHUB_STATE'), exported: await read('GITHUB_ENV'), summary: await readFile(files['GITHUB_STEP_SUMMARY']!, 'utf8') }
+    const outputs = await read('GITHUB_OUTPUT')
+    if (outputs['result']) requireDocumented(path.basename(main, '.js'), outputs['result'])
+    return { ...end, log, outputs, state: await read('GITHUB_STATE'), exported: await read('GITHUB_ENV'), summary: await readFile(files['GITHUB_STEP_SUMMARY']!, 'utf8') }
   }
   return {
     process: child,

@@ -1,9 +1,12 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { formatSeconds, formatSome } from '../../../report/format.ts'
-import { literal, type QueryContext, queryJson } from '../query.ts'
-import { PREPARED, session, SESSION, sessionText } from '../sessions.ts'
+import type { Report } from '../../../environment.ts'
+import { formatSeconds } from '../../../report/format.ts'
+import { change, literal, type QueryContext, queryJson } from '../query.ts'
+import { PREPARED, type Session, session, SESSION, sessionTexts, tellsWaiting } from '../sessions.ts'
 
 /** Tables and views that mode clean replaces, by oid: only these, or everything except these. */
 export type ReplacedRelations = { only: readonly number[] } | { but: readonly number[] }
@@ -19,6 +22,8 @@ const LATER = 5000
 
 /** In the message of the error that ends the restore; the server adds its own words. */
 const BUSY = 'lifeboat: others use the tables'
+/** In a warning now and then, until the locks are taken. */
+const WAITING = 'lifeboat: waiting for the locks of tables'
 
 /**
  * SQL for the beginning of the transaction that replaces tables. It takes the locks of all of them before anything is dropped: all in one
@@ -32,6 +37,7 @@ DECLARE
   until pg_catalog.timestamptz := pg_catalog.clock_timestamp() + '${lockTimeout} milliseconds'::pg_catalog.interval;
   yielding pg_catalog.text := (1.3 * extract(epoch FROM pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))
     ::pg_catalog.text || 's';
+  told pg_catalog.timestamptz;
   one record;
 BEGIN
   LOOP
@@ -61,6 +67,10 @@ BEGIN
     IF pg_catalog.clock_timestamp() > until THEN
       RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = '${BUSY}';
     END IF;
+    IF told IS NULL OR told < pg_catalog.clock_timestamp() - '5 seconds'::pg_catalog.interval THEN
+      RAISE WARNING '${WAITING}';
+      told := pg_catalog.clock_timestamp();
+    END IF;
     PERFORM pg_catalog.pg_sleep(${PAUSE / 1000});
     PERFORM pg_catalog.pg_stat_clear_snapshot();
   END LOOP;
@@ -74,10 +84,51 @@ export function wasBusy(errors: readonly string[]): boolean {
   return errors.some((error) => error.includes(BUSY))
 }
 
+/**
+ * Takes the locks and releases them at once, before the work that comes first: whoever uses the tables for long is waited for, and told
+ * of, before it. Throws if it does not get them.
+ */
+export async function tryLocks(
+  replaced: ReplacedRelations, lockTimeout: number, { signal, ...context }: QueryContext, report: Report,
+): Promise<void> {
+  const sql = lockFirst(replaced, 0)
+  if (Buffer.byteLength(sql) > LONGEST_SQL) return
+  const deadline = performance.now() + lockTimeout
+  const waits = waitsFor(replaced, lockTimeout, context, report)
+  for (;;) {
+    signal?.throwIfAborted()
+    try {
+      return await change(sql, context)
+    } catch (error) {
+      if (!(error instanceof LifeboatError && error.cause instanceof Error && wasBusy([error.cause.message]))) throw error
+    }
+    if (performance.now() > deadline) throw await stillBusy(replaced, lockTimeout, context)
+    await waits()
+    await sleep(LOOK, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Milliseconds between two attempts before the work. */
+const LOOK = 1000
+/** Bytes of one argument of psql. */
+const LONGEST_SQL = 100_000
+
+/** Tells who uses the tables now. */
+export function waitsFor(
+  replaced: ReplacedRelations, lockTimeout: number, context: QueryContext, report: Report,
+): () => Promise<void> {
+  const waits = tellsWaiting(`until nobody else uses tables of ${context.connection.where}`, lockTimeout, report)
+  return async () => waits(await sessionsOn(replaced, context))
+}
+
+/** Whether pg_restore says that it waits for the locks. */
+export function isWaiting(stderr: string): boolean {
+  return stderr.includes(WAITING)
+}
+
 /** The error for that. The target is as it was before. */
 export async function stillBusy(replaced: ReplacedRelations, lockTimeout: number, context: QueryContext): Promise<LifeboatError> {
-  const sessions = await sessionsOn(replaced, context)
-  const who = sessions.length > 0 ? `: ${formatSome(sessions.map(sessionText), MOST_NAMED)}` : ''
+  const who = sessionTexts(await sessionsOn(replaced, context))
   return new LifeboatError(
     `others used tables of ${context.connection.where} for longer than ${formatSeconds(lockTimeout / 1000)}, and nothing was changed${who}`,
     {
@@ -86,12 +137,11 @@ export async function stillBusy(replaced: ReplacedRelations, lockTimeout: number
   )
 }
 
-const MOST_NAMED = 5
 /** With 11 characters each, this many fit into one argument of psql. */
 const MOST_OIDS = 8000
 
 /** Sessions of clients, and prepared transactions, that have locks of these relations. */
-function sessionsOn(replaced: ReplacedRelations, context: QueryContext): Promise<z.infer<typeof session>[]> {
+function sessionsOn(replaced: ReplacedRelations, context: QueryContext): Promise<Session[]> {
   const oids = 'only' in replaced ? replaced.only : replaced.but
   const held = `pg_catalog.pg_locks l WHERE ${isOfOthers('l')} AND l.relation IN (${
     relations(oids.length > MOST_OIDS ? { but: [] } : replaced)})`

@@ -7,6 +7,7 @@ import { POSTGRESQL_ARCHIVE_KEY } from './archive-key.ts'
 import { fetchPrograms, type Major, majorText } from './fetch.ts'
 import { clientFromImage } from './image.ts'
 import { findKept, keep, keptProgramsRoot } from './kept-programs.ts'
+import { NEWEST_PINNED } from './official-images.ts'
 import { complain, type Places, type ProvideContext, type ProvideOptions } from './options.ts'
 import { CLIENT, type ProgramSet, type Programs, SERVER } from './program-sets.ts'
 import { smokeTest } from './programs.ts'
@@ -20,9 +21,6 @@ const defaults: Places = {
   timeLimit: 180_000,
   cacheLimit: 30_000,
 }
-
-/** The image to take if any major will do. */
-const NEWEST_IMAGE = 18
 
 const MONTH = 30 * 24 * 3600 * 1000
 
@@ -78,7 +76,7 @@ async function provide(major: Major, context: ProvideContext): Promise<Programs>
 async function withoutApt(major: Major, context: ProvideContext): Promise<Client> {
   const { variables, temporary } = context
   if (onPath('docker', variables))
-    return clientFromImage(major === 'newest' ? NEWEST_IMAGE : major, await ownFolder(temporary), temporary, context)
+    return clientFromImage(major === 'newest' ? NEWEST_PINNED : major, await ownFolder(temporary), temporary, context)
   throw new LifeboatError(`${majorText(major, CLIENT)} are not installed, and neither apt nor docker is here to fetch them with`, {
     hint: hintFor(major),
   })

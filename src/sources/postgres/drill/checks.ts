@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { BadSource, UnaskedCondition, UnmetCondition } from '../../source.ts'
@@ -17,15 +18,13 @@ const SOUND = (schema: string): string => `SELECT pg_catalog.count(*) FROM (
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am a ON a.oid = c.relam
   WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p' AND i.indisvalid AND i.indisready) checked`
 
-const SCHEMA = 'lifeboat_amcheck'
-
 /** Codes of errors that tell of a broken index or table (PostgreSQL documentation, appendix A). */
 const BROKEN = new Set(['XX001', 'XX002'])
 // Nothing of it stays, no event trigger of the database fires, and its settings do not matter.
-const BEGIN = [
+const begin = (schema: string): string[] => [
   'BEGIN READ WRITE', 'SET LOCAL statement_timeout = 0', 'SET LOCAL search_path = pg_catalog, pg_temp',
-  'SET LOCAL session_replication_role = replica', 'DROP EXTENSION IF EXISTS amcheck CASCADE', `CREATE SCHEMA ${SCHEMA}`,
-  `CREATE EXTENSION amcheck SCHEMA ${SCHEMA}`,
+  'SET LOCAL session_replication_role = replica', 'DROP EXTENSION IF EXISTS amcheck CASCADE', `CREATE SCHEMA ${schema}`,
+  `CREATE EXTENSION amcheck SCHEMA ${schema}`,
 ]
 
 /**
@@ -35,15 +34,16 @@ const BEGIN = [
 export async function checkIndexes(context: QueryContext): Promise<string | undefined> {
   const invalid = await queryJson(INVALID_INDEXES, names, context)
   if (invalid.length > 0) throw new BadSource(`after the restore these indexes are invalid: ${invalid.slice(0, 5).join(', ')}`)
+  const schema = `lifeboat_amcheck_${randomBytes(8).toString('hex')}` // One that no database has.
   const writing = { ...context, codes: true, timeLimit: Infinity } as const
   try {
-    await withoutTransaction([...BEGIN, 'ROLLBACK'], writing)
+    await withoutTransaction([...begin(schema), 'ROLLBACK'], writing)
   } catch (cause) {
     context.signal?.throwIfAborted()
     return serverError(cause)?.message ?? messageOf(cause)
   }
   try {
-    await withoutTransaction([...BEGIN, SOUND(SCHEMA), 'ROLLBACK'], writing)
+    await withoutTransaction([...begin(schema), SOUND(schema), 'ROLLBACK'], writing)
     return undefined
   } catch (cause) {
     context.signal?.throwIfAborted()

@@ -1,6 +1,7 @@
 import { createHash, hash, type Hash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import { LineSet } from './line-set.ts'
+import { inOrder, listsRoles } from './role-lists.ts'
 import { END, SqlCutter } from './sql-cutter.ts'
 
 /** Digests of the entries of an archive: short texts, as there may be hundreds of thousands. */
@@ -53,7 +54,8 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
   const digester = new Digester()
   let current = started(SETTINGS)
   const finish = (): void => {
-    const { header, rows, lines, root } = current
+    const { header, rows, lines, root, held } = current
+    if (held) digester.update(Buffer.from(inOrder(header, Buffer.concat(held).toString('latin1')), 'latin1'))
     const digest = digester.digest()
     if (isLeftOut(header)) return
     if (header !== SETTINGS && header !== END) total.count++
@@ -72,7 +74,8 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
     },
     bytes(piece, insert) {
       if (current.lines && current.root === undefined && !COMMENT_END.has(piece.toString('latin1', 0, 3))) current.root = rootIn(piece)
-      digester.update(piece)
+      if (current.held) current.held.push(Buffer.from(piece))
+      else digester.update(piece)
       if (insert) current.lines?.insert(piece, insert)
       else current.lines?.update(piece)
       total.bytes += piece.length
@@ -113,11 +116,13 @@ interface Started {
   lines: LineSet | undefined
   /** The root through which they are loaded, or an empty text; undefined before their first line. */
   root?: string
+  /** The SQL of an entry that lists roles. */
+  held: Buffer[] | undefined
 }
 
 function started(header: string): Started {
   const lines = header.startsWith('-- Data for ') && header.includes('; Type: TABLE DATA; ') ? new LineSet() : undefined
-  return { header, rows: 0, lines }
+  return { header, rows: 0, lines, held: listsRoles(header) ? [] : undefined }
 }
 
 /** SHA-256 of one text after the other. A `Hash` of node holds memory until it is collected, so that only long texts get one. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { factsOf, type StreamRecord } from '../../../repository/snapshot.ts'
+import { factsOf } from '../../../repository/snapshot.ts'
 import { formatSome } from '../../../report/format.ts'
 import type { Drilled, SourceContext, SourceVerified, StoredSource } from '../../source-kind.ts'
 import { type ArchiveContext, startSql } from '../archive.ts'
@@ -12,13 +12,16 @@ import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { drillFacts, type SessionSettings } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
 import { allAssertions, type Assertion, type ScratchSettings } from '../settings.ts'
-import { archiveOf } from '../verify.ts'
+import { RecordedEntries } from '../archive-parts/recorded-entries.ts'
+import { archiveOf, isArchive, readArchive } from '../archive-parts/stored-archive.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
+import { requireCollations } from './collations.ts'
 import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
 import { type Digests, digestsOf } from './digests.ts'
 import { refuseForeignRows } from './foreign.ts'
-import { type Head, stageHead } from './head.ts'
-import { requireExtensions, restoreProblem } from './requirements.ts'
+import { hasInSchema, type Head, stageHead } from './head.ts'
+import { requireExtensions } from './requirements.ts'
+import { missingIn, restoreProblem } from './restore-problem.ts'
 import { type DrillRestore, ordinaryOwners, restoreInSteps } from './restoring.ts'
 import { announce, dropRoles, namesOf, removeDrill } from './leftovers.ts'
 import { admit, createLoader, createRoles, rolesIn, type ServerRoles, steadySettings } from './roles.ts'
@@ -43,7 +46,8 @@ const MOST_GLOBALS = 64 * 1024 * 1024
  */
 export async function drillDatabase(stored: StoredSource, settings: ScratchSettings, context: SourceContext): Promise<SourceVerified> {
   const { variables, signal, report } = context
-  const { archive: stream, dumpMajor, entries } = archiveOf(stored.source)
+  const stream = archiveOf(stored.source)
+  const { dumpMajor, entries } = stream
   const facts = factsOf(stored.source, drillFacts)
   if (facts.arguments === undefined && facts.omitted !== undefined)
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
@@ -53,7 +57,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     throw new LifeboatError(`the backup of ${stored.source.name} has data only, without the tables that a drill needs`, {
       hint: 'Back up without --data-only, or restore it into a database with these tables.' })
   const assertions = allAssertions(settings).filter(({ database }) => database === undefined || database === stored.source.name)
-  const roles = await rolesOf(stored, stream)
+  const roles = await rolesOf(stored)
   const { clients, provide } = await clientPrograms(context)
   const { client } = await restoreClient(clients, dumpMajor, dumpMajor, provide)
   const size = Math.max(facts.databaseSize ?? 0, stream.size)
@@ -61,7 +65,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     major: facts.server.major, superuser: facts.superuser ?? 'postgres', locks: entries.length,
     space: 1.2 * size + Math.min(size, MOST_LOG) + CLUSTER,
   }
-  const archive = (): AsyncIterable<Buffer> => stored.read(stream)
+  const archive = (): AsyncIterable<Buffer> => readArchive(stored, stream)
   const reading: ArchiveContext = { client, variables, signal }
   const head = await stageHead(archive(), reading, context.temporary)
   report.info(`${stored.source.name}: ${settings.server === undefined ? 'starting a scratch server' : 'using the scratch server given'}`)
@@ -76,9 +80,12 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     const known = { names, memberships, superusers: new Set([...superusers, ...(facts.superuser === undefined ? [] : [facts.superuser])]) }
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
     const found = await drill.run(archive, head, known, {
+      recorded: new RecordedEntries(stream),
       again: facts.arguments ?? [], session: facts.session, encoding: facts.encoding, dumpMajor, wording, assertions,
     })
-    return { ...found, entries: entries.length, versions: { pg_restore: `${client.major}`, 'scratch server': scratch.version } }
+    const { version, image } = scratch
+    const versions = { pg_restore: `${client.major}`, 'scratch server': version, ...(image !== undefined && { 'scratch image': image }) }
+    return { ...found, entries: entries.length, versions }
   } finally {
     await scratch?.close()
     await head.remove()
@@ -86,8 +93,8 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
 }
 
 /** The roles in `globals.sql`; undefined if the snapshot has none. All its bytes are checked. */
-async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<ServerRoles | undefined> {
-  const others = stored.source.streams.filter((stream) => stream !== archive)
+async function rolesOf(stored: StoredSource): Promise<ServerRoles | undefined> {
+  const others = stored.source.streams.filter((stream) => !isArchive(stream))
   const pieces: Buffer[] = []
   for (const stream of others)
     for await (const piece of stored.read(stream)) if (stream.size <= MOST_GLOBALS) pieces.push(Buffer.from(piece))
@@ -95,6 +102,7 @@ async function rolesOf(stored: StoredSource, archive: StreamRecord): Promise<Ser
 }
 
 interface Choices {
+  recorded: RecordedEntries
   /** The arguments of the dump. */
   again: readonly string[]
   /** Of the session of the dump; undefined in older snapshots. */
@@ -118,6 +126,8 @@ class Drill {
   readonly #id = randomBytes(4).toString('hex')
   readonly #database = namesOf(this.#id).database
   readonly #maintenance: QueryContext
+  /** Aborted when a later drill could take this one for killed, and remove its database. */
+  readonly #lost = new AbortController()
   #plain: Connection
   #superuser: Connection
 
@@ -125,9 +135,10 @@ class Drill {
     this.#name = name
     this.#major = major
     this.#given = given
-    this.#reading = reading
-    this.#context = context
-    this.#maintenance = { ...reading, connection: onDatabase(connection, 'postgres') }
+    const signal = AbortSignal.any([context.signal, this.#lost.signal])
+    this.#reading = { ...reading, signal }
+    this.#context = { ...context, signal }
+    this.#maintenance = { ...this.#reading, connection: onDatabase(connection, 'postgres') }
     this.#plain = onDatabase(connection, this.#database)
     this.#superuser = withOptions(this.#plain, steadySettings(major))
   }
@@ -136,25 +147,28 @@ class Drill {
     archive: () => AsyncIterable<Buffer>,
     head: Head,
     { superusers, ...roles }: Pick<ServerRoles, 'names' | 'memberships'> & { superusers: ReadonlySet<string> },
-    { again, session, encoding, dumpMajor, wording, assertions }: Choices,
+    { recorded, again, session, encoding, dumpMajor, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
     const { loader, maker, group } = namesOf(this.#id)
     const password = randomBytes(24).toString('hex')
     const makers = { maker, group, password, ...ordinaryOwners(head, superusers) }
-    const ended = this.#given ? await this.#announce() : undefined
+    const release = this.#given ? await this.#announce() : undefined
     try {
       await requireExtensions(head.entries, this.#major, this.#maintenance)
       await createLoader(loader, password, this.#major, this.#maintenance)
-      await createRoles(roles, superusers, this.#maintenance)
       const settings = settingsIn(head.entries, this.#database)
       await this.#create(settings, encoding)
+      await requireCollations(head.collations, head.entries, this.#major, this.#query())
+      await createRoles(roles, superusers, this.#maintenance)
+      await change(['SET LOCAL lock_timeout = 0', ...first(settings)], this.#query())
       const requireSame = await sameServer(this.#query())
       const { taken, unlike } = await likeBackup(session, this.#query())
       const like = (connection: Connection): Connection => encodedAs(head.entries, withOptions(connection, taken))
       ;[this.#plain, this.#superuser] = [like(this.#plain), like(this.#superuser)]
       const owned = [...head.alike.keys()].filter((id) => head.alike.get(id)?.kind === LARGE_OBJECTS)
-      const restored = await this.#restore({ archive, dumpMajor, head, owned, superusers, makers }, this.#as(loader, password), watch)
+      const what = { archive, dumpMajor, wording, head, recorded, owned, superusers, makers }
+      const restored = await this.#restore(what, this.#as(loader, password), watch)
       if ('problem' in restored) {
         await requireSame()
         return { problems: [restored.problem] }
@@ -175,14 +189,16 @@ class Drill {
       const drill: Drilled = { entries: count, rows, bytes, wording, assertions: assertions.length, seconds: watch.seconds() }
       return { problems, drill }
     } finally {
-      if (ended) await this.#remove(ended)
+      if (release) await this.#remove(release)
     }
   }
 
   async #announce(): Promise<() => Promise<void>> {
-    const { removed, ended } = await announce(this.#id, this.#maintenance)
+    const { removed, lock } = await announce(this.#id, this.#maintenance)
+    lock.lost.addEventListener('abort', () => this.#lost.abort(lock.lost.reason))
+    lock.lost.throwIfAborted()
     for (const database of removed) this.#context.report.info(`removed ${database}, which an interrupted drill left at the scratch server`)
-    return ended
+    return lock.release
   }
 
   #as(user: string, password: string): Connection {
@@ -219,14 +235,13 @@ class Drill {
     } catch (cause) {
       this.#context.signal.throwIfAborted()
       throw new LifeboatError(`the scratch server cannot make a database like the one that was backed up: ${messageOf(cause)}`, {
-        hint: marked`Give a scratch server that has its locale, in ‹scratch-url›, or install the locale on this machine.`, cause })
+        hint: marked`Give a scratch server that has its locale, in ‹scratch-url› or ‹scratch-image›, or install it here.`, cause })
     }
-    await change(['SET LOCAL lock_timeout = 0', ...first(settings)], this.#query())
   }
 
   async #restore(
-    { archive, dumpMajor, ...what }: Pick<DrillRestore, 'head' | 'owned' | 'superusers' | 'makers'> &
-      { archive: () => AsyncIterable<Buffer>; dumpMajor: number },
+    { archive, dumpMajor, wording, ...what }: Pick<DrillRestore, 'head' | 'recorded' | 'owned' | 'superusers' | 'makers'> &
+      { archive: () => AsyncIterable<Buffer>; dumpMajor: number; wording: boolean },
     loader: Connection,
     watch: Watch,
   ): Promise<{ digests: Digests } | { problem: unknown }> {
@@ -237,7 +252,11 @@ class Drill {
         ...what, archive: watch.waiting(archive()), reading: this.#reading, superuser: this.#superuser, loader, major: this.#major,
         maker: this.#as(what.makers.maker, what.makers.password), sql, context: this.#context,
       })
-      if (errors.length > 0) return { problem: restoreProblem(errors, { major: this.#major, dumpMajor }) }
+      if (errors.length > 0) {
+        const missing = wording ? missingIn(errors[0]!) : undefined
+        const unqualified = missing !== undefined && (await hasInSchema(what.head, missing, this.#reading))
+        return { problem: restoreProblem(errors, { major: this.#major, dumpMajor, unqualified }) }
+      }
       return { digests: await sql.finish() }
     } finally {
       await sql.stop()
@@ -245,13 +264,13 @@ class Drill {
   }
 
   /** A server that was started for the drill is removed as a whole. Not interrupted. */
-  async #remove(ended: () => Promise<void>): Promise<void> {
+  async #remove(release: () => Promise<void>): Promise<void> {
     const { signal: _, ...steady } = this.#maintenance
     const hint = 'The next drill at this server removes it, or drop it by hand.'
     await removeDrill(this.#id, steady).catch((error: unknown) => {
       this.#context.report.warning(`the scratch server may keep the database ${this.#database} and its roles: ${messageOf(error)}`, hint)
     })
-    await ended()
+    await release()
     try {
       const roles = await dropRoles(steady)
       if (roles.length > 0) throw new LifeboatError(`databases there name ${formatSome(roles, 5)}`)

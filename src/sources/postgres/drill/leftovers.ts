@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { change, changing, literal, queryJson, type QueryContext, withoutTransaction } from '../query.ts'
-import { lockSession } from '../session-lock.ts'
+import { lockSession, type SessionLock } from '../session-lock.ts'
 import { detachSubscriptions } from '../target.ts'
 import { dropMade, LOADER_MARK, MADE_ROLES } from './made-roles.ts'
 
@@ -23,22 +23,22 @@ export function namesOf(id: string): DrillNames {
 }
 
 /**
- * Shows other drills at this server that this one goes on, as long as this process lives, and removes what killed ones left. Gives the
- * function that ends it. `server`: in the database that all drills use.
+ * Shows other drills at this server that this one goes on, as long as this process lives and its lock is not lost, and removes what killed
+ * ones left. `server`: in the database that all drills use.
  */
-export async function announce(id: string, server: QueryContext): Promise<{ removed: string[]; ended: () => Promise<void> }> {
-  const ended = await lockOf(id, server)
-  if (!ended) throw new Error(`another drill has the id ${id}`)
+export async function announce(id: string, server: QueryContext): Promise<{ removed: string[]; lock: SessionLock }> {
+  const lock = await lockOf(id, server)
+  if (!lock) throw new Error(`another drill has the id ${id}`)
   try {
-    return { removed: await removeLeft(server), ended }
+    return { removed: await removeLeft(server), lock }
   } catch (error) {
-    await ended()
+    await lock.release()
     throw error
   }
 }
 
-function lockOf(id: string, server: QueryContext): Promise<(() => Promise<void>) | undefined> {
-  return lockSession([DRILLS, Number.parseInt(id, 16) | 0], server)
+function lockOf(id: string, server: QueryContext): Promise<SessionLock | undefined> {
+  return lockSession([DRILLS, Number.parseInt(id, 16) | 0], 'other drills', server)
 }
 
 const LEFT = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.right(rolname::pg_catalog.text, 8)), '[]') FROM pg_catalog.pg_roles
@@ -48,13 +48,13 @@ WHERE rolname ~ '^lifeboat_loader_[0-9a-f]{8}$' AND pg_catalog.shobj_description
 async function removeLeft(server: QueryContext): Promise<string[]> {
   const removed: string[] = []
   for (const id of await queryJson(LEFT, z.array(z.string()), server)) {
-    const release = await lockOf(id, server)
-    if (!release) continue
+    const lock = await lockOf(id, server)
+    if (!lock) continue
     try {
       await removeDrill(id, server)
       removed.push(namesOf(id).database)
     } finally {
-      await release()
+      await lock.release()
     }
   }
   return removed

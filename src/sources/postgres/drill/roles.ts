@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
 import { namesRoles, type PassingEntry } from '../contents.ts'
 import { globalStatements } from '../globals-script.ts'
-import { dropGuard, guard } from './guard.ts'
+import { guard } from './guard.ts'
 import { changeCreating, LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
+import { NAME, plainName } from './statements.ts'
 
 /** The roles of a server, as `globals.sql` tells them; nothing else of it is used. */
 export interface ServerRoles {
@@ -27,7 +28,6 @@ export function rolesIn(globals: string): ServerRoles {
   return roles
 }
 
-const NAME = String.raw`"(?:[^"]|"")+"|[a-z_][\w$]*`
 const NAMED = new RegExp(String.raw`\b(?:TO|FROM|FOR ROLE|AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)`, 'g')
 
 /** The roles that an entry names: its owner, and those with privileges. Perhaps some other names, too. */
@@ -35,10 +35,6 @@ export function rolesOfEntry(entry: PassingEntry): string[] {
   const lists = namesRoles(entry) ? [...entry.sql().matchAll(NAMED)].map(([, list = '']) => list) : []
   const names = lists.flatMap((list) => [...list.matchAll(new RegExp(NAME, 'g'))].map(([name]) => plainName(name)))
   return [entry.owner, ...names].filter((name) => name !== 'public')
-}
-
-function plainName(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
 }
 
 /** Creates the roles that the server lacks, with the memberships that reading needs, and without passwords, logins and other rights. */
@@ -102,6 +98,8 @@ export interface Makers {
   owners: readonly string[]
   /** The owners of the objects in each schema. */
   schemas: ReadonlyMap<string, ReadonlySet<string>>
+  /** Tables that have children or partitions of these owners. */
+  parents: readonly string[]
 }
 
 /** Roles that are superusers at the scratch server, and those of PostgreSQL itself, are left out: nobody may act for them. */
@@ -163,7 +161,6 @@ export async function grantServers({ group }: Makers, database: QueryContext): P
 
 /** Takes back what the owners were given in the database. */
 export async function revokeMaking({ group, schemas }: Makers, database: QueryContext): Promise<void> {
-  await dropGuard(group, database)
   await changeSchemas('REVOKE', { schemas }, database)
   await change(`DROP OWNED BY ${identifier(group)}`, database)
 }
@@ -173,7 +170,7 @@ async function changeInBatches(statements: readonly string[], context: QueryCont
   for (const some of batches(statements)) await change(some, context)
 }
 
-function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
+export function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < all.length; at += MOST_AT_ONCE) yield all.slice(at, at + MOST_AT_ONCE)
 }
 

@@ -9,7 +9,8 @@ import { queryJson, type QueryContext } from '../query.ts'
 import { type Client, installPackageHint } from '../clients.ts'
 import { isPostgres } from '../location.ts'
 import type { ScratchSettings } from '../settings.ts'
-import { startCluster } from './cluster.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import { pullImage, pullOfficialImage } from '../client-download/image.ts'
 import { provideServer } from '../client-download/provide.ts'
 import { onPath } from '../client-download/system.ts'
 import { imagePrograms } from './server-image.ts'
@@ -21,6 +22,8 @@ export interface Scratch {
   readonly connection: Connection
   readonly major: number
   readonly version: string
+  /** The image that it runs in, by digest or id. */
+  readonly image?: string
   /** It was given, and goes on after the drill. */
   readonly given: boolean
   /** Removes the server, if it was started for the drill. */
@@ -43,9 +46,9 @@ export async function openScratch(
   client: Client,
   context: SourceContext,
 ): Promise<Scratch> {
-  const { variables, temporary, signal } = context
+  const { variables, signal } = context
   const opened = server === undefined
-    ? await startCluster({ ...needs, programs: await programsFor(needs.major, image, context), temporary, variables, signal })
+    ? await started(needs, image, context)
     : { connection: given(server, variables), close: async () => undefined }
   try {
     const { connection } = opened
@@ -56,6 +59,12 @@ export async function openScratch(
     await opened.close()
     throw error
   }
+}
+
+async function started(needs: ScratchNeeds, image: string | undefined, context: SourceContext): Promise<Cluster & Pick<Scratch, 'image'>> {
+  const programs = await programsFor(needs.major, image, context)
+  const cluster = await startCluster({ ...needs, programs, ...context })
+  return { ...cluster, ...(programs.image !== undefined && { image: programs.image }) }
 }
 
 function given(location: Pick<Location, 'kind'>, variables: Variables): Connection {
@@ -70,7 +79,7 @@ function given(location: Pick<Location, 'kind'>, variables: Variables): Connecti
  */
 async function programsFor(major: number, image: string | undefined, context: SourceContext): Promise<ServerPrograms> {
   const { variables, clientInstall } = context
-  if (image !== undefined) return imagePrograms(image, context)
+  if (image !== undefined) return imagePrograms(await pullImage(image, context), context)
   const servers = await findServers(variables)
   const exact = servers.find((server) => server.major === major)
   if (exact) return localPrograms(exact, variables)
@@ -99,7 +108,8 @@ async function fetched(major: number, context: SourceContext): Promise<ServerPro
 }
 
 async function official(major: number, context: SourceContext): Promise<ServerPrograms> {
-  if (process.platform === 'linux' && onPath('docker', context.variables)) return imagePrograms(`postgres:${major}`, context)
+  if (process.platform === 'linux' && onPath('docker', context.variables))
+    return imagePrograms(await pullOfficialImage(major, context), context)
   throw new LifeboatError('docker is not here')
 }
 

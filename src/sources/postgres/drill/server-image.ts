@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { SourceContext } from '../../source-kind.ts'
 import { runChild } from '../../../process/child.ts'
 import { isAbandoned } from '../../../process/staging.ts'
-import { engineOf, pullImage } from '../client-download/image.ts'
+import { engineOf, type Image } from '../client-download/image.ts'
 import type { ServerPrograms } from './server-programs.ts'
 
 /** Labels of the containers: their purpose, and the staging folder of the run, which tells whose they are. */
@@ -17,17 +17,17 @@ const LIMIT = 60_000
  * The programs in an image, each run in a container without a network that sees the folder of the cluster and nothing else of the machine.
  * It ends with its standard input, so also if this process is killed; what a killed run left all the same is removed first.
  */
-export async function imagePrograms(image: string, { variables, signal, temporary }: SourceContext): Promise<ServerPrograms> {
+export async function imagePrograms(image: Image, { variables, temporary }: SourceContext): Promise<ServerPrograms> {
   const environment = engineOf(variables)
   const docker = async (...parameters: string[]): Promise<string> => {
     const { stdout } = await runChild('docker', parameters, { environment, signal: AbortSignal.timeout(LIMIT) })
     return stdout
   }
-  await pullImage(image, { variables, signal })
   await removeLeft(docker)
   const run = path.basename(temporary)
   return {
-    name: `the image ${image}`,
+    name: `the image ${image.name}`,
+    image: image.exact,
     async prepare(folder, user) {
       const name = `lifeboat-scratch-${randomBytes(6).toString('hex')}`
       const id = user ?? process.getuid?.() ?? 0
@@ -45,7 +45,7 @@ export async function imagePrograms(image: string, { variables, signal, temporar
       return {
         directory: '',
         line: ([program, ...rest]) =>
-          ['docker', 'run', ...options, `--name=${name}-${++started}`, `--entrypoint=${program}`, image, ...rest],
+          ['docker', 'run', ...options, `--name=${name}-${++started}`, `--entrypoint=${program}`, image.exact, ...rest],
         environment,
         user: undefined,
         release: async () => {

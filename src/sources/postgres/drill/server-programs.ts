@@ -10,6 +10,8 @@ import type { Programs } from '../client-download/program-sets.ts'
 export interface ServerPrograms {
   /** For messages: `PostgreSQL 17`. */
   readonly name: string
+  /** By digest or id, if they are in an image. */
+  readonly image?: string
   /** Makes them ready for a cluster in `folder` that belongs to `user`, or, if undefined, to the user of this process. */
   prepare(folder: string, user: number | undefined): Promise<PreparedPrograms>
 }

@@ -37,7 +37,8 @@ export function rowShapes(copy: string, was: string | undefined, is: string | un
   if (!before) return 'there is one more after the restore'
   const column = before.findIndex((cell, index) => cell !== after[index])
   const place = column < 0 ? before.length : column
-  return `${columnName(copy, place)} has ${valueShape(after[place])} instead of ${valueShape(before[place])}`
+  const [now, then] = [valueShape(after[place]), valueShape(before[place])]
+  return `${columnName(copy, place)} has ${now === then ? `another value: ${now}` : `${now} instead of ${then}`}`
 }
 
 /** Undefined for what is no row: the end of the rows, or a line that is not there. */

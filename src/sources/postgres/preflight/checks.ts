@@ -3,11 +3,12 @@ import path from 'node:path'
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { formatBytes, formatSome } from '../../../report/format.ts'
+import { formatBytes, formatSome, oneLine } from '../../../report/format.ts'
 import { withoutRolesHint } from '../restore-output.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
 import type { DatabaseOption } from '../database-settings.ts'
 import { change, literal, queryJson, type QueryContext } from '../query.ts'
+import type { Needed } from './needed.ts'
 
 const MOST_NAMED = 8
 
@@ -15,12 +16,12 @@ const roleState = z.strictObject({ name: z.string(), member: z.boolean() })
 
 /** Throws unless these roles exist and this role may act for those that get objects. */
 export async function requireOwnersAndGrantees(
-  { owners, grantees }: { owners: ReadonlySet<string>; grantees: ReadonlySet<string> },
+  { owners, grantees, named }: Pick<Needed, 'owners' | 'grantees' | 'named'>,
   where: string,
   { roles: toCreate, ...given }: Pick<RestoreOptions, 'roles' | 'noOwner' | 'noPrivileges'>,
   context: QueryContext,
 ): Promise<void> {
-  if (owners.size + grantees.size === 0) return
+  if (owners.size + grantees.size + named.size === 0) return
   const roles = await queryJson(
     `SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', rolname, 'member', pg_catalog.pg_has_role(oid, 'MEMBER')))
      FROM pg_catalog.pg_roles`,
@@ -28,10 +29,11 @@ export async function requireOwnersAndGrantees(
   )
   const known = new Map(roles.map(({ name, member }) => [name, member]))
   const without = withoutRolesHint(given)
-  const missing = [...new Set([...owners, ...grantees])].filter((name) => !known.has(name))
+  // With no-owner, entries that name such roles are left out.
+  const missing = [...new Set([...owners, ...grantees, ...(given.noOwner ? [] : named)])].filter((name) => !known.has(name))
   if (missing.length > 0)
-    throw new LifeboatError(`${where} does not have these roles, which own objects of the backup or have privileges on them: ` +
-      formatSome(missing, MOST_NAMED), { hint: without === undefined ? toCreate : `${toCreate}\nOr ${without}.` })
+    throw new LifeboatError(`${where} does not have these roles, which own objects of the backup, have privileges on them, or are named ` +
+      `by its policies: ${formatSome(missing, MOST_NAMED)}`, { hint: without === undefined ? toCreate : `${toCreate}\nOr ${without}.` })
   const others = [...owners].filter((name) => known.get(name) === false)
   if (others.length > 0)
     throw new LifeboatError(`this role is no member of the roles that own objects of the backup: ${formatSome(others, MOST_NAMED)}`, {
@@ -59,6 +61,25 @@ export async function requireAvailable(extensions: ReadonlySet<string>, where: s
   if (missing.length === 0) return
   throw new LifeboatError(`the server of ${where} does not have these extensions of the backup: ${formatSome(missing, MOST_NAMED)}`, {
     hint: 'Install them at the server, then restore again.' })
+}
+
+/** Throws if the server lacks libraries of functions. A role that may not make functions of libraries is told so by pg_restore. */
+export async function requireLibraries(libraries: Needed['libraries'], where: string, context: QueryContext): Promise<void> {
+  const missing: string[] = []
+  for (const [library, symbol] of libraries) {
+    try {
+      // A function for the session alone, which is undone at once.
+      const made = 'CREATE FUNCTION pg_temp.lifeboat_library() RETURNS pg_catalog.void LANGUAGE c AS ' +
+        `${literal(library)}, ${literal(symbol)}`
+      await change([made, 'ROLLBACK', 'BEGIN'], context)
+    } catch (error) {
+      if (!(error instanceof LifeboatError) || !/could not access file/.test(`${error.message} ${String(error.cause)}`)) continue
+      missing.push(library)
+    }
+  }
+  if (missing.length === 0) return
+  throw new LifeboatError(`the server of ${where} does not have these libraries, which functions of the backup need: ` +
+    formatSome(missing.map(oneLine), MOST_NAMED), { hint: 'Install them at the server, then restore again.' })
 }
 
 /** Throws unless the server knows the locale of a new database. Of other providers than libc, and other encodings, nothing is known. */

@@ -10,10 +10,12 @@ export interface Needed {
   /** Roles of policies, default privileges and user mappings. */
   named: Set<string>
   extensions: Set<string>
+  /** Libraries of functions in C, each with the name of one of its functions. */
+  libraries: Map<string, string>
 }
 
 export function nothingNeeded(): Needed {
-  return { owners: new Set(), grantees: new Set(), named: new Set(), extensions: new Set() }
+  return { owners: new Set(), grantees: new Set(), named: new Set(), extensions: new Set(), libraries: new Map() }
 }
 
 /** Adds what one entry needs. Rows need nothing. */
@@ -23,11 +25,24 @@ export function addNeeded(
   needed: Needed,
 ): void {
   if (kind === 'EXTENSION') needed.extensions.add(name)
+  if (kind === 'FUNCTION' && needed.libraries.size < MOST_LIBRARIES) {
+    const [, library, symbol] = IN_LIBRARY.exec(sql()) ?? []
+    if (library !== undefined && symbol !== undefined) needed.libraries.set(textOf(library), textOf(symbol))
+  }
   const privileges = kind === 'ACL' || kind === 'DEFAULT ACL'
   if (privileges && noPrivileges) return
   if (kind !== 'ACL' && namesRoles({ kind })) for (const role of rolesOf(kind, sql())) needed.named.add(role)
   if (privileges) for (const role of rolesIn(sql())) needed.grantees.add(role)
   else if (!noOwner && owner !== '') needed.owners.add(owner)
+}
+
+/** Each is looked for at the server. */
+const MOST_LIBRARIES = 20
+/** dumpFunc of pg_dump. */
+const IN_LIBRARY = /\n {4}LANGUAGE c(?: [^']*)?\n {4}AS '((?:[^'\\]|'')+)', '((?:[^'\\]|'')+)';\s*$/
+
+function textOf(quoted: string): string {
+  return quoted.replaceAll("''", "'")
 }
 
 const ROLE = String.raw`(?:"((?:[^"]|"")+)"|([\w$\u0080-\uffff]+))`
@@ -54,7 +69,9 @@ function rolesIn(sql: string): string[] {
   return unquoted([...sql.matchAll(END)])
 }
 
+/** PUBLIC is all roles; user mappings have it as `public`, which no role can be named. */
 function unquoted(found: readonly RegExpExecArray[]): string[] {
-  return found.flatMap(([, quoted, plain]) =>
+  const names = found.flatMap(([, quoted, plain]) =>
     quoted !== undefined ? [quoted.replaceAll('""', '"')] : plain === undefined || plain === 'PUBLIC' ? [] : [plain])
+  return names.filter((name) => name !== 'public')
 }

@@ -6,8 +6,8 @@ import { requireKnown } from './newer-constructs.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
-  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLocale, requireOwner, requireOwnersAndGrantees,
-  requireSpace,
+  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
+  requireOwnersAndGrantees, requireSpace,
 } from './checks.ts'
 
 interface Wanted {
@@ -33,6 +33,7 @@ export async function preflight(
   const needed: Check[] = [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
     () => requireAvailable(plan.needed.extensions, where, context),
+    () => requireLibraries(plan.needed.libraries, where, context),
   ]
   const partly = mode === 'empty' && options.only !== 'data'
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
@@ -56,8 +57,9 @@ function without(names: Iterable<string>, others: readonly string[]): string[] {
   return [...names].filter((name) => !others.includes(name))
 }
 
-function withoutRoles({ owners, grantees }: Needed, roles: readonly string[]): Pick<Needed, 'owners' | 'grantees'> {
-  return { owners: new Set(without(owners, roles)), grantees: new Set(without(grantees, roles)) }
+function withoutRoles({ owners, grantees, named }: Needed, roles: readonly string[]): Pick<Needed, 'owners' | 'grantees' | 'named'> {
+  const [some, others, more] = [owners, grantees, named].map((all) => new Set(without(all, roles)))
+  return { owners: some!, grantees: others!, named: more! }
 }
 
 function tablespacesOf({ entries }: RestorePlan, settings: DatabaseSettings | undefined): string[] {

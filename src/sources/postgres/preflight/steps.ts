@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { formatBytes, formatCount, formatSeconds, formatSome, oneLine } from '../../../report/format.ts'
+import { formatBytes, formatCount, formatSeconds, formatSome, formatTime, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
 import type { Others } from '../clean/others.ts'
 import { queryJson, type QueryContext } from '../query.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
+import { readingOf } from '../reading.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
+import { RELATIONS } from '../selection.ts'
 import type { SwapSettings } from '../settings.ts'
 import { backUpStep } from '../../checks.ts'
 import type { Share } from '../../share.ts'
@@ -25,7 +27,11 @@ interface Planned {
 export async function dryRun(
   options: RestoreOptions, plan: RestorePlan, { settings, creates, backsUp, last = [] }: Planned, context: QueryContext,
 ): Promise<RestoreOutcome> {
-  const { mode, target: { where }, size, databaseSize, jobs, only } = options
+  const { mode, target: { where }, size, jobs, only } = options
+  // The size of a part in the server is not known.
+  const databaseSize = plan.selection || only !== undefined ? undefined : options.databaseSize
+  const reading = readingOf(options, plan)
+  const bytes = reading.size < size ? `of which ${formatBytes(reading.size)} of ${formatBytes(size)} are read` : formatBytes(size)
   const disk = databaseSize === undefined ? undefined : await freeSpace(context)
   const room = databaseSize === undefined ? '' : `; on the server's disk it needs about ${formatBytes(databaseSize)}` +
     (disk === undefined ? ', and the server does not tell how much is free' : `, ${formatBytes(disk.free)} are free`)
@@ -38,18 +44,21 @@ export async function dryRun(
     ...(creates ? [`Make a database: ${oneLine(createStatement(creates.name, creates.options, creates.major))}.`] : []),
     ...(settings && creates ? ['Apply its owner, privileges and settings.'] : []),
     ...(mode === 'clean' ? [
-      `In one transaction: drop ${options.dropOthers ? 'all objects' : 'the objects'} of ${where}` +
-        `${options.dropOthers ? '' : ' that are in the archive'}, and restore ${what}, ${formatBytes(size)}${room}. ` +
+      `In one transaction: drop ${dropped(options, plan)}, and restore ${what}, ${bytes}${room}. ` +
         `Before that, wait until nobody uses these tables, for ${formatSeconds(options.lockTimeout / 1000)} at most. ` +
         'Clients that read or write these tables wait meanwhile; with mode swap they do not.',
       ...removes(plan.others, options.dropOthers), ...(options.dropOthers ? [] : [stays(plan.others?.stay)]),
-    ] : [`Restore ${what}, ${formatBytes(size)}, with ${formatCount(jobs, 'connection')}${room}.`]),
+    ] : [`Restore ${what}, ${bytes}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
   ]
-  const shares = await sharesOf(options, disk, context)
+  const shares = await sharesOf({ ...options, databaseSize }, disk, context)
   const server = await serverIdentity(context)
-  return { entries: plan.count, restored: 0, errors: [], left: 'unchanged', planned: { steps, shares, server } }
+  const { missing } = plan
+  return {
+    entries: plan.count + (missing ?? []).length, restored: 0, errors: [], left: 'unchanged', ...(missing && { missing }),
+    planned: { steps, shares, server },
+  }
 }
 
 /** Equal for two connections to the same server, by whatever address; not for a copy of it. */
@@ -60,6 +69,14 @@ async function serverIdentity(context: QueryContext): Promise<string> {
 }
 
 const MOST_NAMED = 20
+
+/** The objects of the target that mode clean drops. */
+function dropped({ dropOthers, target: { where } }: RestoreOptions, { selection, entries }: RestorePlan): string {
+  if (dropOthers) return `all objects of ${where}`
+  const named = selection ? entries.filter(({ kind }) => RELATIONS.has(kind)).map(({ schema, name }) => oneLine(`${schema}.${name}`)) : []
+  return `the objects of ${where} that are ${selection ? `selected${named.length > 0 ? ` (${formatSome(named, MOST_NAMED)})` : ''}`
+    : 'in the archive'}`
+}
 
 /** Objects that the backup does not have, and that are dropped all the same. */
 function removes(others: Others | undefined, all: boolean): string[] {
@@ -93,6 +110,11 @@ async function sharesOf(
   ]
 }
 
+/** The name of a database that is kept has the time of the exchange, which is not known before. */
+function withoutTime(name: string): string {
+  return name.replace(/_\d{8}_\d{6}$/, '_DATE_TIME')
+}
+
 /** The last steps of a restore that exchanges databases. */
 export function swapSteps(
   where: string,
@@ -107,7 +129,7 @@ export function swapSteps(
       ? `End the sessions of others in ${where}.`
       : `Wait until nobody else is connected to ${where}, for ${formatSeconds(lockTimeout / 1000)} at most.`,
     'Exchange the two in one transaction. The database that is there now is kept as ' +
-      `${kept.name}, at least until ${kept.until.toISOString()}.`,
+      `${withoutTime(kept.name)}, at least until ${formatTime(kept.until.toISOString(), 'UTC')}.`,
     ...(lacks.length > 0 ? [
       `${formatCount(lacks.length, 'table or view', 'tables and views')} of ${where} are not in the backup. Only the database that is ` +
         `kept has them then: ${formatSome(lacks.map(oneLine), MOST_NAMED)}.`,

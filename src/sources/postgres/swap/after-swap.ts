@@ -9,7 +9,8 @@ import { KEEP_OLD } from '../../settings.ts'
 import { commentOf, databasesOf, type Kept, keptOf, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { removeLeft } from './new-database.ts'
-import { markOf, notOwned, withTarget } from './swap.ts'
+import { markOf, notOwned } from './swap.ts'
+import { withTarget } from './with-target.ts'
 
 export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
   Omit<SwapSettings, 'drill'> & { now: () => Date }
@@ -17,7 +18,8 @@ export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'prov
 /** Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. */
 export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
   return withTarget(options, async (name, maintenance) => {
-    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report, signal, leaves } = options
+    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report, leaves } = options
+    const { signal } = maintenance
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
     const all = keptOf(databases, name)
@@ -33,7 +35,7 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
     leaves?.(`whether ${target.where} and ${back.name} were exchanged is not known`,
       `If the server still has a database named ${back.name}, they were not.`)
     const both = { live, incoming: back, aside: mark.name, statements }
-    const pause = await exchange(both, { lockTimeout, terminate }, maintenance).catch((error: unknown) => {
+    const pause = await exchange(both, { lockTimeout, terminate, report }, maintenance).catch((error: unknown) => {
       if (signal.aborted && error === signal.reason) leaves?.(`nothing was exchanged: ${target.where} is as it was before`)
       throw error
     })

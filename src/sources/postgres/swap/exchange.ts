@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { formatSeconds, formatSome } from '../../../report/format.ts'
+import type { Report } from '../../../environment.ts'
+import { formatSeconds, oneLine } from '../../../report/format.ts'
 import { change, changing, identifier, literal, type QueryContext, queryJson } from '../query.ts'
-import { PREPARED, type Session, session, SESSION, sessionText } from '../sessions.ts'
+import { onceBack } from '../restarting.ts'
+import { PREPARED, type Session, session, SESSION, sessionTexts, tellsWaiting } from '../sessions.ts'
 import { databasesOf, type NamedDatabase } from './databases.ts'
 import { newName } from './names.ts'
+import type { Maintenance } from './with-target.ts'
 
 type Named = Pick<NamedDatabase, 'name' | 'oid'>
 
@@ -28,7 +31,11 @@ export interface ExchangeSettings {
   lockTimeout: number
   /** Whether they are ended in place of that. */
   terminate: boolean
+  report: Report
 }
+
+/** Queries of the exchange itself are not cut. */
+type Steady = Omit<Maintenance, 'signal'>
 
 /** Milliseconds between two looks at the sessions of others. */
 const LOOK = 250
@@ -42,21 +49,23 @@ const MOST_TERMINATIONS = 2
  * Exchanges the names of two databases in one transaction. Gives the milliseconds for which nobody could connect to either; undefined if
  * the connection was cut so that they are not known. Throws if nothing was changed; after an error of the connection, the server is asked.
  */
-export async function exchange(given: Exchange, how: ExchangeSettings, maintenance: QueryContext): Promise<number | undefined> {
+export async function exchange(given: Exchange, how: ExchangeSettings, maintenance: Maintenance): Promise<number | undefined> {
   const { signal, ...steady } = maintenance
   const deadline = performance.now() + how.lockTimeout
+  const waits = tellsWaiting(`until nobody else uses the database ${oneLine(given.live.name)}`, how.lockTimeout, how.report)
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     const others = how.terminate ? [] : await sessionsIn(given.live, maintenance)
     const outcome = others.length > 0 ? 'busy' : await attempted(given, how.terminate, steady)
     if (outcome !== 'busy') return outcome
+    waits(others)
     if (how.terminate ? attempt === MOST_TERMINATIONS : performance.now() > deadline)
       throw inUse(given.live, how, await sessionsIn(given.live, steady))
-    await sleep(LOOK, undefined, { signal }).catch(() => signal?.throwIfAborted())
+    await sleep(LOOK, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }
 
-async function attempted(given: Exchange, terminate: boolean, steady: QueryContext): Promise<number | 'busy' | undefined> {
+async function attempted(given: Exchange, terminate: boolean, steady: Steady): Promise<number | 'busy' | undefined> {
   const stop = new AbortController()
   const ending = terminate
     ? change(terminationSql(given.live), { ...steady, signal: stop.signal }).catch(() => undefined)
@@ -155,9 +164,10 @@ END`)}`
 export class OutcomeUnknown extends LifeboatError {}
 
 /** Asks the server after an error that could have come after the transaction. Throws if it does not answer. */
-async function wasExchanged({ live, incoming, aside }: Exchange, cause: unknown, steady: QueryContext): Promise<boolean> {
+async function wasExchanged({ live, incoming, aside }: Exchange, cause: unknown, steady: Steady): Promise<boolean> {
   try {
-    return (await databasesOf(steady)).some(({ name, oid }) => name === live.name && oid === incoming.oid)
+    const databases = await onceBack(() => databasesOf(steady), steady.interrupted)
+    return databases.some(({ name, oid }) => name === live.name && oid === incoming.oid)
   } catch {
     throw new OutcomeUnknown(
       `the connection was lost while the databases were exchanged, and whether they were is not known: ${messageOf(cause)}`,
@@ -172,7 +182,7 @@ async function wasExchanged({ live, incoming, aside }: Exchange, cause: unknown,
 }
 
 /** Sessions of clients, and transactions that are prepared. Server processes end by themselves. */
-function sessionsIn({ oid }: Pick<Named, 'oid'>, context: QueryContext): Promise<Session[]> {
+export function sessionsIn({ oid }: Pick<Named, 'oid'>, context: QueryContext): Promise<Session[]> {
   return queryJson(
     `SELECT coalesce(pg_catalog.json_agg(s), '[]') FROM (
       SELECT ${SESSION} FROM pg_catalog.pg_stat_activity WHERE datid = ${oid} AND backend_type <> 'autovacuum worker'
@@ -183,12 +193,9 @@ function sessionsIn({ oid }: Pick<Named, 'oid'>, context: QueryContext): Promise
   )
 }
 
-const MOST_NAMED = 5
-
-function inUse({ name }: Named, { terminate, lockTimeout }: ExchangeSettings, sessions: readonly Session[]): LifeboatError {
-  const who = sessions.length > 0 ? `: ${formatSome(sessions.map(sessionText), MOST_NAMED)}` : ''
+function inUse({ name }: Named, { terminate, lockTimeout }: Omit<ExchangeSettings, 'report'>, sessions: readonly Session[]): LifeboatError {
   const waited = terminate ? 'although its sessions were to be ended' : `for longer than ${formatSeconds(lockTimeout / 1000)}`
-  return new LifeboatError(`others used the database ${name} ${waited}, and nothing was exchanged${who}`, {
+  return new LifeboatError(`others used the database ${name} ${waited}, and nothing was exchanged${sessionTexts(sessions)}`, {
     hint: terminate
       ? 'Only a superuser may end sessions of superusers; others need GRANT pg_signal_backend. Prepared transactions must be ended by hand.'
       : marked`Stop the clients, raise ‹lock-timeout›, or end their sessions for the exchange with ‹terminate-connections: true›.`,

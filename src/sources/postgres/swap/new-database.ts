@@ -2,8 +2,8 @@ import { LifeboatError, messageOf } from '../../../error.ts'
 import type { Report } from '../../../environment.ts'
 import { createStatement, type DatabaseSettings } from '../database-settings.ts'
 import { onDatabase } from '../connection.ts'
-import { change, identifier, literal, type QueryContext } from '../query.ts'
-import { createDatabase, detachSubscriptions, dropDatabase, type Target } from '../target.ts'
+import { change, identifier, literal, type QueryContext, withoutTransaction } from '../query.ts'
+import { createDatabase, detachSubscriptions, type Target } from '../target.ts'
 import type { NamedDatabase } from './databases.ts'
 import { newName, newPrefix } from './names.ts'
 
@@ -34,7 +34,10 @@ export function released(name: string): string[] {
   return [`ALTER DATABASE ${identifier(name)} CONNECTION LIMIT = -1`, `COMMENT ON DATABASE ${identifier(name)} IS NULL`]
 }
 
-/** Drops the databases that killed restores left. The caller has the lock of the target, so that none of them is in use. */
+/**
+ * Drops the databases that killed restores left. The caller has the lock of the target. None that is in use is dropped: its restore may go
+ * on, and not know yet that it has lost the lock.
+ */
 export async function removeLeft(
   target: string,
   databases: readonly NamedDatabase[],
@@ -45,7 +48,7 @@ export async function removeLeft(
     if (!name.startsWith(newPrefix(target)) || ![LIMIT, HALF_DROPPED].includes(limit)) continue
     try {
       if (limit !== HALF_DROPPED) await detachSubscriptions(name, maintenance)
-      await dropDatabase(name, maintenance)
+      await withoutTransaction(`DROP DATABASE ${identifier(name)}`, { ...maintenance, timeLimit: Infinity })
       report.info(`dropped the database ${name}, which an interrupted restore left`)
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error

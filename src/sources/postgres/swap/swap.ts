@@ -1,31 +1,33 @@
 import { performance } from 'node:perf_hooks'
 import { secondsSince } from '../../../process/elapsed.ts'
+import type { Report } from '../../../environment.ts'
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
+import { formatSeconds, oneLine } from '../../../report/format.ts'
 import type { SourceRecord } from '../../../repository/snapshot.ts'
-import { anyClient } from '../client-download/choose.ts'
 import { onDatabase } from '../connection.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
-import { detectPooler, useInstead } from '../pooler.ts'
 import { change, identifier, literal, type QueryContext, withoutTransaction } from '../query.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { dryRun, swapSteps } from '../preflight/steps.ts'
-import { dropAgain, tellSubscriptions } from '../restore.ts'
+import { dropAgain } from '../drop-again.ts'
+import { tellSubscriptions } from '../restore.ts'
 import type { RestoreOutcome, Swapped } from '../restore-outcome.ts'
 import { checkOptions, planRestore, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
 import { runRestore } from '../restore-run.ts'
+import { sessionNames } from '../sessions.ts'
 import type { SwapSettings } from '../settings.ts'
 import { KEEP_OLD } from '../../settings.ts'
-import { findMaintenance, hasObjects, type Target } from '../target.ts'
+import { hasObjects } from '../target.ts'
 import { requireMovable } from './belongings.ts'
 import { commentOf, databasesOf, type Mark, namedAmong, type NamedDatabase } from './databases.ts'
 import { requireComparable, requireEqual } from './equality.ts'
-import { exchange, OutcomeUnknown } from './exchange.ts'
+import { exchange, OutcomeUnknown, sessionsIn } from './exchange.ts'
 import { keptName, newName } from './names.ts'
 import { createBeside, released, removeLeft } from './new-database.ts'
 import { type ArchivedRows, requireRows } from './rows.ts'
-import { holdLock } from './session-lock.ts'
 import { targetEntries } from './target-settings.ts'
+import { type Maintenance, withTarget } from './with-target.ts'
 
 /** Read after a state in which the new database may be left. */
 const NEXT_DROPS = 'The next restore with mode swap into the same target drops a new database that was left.'
@@ -38,43 +40,17 @@ export interface SwapOptions extends Omit<SwapSettings, 'drill'> {
   now: () => Date
 }
 
-/** A connection to another database of the target's server, as long as the lock of the target is held. */
-export type Maintenance = QueryContext & { target: Target }
-
-/** Runs work on a target, which no other swap works on meanwhile. */
-export async function withTarget<T>(
-  options: Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal'>,
-  work: (name: string, maintenance: Maintenance) => Promise<T>,
-): Promise<T> {
-  const { target, clients, provide, variables, signal } = options
-  const { database } = target
-  if (database === undefined)
-    throw new LifeboatError('the target URL names no database', { hint: 'End it with the name: postgres://…/app.', status: 2 })
-  const maintenance = await findMaintenance({ connection: target, client: await anyClient(clients, provide), variables, signal })
-  if (['postgres', 'template0', 'template1'].includes(database))
-    throw new LifeboatError(`mode swap cannot rename ${database}, which the work on other databases needs`, {
-      hint: marked`Restore it with ‹mode: clean›, or keep your data in a database of its own.` })
-  const { pooled, direct } = await detectPooler(maintenance)
-  if (pooled)
-    throw new LifeboatError(`${target.server} is a pooler in transaction mode, which cannot exchange databases`, {
-      hint: `${useInstead(target, direct)}.` })
-  const release = await holdLock(database, maintenance)
-  try {
-    return await work(database, maintenance)
-  } finally {
-    await release()
-  }
-}
-
 /**
  * Restores into a new database beside the target, checks it, and exchanges the two in one transaction. Until then the target is untouched;
  * if anything fails, the new database is dropped again. The old one is kept under another name.
  */
-export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions): Promise<RestoreOutcome> {
-  checkOptions(options)
-  if (swap.equalTo) requireComparable(swap.equalTo, options)
-  return withTarget(options, async (name, maintenance) => {
-    const { target, signal, report } = options
+export async function restoreBySwap(given: RestoreOptions, swap: SwapOptions): Promise<RestoreOutcome> {
+  checkOptions(given)
+  if (swap.equalTo) requireComparable(swap.equalTo, given)
+  return withTarget(given, async (name, maintenance) => {
+    const { signal } = maintenance
+    const options = { ...given, signal }
+    const { target, report } = options
     const { major } = maintenance.target
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
@@ -86,28 +62,31 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
     }
     const settingsNow = settingsFor(name)
     const movable = () => requireMovable(live, maintenance, report)
-    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned, movable] }, options, maintenance)
+    const used = () => warnOfUse(live, swap, maintenance, report)
+    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned, movable, used] }, options, maintenance)
     // With no time to be kept for, the database from before may be dropped at any moment.
     const first = swap.keepOld === 0 && (await hasObjects({ ...maintenance, connection: target })) ? options.backUpTarget : undefined
+    const lacks = plan.others ? [...plan.others.stay, ...plan.others.go] : []
     if (options.dryRun) {
       const at = swap.now()
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
       const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
       const creates = { name: newName(name), options: settingsNow.options, major }
-      const lacks = plan.others ? [...plan.others.stay, ...plan.others.go] : []
       const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined, lacks }, kept)
       return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, maintenance)
     }
     await removeLeft(name, databases, maintenance, report)
     await first?.()
+    await options.makeComing?.()
     signal.throwIfAborted()
     // From here to the drop nothing is interrupted but pg_restore and the wait for other sessions.
-    const { signal: _, ...steady } = maintenance
+    const { signal: _, interrupted, ...steady } = maintenance
     report.info(`${options.name}: restoring into a new database beside ${target.where}`)
     options.leaves?.(`${target.where} is as it was before; the server may still have the new database that was to take its place`,
       NEXT_DROPS)
     const beside = await createBeside(name, settingsFor(name).options, steady)
     const settings = settingsFor(beside)
+    const failure = { state: `${target.where} is as it was before`, hint: NEXT_DROPS, interrupted }
     let outcome: RestoreOutcome
     let swapped: Swapped | undefined
     try {
@@ -117,25 +96,28 @@ export async function restoreBySwap(options: RestoreOptions, swap: SwapOptions):
         options.leaves?.(`${target.where} is as it was before, or it is completely restored, and then the one from before is kept`,
           `If the server has a database named ${name}_before_… with the time of now, they were exchanged. ${NEXT_DROPS}`)
         const began = performance.now()
-        swapped = await exchanged({ live, name: beside, settings }, swap, maintenance)
+        swapped = await exchanged({ live, name: beside, settings, report }, swap, maintenance)
         outcome.phases = { ...outcome.phases, exchange: secondsSince(began) }
       }
     } catch (error) {
       if (error instanceof OutcomeUnknown) throw error
-      await dropAgain(beside, steady, messageOf(error))
+      await dropAgain(beside, steady, { ...failure, why: messageOf(error) })
       options.leaves?.(`${target.where} is as it was before; the new database was dropped again`)
       report.info(`${target.where} is as it was before; the new database was dropped again`)
       throw error
     }
     if (swapped === undefined) {
-      await dropAgain(beside, steady, outcome.errors[0]!)
+      await dropAgain(beside, steady, { ...failure, why: outcome.errors[0]! })
       return { ...outcome, restored: 0, left: 'unchanged' }
     }
     options.leaves?.(`${target.where} is completely restored; the database from before is kept as ${swapped.kept}`,
       marked`To go back to it: ‹undo: true›.`)
     tellSubscriptions(plan, report)
     const { entries } = settings
-    return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied', swapped }
+    return {
+      ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied', swapped,
+      ...(lacks.length > 0 && { removed: lacks }),
+    }
   })
 }
 
@@ -167,7 +149,7 @@ async function filled(
 }
 
 async function exchanged(
-  { live, name, settings }: { live: NamedDatabase; name: string; settings: DatabaseSettings },
+  { live, name, settings, report }: { live: NamedDatabase; name: string; settings: DatabaseSettings; report: Report },
   { lockTimeout, terminate, keepOld = KEEP_OLD, now }: SwapOptions,
   maintenance: Maintenance,
 ): Promise<Swapped> {
@@ -179,7 +161,7 @@ async function exchanged(
     ...released(name), ...settings.early.filter(isComment), ...settings.late,
     `COMMENT ON DATABASE ${identifier(live.name)} IS ${literal(commentOf(mark))}`,
   ]
-  const pause = await exchange({ live, incoming, aside: mark.name, statements }, { lockTimeout, terminate }, maintenance)
+  const pause = await exchange({ live, incoming, aside: mark.name, statements }, { lockTimeout, terminate, report }, maintenance)
   return { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) }
 }
 
@@ -203,6 +185,17 @@ export function notOwned(where: string): LifeboatError {
 
 function isComment(statement: string): boolean {
   return statement.startsWith('COMMENT ON DATABASE ')
+}
+
+/** The wait for others comes when everything is restored: who is connected now may be gone by then, or not. */
+async function warnOfUse(
+  live: NamedDatabase, { terminate, lockTimeout }: SwapOptions, context: QueryContext, report: Report,
+): Promise<void> {
+  const sessions = terminate ? [] : await sessionsIn(live, context)
+  if (sessions.length === 0) return
+  report.warning(`others are connected to the database ${oneLine(live.name)} now: ${sessionNames(sessions)}`,
+    `The exchange, after the restore, waits for them for ${formatSeconds(lockTimeout / 1000)} at most. ` +
+    marked`Stop these clients before it, or end their sessions with ‹terminate-connections: true›.`)
 }
 
 /** The settings that the new database gets, for the name that it has. */

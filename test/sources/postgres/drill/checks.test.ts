@@ -1,4 +1,4 @@
-import { parseDatabaseUrl } from '../../../../src/sources/postgres/connection.ts'
+import { parseDatabaseUrl, withOptions } from '../../../../src/sources/postgres/connection.ts'
 import { checkIndexes } from '../../../../src/sources/postgres/drill/checks.ts'
 import type { QueryContext } from '../../../../src/sources/postgres/query.ts'
 import { BadSource } from '../../../../src/sources/source.ts'
@@ -7,7 +7,7 @@ import { thrownBy } from '../../../support/thrown.ts'
 
 let server: Server
 beforeAll(async () => {
-  server = await startServer(17)
+  server = await startServer(18)
   await server.createDatabase('healthy')
   await server.sql(`
     CREATE FUNCTION compared(int, int) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 'SELECT btint4cmp($1, $2)';
@@ -19,7 +19,7 @@ afterAll(() => server.stop())
 
 function context(database: string): QueryContext {
   const variables = { PATH: process.env.PATH ?? '' }
-  return { connection: parseDatabaseUrl(server.url(database), variables), client: { major: 17, directory: clientDirectory(17) }, variables }
+  return { connection: parseDatabaseUrl(server.url(database), variables), client: { major: 18, directory: clientDirectory(18) }, variables }
 }
 
 async function broken(change: string): Promise<Error> {
@@ -38,10 +38,15 @@ test('healthy indexes are sound, and the check leaves nothing', async () => {
 })
 
 test('where amcheck cannot be installed, the reason is given, and the indexes are valid all the same', async () => {
-  await server.sql('CREATE DATABASE without TEMPLATE healthy')
-  // As a server that does not have it: its schema cannot be made.
-  await server.sql('CREATE SCHEMA lifeboat_amcheck', 'without')
-  expect(await checkIndexes(context('without'))).toBe('schema "lifeboat_amcheck" already exists')
+  const healthy = context('healthy')
+  const without = { ...healthy, connection: withOptions(healthy.connection, [['extension_control_path', '/nowhere']]) }
+  expect(await checkIndexes(without)).toBe('extension "amcheck" is not available')
+})
+
+test('no schema of a database keeps amcheck away', async () => {
+  await server.sql('CREATE DATABASE named TEMPLATE healthy')
+  await server.sql('CREATE SCHEMA lifeboat_amcheck', 'named')
+  expect(await checkIndexes(context('named'))).toBeUndefined()
 })
 
 test('a database that has amcheck itself keeps it', async () => {

@@ -67,3 +67,11 @@ test('a killed drill is cleared away by the next one, which leaves a running one
   expect(status).toBe(130)
   expect(await names()).toBe(untouched)
 })
+
+test('a drill ends when its lock is lost, because the next one would take it for killed', async () => {
+  const { status, out } = await drillUntil('first', async () => {
+    await scratch.sql(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = x'6c626472'::int`)
+  })
+  expect({ status, out }).toEqual({ status: 3, out: expect.stringMatching(/the lock that keeps other drills away was lost: its session at .* ended/) })
+  expect(await names()).toBe(untouched)
+})

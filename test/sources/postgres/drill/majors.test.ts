@@ -5,10 +5,11 @@ import { newIdentity } from '../../../../src/repository/keys.ts'
 import { dispatched } from '../../../support/dispatched.ts'
 import { clientDirectory, startServer } from '../../../support/postgres-server.ts'
 
-const kinds = readFileSync(path.join(import.meta.dirname, '../../../support/dataset/kinds.sql'), 'utf8')
+const sqlOf = (name: string) => readFileSync(path.join(import.meta.dirname, `../../../support/dataset/${name}.sql`), 'utf8')
+const kinds = sqlOf('kinds')
 
 /** Of the client programs that tests have, those of the server's major or the next newer one. */
-test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy database of PostgreSQL %i with every kind of object differs', async (major, client) => {
+test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy database of PostgreSQL %i with every kind of object, or of several owners, differs', async (major, client) => {
   const { identity } = await newIdentity()
   const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-drill-'))
   const server = await startServer(major, { settings: { wal_level: 'logical' } })
@@ -23,6 +24,12 @@ test.each([[14, 15], [16, 17], [18, 18]] as const)('nothing of a healthy databas
     await run('backup', { set: 'kinds', 'database-url': server.url('kinds') })
     const { result } = await run('verify', { set: 'kinds', level: 'drill', 'scratch-url': scratch.url('postgres') })
     expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { wording: true } }] })
+    await server.sql(sqlOf('owners-roles'))
+    await server.createDatabase('owners')
+    await server.sql(sqlOf('owners'), 'owners')
+    await run('backup', { set: 'owners', 'database-url': server.url('owners') })
+    const several = await run('verify', { set: 'owners', level: 'drill', 'scratch-url': scratch.url('postgres') })
+    expect(several.result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { wording: true } }] })
     if (major !== 14) return
     // A newer pg_dump may write what the server does not know.
     await server.sql('CREATE DATABASE newer')

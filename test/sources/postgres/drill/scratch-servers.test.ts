@@ -3,16 +3,19 @@ import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { newIdentity } from '../../../../src/repository/keys.ts'
 import { newRunId } from '../../../../src/process/staging.ts'
 import { onDatabase } from '../../../../src/sources/postgres/connection.ts'
 import { type Cluster, startCluster } from '../../../../src/sources/postgres/drill/cluster.ts'
+import { pullImage } from '../../../../src/sources/postgres/client-download/image.ts'
 import { imagePrograms } from '../../../../src/sources/postgres/drill/server-image.ts'
 import { localPrograms, type ServerPrograms } from '../../../../src/sources/postgres/drill/server-programs.ts'
 import { query } from '../../../../src/sources/postgres/query.ts'
 import { type AptRepository, makeRealServer, makeTalkingClient, startRepository } from '../../../support/apt-repository.ts'
 import { makeMachine } from '../../../support/client-machine.ts'
 import { DockerDaemon } from '../../../support/docker.ts'
-import { clientDirectory } from '../../../support/postgres-server.ts'
+import { dispatched } from '../../../support/dispatched.ts'
+import { clientDirectory, startServer } from '../../../support/postgres-server.ts'
 import { thrownBy } from '../../../support/thrown.ts'
 
 let folder: string
@@ -88,8 +91,10 @@ describe('in an image', () => {
   })
   afterAll(() => daemon.stop())
 
-  const programs = (run = temporary()): Promise<ServerPrograms> =>
-    imagePrograms(image, { variables: daemon.variables, signal, report, temporary: run, now: () => new Date(), clientInstall: 'auto' })
+  const programs = async (run = temporary()): Promise<ServerPrograms> => {
+    const context = { variables: daemon.variables, signal, report, temporary: run, now: () => new Date(), clientInstall: 'auto' as const }
+    return imagePrograms(await pullImage(image, context), context)
+  }
   const containers = (): string[] => daemon.run('ps', '--all', '--format', '{{.Names}}').split('\n').filter((name) => name !== '')
 
   test('a server answers on a socket, without a network, and nothing of it stays', async () => {
@@ -104,6 +109,26 @@ describe('in an image', () => {
     await cluster.close()
     expect(containers()).toEqual([])
     expect(readdirSync(temporary())).toEqual([])
+  })
+
+  test('a backup is drilled in it, and nothing of it stays', async () => {
+    const server = await startServer(17)
+    try {
+      await server.sql("CREATE DATABASE drilled TEMPLATE template0 LOCALE 'C'") // The image has no other.
+      await server.sql('CREATE ROLE owner_of_t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2); ALTER TABLE t OWNER TO owner_of_t', 'drilled')
+      const given = { set: 'drilled', destination: `file:${folder}/store`, 'encryption-key': (await newIdentity()).identity }
+      const environment = { variables: { ...daemon.variables, PATH: `${clientDirectory(17)}:${process.env.PATH ?? ''}` }, temporary: temporary() }
+      await dispatched('backup', { ...given, 'database-url': server.url('drilled') }, new Date(), environment)
+      const { result } = await dispatched('verify', { ...given, level: 'drill', 'scratch-image': image, 'assert-sql': 'rows: SELECT count(*) = 2 FROM t' }, new Date(), environment)
+      expect(result).toMatchObject({ result: 'verified', problems: [], sources: [{ drill: { rows: 2, assertions: 1 } }] })
+      const shown = await dispatched('show', given, new Date(), environment)
+      const id = daemon.run('image', 'inspect', '--format', '{{.Id}}', image).trim()
+      expect(shown.result).toMatchObject({ proofs: [{ level: 'drill', versions: { 'scratch image': id } }, { level: 'list' }] })
+      expect(containers()).toEqual([])
+      expect(readdirSync(temporary())).toEqual([])
+    } finally {
+      await server.stop()
+    }
   })
 
   test('an interrupt removes it', async () => {

@@ -1,0 +1,2 @@
+import{createRequire}from'node:module';const require=createRequire(import.meta.url),__dirname=import.meta.dirname;
+var LifeboatError=class extends Error{hint;status;left;constructor(message,options={}){super(message,options.cause===void 0?void 0:{cause:options.cause}),this.name="LifeboatError",this.hint=options.hint,this.status=options.status??1,this.left=options.left??[]}};function messageOf(error){return error instanceof Error?error.message:String(error)}var InvalidValue=class extends Error{};export{LifeboatError,messageOf,InvalidValue};

@@ -1,0 +1,104 @@
+import type { DrillFigures } from '../../repository/drills.ts'
+import type { Level } from '../../repository/levels.ts'
+import type { Proof } from '../../repository/proofs.ts'
+
+/** Everything that the page tells. Times are ISO 8601, sizes bytes. */
+export interface PageFacts {
+  /** When the store was looked at. */
+  made: string
+  timeZone: string
+  /** The name of the store, and its address as the input `destination` takes it. */
+  store: string
+  destination: string
+  /** Newest first. */
+  snapshots: readonly PageSnapshot[]
+  /** The number of snapshots in the store, if only the newest of them were read. */
+  of?: number
+  /** Only snapshots that the user chose are shown. */
+  chosen?: true
+  /** The set that was asked for has no snapshots, but others have. */
+  elsewhere?: true
+  /** A key was given, so that the facts are authenticated. */
+  keyed: boolean
+  /** The newest snapshot of all that was found whole now. */
+  restorable?: string
+  /** The retention policy, as the input takes it. */
+  retention?: string
+  /** The content of each set's newest snapshot, compared with an earlier one. */
+  changes: readonly SetChange[]
+  /** The run that made the page; absent of one that only looked. */
+  run?: PageRun
+  /** Warnings on the way. */
+  warnings: readonly string[]
+  /** The stores that the run wrote to. */
+  copies: readonly PageCopy[]
+  /** How a workflow names this action: `owner/repository`, and what follows `@`. */
+  action: string
+  reference: string
+  /** Names were replaced by neutral ones. */
+  neutral?: true
+}
+
+export interface PageSnapshot {
+  id: string
+  set: string
+  time: string
+  size: number
+  stored: number
+  added: number
+  tags: readonly string[]
+  pinned: boolean
+  authentic: boolean
+  verified: boolean
+  damage?: string
+  proofs: readonly { level: Level; result: Proof['result']; time: string }[]
+  drill?: DrillFigures
+  description?: string
+  sources?: readonly { name: string; database: boolean; size: number; partial?: readonly string[] }[]
+  partial?: true
+  /** Of a safety backup. */
+  until?: string
+  run?: string | null
+  retention?: { keep: boolean; reasons: readonly string[] }
+  expires?: string
+}
+
+export interface PageRun {
+  /** `backup`. */
+  command: string
+  good: boolean
+  /** It could not find out what it was asked. */
+  open?: true
+  message: string
+  problems: readonly string[]
+  advice: readonly string[]
+}
+
+export interface PageCopy {
+  store: string
+  /** Why the backup of this run is not to be counted on there. */
+  problem?: string
+  verified?: string
+}
+
+export interface SetChange {
+  set: string
+  /** The times of the earlier snapshot and of the newest. */
+  from: string
+  to: string
+  /** Largest change first. */
+  items: readonly ItemChange[]
+  /** The number of all that were compared. */
+  compared: number
+}
+
+/** A table, or a source without tables. */
+export interface ItemChange {
+  source: string
+  table?: string
+  /** Null: it was not there, or is gone. */
+  before: number | null
+  now: number | null
+  /** Of tables whose rows were counted. */
+  rows?: { before: number; now: number }
+}

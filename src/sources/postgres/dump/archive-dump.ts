@@ -1,0 +1,74 @@
+import { startChild } from '../../../process/child.ts'
+import { type ArchiveListing, startListing } from '../archive.ts'
+import { type Client, programOf } from '../clients.ts'
+import { clientEnvironment, type Connection } from '../connection.ts'
+import { clientError } from '../errors.ts'
+import { PartHead } from '../archive-parts/part-rows.ts'
+import type { Route } from '../route.ts'
+import { RowCounter } from '../row-counter.ts'
+import { warningsOf } from '../warnings.ts'
+import type { Variables } from '../../../environment.ts'
+
+export interface DumpContext {
+  client: Client
+  connection: Connection
+  variables: Variables
+  signal: AbortSignal
+  route: Route
+  /** Milliseconds for each lock. */
+  lockTimeout: number
+  /** Gets the end of each program, which may come after an error. */
+  running: (exit: Promise<unknown>) => void
+}
+
+/** An archive that pg_dump wrote to its end. */
+export interface DumpedArchive {
+  listing: ArchiveListing
+  rows: RowCounter
+  /** The table of contents, of the archive of one table. */
+  head: PartHead | undefined
+  warnings: string[]
+}
+
+/** The bytes of an archive; pg_dump starts when they are asked for. `of`: whether it is that of one table. */
+export async function* dumpArchive(
+  parameters: readonly string[],
+  { client, connection, variables, signal, route, lockTimeout, running }: DumpContext,
+  { of, onEnded }: { of: 'all' | 'table'; onEnded: (archive: DumpedArchive) => void },
+): AsyncGenerator<Buffer> {
+  const rows = new RowCounter()
+  const head = of === 'table' ? new PartHead() : undefined
+  const listing = startListing({ client, variables, signal })
+  const child = startChild(
+    programOf(client, 'pg_dump'),
+    [
+      '--format=custom', '--compress=0', '--no-password', `--lock-wait-timeout=${lockTimeout}`, `--dbname=${connection.parameters}`,
+      ...parameters,
+    ],
+    { environment: clientEnvironment(connection, variables), signal },
+  )
+  running(listing.exit)
+  running(child.exit)
+  child.end()
+  try {
+    // pg_restore lists the archive's head while it passes; once it has the table of contents, it costs nothing.
+    let [listed, headed] = [true, head !== undefined]
+    for await (const bytes of child.stdout) {
+      if (listed) listed = await listing.push(bytes)
+      if (headed) headed = head!.push(bytes)
+      rows.push(bytes)
+      yield bytes
+    }
+    const warnings = warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets)
+    onEnded({ listing: await listing.finish(), rows, head, warnings: head ? warnings.filter(notOfOrder) : warnings })
+  } catch (error) {
+    throw await route.causeOf(clientError(error, 'dump', connection))
+  } finally {
+    await listing.stop()
+  }
+}
+
+/** Rows alone cannot be put in an order that suits every foreign key, of which pg_dump warns; here the keys come after all rows. */
+function notOfOrder(warning: string): boolean {
+  return !warning.startsWith('there are circular foreign-key constraints')
+}

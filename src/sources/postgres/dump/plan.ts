@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import { argumentsOfParts } from '../dump-arguments.ts'
+import type { ServerFacts } from '../facts.ts'
+import { queryJson, type QueryContext } from '../query.ts'
+
+export interface LargeTable {
+  schema: string
+  name: string
+}
+
+/** The tables whose rows get archives of their own, the largest first. All pg_dump run at the same time. */
+export interface DumpPlan {
+  tables: readonly LargeTable[]
+}
+
+/** Why all rows are in one archive; undefined if nobody asked for more. */
+export interface OneArchive {
+  why: string | undefined
+}
+
+const MIB = 1024 * 1024
+/** Bytes of rows: below, one pg_dump takes seconds. */
+const SMALL = 256 * MIB
+/** Bytes of a table that is worth a process and a connection, and the same where `dump-jobs` is given. */
+const WORTH = { automatic: 64 * MIB, given: MIB }
+/** Each pg_dump reads the catalogs of all tables. Bytes of rows that it could read in the time for a table. */
+const CATALOG = 10 * 1024
+/** More would find each other waiting for the store and for this machine. */
+const MOST = 8
+/** Sessions beside those of pg_dump: the one with the snapshot, whose end the server may notice late, and one that asks for facts. */
+const OTHERS = 2
+/** The newest pg_dump whose archives are known well enough to put several together. */
+const NEWEST_CLIENT = 18
+
+const sizes = z.strictObject({
+  /** When the server started. */
+  start: z.string(),
+  /** Sessions that this role may still open in the database. */
+  free: z.int(),
+  /** The number of all tables, and bytes of all rows. */
+  tables: z.int().min(0),
+  bytes: z.int().min(0),
+  largest: z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.int().min(0) })),
+})
+
+export type Sizes = z.infer<typeof sizes>
+
+/**
+ * Rows and TOAST as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and whose rows a
+ * standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of the database.
+ * A role without pg_read_all_stats does not see the types of sessions of others: all in a database count.
+ */
+const sizesSql = `WITH tables AS (
+  SELECT c.oid, n.oid AS namespace, n.nspname, c.relname, c.relpersistence,
+    (greatest(c.relpages, 0)::pg_catalog.int8 + greatest(coalesce(t.relpages, 0), 0))
+      * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+), largest AS (
+  SELECT * FROM tables
+  WHERE relpersistence = 'p' AND bytes > 0
+    AND (pg_catalog.getdatabaseencoding() = 'UTF8' OR pg_catalog.concat(nspname, relname) ~ '^[ -~]*$')
+    AND oid NOT IN (
+      SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+    AND namespace NOT IN (
+      SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' AND classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+  ORDER BY bytes DESC, nspname, relname LIMIT ${MOST}
+), sessions AS (
+  SELECT pg_catalog.count(*) AS of_server, pg_catalog.count(*) FILTER (WHERE usesysid = r.oid) AS of_role,
+    pg_catalog.count(*) FILTER (WHERE datid = d.oid) AS of_database, r.rolconnlimit, d.datconnlimit
+  FROM pg_catalog.pg_roles r, pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_stat_activity a
+    ON a.backend_type = 'client backend' OR (a.backend_type IS NULL AND a.datid IS NOT NULL)
+  WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database() GROUP BY r.oid, r.rolconnlimit, d.oid, d.datconnlimit
+)
+SELECT pg_catalog.json_build_object(
+  'start', extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text,
+  'free', (SELECT 1 + least(
+    pg_catalog.current_setting('max_connections')::pg_catalog.int8
+      - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8
+      - coalesce(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int8, 0) - of_server,
+    CASE WHEN rolconnlimit >= 0 THEN rolconnlimit - of_role END,
+    CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
+  'tables', (SELECT pg_catalog.count(*) FROM tables),
+  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables),
+  'largest', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname, 'bytes', bytes)
+    ORDER BY bytes DESC, nspname, relname), '[]') FROM largest))`
+
+export interface PlannedDump {
+  /** How many pg_dump may run at the same time. Default: by the size of the database and the processors here. */
+  jobs: number | undefined
+  dumpArguments: readonly string[]
+  allowPooler: boolean
+  server: ServerFacts
+}
+
+/** The plan of a dump, and when the server that was asked had started. */
+export async function planDump(given: PlannedDump, context: QueryContext): Promise<OneArchive | (DumpPlan & { start: string })> {
+  const { jobs, server: { rowBytes } } = given
+  if (jobs === 1 || (jobs === undefined && rowBytes < SMALL)) return { why: undefined }
+  const obstacle = obstacleTo(given, context)
+  if (obstacle !== undefined) return { why: obstacle }
+  const found = await queryJson(sizesSql, sizes, context)
+  const plan = divide(found, jobs, availableParallelism())
+  return 'why' in plan ? plan : { ...plan, start: found.start }
+}
+
+function obstacleTo(
+  { dumpArguments, allowPooler }: PlannedDump, { connection: { environment }, client }: QueryContext,
+): string | undefined {
+  if (argumentsOfParts(dumpArguments) === undefined) return `pg_dump runs with ${dumpArguments.join(' ')}`
+  if (allowPooler) return 'a pooler in transaction mode is allowed'
+  if ((environment.PGHOST ?? '').includes(',')) return 'the URL names several servers'
+  if (client.major > NEWEST_CLIENT) return `the archives of pg_dump ${client.major} are not known yet`
+  return undefined
+}
+
+/**
+ * Which tables get archives of their own; pure. Each is read from the beginning, by a pg_dump of its own. `given` may take the free
+ * connections but one; half of them are left to others where nobody asked for more. `processors`: of this machine.
+ */
+export function divide(found: Omit<Sizes, 'start'>, given: number | undefined, processors: number): OneArchive | DumpPlan {
+  const wanted = given ?? Math.min(MOST, Math.max(2, processors))
+  const left = given === undefined ? Math.ceil(found.free / 2) : 1
+  const jobs = Math.min(wanted, found.free - left - OTHERS)
+  if (jobs < 2) return { why: `the server has only ${Math.max(0, found.free)} free connections` }
+  const least = CATALOG * found.tables + (given === undefined ? WORTH.automatic : WORTH.given)
+  const tables: LargeTable[] = []
+  let rest = found.bytes
+  for (const { schema, name, bytes } of found.largest) {
+    if (bytes < least || tables.length === jobs - 1 || rest <= found.bytes / jobs) break
+    tables.push({ schema, name })
+    rest -= bytes
+  }
+  if (tables.length > 0) return { tables }
+  return { why: given === undefined ? undefined : 'no table is large enough for an archive of its own' }
+}

@@ -1,0 +1,408 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asTheyCome } from '../../../src/process/parallel.ts'
+import type { SourceRecord, StreamRecord } from '../../../src/repository/snapshot.ts'
+import { readArchive } from '../../../src/sources/postgres/archive-parts/stored-archive.ts'
+import { listArchive, parseWholeArchive, sqlOf } from '../../../src/sources/postgres/archive.ts'
+import type { Client } from '../../../src/sources/postgres/clients.ts'
+import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { type PostgresFacts, postgresFacts } from '../../../src/sources/postgres/facts.ts'
+import { PostgresSource } from '../../../src/sources/postgres/source.ts'
+import { all } from '../../support/bytes.ts'
+import { clientDirectoryFor, run } from '../../support/client-programs.ts'
+import { compareDatabases } from '../../support/compare-databases.ts'
+import { clientDirectory, clientEnvironment, type Major, type Server, startServer } from '../../support/postgres-server.ts'
+import { thrownBy } from '../../support/thrown.ts'
+import { until } from '../../support/until.ts'
+
+const variables = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
+const clients: Client[] = ([18, 17, 15] as const).map((major) => ({ major, directory: clientDirectory(major) }))
+const told: string[] = []
+const report = {
+  info: (message: string) => void told.push(message), warning: (message: string) => void told.push(message), progress: () => undefined, mask: () => undefined,
+}
+beforeEach(() => void told.splice(0))
+
+interface Overrides {
+  jobs?: number | undefined
+  dumpArguments?: string[]
+  lockTimeout?: number
+  signal?: AbortSignal
+  clients?: Client[]
+}
+
+const sourceOf = (url: string, { clients: own = clients, ...overrides }: Overrides = {}) =>
+  new PostgresSource({
+    name: 'shop', connection: parseDatabaseUrl(url, variables), programs: () => ({ clients: own }), dumpArguments: [], jobs: 3, lockTimeout: 60_000,
+    signal: new AbortController().signal, report, variables, ...overrides,
+  })
+
+interface Dumped {
+  streams: Map<string, Buffer>
+  facts: PostgresFacts
+  /** The most streams that were read at the same time. */
+  most: number
+}
+
+/** Reads the streams as a backup does, so many at a time as the source says. */
+async function dump(source: PostgresSource, during: (stream: string) => unknown = () => undefined): Promise<Dumped> {
+  const streams = new Map<string, Buffer>()
+  let [reading, most] = [0, 0]
+  try {
+    await source.open()
+    await asTheyCome(source.streams(), () => source.parallel, async ({ name, bytes }) => {
+      streams.set(name, Buffer.alloc(0))
+      most = Math.max(most, ++reading)
+      const pieces: Buffer[] = []
+      for await (const piece of bytes) {
+        pieces.push(Buffer.from(piece))
+        await during(name)
+      }
+      streams.set(name, Buffer.concat(pieces))
+      reading--
+    })
+    return { streams, most, facts: postgresFacts.parse(JSON.parse(JSON.stringify(source.facts()))) }
+  } finally {
+    await source.close()
+  }
+}
+
+async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 65_536) yield Buffer.from(bytes.subarray(at, at + 65_536))
+}
+
+/** The one archive that the streams are together. */
+function assembled({ streams, facts }: Dumped): AsyncIterable<Buffer> {
+  const records = [...streams].map(([name, { length }]): StreamRecord =>
+    ({ name, format: name.endsWith('.sql') ? 'sql' : 'pg_dump-custom', size: length, sha256: '', chunks: [] }))
+  const source: SourceRecord = { name: 'shop', kind: 'postgres', streams: records, facts }
+  return readArchive({ source, read: ({ name }) => inPieces(streams.get(name)!) })
+}
+
+async function restored(dumped: Dumped, server: Server, database: string): Promise<void> {
+  await server.createDatabase(database)
+  const file = path.join(server.socketDirectory, `${database}.dump`)
+  writeFileSync(file, Buffer.concat(await all(assembled(dumped))))
+  await run(path.join(clientDirectoryFor(server.major), 'pg_restore'), ['--exit-on-error', `--dbname=${database}`, file], { env: clientEnvironment(server, database) })
+  rmSync(file)
+}
+
+const leftOver = `SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('pg_dump', 'psql') AND pid <> pg_backend_pid()`
+
+describe.each([14, 18] as Major[])('PostgreSQL %i', (major) => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer(major)
+    await server.createDatabase('shop')
+    await server.sql(KINDS, 'shop')
+  })
+  afterAll(() => server.stop())
+
+  test('large tables of every kind are streams of their own, read side by side, and restored they are the same database', async () => {
+    const dumped = await dump(sourceOf(server.url('shop'), { jobs: 5 }))
+    const { streams, facts, most } = dumped
+    expect(facts.parts!.map(({ name }) => name).toSorted()).toEqual(['We"ird.Näme $1 * (x)|[a]', 'kept', 'measured_2026', 'parent'])
+    expect([...streams.keys()]).toEqual(['shop.dump', ...facts.parts!.map((_, index) => `shop.${index + 1}.dump`), 'globals.sql'])
+    expect(most).toBe(5)
+    const counted = new Map(facts.tables.map(({ name, archived }) => [name, archived?.rows]))
+    expect([counted.get('kept'), counted.get('parent'), counted.get('child'), counted.get('measured_2026')]).toEqual([20_000, 20_000, 5, 20_000])
+    const context = { client: clients.find((client) => client.major === Math.max(15, major))!, variables }
+    await parseWholeArchive(assembled(dumped), context)
+    const { entries } = await listArchive(assembled(dumped), context)
+    expect(withoutId(entries)).toEqual(withoutId(facts.entries))
+    expect(told.filter((line) => !line.includes('restore such a backup'))).toEqual([])
+    await restored(dumped, server, 'again')
+    expect(await compareDatabases({ server, database: 'shop' }, { server, database: 'again' })).toEqual([])
+  })
+
+  test('one archive, where more is not asked for, or arguments for pg_dump select rows', async () => {
+    expect((await dump(sourceOf(server.url('shop'), { jobs: undefined }))).facts.parts).toBeUndefined()
+    expect(told.filter((line) => line.includes('one archive'))).toEqual([])
+    const { facts, most } = await dump(sourceOf(server.url('shop'), { dumpArguments: ['--exclude-table-data=kept'] }))
+    expect([facts.parts, most]).toEqual([undefined, 1])
+    expect(told).toContain('shop: all rows are in one archive: pg_dump runs with --exclude-table-data=kept')
+  })
+
+  test('arguments that do not select rows go together with several archives', async () => {
+    const dumped = await dump(sourceOf(server.url('shop'), { dumpArguments: ['--quote-all-identifiers', '--clean', '--if-exists', '-O', '--blobs', '--no-comments'] }))
+    expect(dumped.facts.parts).toHaveLength(2)
+    await restored(dumped, server, 'argued')
+    expect(await compareDatabases({ server, database: 'shop' }, { server, database: 'argued' })).toEqual([])
+  })
+})
+
+function withoutId(lines: string[]): string[] {
+  return lines.map((line) => line.replace(/^\d+; /, '')).toSorted()
+}
+
+/** Each of the large tables has some megabytes. */
+const KINDS = `
+  CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, filler text, twice int GENERATED ALWAYS AS (length(filler) * 2) STORED, parent int REFERENCES kept);
+  INSERT INTO kept (filler, parent) SELECT repeat(md5(i::text), 4), CASE WHEN i > 1 THEN 1 END FROM generate_series(1, 20000) i;
+  CREATE TABLE parent (id serial, filler text); CREATE TABLE child (more int) INHERITS (parent);
+  INSERT INTO parent (filler) SELECT repeat(md5(i::text), 4) FROM generate_series(1, 20000) i; INSERT INTO child (filler, more) SELECT 'child', i FROM generate_series(1, 5) i;
+  CREATE TABLE measured (at date, filler text, kept int REFERENCES kept) PARTITION BY RANGE (at);
+  CREATE TABLE measured_2026 PARTITION OF measured FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+  CREATE TABLE measured_2027 PARTITION OF measured FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+  INSERT INTO measured SELECT date '2026-01-01' + i % 365, repeat(md5(i::text), 4), 1 + i % 20000 FROM generate_series(1, 20000) i;
+  INSERT INTO measured SELECT '2027-05-05', 'small', NULL FROM generate_series(1, 7);
+  CREATE INDEX ON measured (at);
+  CREATE SCHEMA "a ""schema"".x"; CREATE TABLE "a ""schema"".x"."We""ird.Näme $1 * (x)|[a]" ("Cölumn" text, b bytea);
+  INSERT INTO "a ""schema"".x"."We""ird.Näme $1 * (x)|[a]" SELECT repeat(md5(i::text), 4) || E'\\t\\n\\\\', decode(md5(i::text), 'hex') FROM generate_series(1, 20000) i;
+  CREATE TABLE weird (like "a ""schema"".x"."We""ird.Näme $1 * (x)|[a]"); INSERT INTO weird VALUES ('another', '');
+  CREATE VIEW sums AS SELECT count(*) FROM kept JOIN parent USING (id);
+  CREATE MATERIALIZED VIEW counted AS SELECT at, count(*) FROM measured GROUP BY at;
+  SELECT lo_from_bytea(4711, 'a large object'); CREATE TABLE empty (id int);
+  ANALYZE;`
+
+describe('while others work', () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer(17)
+  })
+  afterAll(() => server.stop())
+
+  async function accounts(database: string): Promise<void> {
+    await server.createDatabase(database)
+    const tables = ['debits', 'credits', 'others'].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, amount int, filler text);
+      INSERT INTO ${name} SELECT i, 100, repeat(md5(i::text), 10) FROM generate_series(1, 12000) i;`)
+    await server.sql(`${tables.join('\n')} ANALYZE`, database)
+  }
+
+  test('two tables in different streams are of the same moment, however much is moved between them', async () => {
+    await accounts('moving')
+    const stopped = new AbortController()
+    const writer = (async () => {
+      for (let round = 0; !stopped.signal.aborted; round++) {
+        // Each statement is a transaction of its own that keeps the sum.
+        const moves = Array.from({ length: 200 }, (_, index) => {
+          const id = 1 + ((round * 200 + index) * 61) % 12_000
+          return `WITH taken AS (UPDATE debits SET amount = amount - 7 WHERE id = ${id} RETURNING 7 AS amount)
+            UPDATE credits SET amount = credits.amount + taken.amount FROM taken WHERE id = ${12_001 - id};`
+        })
+        await server.sql(moves.join('\n'), 'moving')
+      }
+    })()
+    try {
+      const moved = async (): Promise<string> => server.sql('SELECT sum(amount) FROM debits', 'moving')
+      for (let round = 0; round < 3; round++) {
+        const begun = await moved()
+        await until(async () => (await moved()) !== begun)
+        const { streams, facts } = await dump(sourceOf(server.url('moving'), { jobs: 4 }), async () => sleep(5))
+        expect(facts.parts!.map(({ name }) => name)).toEqual(expect.arrayContaining(['credits', 'debits']))
+        const sums = await Promise.all(facts.parts!.map(async ({ stream, name }) => (name === 'others' ? 0 : sumOf(streams.get(stream)!))))
+        expect(sums.reduce((sum, amount) => sum + amount)).toBe(2 * 12_000 * 100)
+        expect(await moved()).not.toBe(begun)
+      }
+    } finally {
+      stopped.abort()
+      await writer
+    }
+  })
+
+  const waiting = `SELECT count(*) FROM pg_locks WHERE NOT granted`
+  /** The session that has exported the snapshot, and asks for nothing every few seconds. */
+  const holder = `pg_stat_activity WHERE state = 'idle in transaction' AND application_name = 'psql' AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE false)'`
+  const sharing = `SELECT count(*) FROM ${holder}`
+
+  test('TRUNCATE, asked for while the backup runs, waits for it, and the backup is good', async () => {
+    await accounts('wanted')
+    let wanting: Promise<string> | undefined
+    const wait = async (): Promise<void> => {
+      if (wanting) return
+      wanting = server.sql('TRUNCATE debits, credits, others', 'wanted')
+      await until(async () => (await server.sql(waiting)) !== '0')
+    }
+    const { facts } = await dump(sourceOf(server.url('wanted'), { lockTimeout: 1000 }), wait)
+    expect(facts.parts).toHaveLength(2)
+    expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([12_000, 12_000, 12_000])
+    await wanting
+    expect(await server.sql('SELECT count(*) FROM debits', 'wanted')).toBe('0')
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  /** Client programs whose pg_dump runs these commands first. */
+  function clientsThat(commands: string): Client[] {
+    const directory = mkdtempSync(path.join(server.socketDirectory, 'clients-'))
+    for (const program of ['psql', 'pg_restore', 'pg_dumpall', 'pg_dump']) {
+      const before = program === 'pg_dump' ? commands : ''
+      writeFileSync(path.join(directory, program), `#!/bin/sh\n${before}\nexec ${path.join(clientDirectory(17), program)} "$@"\n`, { mode: 0o755 })
+    }
+    return [{ major: 17, directory }]
+  }
+  const beforeRows = (commands: string): Client[] => clientsThat(`case "$*" in *--data-only*) ${commands} ;; esac`)
+
+  /** Backs up with two pg_dump, and does something after the snapshot was shared and before the second begins. */
+  async function between(database: string, act: () => Promise<unknown>): Promise<Dumped> {
+    const go = path.join(server.socketDirectory, `${database}.go`)
+    const dumping = dump(sourceOf(server.url(database), { jobs: 2, lockTimeout: 1000, clients: beforeRows(`until test -e ${go}; do sleep 0.1; done`) }))
+    try {
+      await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
+      await act()
+    } finally {
+      writeFileSync(go, '')
+    }
+    return dumping
+  }
+
+  test('TRUNCATE that comes between the snapshot and a pg_dump: one archive is made in place of several', async () => {
+    await accounts('between')
+    let wanting: Promise<string> | undefined
+    const { facts } = await between('between', async () => {
+      wanting = server.sql('TRUNCATE credits', 'between')
+      await until(async () => (await server.sql(waiting)) !== '0')
+    })
+    await wanting
+    expect(facts.parts).toBeUndefined()
+    expect(told).toContain('shop: all rows are in one archive: another session waited for a large table, and kept the others from it')
+    expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([0, 12_000, 12_000])
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('a small table that is emptied and filled again after the snapshot is not empty in the backup', async () => {
+    await accounts('refreshed')
+    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', 'refreshed')
+    const go = path.join(server.socketDirectory, 'refreshed.go')
+    const clients = clientsThat(`case "$*" in *--exclude-table-data*) until test -e ${go}; do sleep 0.1; done ;; esac`)
+    const dumping = dump(sourceOf(server.url('refreshed'), { jobs: 2, lockTimeout: 1000, clients }))
+    let wanting: Promise<string> | undefined
+    try {
+      await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
+      wanting = server.sql('BEGIN; TRUNCATE small; INSERT INTO small VALUES (2); COMMIT', 'refreshed')
+      await until(async () => (await server.sql(waiting)) !== '0')
+    } finally {
+      writeFileSync(go, '')
+    }
+    const { facts } = await dumping
+    await wanting
+    expect(facts.tables.find(({ name }) => name === 'small')?.archived?.rows).toBe(1)
+  })
+
+  test('a pg_dump that gets no connection: one archive is made in place of several', async () => {
+    await accounts('crowded')
+    const crowded = beforeRows('echo "pg_dump: error: connection to server failed: FATAL:  sorry, too many clients already" >&2; exit 1')
+    const { facts } = await dump(sourceOf(server.url('crowded'), { clients: crowded }))
+    expect([facts.parts, facts.tables.map(({ archived }) => archived?.rows)]).toEqual([undefined, [12_000, 12_000, 12_000]])
+    expect(told).toContain('shop: all rows are in one archive: the server has no free connection for more')
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('when nobody reads an archive on, the other pg_dump end as well', async () => {
+    await accounts('left')
+    const others: string[] = []
+    const read = async (stream: string): Promise<void> => {
+      if (stream === 'shop.dump') throw new Error('the store failed')
+      await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'`)) === '0')
+      others.push(stream)
+    }
+    await expect(dump(sourceOf(server.url('left')), read)).rejects.toThrow('the store failed')
+    expect(others.toSorted()).toEqual(['shop.1.dump', 'shop.2.dump'])
+  })
+
+  test('a large database has several archives by default, and one where the server does not share snapshots', async () => {
+    await accounts('default')
+    await server.sql(`CREATE ROLE backup LOGIN PASSWORD 'backup'; GRANT pg_read_all_data TO backup`)
+    const inPages = `UPDATE pg_class SET relpages = 20000 WHERE relname IN ('debits', 'credits', 'others')`
+    await server.sql(inPages, 'default')
+    const url = server.url('default', 'backup', 'backup')
+    expect((await dump(sourceOf(url, { jobs: undefined }))).facts.parts!.length).toBeGreaterThan(0)
+    await server.sql(`${inPages}; REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM PUBLIC`, 'default')
+    expect((await dump(sourceOf(url, { jobs: undefined }))).facts.parts).toBeUndefined()
+    expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: .*permission denied for function pg_export_snapshot/s))
+    expect((await thrownBy(dump(sourceOf(url)))).message).toMatch(/permission denied for function pg_export_snapshot/)
+  })
+
+  test.each([
+    ['another table', '--table=*) a="--table=public.tiny"', /shop\.1\.dump, the rows of public\.\w+: pg_dump wrote the rows of public\.tiny/],
+    ['a table twice', '--exclude-table-data=*) continue', /shop\.1\.dump, the rows of public\.\w+: the main archive has rows of that table, too/],
+  ])('archives of a pg_dump that writes the rows of %s are not stored as a backup', async (what, change, message) => {
+    const database = what.replaceAll(' ', '_')
+    await accounts(database)
+    await server.sql('CREATE TABLE tiny AS SELECT 1 AS id', database)
+    const clients = clientsThat(`for a; do shift; case "$a" in ${change} ;; esac; set -- "$@" "$a"; done`)
+    expect((await thrownBy(dump(sourceOf(server.url(database), { clients })))).message).toMatch(message)
+  })
+
+  test('a table that stays locked before the snapshot is an error that names it', async () => {
+    await accounts('locked')
+    const holding = server.sql(`BEGIN; LOCK TABLE credits; SELECT pg_sleep(100)`, 'locked').catch(() => 'ended by us below')
+    try {
+      await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL`, 'locked')) !== '0')
+      const error = await thrownBy(dump(sourceOf(server.url('locked'), { lockTimeout: 300 })))
+      expect(error.message).toMatch(/a table at .* stayed locked .* \(among: LOCK TABLE ONLY "public"\."credits"/)
+    } finally {
+      await server.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()`)
+      await holding
+    }
+  })
+
+  test('a table that vanishes before it is locked is left out', async () => {
+    await accounts('vanishing')
+    const dropping = server.sql(`BEGIN; DROP TABLE credits; SELECT pg_sleep(1); COMMIT`, 'vanishing')
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'debits'::regclass OR relation = 'credits'::regclass`, 'vanishing')) !== '0')
+    const { facts } = await dump(sourceOf(server.url('vanishing')))
+    await dropping
+    expect(facts.tables.map(({ name }) => name)).toEqual(['debits', 'others'])
+    expect(facts.parts!.every(({ name }) => name !== 'credits')).toBe(true)
+  })
+
+  test('when the session with the snapshot ends before all have taken it over, the backup fails and says so, and nothing is left', async () => {
+    await accounts('lost')
+    const error = await thrownBy(between('lost', () => server.sql(`SELECT pg_terminate_backend(pid, 60000) FROM ${holder}`)))
+    expect(error.message).toMatch(/the session at .* ended that shares one view/)
+    expect(error.hint).toContain('dump-jobs')
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('the session with the snapshot ends when all have taken it over, and its loss does no harm then', async () => {
+    await accounts('early')
+    const begun = new Set<string>()
+    const seen: string[] = []
+    await dump(sourceOf(server.url('early'), { jobs: 4 }), async (stream) => {
+      begun.add(stream)
+      if (begun.size === 4 && seen.length === 0) {
+        seen.push('all')
+        await until(async () => (await server.sql(sharing)) === '0')
+      }
+    })
+    expect(seen).toEqual(['all'])
+  })
+
+  test('an interruption ends all pg_dump and the session with the snapshot, with its own reason', async () => {
+    await accounts('interrupted')
+    const abort = new AbortController()
+    await expect(dump(sourceOf(server.url('interrupted'), { signal: abort.signal }), () => abort.abort(new Error('interrupted')))).rejects.toThrow('interrupted')
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('a role that may open few sessions gets one archive', async () => {
+    await accounts('few')
+    await server.sql(`CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 3; GRANT pg_read_all_data TO few`)
+    const { facts } = await dump(sourceOf(server.url('few', 'few', 'few')))
+    expect(facts.parts).toBeUndefined()
+    expect(told).toContainEqual(expect.stringMatching(/^shop: all rows are in one archive: the server has only \d free connections$/))
+  })
+
+  test('connections of others count, also for a role that does not see what they are', async () => {
+    await accounts('crowd')
+    await server.sql(`CREATE ROLE blind LOGIN PASSWORD 'blind'; GRANT pg_read_all_data TO blind; ALTER DATABASE crowd CONNECTION LIMIT 8`)
+    const others = Array.from({ length: 4 }, () => server.sql('SELECT pg_sleep(1000)', 'crowd').catch(() => 'ended by us below'))
+    const asleep = `pg_stat_activity WHERE datname = 'crowd' AND query LIKE '%pg_sleep(1000)%'`
+    try {
+      await until(async () => (await server.sql(`SELECT count(*) FROM ${asleep}`)) === '4')
+      const { facts } = await dump(sourceOf(server.url('crowd', 'blind', 'blind')))
+      expect([facts.parts, told]).toEqual([undefined, expect.arrayContaining(['shop: all rows are in one archive: the server has only 4 free connections'])])
+    } finally {
+      await server.sql(`SELECT pg_terminate_backend(pid) FROM ${asleep}`)
+      await Promise.all(others)
+    }
+  })
+})
+
+/** The sum of the second column of the rows in an archive. */
+async function sumOf(archive: Buffer): Promise<number> {
+  const pieces: Buffer[] = []
+  for await (const piece of sqlOf(inPieces(archive), { client: clients[0]!, variables })) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces).toString().split('\n').reduce((sum, line) => sum + Number(/^\d+\t(-?\d+)\t/.exec(line)?.[1] ?? 0), 0)
+}
