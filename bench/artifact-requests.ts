@@ -1,10 +1,11 @@
 // Requests to GitHub's REST API that each command makes with many earlier backups, against an emulator, and what the index of the artifacts
-// takes. Run by hand: npm run bench:artifacts -- requests [earlier backups] [foreign artifacts].
+// takes.
 import { GitHub } from '../test/support/github/emulator.ts'
 import { Jobs } from '../test/support/github/jobs.ts'
 import { plantBackups, plantForeign } from '../test/support/github/many-backups.ts'
+import type { Add } from './harness.ts'
 
-export async function measureRequests(backups: number, foreign: number): Promise<void> {
+export async function measureRequests(backups: number, foreign: number, add: Add): Promise<void> {
   const github = await GitHub.start()
   const jobs = new Jobs(github, 'octo/shop')
   const set = 'default'
@@ -17,13 +18,14 @@ export async function measureRequests(backups: number, foreign: number): Promise
       await work()
       const calls = github.calls.slice(before).filter(({ path }) => path.startsWith('/repos/'))
       const byName = [...Map.groupBy(calls, ({ name }) => name)].map(([name, these]) => `${these.length} ${name}`)
-      console.log(`${what}: ${calls.length} requests (${byName.join(', ')})`)
+      add(what, 'Lifeboat', { requests: calls.length })
+      console.error(byName.join(', '))
     }
     await measure('backup without an index', () => jobs.run('backup'))
     jobs.change()
     await measure('backup', () => jobs.run('backup'))
     const index = (await jobs.files())['index.json.zst']
-    console.log(`index of ${backups + 1} backups: ${index?.length ?? 0} bytes`)
+    console.error(`index of ${backups + 1} backups: ${index?.length ?? 0} bytes`)
     await measure('list', () => jobs.run('list', { set }))
     await measure('list of all sets', () => jobs.run('list'))
     await measure('check', () => jobs.run('check', { set }))

@@ -1,9 +1,6 @@
 // The storage that backups take as artifacts with the default `full-every`, pruned once a day, against an emulator of GitHub's services:
-// table rows of which 1 % change a day. Run by hand: npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
+// table rows of which 1 % change a day.
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { authenticatorOf } from '../src/repository/authenticator.ts'
 import { loadKnown, SNAPSHOTS_BUILT_ON } from '../src/repository/known.ts'
 import { openOrMakeRepository } from '../src/repository/repository.ts'
@@ -16,14 +13,15 @@ import { ArtifactStore } from '../src/stores/artifact/store.ts'
 import { ChangingRows } from '../test/support/changing-rows.ts'
 import { keys } from '../test/support/engine.ts'
 import { GitHub } from '../test/support/github/emulator.ts'
+import type { Add } from './harness.ts'
 
 const DAY = 86_400_000
-const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
-export async function measureStorage(perDay: number, megabytes: number, days: number): Promise<void> {
+export async function measureStorage(
+  { perDay, megabytes, days, temporary }: { perDay: number; megabytes: number; days: number; temporary: string }, add: Add,
+): Promise<void> {
   const policy: RetentionPolicy = perDay > 1 ? { within: 2 * DAY, daily: 30 } : { daily: 30 }
   const github = await GitHub.start()
-  const temporary = await mkdtemp(path.join(tmpdir(), 'bench-storage-'))
   const token = github.token('write')
   const open = (): ArtifactStore => {
     const store = new ArtifactStore({
@@ -35,7 +33,7 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
   }
   const rows = new ChangingRows(megabytes * 1e6, 'typical')
   const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean; drilled: boolean }[] = []
-  const totals = { bytes: 0, chunks: 0, first: 0, most: 0 }
+  let uploaded = 0
   const start = Date.now()
   try {
     for (let number = 0; number < days * perDay; number++) {
@@ -52,9 +50,7 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
       await store.groups.commit(writer.reused())
       await store.close()
       const { size } = github.artifacts.at(-1)!
-      totals.bytes += size
-      totals.chunks += writer.added
-      totals.first ||= size
+      uploaded += size
       made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true, drilled: false })
       if ((number + 1) % perDay > 0) continue
       const kept = new Set(retain(made, policy, 'UTC', github.now()).filter(({ keep }) => keep).map(({ snapshot }) => snapshotKey('bench', snapshot.id)))
@@ -62,19 +58,14 @@ export async function measureStorage(perDay: number, megabytes: number, days: nu
       await pruning.groups.release({ kept, grace: GRACE, builtOn: SNAPSHOTS_BUILT_ON, dryRun: false })
       await pruning.close()
       made.splice(0, made.length, ...made.filter((one) => kept.has(snapshotKey('bench', one.id))))
-      const used = github.live().reduce((sum, one) => sum + one.size, 0)
-      totals.most = Math.max(totals.most, used)
       const day = (number + 1) / perDay
-      if (day % 15 === 0 || day === days) {
-        console.log(
-          `day ${day}: ${github.live().length} artifacts with ${mb(used)}, ${(used / totals.first).toFixed(1)} times the first backup (${mb(totals.first)}); ` +
-            `uploaded so far ${mb(totals.bytes)}, of it ${mb(totals.chunks)} chunks; the most at a time ${mb(totals.most)}`,
-        )
-      }
+      if (day !== 1 && day % 15 > 0 && day !== days) continue
+      add(perDay > 1 ? `hourly, ${megabytes} MB` : `daily, ${megabytes} MB`, `day ${day}`, {
+        stored: github.live().reduce((sum, one) => sum + one.size, 0), uploaded, artifacts: github.live().length,
+      })
     }
   } finally {
     await github.stop()
-    await rm(temporary, { recursive: true, force: true })
   }
 }
 

@@ -1,11 +1,6 @@
-// The cost of daily backups into GitHub artifacts, against an emulator of GitHub's services: 30 days of a 300 MB database, 1 % of its rows
-// changed a day. Run by hand: npm run bench:artifacts -- [days] [megabytes] [typical|scattered], or, for the requests of each command,
-// npm run bench:artifacts -- requests [earlier backups] [foreign artifacts], or, for what they cost in storage with `full-every`,
-// npm run bench:artifacts -- storage [backups a day] [megabytes] [days].
+// npm run bench:artifacts -- [--only artifacts,artifact-requests,artifact-storage] [--write]: what daily backups into GitHub artifacts take, against an emulator of
+// GitHub's services: 30 days of a 300 MB database of which 1 % of the rows change a day; the requests of each command; and the storage with `full-every`.
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -23,85 +18,82 @@ import { ChangingRows, type Workload } from '../test/support/changing-rows.ts'
 import { GitHub } from '../test/support/github/emulator.ts'
 import { measureRequests } from './artifact-requests.ts'
 import { measureStorage } from './artifact-storage.ts'
+import { type Add, bench } from './harness.ts'
 
-if (process.argv[2] === 'requests') {
-  await measureRequests(Number(process.argv[3] ?? 300), Number(process.argv[4] ?? 2000))
-  process.exit()
-}
-if (process.argv[2] === 'storage') {
-  await measureStorage(Number(process.argv[3] ?? 1), Number(process.argv[4] ?? 100), Number(process.argv[5] ?? 90))
-  process.exit()
-}
-const days = Number(process.argv[2] ?? 30)
-const megabytes = Number(process.argv[3] ?? 300)
-const workload: Workload = process.argv[4] === 'scattered' ? 'scattered' : 'typical'
+const DAYS = 30
 const DAY = 86_400_000
-const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 const throwing = (error: Error) => {
   throw error
 }
 
-const github = await GitHub.start()
-const temporary = await mkdtemp(path.join(tmpdir(), 'bench-artifacts-'))
-try {
-  const encryptionKey = await generateIdentity()
-  const retention = artifactRetention(30, 90)
-  const token = github.token('write')
-  const open = () =>
-    new ArtifactStore({
-      set: 'bench', token, variables: github.startRun(), temporary, timeout: 60_000, retention, fullEvery: Infinity, signal: new AbortController().signal,
-      report: { info: console.log, warning: console.warn }, now: () => github.now(),
-    })
-  const rows = new ChangingRows(megabytes * 1e6, workload)
-  const made: { id: string; sha256: string }[] = []
-  const dumps: number[] = []
-  for (let day = 0; day < days; day++) {
-    github.offset = day * DAY
-    if (day > 0) rows.change(0.01)
-    const { bytes } = rows
-    // The size that `pg_dump -Fc` stores at its default level.
-    if (day === 0 || day === days - 1) dumps.push((await promisify(gzip)(bytes, { level: 6 })).length)
-    const started = performance.now()
-    const calls = github.calls.length
-    const store = open()
-    await openOrMakeRepository(store)
-    const keys = await openKeys(encryptionKey, { store, recipients: [], create: true })
-    const known = await loadKnown(store, keys, 'bench', throwing)
-    const id = newSnapshotId(github.now(), randomBytes(4))
-    const writer = new Writer({ store, keys, known, compression: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
-    const record = await writer.stream('bench', 'pg_dump-custom', pieces(bytes), () => undefined)
-    const sources = [{ name: 'bench', kind: 'postgres' as const, streams: [record], facts: {} }]
-    await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })
-    await store.groups.commit(writer.reused())
-    await store.close()
-    made.push({ id, sha256: createHash('sha256').update(bytes).digest('hex') })
-    const { size } = github.artifacts.at(-1)!
-    const seconds = ((performance.now() - started) / 1000).toFixed(1)
-    console.log(`day ${day + 1}: artifact of ${mb(size)}, ${writer.newChunks} new chunks, ${writer.deltaChunks} of them differences; ${github.calls.length - calls} calls, ${seconds} s`)
-  }
-  const used = github.live().reduce((sum, { size }) => sum + size, 0)
-  const full = (days * (dumps[0]! + dumps.at(-1)!)) / 2
-  console.log(`\n${days} days of ${megabytes} MB, ${workload}: ${mb(used)} of artifacts; a full compressed dump a day: ${mb(full)}; 1/${(full / used).toFixed(1)}`)
+await bench({ megabytes: 300 }, async ({ megabytes, work, table }) => {
+  await table('artifacts', async (add) => {
+    for (const workload of ['typical', 'scattered'] as const) await thirtyDays(workload, megabytes, work, add)
+  })
+  await table('artifact-requests', (add) => measureRequests(300, 2000, add))
+  await table('artifact-storage', async (add) => {
+    await measureStorage({ perDay: 1, megabytes: 100, days: 90, temporary: work }, add)
+    await measureStorage({ perDay: 24, megabytes: 20, days: 30, temporary: work }, add)
+  })
+})
 
-  const first = made[0]!
-  const last = made.at(-1)!
-  for (const { id, sha256 } of [first, last]) {
-    const started = performance.now()
-    const calls = github.calls.length
-    const store = open()
-    const keys = await openKeys(encryptionKey, { store, create: false })
-    const snapshot = await findSnapshot(store, keys, 'bench', { kind: 'id', id })
-    const manifest = await openManifest(snapshot)
-    const hash = createHash('sha256')
-    for await (const chunk of new Reader(store, keys, snapshot.header.chunks).stream(manifest.sources[0]!.streams[0]!)) hash.update(chunk)
-    await store.close()
-    if (hash.digest('hex') !== sha256) throw new Error(`snapshot ${id} does not give back what was stored`)
-    console.log(`restored ${id}: ${((performance.now() - started) / 1000).toFixed(1)} s, ${github.calls.length - calls} calls`)
+async function thirtyDays(workload: Workload, megabytes: number, temporary: string, add: Add): Promise<void> {
+  const github = await GitHub.start()
+  try {
+    const encryptionKey = await generateIdentity()
+    const token = github.token('write')
+    const open = () =>
+      new ArtifactStore({
+        set: 'bench', token, variables: github.startRun(), temporary, timeout: 60_000, retention: artifactRetention(30, 90), fullEvery: Infinity, signal: new AbortController().signal,
+        report: { info: console.error, warning: console.warn }, now: () => github.now(),
+      })
+    const rows = new ChangingRows(megabytes * 1e6, workload)
+    const made: { id: string; sha256: string; size: number; calls: number }[] = []
+    const dumps: number[] = []
+    const [started, cpu] = [performance.now(), process.cpuUsage()]
+    for (let day = 0; day < DAYS; day++) {
+      github.offset = day * DAY
+      if (day > 0) rows.change(0.01)
+      const { bytes } = rows
+      // The size that `pg_dump -Fc` stores at its default level.
+      if (day === 0 || day === DAYS - 1) dumps.push((await promisify(gzip)(bytes, { level: 6 })).length)
+      const calls = github.calls.length
+      const store = open()
+      await openOrMakeRepository(store)
+      const keys = await openKeys(encryptionKey, { store, recipients: [], create: true })
+      const known = await loadKnown(store, keys, 'bench', throwing)
+      const id = newSnapshotId(github.now(), randomBytes(4))
+      const writer = new Writer({ store, keys, known, compression: 3, jobs: 2, mark: id.slice(-8), signal: new AbortController().signal, onDamaged: throwing })
+      const record = await writer.stream('bench', 'pg_dump-custom', pieces(bytes), () => undefined)
+      const sources = [{ name: 'bench', kind: 'postgres' as const, streams: [record], facts: {} }]
+      await writer.commit({ format: 'lifeboat/1', id, set: 'bench', time: github.now().toISOString(), tags: [] }, { sources, description: '', run: null, lifeboat: 'bench' })
+      await store.groups.commit(writer.reused())
+      await store.close()
+      made.push({ id, sha256: createHash('sha256').update(bytes).digest('hex'), size: github.artifacts.at(-1)!.size, calls: github.calls.length - calls })
+    }
+    const { user, system } = process.cpuUsage(cpu)
+    const each = { seconds: (performance.now() - started) / 1000 / DAYS, cpuSeconds: (user + system) / 1e6 / DAYS }
+    const stored = github.live().reduce((sum, { size }) => sum + size, 0)
+    const later = made.slice(1)
+    add(workload, 'a full dump a day', { stored: (DAYS * (dumps[0]! + dumps.at(-1)!)) / 2 })
+    add(workload, 'Lifeboat', { ...each, stored, added: later.reduce((sum, { size }) => sum + size, 0) / later.length, requests: made.at(-1)!.calls })
+
+    for (const [name, { id, sha256 }] of [['the first', made[0]!], ['the last', made.at(-1)!]] as const) {
+      const [began, before, calls] = [performance.now(), process.cpuUsage(), github.calls.length]
+      const store = open()
+      const keys = await openKeys(encryptionKey, { store, create: false })
+      const snapshot = await findSnapshot(store, keys, 'bench', { kind: 'id', id })
+      const manifest = await openManifest(snapshot)
+      const hash = createHash('sha256')
+      for await (const chunk of new Reader(store, keys, snapshot.header.chunks).stream(manifest.sources[0]!.streams[0]!)) hash.update(chunk)
+      await store.close()
+      if (hash.digest('hex') !== sha256) throw new Error(`snapshot ${id} does not give back what was stored`)
+      const used = process.cpuUsage(before)
+      add(`${workload}, ${name} read back`, 'Lifeboat', { seconds: (performance.now() - began) / 1000, cpuSeconds: (used.user + used.system) / 1e6, requests: github.calls.length - calls })
+    }
+  } finally {
+    await github.stop()
   }
-  console.log(`peak memory of this process, emulator and data included: ${mb(process.resourceUsage().maxRSS * 1024)}`)
-} finally {
-  await github.stop()
-  await rm(temporary, { recursive: true, force: true })
 }
 
 async function* pieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {

@@ -1,9 +1,7 @@
-// npm run bench:drills -- [rounds] [name …]: backs healthy databases up and drills each backup, as often as asked (20), and prints how many were found
+// npm run bench:drills -- [--rounds 20] [--write]: backs healthy databases up and drills each backup, as often as asked (20), and prints how many were found
 // equal: on each major the shop, a database with every kind of object, and one of several owners; and PostGIS where Debian's packages of it are installed.
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { newIdentity } from '../src/repository/keys.ts'
 import { type Connection, onDatabase } from '../src/sources/postgres/connection.ts'
 import { type Cluster, startCluster } from '../src/sources/postgres/drill/cluster.ts'
 import { localPrograms } from '../src/sources/postgres/drill/server-programs.ts'
@@ -12,12 +10,12 @@ import { clientDirectoryFor, type Major } from '../test/support/client-programs.
 import { loadDataset } from '../test/support/dataset.ts'
 import { dispatched } from '../test/support/dispatched.ts'
 import { type Server, startServer } from '../test/support/postgres-server.ts'
+import { bench } from './harness.ts'
 
 const MAJORS: readonly Major[] = [14, 15, 16, 17, 18]
 const sqlOf = (name: string): string => readFileSync(path.join(import.meta.dirname, `../test/support/dataset/${name}.sql`), 'utf8')
 
 interface Healthy {
-  name: string
   url: string
   /** Another server, with what the database needs. */
   scratch: string
@@ -30,7 +28,7 @@ const variablesFor = (programs: string): Record<string, string> => ({ PATH: [pro
 const LOGICAL = { settings: { wal_level: 'logical' } }
 
 /** A database on a server of its own, and another server to restore it into. */
-async function healthy(name: string, major: Major, database: string, load: (server: Server) => Promise<unknown>): Promise<Healthy> {
+async function healthy(major: Major, database: string, load: (server: Server) => Promise<unknown>): Promise<Healthy> {
   const [server, scratch] = [await startServer(major, LOGICAL), await startServer(major)]
   await server.createDatabase(database)
   await load(server)
@@ -38,17 +36,17 @@ async function healthy(name: string, major: Major, database: string, load: (serv
     await server.stop()
     await scratch.stop()
   }
-  return { name, url: server.url(database), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop }
+  return { url: server.url(database), scratch: scratch.url('postgres'), variables: variablesFor(clientDirectoryFor(major)), stop }
 }
 
-const shop = (major: Major): Promise<Healthy> => healthy(`shop${major}`, major, 'shop', (server) => loadDataset(server, 'shop', { megabytes: 50 }))
+const shop = (major: Major): Promise<Healthy> => healthy(major, 'shop', (server) => loadDataset(server, 'shop', { megabytes: 50 }))
 
-const everyKind = (major: Major): Promise<Healthy> => healthy(`kinds${major}`, major, 'kinds', async (server) => {
+const everyKind = (major: Major): Promise<Healthy> => healthy(major, 'kinds', async (server) => {
   await server.sql('CREATE ROLE kinds_owner; CREATE ROLE kinds_reader')
   await server.sql(sqlOf('kinds'), 'kinds')
 })
 
-const severalOwners = (major: Major): Promise<Healthy> => healthy(`owners${major}`, major, 'owners', async (server) => {
+const severalOwners = (major: Major): Promise<Healthy> => healthy(major, 'owners', async (server) => {
   await server.sql(sqlOf('owners-roles'))
   await server.sql(sqlOf('owners'), 'owners')
 })
@@ -62,7 +60,7 @@ const POSTGIS = `
   SELECT topology.CreateTopology('topology_of_places', 4326)`
 
 /** On a server of Debian's packages; undefined if they are not installed: apt-get install postgresql-15-postgis-3. */
-async function postgis(): Promise<Healthy | undefined> {
+async function postgis(folder: string): Promise<Healthy | undefined> {
   const root = '/usr/lib/postgresql'
   const version = (existsSync(root) ? readdirSync(root) : []).find((one) =>
     existsSync(`/usr/share/postgresql/${one}/extension/postgis.control`) && existsSync(path.join(root, one, 'lib/postgis-3.so')))
@@ -83,7 +81,7 @@ async function postgis(): Promise<Healthy | undefined> {
     await cluster.close()
     await scratch.close()
   }
-  return { name: 'postgis', url: url(cluster, 'gis'), scratch: url(scratch, 'postgres'), variables, stop }
+  return { url: url(cluster, 'gis'), scratch: url(scratch, 'postgres'), variables, stop }
 }
 
 function url({ connection: { environment } }: Cluster, database: string): string {
@@ -91,46 +89,30 @@ function url({ connection: { environment } }: Cluster, database: string): string
   return `postgres://postgres:${password}@/${database}?host=${encodeURIComponent(host)}&port=5432`
 }
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'lifeboat-drills-'))
-chmodSync(folder, 0o755) // Root's scratch server runs as another user.
-const { identity } = await newIdentity()
-const [rounds = '20', ...names] = process.argv.slice(2)
-const all: Record<string, () => Promise<Healthy | undefined>> = {
-  ...Object.fromEntries(MAJORS.flatMap((major) => Object.entries({
-    [`shop${major}`]: () => shop(major), [`kinds${major}`]: () => everyKind(major), [`owners${major}`]: () => severalOwners(major),
-  }))),
-  postgis,
-}
-let wrong = 0
-try {
-  for (const [name, open] of Object.entries(all)) {
-    if (names.length > 0 && !names.includes(name)) continue
-    const healthy = await open()
-    if (healthy) wrong += await drilled(healthy)
-    else console.log(`${name}: not drilled, as Debian's package postgresql-15-postgis-3, or that of another major, is not installed with its library`)
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
-process.exitCode = wrong === 0 ? 0 : 1
+await bench({ rounds: 20 }, ({ rounds, work, identity, table }) => table('drills', async (add) => {
+  chmodSync(work, 0o755) // Root's scratch server runs as another user.
+  const kinds: [name: string, open: (major: Major) => Promise<Healthy>][] = [['the shop, 50 MB', shop], ['one of every kind of object', everyKind], ['several owners', severalOwners]]
+  for (const [name, open] of kinds) for (const major of MAJORS) await drilled(name, `PostgreSQL ${major}`, await open(major))
+  const gis = await postgis(work)
+  if (gis) await drilled('PostGIS', 'PostgreSQL of Debian', gis)
+  else console.log('PostGIS: not drilled, as Debian\'s package postgresql-15-postgis-3, or that of another major, is not installed with its library')
 
-/** The number of drills that found something. */
-async function drilled({ name, url, scratch, variables, stop }: Healthy): Promise<number> {
-  const found: string[] = []
-  const seconds: number[] = []
-  try {
-    for (let round = 0; round < Number(rounds); round++) {
-      const given = { destination: `file:${folder}/store`, 'encryption-key': identity, set: name }
-      const environment = { variables, temporary: path.join(folder, 'temporary') }
-      await dispatched('backup', { ...given, 'database-url': url, verify: 'none' }, new Date(), environment)
-      const { result } = await dispatched('verify', { ...given, level: 'drill', 'scratch-url': scratch }, new Date(), environment)
-      seconds.push(result.seconds)
-      if (result.result !== 'verified') found.push(`${result.result}: ${result.problems.join('; ')}`)
+  async function drilled(name: string, server: string, { url, scratch, variables, stop }: Healthy): Promise<void> {
+    let [equal, seconds] = [0, 0]
+    try {
+      for (let round = 1; round <= rounds; round++) {
+        const given = { destination: `file:${work}/store`, 'encryption-key': identity, set: `${name} ${server}`.replaceAll(/[^A-Za-z0-9]+/g, '-') }
+        const environment = { variables, temporary: path.join(work, 'temporary') }
+        await dispatched('backup', { ...given, 'database-url': url, verify: 'none' }, new Date(), environment)
+        const { result } = await dispatched('verify', { ...given, level: 'drill', 'scratch-url': scratch }, new Date(), environment)
+        seconds += result.seconds
+        if (result.result === 'verified') equal++
+        else console.error(`${name}, ${server}: ${result.result}: ${result.problems.join('; ')}`)
+      }
+    } finally {
+      await stop()
     }
-  } finally {
-    await stop()
+    add(name, server, { seconds: seconds / rounds, drills: rounds, equal })
+    if (equal < rounds) process.exitCode = 1
   }
-  console.log(`${name}: ${seconds.length - found.length} of ${rounds} drills found everything equal, ${(seconds.reduce((sum, one) => sum + one, 0) / seconds.length).toFixed(1)} s each`)
-  for (const one of new Set(found)) console.log(`  ${one}`)
-  return found.length
-}
+}))

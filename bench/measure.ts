@@ -12,8 +12,6 @@ export interface Measurement {
   peakProcess: number
   /** The same of the program itself, without those it started. */
   peakOwn: number
-  /** The same of all its processes together, sampled every 20 ms. */
-  peakTree: number
 }
 
 /** Runs a program with an empty standard input and its output thrown away. An exit status other than 0 throws with what it said. */
@@ -23,9 +21,8 @@ export async function measure(command: readonly string[], environment: NodeJS.Pr
   child.stdout.on('data', (bytes: Buffer) => said.push(bytes))
   const said: Buffer[] = []
   child.stderr.on('data', (bytes: Buffer) => said.push(bytes))
-  let [peakTree, peakOwn] = [0, 0]
+  let peakOwn = 0
   const sampling = setInterval(() => {
-    peakTree = Math.max(peakTree, residentTree(child.pid!))
     peakOwn = Math.max(peakOwn, ...childrenOf(child.pid!).map(peakOf))
   }, 20)
   const started = performance.now()
@@ -34,22 +31,10 @@ export async function measure(command: readonly string[], environment: NodeJS.Pr
   clearInterval(sampling)
   if (child.exitCode !== 0) throw new Error(`${command.join(' ')} ended with status ${child.exitCode}: ${Buffer.concat(said).toString().trim()}`)
   const [, user, system, kibibytes] = readFileSync(figures, 'utf8').trim().split(' ').map(Number)
-  const peakProcess = kibibytes! * 1024
-  return { seconds, cpuSeconds: user! + system!, peakProcess, peakOwn, peakTree: Math.max(peakTree, peakProcess) }
+  return { seconds, cpuSeconds: user! + system!, peakProcess: kibibytes! * 1024, peakOwn }
 }
 
-const pageSize = 4096
 const ticksInSecond = 100
-
-/** Bytes of memory of a process and its descendants. */
-function residentTree(pid: number): number {
-  try {
-    const resident = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageSize
-    return childrenOf(pid).reduce((sum, child) => sum + residentTree(child), resident)
-  } catch (error) {
-    return ofEnded(error, 0)
-  }
-}
 
 /** Bytes of the most memory that a process had. */
 function peakOf(pid: number): number {

@@ -5,17 +5,15 @@ import { noise, rows } from '../test/support/bytes.ts'
 
 /** A folder to back up, and what changes in it between two backups. The same bytes every time. */
 export interface Data {
-  readonly title: string
-  make(folder: string): void
-  change(folder: string): void
+  make: (folder: string) => void
+  change: (folder: string) => void
 }
 
 const LARGE = 100 * 2 ** 20
 const EDIT = noise('edit', 200)
 
 export const data = {
-  small: {
-    title: '100,000 small files',
+  'files-small': {
     make: (folder) => {
       for (let index = 0; index < 100_000; index++) {
         const file = smallFile(folder, index)
@@ -30,8 +28,7 @@ export const data = {
       }
     },
   },
-  large: {
-    title: '20 large files',
+  'files-large': {
     make: (folder) => {
       for (let index = 0; index < 20; index++) {
         const file = openSync(path.join(folder, `disk-${index}.img`), 'w')
@@ -52,8 +49,7 @@ export const data = {
       }
     },
   },
-  source: {
-    title: 'a source tree checked out twice',
+  'files-source': {
     make: (folder) => {
       for (const name of ['one', 'two']) copyTree(path.join(import.meta.dirname, '../node_modules'), path.join(folder, name))
     },

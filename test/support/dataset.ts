@@ -60,6 +60,42 @@ export async function loadIncompressible(server: Server, database: string, megab
   )
 }
 
+/** The tables that `pgbench -i -s SCALE` makes, about 10 MB of dump for each unit of scale: 100,000 rows that are nearly all alike. */
+export async function loadPgbench(server: Server, database: string, scale: number): Promise<void> {
+  await server.sql(
+    `CREATE TABLE pgbench_branches (bid int PRIMARY KEY, bbalance int, filler char(88));
+     CREATE TABLE pgbench_tellers (tid int PRIMARY KEY, bid int, tbalance int, filler char(84));
+     CREATE TABLE pgbench_accounts (aid int NOT NULL, bid int, abalance int, filler char(84));
+     CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+     INSERT INTO pgbench_branches SELECT n, 0 FROM generate_series(1, ${scale}) AS n;
+     INSERT INTO pgbench_tellers SELECT n, (n - 1) / 10 + 1, 0 FROM generate_series(1, ${scale * 10}) AS n;
+     INSERT INTO pgbench_accounts SELECT n, (n - 1) / 100000 + 1, 0, '' FROM generate_series(1, ${scale * 100_000}) AS n;
+     ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);
+     VACUUM ANALYZE`,
+    database,
+  )
+}
+
+/** The transactions of `pgbench`, with the same random numbers every time: each changes an account anywhere, a teller and a branch, and adds a row of history. */
+export async function runPgbench(server: Server, database: string, transactions: number): Promise<void> {
+  await server.sql(
+    `SELECT setseed(0.5);
+     DO $$ DECLARE scale int := (SELECT count(*) FROM pgbench_branches); account int; teller int; branch int; delta int;
+     BEGIN
+       FOR i IN 1..${transactions} LOOP
+         account := 1 + random() * (scale * 100000 - 1); teller := 1 + random() * (scale * 10 - 1); branch := 1 + random() * (scale - 1);
+         delta := random() * 10000 - 5000;
+         UPDATE pgbench_accounts SET abalance = abalance + delta WHERE aid = account;
+         UPDATE pgbench_tellers SET tbalance = tbalance + delta WHERE tid = teller;
+         UPDATE pgbench_branches SET bbalance = bbalance + delta WHERE bid = branch;
+         INSERT INTO pgbench_history VALUES (teller, branch, account, delta, timestamp '2026-11-20' + i * interval '1 millisecond');
+         IF i % 10 = 0 THEN COMMIT; END IF;
+       END LOOP;
+     END $$`,
+    database,
+  )
+}
+
 async function runScripts(server: Server, database: string, variables: Record<string, number>, names: string[]): Promise<void> {
   const settings = Object.entries(variables).map(([name, value]) => `\\set ${name} ${value}\n`)
   const scripts = names.map((name) => readFileSync(path.join(import.meta.dirname, 'dataset', `${name}.sql`), 'utf8'))

@@ -1,0 +1,150 @@
+// node bench/page.ts: makes the tables of docs/benchmarks.md, and a picture of each, of the figures in docs/benchmarks.
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { chart } from './chart.ts'
+import { type Figure, folder, type Results, resultsOf } from './results.ts'
+import { median } from './statistics.ts'
+import { type Aim, MEMORY, type TableName, tableNames, tables } from './tables.ts'
+
+const file = path.join(folder, '../benchmarks.md')
+
+interface Column {
+  figure: Figure
+  head: string
+  cell: (values: number[]) => string
+}
+
+const columns: readonly Column[] = [
+  { figure: 'seconds', head: 'seconds', cell: (values) => range(values, seconds) },
+  { figure: 'cpuSeconds', head: 'CPU s', cell: (values) => seconds(median(values)) },
+  { figure: 'peak', head: 'peak MiB', cell: (values) => (Math.max(...values) / 2 ** 20).toFixed(0) },
+  { figure: 'read', head: 'MB read', cell: (values) => megabytes(median(values)) },
+  { figure: 'stored', head: 'MB stored', cell: (values) => megabytes(median(values)) },
+  { figure: 'added', head: 'MB added', cell: (values) => megabytes(median(values)) },
+  { figure: 'uploaded', head: 'MB uploaded', cell: (values) => megabytes(median(values)) },
+  { figure: 'artifacts', head: 'artifacts', cell: (values) => `${median(values)}` },
+  { figure: 'requests', head: 'requests', cell: (values) => median(values).toLocaleString('en') },
+  { figure: 'drops', head: 'drops', cell: (values) => `${median(values)}` },
+  { figure: 'drills', head: 'drills', cell: (values) => `${median(values)}` },
+  { figure: 'equal', head: 'found equal', cell: (values) => `${median(values)}` },
+]
+
+/** The page with all that is between its marks made again, and the pictures by their names. */
+export function page(old: string): { text: string; pictures: Map<string, string> } {
+  const pictures = new Map<string, string>()
+  const made = (name: string): string => {
+    if (name === 'targets') return targets()
+    const table = tableNames.find((one) => one === name)
+    if (!table) throw new Error(`docs/benchmarks.md: no table "${name}"`)
+    return resultsOf(table).map((results) => section(table, results, pictures)).join('\n')
+  }
+  const text = old.replaceAll(/<!-- ([a-z0-9-]+) -->\n[^]*?<!-- end -->/g, (_, name: string) => `<!-- ${name} -->\n\n${made(name)}\n<!-- end -->`)
+  return { text, pictures }
+}
+
+export function writePage(): void {
+  const { text, pictures } = page(readFileSync(file, 'utf8'))
+  for (const [name, picture] of pictures) writeFileSync(path.join(folder, name), picture)
+  writeFileSync(file, text)
+}
+
+/** The picture, the table, and how it was measured. */
+function section(name: TableName, results: Results, pictures: Map<string, string>): string {
+  const { title, command } = tables[name]
+  const { cores, date, version, load, note, versions, took } = results.file
+  const heading = `${title}, ${cores} cores`
+  const picture = chart(results, heading)
+  const pictureName = `${name}.${cores}-cores.svg`
+  if (picture !== undefined) pictures.set(pictureName, picture)
+  const rounds = results.rounds()
+  const facts = [
+    `\`${command}\`: ${date}, ${cores} cores, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}${rounds > 1 ? ' (median, least–most)' : ''}`,
+    `load ${load.toFixed(1)} before`, ...(took === null ? [] : [`${Math.ceil(took / 60)} min`]), `Lifeboat at ${version}`, ...versions,
+  ]
+  return [...(picture === undefined ? [] : [`![${heading}](benchmarks/${pictureName})`, '']), tableText(name, results), '', `${facts.join(', ')}. ${note ?? ''}`.trim(), ''].join('\n')
+}
+
+export function tableText(name: TableName, results: Results): string {
+  const { reference } = tables[name]
+  const shown = columns.filter(({ figure }) => results.file.samples.some((sample) => sample[figure] !== undefined))
+  const scenarios = results.scenarios()
+  const referenceOf = (scenario: string): string | undefined => reference?.find((program) => results.programs(scenario).includes(program))
+  const compared = scenarios.some((scenario) => referenceOf(scenario) !== undefined)
+  const heads = shown.flatMap(({ figure, head }) => (figure === 'seconds' && compared ? [head, `of ${reference!.map(codeOf).join(' or ')}`] : [head]))
+  const rows = scenarios.flatMap((scenario) => results.programs(scenario).map((program) => {
+    const cells = shown.flatMap(({ figure, cell }) => {
+      const values = results.of(scenario, program, figure)
+      const own = values.length === 0 ? '–' : cell(values)
+      const against = referenceOf(scenario)
+      const part = figure === 'seconds' && compared ? [against === undefined || values.length === 0 ? '–' : median(results.ratios(scenario, program, against, 'seconds')).toFixed(2)] : []
+      return [own, ...part]
+    })
+    return [scenario, codeOf(program), ...cells]
+  }))
+  return [['', 'program', ...heads], ['---', '---', ...heads.map(() => '--:')], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** The targets that were measured; those that were missed first, the others in a fold. */
+function targets(): string {
+  const rows = tableNames.flatMap((name) => {
+    const all = resultsOf(name)
+    return all.flatMap((results) => tables[name].aims.flatMap((aim) => {
+      const values = valuesOf(results, aim)
+      return values.length === 0 ? [] : [verdict(`${tables[name].title}${all.length > 1 ? `, ${results.file.cores} cores` : ''}: ${aim.what}`, aim, values)]
+    }))
+  })
+  const most = tableNames.filter((name) => !tables[name].ownMemory).flatMap((name) => resultsOf(name).map((results) => ({ name, values: valuesOf(results, MEMORY) })))
+    .filter(({ values }) => values.length > 0).toSorted((a, b) => Math.max(...b.values) - Math.max(...a.values))[0]
+  if (most) rows.push(verdict(`Memory of Lifeboat, the worst table (${tables[most.name].title})`, MEMORY, [Math.max(...most.values)]))
+  const [missed, met] = [rows.filter(({ off }) => off > 0).toSorted((a, b) => b.off - a.off), rows.filter(({ off }) => off <= 0)]
+  const table = (of: typeof rows): string[] => ['| target | bound | measured | |', '|---|--:|--:|---|', ...of.map(({ row }) => row), '']
+  return [
+    `${met.length} targets are met, ${missed.length} are missed.`, '', ...table(missed),
+    '<details><summary>Those that are met</summary>', '', ...table(met), '</details>', '',
+  ].join('\n')
+}
+
+/** A row of the table of targets, and by which part of the bound it was missed. */
+function verdict(what: string, aim: Aim, values: readonly number[]): { off: number; row: string } {
+  const value = median(values)
+  const off = aim.atLeast ? aim.bound / value - 1 : value / aim.bound - 1
+  const [unit, bound] = [unitOf(aim), aim.atLeast ? 'at least' : 'at most']
+  return { off, row: `| ${what} | ${bound} ${aim.bound} ${unit} | ${range(values, plain)} ${unit} | ${off <= 0 ? 'met' : `missed by ${(off * 100).toFixed(0)} %`} |` }
+}
+
+/** Of each round, in the unit of the aim; of memory the most. */
+function valuesOf(results: Results, { scenario, figure = 'seconds', program = 'Lifeboat', against, atLeast }: Aim): number[] {
+  const scenarios = scenario === undefined ? results.scenarios() : [scenario]
+  const values = scenarios.flatMap((one) => (against === undefined ? results.of(one, program, figure) : results.ratios(one, program, against, figure)))
+  if (against !== undefined) return atLeast ? values.map((value) => 1 / value) : values
+  if (figure === 'peak') return values.length === 0 ? [] : [Math.max(...values) / 2 ** 20]
+  return values.map((value) => (['read', 'stored', 'added'].includes(figure) ? value / 1e6 : value))
+}
+
+function unitOf({ figure = 'seconds', against }: Aim): string {
+  if (against !== undefined) return '×'
+  return figure === 'peak' ? 'MiB' : ['seconds', 'cpuSeconds'].includes(figure) ? 's' : figure === 'requests' ? 'requests' : 'MB'
+}
+
+function range(values: readonly number[], shown: (value: number) => string): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  return shown(least) === shown(most) ? shown(least) : `${shown(median(values))} (${shown(least)}–${shown(most)})`
+}
+
+function codeOf(program: string): string {
+  return /^[a-z]\S* ?[-|>/]|_/.test(program) ? `\`${program.replaceAll('|', '\\|')}\`` : program
+}
+
+function seconds(value: number): string {
+  return value.toFixed(value < 100 ? 2 : 0)
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(bytes < 1e8 ? 2 : 0)
+}
+
+function plain(value: number): string {
+  return value < 0.1 ? value.toPrecision(1) : `${Number(value.toFixed(value >= 100 ? 0 : 2))}`
+}
+
+if (process.argv[1] === import.meta.filename) writePage()
