@@ -1,4 +1,4 @@
-// What all benchmarks share: options, a folder, the built program, the record of each table, and the end.
+// The shared parts of all benchmarks: options, a folder, the built program, the record of each table, and the end.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

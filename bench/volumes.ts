@@ -66,7 +66,7 @@ await bench({ rounds: 1 }, async ({ rounds, work, lifeboat, environment, table }
     renameSync(folder, path.join(work, `set aside ${++aside}`))
   }
 
-  /** What it will read is in memory: borg has the system forget what it read. */
+  /** Reads everything that it will read before, so that it is in memory: borg has the system forget what it read. */
   function run(program: Program, folder: string): ReturnType<typeof runOn> {
     for (const one of [folder, store]) execFileSync('sh', ['-c', 'tar -c -C "$1" . | cat >/dev/null', 'sh', one])
     return runOn(program, { store, folder, environment, work })
