@@ -36,13 +36,18 @@ export async function startDelay(target: number, milliseconds: number): Promise<
 }
 
 async function answered(child: ChildProcess): Promise<unknown> {
-  const [message]: unknown[] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => {
-      throw new Error(`the proxy ended with status ${child.exitCode}`)
-    }),
-  ])
-  return message
+  const over = new AbortController()
+  try {
+    const [message]: unknown[] = await Promise.race([
+      once(child, 'message', { signal: over.signal }),
+      once(child, 'exit', { signal: over.signal }).then(() => {
+        throw new Error(`the proxy ended with status ${child.exitCode}`)
+      }),
+    ])
+    return message
+  } finally {
+    over.abort()
+  }
 }
 
 /** HTTP/1.1 without pipelining: what comes after an answer begins a request. */

@@ -1,6 +1,6 @@
 // npm run bench:drill -- [--only drill,drill-tables] [--rounds 2] [--megabytes 1000] [--write]: drills a shop, or a database of 10,000 empty tables, and restores and
 // dumps the same archive with pg_restore and pg_dump in a scratch server of the same settings, in turn. CPU times include those of scratch servers. The files of many
-// tables belong into memory (TMPDIR=/dev/shm): ext4 does not use inodes of deleted files again for some minutes, and looks through all of them for each new file.
+// tables belong into memory (--folder /dev/shm): ext4 does not use inodes of deleted files again for some minutes, and looks through all of them for each new file.
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { clientEnvironment, onDatabase } from '../src/sources/postgres/connection.ts'

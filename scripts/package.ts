@@ -73,7 +73,9 @@ export function makePackage(folder: string, dist: string): void {
   mkdirSync(folder, { recursive: true })
   for (const file of filesOfTerminal(dist)) cpSync(path.join(dist, file), path.join(folder, 'dist', file))
   for (const file of ['LICENSE', 'README.md']) cpSync(path.join(root, file), path.join(folder, file))
-  cpSync(path.join(root, 'docs'), path.join(folder, 'docs'), { recursive: true, filter: (file) => statSync(file).isDirectory() || /\.(?:md|json)$/.test(file) })
+  // The pages without pictures, and without the figures of the benchmarks.
+  const shown = (file: string): boolean => path.basename(file) !== 'benchmarks' && (statSync(file).isDirectory() || /\.(?:md|json)$/.test(file))
+  cpSync(path.join(root, 'docs'), path.join(folder, 'docs'), { recursive: true, filter: shown })
   writeManifest(folder, { private: true, ...publishedManifest() })
 }
 
