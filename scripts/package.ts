@@ -67,15 +67,18 @@ function writeManifest(folder: string, manifest: Record<string, unknown>): void 
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
+/** Pages without pictures, and without the figures of the benchmarks. */
+function isPage(file: string): boolean {
+  return path.basename(file) !== 'benchmarks' && (statSync(file).isDirectory() || /\.(?:md|json)$/.test(file))
+}
+
 /** Makes the folder. npm publishes it only after `release`. */
 export function makePackage(folder: string, dist: string): void {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   for (const file of filesOfTerminal(dist)) cpSync(path.join(dist, file), path.join(folder, 'dist', file))
   for (const file of ['LICENSE', 'README.md']) cpSync(path.join(root, file), path.join(folder, file))
-  // The pages without pictures, and without the figures of the benchmarks.
-  const shown = (file: string): boolean => path.basename(file) !== 'benchmarks' && (statSync(file).isDirectory() || /\.(?:md|json)$/.test(file))
-  cpSync(path.join(root, 'docs'), path.join(folder, 'docs'), { recursive: true, filter: shown })
+  cpSync(path.join(root, 'docs'), path.join(folder, 'docs'), { recursive: true, filter: isPage })
   writeManifest(folder, { private: true, ...publishedManifest() })
 }
 
