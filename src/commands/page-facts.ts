@@ -36,8 +36,8 @@ function onPage({ sources, damage, ...one }: ListedSnapshot, found: string | und
   return {
     ...one, ...(why !== undefined && { damage: why }),
     ...(sources && {
-      sources: sources.map(({ name, kind, size, partial }) => (
-        { name, database: isDatabase({ kind }), size, ...(partial && { partial }) })),
+      sources: sources.map(({ name, kind, size, confirm, partial }) => (
+        { name, database: isDatabase({ kind }), size, ...(confirm !== undefined && { confirm }), ...(partial && { partial }) })),
     }),
   }
 }

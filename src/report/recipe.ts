@@ -1,5 +1,4 @@
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
-import { isSafetySet } from '../repository/safety-set.ts'
 import { destinationHelp } from '../stores/destination.ts'
 
 /** Where a store is, as the inputs of the next command give it. */
@@ -14,11 +13,13 @@ export interface SnapshotContent extends Whereabouts {
   snapshot: string
   databases: readonly string[]
   volumes?: readonly string[]
+  /** Of one database: the name that confirms that it is replaced. Default: its name in the backup. */
+  confirm?: string
   /** A restore takes only what is whole. */
   partly?: boolean
 }
 
-type Names = Pick<SnapshotContent, 'databases' | 'volumes' | 'partly'>
+type Names = Pick<SnapshotContent, 'databases' | 'volumes' | 'confirm' | 'partly'>
 
 export const severalSources = ({ databases, volumes = [] }: Names): boolean => databases.length + volumes.length > 1
 
@@ -41,15 +42,14 @@ export function volumesNotShown({ volumes = [] }: Names): number {
 }
 
 /** The inputs of a restore of everything in a snapshot that say what and where to, beside DATABASE_URL; several values have a line each. */
-function selection(
-  { partly = false, set, ...names }: Names & Pick<Whereabouts, 'set'>,
-): [input: string, value: string | readonly string[]][] {
-  return [...places(names, set, partly), ...(partly ? [['skip-damaged', 'true'] satisfies [string, string]] : [])]
+function selection({ partly = false, ...names }: Names): [input: string, value: string | readonly string[]][] {
+  return [...places(names, partly), ...(partly ? [['skip-damaged', 'true'] satisfies [string, string]] : [])]
 }
 
-function places({ databases, volumes = [] }: Names, set: string, partly: boolean): [input: string, value: string | readonly string[]][] {
+function places({ databases, volumes = [], confirm }: Names, partly: boolean): [input: string, value: string | readonly string[]][] {
   if (!severalSources({ databases, volumes })) {
-    const made = (name: string): [string, string][] => (partly ? [['mode', 'create']] : exchanged(name, set))
+    const made = (name: string): [string, string][] => (
+      partly ? [['mode', 'create']] : [['mode', 'swap'], ['confirm', confirm ?? name]])
     return [...volumes.map((name) => ['target', `./${name}`] satisfies [string, string]), ...databases.flatMap(made)]
   }
   const map = volumes.slice(0, MOST_VOLUMES).map((name) => `${name}=./${name}`)
@@ -58,14 +58,6 @@ function places({ databases, volumes = [] }: Names, set: string, partly: boolean
     ...(databases.length > 0 ? [['mode', 'create'] satisfies [string, string]] : []),
     ...(map.length > 0 ? [['map', map] satisfies [string, string[]]] : []),
   ]
-}
-
-/**
- * The name of a source is often that of its database; a restore refuses a target that is not confirmed by its own name. A safety backup
- * has the name of the source that was restored and the content of a target, which may be another database: the reader confirms that.
- */
-function exchanged(name: string, set: string): [string, string][] {
-  return [['mode', 'swap'], ...(isSafetySet(set) ? [] : [['confirm', name] satisfies [string, string]])]
 }
 
 /** The environment variables that a restore at a terminal needs, as a sentence has them. */

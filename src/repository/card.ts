@@ -33,8 +33,8 @@ const LEVEL = 9
 const LARGEST = 16 * 1024
 const MOST_BYTES = 256 * 1024
 const PARALLEL = 8
-/** The facts that say what a source could not give (`remarks` of a source kind). */
-const REMARKED = ['globals', 'omitted', 'warnings', 'unreadable']
+/** The facts that `remarks` and `confirm` of source kinds read. */
+const REMARKED = ['database', 'globals', 'omitted', 'warnings', 'unreadable']
 
 /** The text of a snapshot's card; undefined if it would be too long. */
 export async function encodeCard(

@@ -15,10 +15,26 @@ export function formatSources(sources: readonly { kind: string }[]): string {
   )
 }
 
-/** The names of a snapshot's databases, and of its volumes. */
-export function namesByNoun(sources: readonly { name: string; kind: string }[]): { databases: string[]; volumes: string[] } {
-  const names = (databases: boolean): string[] => sources.filter((source) => isDatabase(source) === databases).map(({ name }) => name)
-  return { databases: names(true), volumes: names(false) }
+export interface Confirmed {
+  /** The name that confirms a restore over what was backed up, where the source has another one: `app=postgres://…/shop`. */
+  confirm?: string
+}
+
+/** For results with sources: the commands that are shown below them confirm a restore. */
+export function confirmedBy({ name, kind, facts }: { name: string; kind: string; facts?: unknown }): Confirmed {
+  const confirm = kindIfKnown(kind)?.confirm?.(facts)
+  return confirm === undefined || confirm === name ? {} : { confirm }
+}
+
+/** The names of a snapshot's databases, and of its volumes; `confirm` of one database alone. */
+export function namesByNoun(
+  sources: readonly ({ name: string; kind: string } & Confirmed)[],
+): { databases: string[]; volumes: string[] } & Confirmed {
+  const [databases, volumes] = [sources.filter(isDatabase), sources.filter((source) => !isDatabase(source))]
+  const confirm = databases.length === 1 ? databases[0]!.confirm : undefined
+  return {
+    databases: databases.map(({ name }) => name), volumes: volumes.map(({ name }) => name), ...(confirm !== undefined && { confirm }),
+  }
 }
 
 /** `12 archive entries`, `3 files and folders`. */

@@ -68,6 +68,8 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
   describeText(details: D): string[]
   /** The content of a source, for those who rely on it: gaps and warnings. `facts` may be of any shape. */
   remarks(facts: unknown): Remarks
+  /** The name that confirms a restore over what was backed up (`RestoreTarget.name`), as far as its facts tell. */
+  confirm?(facts: unknown): string | undefined
   /** The number of tables or files in a source, as far as its facts tell. `facts` may be of any shape. */
   amount?(facts: unknown): Amount | undefined
   /** The files of a source, if it has a list of them. */

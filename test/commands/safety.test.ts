@@ -66,6 +66,17 @@ test('the database that a restore replaces is backed up first, and comes back wi
   expect(safeties()).toEqual([id])
 })
 
+test('the commands that are shown confirm a restore by the name of the database, where the source has another one', async () => {
+  const [set, report] = ['one', at('page.html')]
+  const { text, result: { snapshot } } = await run('backup', { set, 'database-url': `app=${server.url('source')}` })
+  const shown = [text, ...(await Promise.all([run('list', { set, report }), run('show', { snapshot }), run('verify', { set, level: 'read' })])).map((one) => one.text)]
+  for (const one of [...shown, readFileSync(report, 'utf8')]) expect(/--confirm (\w+)/.exec(one)?.[1]).toBe('source')
+  // The data of a safety backup is that of a target.
+  await run('restore', { ...into({ set, mode: 'clean' }) })
+  const safety = { set: 'one.safety' }
+  for (const one of [await run('list', safety), await run('show', { ...safety, snapshot: 'latest' })]) expect(one.text).toMatch(/--mode swap --confirm app\b/)
+})
+
 test('it is no backup of the set: latest, check, list and the policy pass over it, and prune drops it when its time is over', async () => {
   // A time that is shorter than a week is none for the only way back.
   const { result: { safety } } = await run('restore', into({ 'keep-old': '2d' }))

@@ -55,8 +55,8 @@ test("a backup's summary says what was stored and how to restore that very snaps
 test('one database is restored by an exchange, with its name as the confirmation', () => {
   const content = { destination: 's3://b/c', set: 'app', snapshot: backup.snapshot, databases: ["the shop's"] }
   expect(restoreCommand('lifeboat', content)).toMatch(/ --snapshot \S+ --mode swap --confirm 'the shop'\\''s'$/)
-  // Its content is that of a target, which may have another name than the source.
-  expect(restoreCommand('lifeboat', { ...content, set: 'app.safety' })).toMatch(/ --snapshot \S+ --mode swap$/)
+  // The database itself may have another name than the source.
+  expect(restoreCommand('lifeboat', { ...content, confirm: 'the store' })).toMatch(/ --snapshot \S+ --mode swap --confirm 'the store'$/)
   expect(YAML.parse(restoreStep('OWNER/lifeboat', 'v1', content))).toMatchObject([{ with: { mode: 'swap', confirm: "the shop's" } }])
   expect(restoring(content, context)).toContain('As a step of a workflow, into a database that exists (mode create makes a new one):')
 })

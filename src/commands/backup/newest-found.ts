@@ -4,9 +4,9 @@ import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
-import { namesByNoun } from '../../sources/nouns.ts'
+import { type Confirmed, namesByNoun } from '../../sources/nouns.ts'
 
-type SnapshotSource = Pick<SourceRecord, 'name' | 'kind'>
+type SnapshotSource = Pick<SourceRecord, 'name' | 'kind'> & Confirmed
 
 /** The newest backup of a set from before a run that failed, as far as it is known. */
 export type Newest =

@@ -9,6 +9,7 @@ import { openRepository } from '../../repository/repository.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { idTime, openManifest } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
+import { confirmedBy } from '../../sources/nouns.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
 import { accessOf } from './access.ts'
 
@@ -81,7 +82,7 @@ async function newestIn(destination: Destination, inputs: Wanted, before: Date, 
     const sources = keys.identity === undefined ? undefined : (await openManifest(good.snapshot)).sources
     return {
       set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }),
-      ...(sources && { sources: sources.map(({ name, kind }) => ({ name, kind })) }),
+      ...(sources && { sources: sources.map((source) => ({ name: source.name, kind: source.kind, ...confirmedBy(source) })) }),
     }
   } finally {
     await store.close()

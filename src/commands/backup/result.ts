@@ -3,6 +3,7 @@ import type { Level } from '../../repository/levels.ts'
 import type { OtherKeySnapshots } from '../../repository/known.ts'
 import type { Statistics } from '../../repository/statistics.ts'
 import type { Growth } from '../../sources/growth.ts'
+import type { Confirmed } from '../../sources/nouns.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
 import type { Amount } from '../../sources/source-kind.ts'
@@ -44,7 +45,7 @@ export interface BackupResult {
   /** Of the destinations that have it, the least that each was read back at. */
   verified: Level | 'none'
   /** `amount`: how many tables or files each has. */
-  sources: ({ name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount } & Remarks)[]
+  sources: ({ name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount } & Confirmed & Remarks)[]
   /** The largest tables and volumes, largest first, with their sizes in the backup before. */
   largest: Growth[]
   /** The newest snapshots of the set, this one first. */

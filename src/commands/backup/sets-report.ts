@@ -13,6 +13,7 @@ import {
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
+import { namesByNoun } from '../../sources/nouns.ts'
 import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
@@ -74,8 +75,8 @@ export function setsText(result: SetsResult, context: TextContext): string {
   ].join('\n')
 }
 
-function recipe({ set, backup, name, noun }: Done, { program, destination }: Pick<TextContext, 'program' | 'destination'>): string[] {
-  const names = noun === 'database' ? { databases: [backup.sources[0]?.name ?? name], volumes: [] } : { databases: [], volumes: [name] }
+function recipe({ set, backup }: Done, { program, destination }: Pick<TextContext, 'program' | 'destination'>): string[] {
+  const names = namesByNoun(backup.sources)
   return [
     `To restore one of them into ${restoreInto(names)}, with ${restoreVariables({ destination, ...names })} set:`,
     `  ${restoreCommand(program, { destination, set, snapshot: backup.snapshot, ...names })}`,

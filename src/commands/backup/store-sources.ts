@@ -4,6 +4,7 @@ import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
+import { confirmedBy } from '../../sources/nouns.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source, type SourceStream } from '../../sources/source.ts'
 import { secondsSince } from '../../process/elapsed.ts'
@@ -105,7 +106,7 @@ async function storeSource(
     record,
     result: {
       name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started),
-      ...(amount && { amount }), ...remarks,
+      ...confirmedBy(record), ...(amount && { amount }), ...remarks,
     },
   }
 }

@@ -15,6 +15,8 @@ import { Questions } from './questions.ts'
 import { tracesIn, tracesText } from './traces.ts'
 import { ownAction, type WorkflowPlan, type Scheduled, type TimeOfDay } from './workflows.ts'
 import { marked } from '../../marks.ts'
+import { kindAt } from '../../sources/known-kinds.ts'
+import type { Confirmed } from '../../sources/nouns.ts'
 
 /** A secret of the repository. `value`: undefined if this run does not know it. */
 export interface RepositorySecret {
@@ -35,7 +37,7 @@ export interface Answers {
   destinationText: string
   /** `name=postgres://…`, one per line. */
   databaseText: string
-  databases: readonly { name: string; secret: string; url: string }[]
+  databases: readonly ({ name: string; secret: string; url: string } & Confirmed)[]
   /** The destination of the workflow that is there, if it is another one. */
   movedFrom: string | undefined
   /** Undefined: one is made, or the repository has one. */
@@ -179,15 +181,18 @@ async function recipientsOf(
 }
 
 /** Each database with the secret that its URL is in: one has DATABASE_URL, several the name before it. */
-export function namedDatabases(text: string): { name: string; secret: string; url: string }[] {
+export function namedDatabases(text: string): Answers['databases'][number][] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   const secrets: string[] = []
-  return databaseList.parse(text).map(({ name }, index) => {
+  return databaseList.parse(text).map(({ name, ...location }, index) => {
     const word = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_').replace(/^(?=\d|GITHUB_)/, 'DB_')
     const wanted = lines.length === 1 ? 'DATABASE_URL' : `${word}_DATABASE_URL`
     const secret = secrets.includes(wanted) ? `${wanted}_${index + 1}` : wanted
     secrets.push(secret)
-    return { name, secret, url: parseDatabaseLine(lines[index]!).url }
+    const original = kindAt(location).defaultName?.(location)
+    return {
+      name, secret, url: parseDatabaseLine(lines[index]!).url, ...(original !== undefined && original !== name && { confirm: original }),
+    }
   })
 }
 

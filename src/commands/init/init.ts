@@ -61,6 +61,7 @@ export async function init(inputs: InitInputs, environment: Environment): Promis
     destination: answers.destination.text,
     runner: answers.plan.runner,
     databases: answers.databases.map(({ name }) => name),
+    ...(answers.databases.length === 1 && answers.databases[0]!.confirm !== undefined && { confirm: answers.databases[0]!.confirm }),
     checks,
     key: key === undefined ? 'kept' : answers.key === undefined && !answers.mayHaveKey ? 'new' : 'given',
     uncommitted: await isUncommitted(answers.top, files.map(({ path }) => path), environment),

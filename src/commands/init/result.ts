@@ -10,6 +10,8 @@ export interface InitResult {
   runner: string
   /** Their names in the backups. */
   databases: string[]
+  /** Of one database: its name on the server, where that is another one. */
+  confirm?: string
   /** The result of doctor. */
   checks: Finding[]
   /** `kept`: the repository has one already, or may have one, which this run was not given. */

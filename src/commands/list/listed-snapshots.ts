@@ -6,6 +6,7 @@ import { tagsOf } from '../../repository/labels.ts'
 import { isCarried, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
 import { survey, type Surveyed } from '../../repository/survey.ts'
+import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
 import type { SetChanges } from './changes.ts'
@@ -76,6 +77,7 @@ function withDescription(
         name: source.name,
         kind: source.kind,
         size: sourceSize(source),
+        ...confirmedBy(source),
         ...remarksOf(source),
       })),
     }),

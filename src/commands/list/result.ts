@@ -2,6 +2,7 @@ import type { Level } from '../../repository/levels.ts'
 import type { DrillFigures } from '../../repository/drills.ts'
 import type { Proof } from '../../repository/proofs.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
+import type { Confirmed } from '../../sources/nouns.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { InArtifacts } from '../artifacts.ts'
 
@@ -67,7 +68,7 @@ export interface ListedSnapshot {
   drill?: DrillFigures
   /** Known only with a key that can decrypt. */
   description?: string
-  sources?: ({ name: string; kind: string; size: number } & Remarks)[]
+  sources?: ({ name: string; kind: string; size: number } & Confirmed & Remarks)[]
   /** A source could not give all it has, or was told not to; `sources` says what. */
   partial?: true
   /** Of a safety backup: until then no retention policy deletes it. */

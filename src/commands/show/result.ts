@@ -1,6 +1,7 @@
 import type { Level } from '../../repository/levels.ts'
 import type { Proof, ProofDetails } from '../../repository/proofs.ts'
 import type { ShownFile } from '../../sources/files/shown-file.ts'
+import type { Confirmed } from '../../sources/nouns.ts'
 import type { Details, Remarks } from '../../sources/source-kind.ts'
 import type { ListedSnapshot } from '../list/result.ts'
 
@@ -32,7 +33,7 @@ export interface ShowResult extends Omit<ListedSnapshot, 'proofs' | 'sources' | 
 }
 
 /** With the members that its kind adds: `database`, `volume`. */
-export interface ShownSource extends Remarks, Details {
+export interface ShownSource extends Confirmed, Remarks, Details {
   name: string
   kind: string
   size: number

@@ -1,4 +1,5 @@
 import { kindIfKnown } from '../../sources/known-kinds.ts'
+import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { Environment } from '../../environment.ts'
@@ -121,5 +122,7 @@ async function filesOf(source: SourceRecord, { header, keys }: AuthenticSnapshot
 function shownSource(source: SourceRecord): ShownSource {
   const { name, kind } = source
   const streams = source.streams.map(({ chunks, ...stream }) => ({ ...stream, chunks: chunks.length }))
-  return { name, kind, size: sourceSize(source), streams, ...remarksOf(source), ...kindIfKnown(kind)?.describe(source) }
+  return {
+    name, kind, size: sourceSize(source), streams, ...confirmedBy(source), ...remarksOf(source), ...kindIfKnown(kind)?.describe(source),
+  }
 }

@@ -1,6 +1,7 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
+import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import { BadSource, UnaskedCondition, UnmetCondition } from '../../sources/source.ts'
@@ -43,6 +44,7 @@ export function outcomeOf(
         ...verdict(found),
         problems: found.map(told),
         ...(drill && { drill }),
+        ...confirmedBy(source),
         ...remarksOf(source),
       }
     }),

@@ -1,5 +1,6 @@
 import type { Level } from '../../repository/levels.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
+import type { Confirmed } from '../../sources/nouns.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 
 export type Outcome = 'verified' | 'failed' | 'could not verify'
@@ -7,7 +8,7 @@ export type Outcome = 'verified' | 'failed' | 'could not verify'
 /** Whether everything was read, restored and found equal, apart from the conditions. */
 export type Unmet = 'all else verified' | 'not all else verified'
 
-export interface SourceOutcome extends Remarks {
+export interface SourceOutcome extends Confirmed, Remarks {
   name: string
   kind: string
   size: number

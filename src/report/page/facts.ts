@@ -54,7 +54,7 @@ export interface PageSnapshot {
   proofs: readonly { level: Level; result: Proof['result']; time: string }[]
   drill?: DrillFigures
   description?: string
-  sources?: readonly { name: string; database: boolean; size: number; partial?: readonly string[] }[]
+  sources?: readonly { name: string; database: boolean; size: number; confirm?: string; partial?: readonly string[] }[]
   partial?: true
   /** Of a safety backup. */
   until?: string

@@ -54,7 +54,8 @@ function snapshotNamed(one: PageSnapshot, { set, source, snapshot, text, url }: 
     ...(one.description !== undefined && { description: text(one.description) ?? '' }),
     ...(one.run && { run: url(one.run) }),
     ...(one.sources && { sources: one.sources.map((own) => ({
-      ...own, name: source(own.name, own.database), ...(own.partial && { partial: own.partial.map((part) => text(part) ?? LEFT_OUT) }),
+      ...own, name: source(own.name, own.database), ...(own.confirm !== undefined && { confirm: source(own.confirm, own.database) }),
+      ...(own.partial && { partial: own.partial.map((part) => text(part) ?? LEFT_OUT) }),
     })) }),
   }
 }

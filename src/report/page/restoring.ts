@@ -18,7 +18,10 @@ This finds those that can be restored:</p>${recipe('Command that verifies all ba
   }
   const { sources = [] } = snapshot
   const names = (databases: boolean): string[] => sources.filter(({ database }) => database === databases).map((one) => one.name)
-  const content: SnapshotContent = { destination, set, snapshot: snapshot.id, databases: names(true), volumes: names(false) }
+  const confirm = sources.find(({ database }) => database)?.confirm
+  const content: SnapshotContent = {
+    destination, set, snapshot: snapshot.id, databases: names(true), volumes: names(false), ...(confirm !== undefined && { confirm }),
+  }
   const more = volumesNotShown(content)
   const one = severalSources(content) && html`For one source alone, give its name as <code>database</code> or <code>volume</code> in
 place of <code>all</code>. `

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Remarks } from '../source-kind.ts'
@@ -52,6 +53,13 @@ function sizeText(rows: number | null, bytes: number, partitioned: boolean): str
 }
 
 const remarked = postgresFacts.pick({ globals: true, warnings: true, omitted: true }).strip()
+
+const original = z.object(postgresFacts.pick({ database: true }).shape)
+
+/** The name of the database that was backed up. */
+export function originalDatabase(facts: unknown): string | undefined {
+  return original.safeParse(facts).data?.database
+}
 
 /** A list of snapshots asks this of each, so that only these facts are parsed. */
 export function remarksOnDatabase(facts: unknown): Remarks {

@@ -2,7 +2,7 @@ import type { SourceKind } from '../source-kind.ts'
 import { compareDatabases, databaseDiffText, type DatabaseDifferences } from './compare.ts'
 import { drillDatabase } from './drill/drill.ts'
 import { parseDatabaseUrl } from './connection.ts'
-import { type DatabaseDetails, databaseText, describeDatabase, remarksOnDatabase } from './describe.ts'
+import { type DatabaseDetails, databaseText, describeDatabase, originalDatabase, remarksOnDatabase } from './describe.ts'
 import { diagnoseDatabases } from './diagnose.ts'
 import { type DatabaseLocation, libpqDefaults, parseDatabaseLocation, postgresTraces, urlOfVariables } from './location.ts'
 import { extractTable } from './extract-table.ts'
@@ -42,6 +42,7 @@ export const postgres: SourceKind<DatabaseLocation, DatabaseDetails, DatabaseDif
   describe: describeDatabase,
   describeText: databaseText,
   remarks: remarksOnDatabase,
+  confirm: originalDatabase,
   amount: amountOfTables,
   compare: compareDatabases,
   compareText: databaseDiffText,
