@@ -10,6 +10,8 @@ import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, OtherK
 export interface Unsound {
   snapshot: string
   why: string
+  /** It failed verification, and none of its objects is known to be damaged. */
+  intact?: true
 }
 
 /** The chunk objects that a snapshot needs: keys and stored sizes. */
@@ -99,8 +101,9 @@ export async function newestGood(
       return undefined
     }
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
-    const why = await flawIn(looked, verdict, store, known)
+    const why = await whyNotWhole(store, looked, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }
+    if (verdict?.result === 'failed') return { why: `it failed verification at level ${verdict.level}`, snapshot: idOf(key), intact: true }
     return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
   })
   return { ...found, ...(other !== undefined && { other }) }
@@ -134,15 +137,6 @@ async function isWanted(snapshot: AuthenticSnapshot, wanted: Search['wanted']): 
     if (error instanceof DamagedSnapshot) return false
     throw error
   }
-}
-
-async function flawIn(
-  snapshot: AuthenticSnapshot, verdict: Verdict | undefined, store: Store, damaged: ReadonlySet<string>,
-): Promise<string | undefined> {
-  return (
-    (await whyNotWhole(store, snapshot, damaged)) ??
-    (verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined)
-  )
 }
 
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */

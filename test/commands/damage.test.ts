@@ -71,7 +71,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     const { result, text } = await run('verify', { snapshot: ids[1]!, level: 'read' })
     expect(result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)] })
     expect(result.sources.map((source) => [source.name, source.result])).toEqual([['large', 'failed'], ['small', 'verified']])
-    expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores 1 damaged object again/), 'No other snapshot of set app with large is known to be whole.'])
+    expect(result.advice).toEqual([expect.stringMatching(/^Back up again: the next backup stores again what is damaged/), 'No other snapshot of set app with large is known to be whole.'])
     expect(text).toMatch(/large +FAILED/)
     expect(text).toMatch(/small +verified/)
     expect(verifySummary(result, { action: 'a/b', reference: 'v1', destination: 'file:/b', timeZone: 'UTC', now: now() })).toMatch(/\| ❌ FAILED \| `large` \|[^]*\| ✅ verified \| `small` \|/)

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { BACK_UP_AGAIN } from '../../src/commands/back-up-again.ts'
 import type { Command } from '../../src/commands/all.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { readAuthentic } from '../../src/repository/catalog.ts'
@@ -139,7 +140,9 @@ test('a drill that failed is damage', async () => {
   await snapshot(30)
   await prove(await snapshot(2), 1, { ...drill, result: 'failed' })
   expect((await run('list')).text).toContain('DAMAGED: it failed verification at level drill')
-  expect((await run('check')).result.problems.join()).toContain('is damaged: it failed verification at level drill')
+  const { problems, advice } = (await run('check')).result
+  expect(problems.join()).toContain('is damaged: it failed verification at level drill')
+  expect(advice).toEqual([BACK_UP_AGAIN.intact])
 })
 
 test('a policy with drilled=1 never deletes the newest snapshot that was drilled and is whole, so that check finds its proof', async () => {

@@ -2,6 +2,7 @@ import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss } from '../../repository/references.ts'
 import type { CheckInputs } from './inputs.ts'
+import { BACK_UP_AGAIN } from '../back-up-again.ts'
 import { formatDuration } from './report.ts'
 
 /** Where proofs name snapshots that are missing, there were some of this key. */
@@ -34,11 +35,11 @@ export function unmetConditions(
 ): Unmet[] {
   const unmet: Unmet[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  for (const { snapshot, why } of unsound.slice(0, MOST_UNSOUND)) {
+  for (const { snapshot, why, intact } of unsound.slice(0, MOST_UNSOUND)) {
     const instead = verified
       ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
       : ''
-    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: STORE_AGAIN })
+    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: BACK_UP_AGAIN[intact ? 'intact' : 'damaged'] })
   }
   const more = unsound.length - MOST_UNSOUND
   if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
@@ -79,7 +80,9 @@ export function unmetConditions(
     const advice = 'Look at the data of the source, or correct the condition.'
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice, ofProof: true })
   } else if (attempt?.result === 'failed') {
-    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${STORE_AGAIN} ${advice}` })
+    // That of a damaged snapshot is above.
+    const again = attempt.snapshot === newest && unsound.length === 0 ? `${BACK_UP_AGAIN.intact} ` : ''
+    unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${again}${advice}` })
   }
   return unmet
 }
@@ -97,5 +100,4 @@ function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, ag
 const KEEP_DRILLED =
   'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
-const STORE_AGAIN = 'Back up again: the next backup stores again what is damaged. Snapshots that are there already stay damaged.'
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'

@@ -3,7 +3,6 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { slicesIn } from '../../inputs/group.ts'
 import { drillOptions } from '../../inputs/kind-options.ts'
-import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSnapshotIn, readAuthentic, setMeant, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
@@ -15,6 +14,7 @@ import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { BACK_UP_AGAIN } from '../back-up-again.ts'
 import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-store.ts'
 import type { VerifyInputs } from './inputs.ts'
 import { isDamage } from './outcome.ts'
@@ -199,15 +199,9 @@ async function aboutBackups(
   if (!hit) {
     return [`The newest snapshot, ${id}, is not affected; a new backup is not needed.`]
   }
-  if (damaged.size === 0) return ['Back up again: no stored object is damaged, so the next snapshot can be good.']
-  const again = `${formatCount(damaged.size, 'damaged object')} again`
-  if (kept) {
-    return [`Back up again: the next backup stores ${again}, so its snapshot is whole. Snapshots that are there already stay damaged.`]
-  }
-  return [
-    'The next backup does not know of the damage, as this result could not be kept. ' +
-      `Verify again where it can be, then back up: that stores ${again}.`,
-  ]
+  if (damaged.size === 0) return [newest !== undefined && 'header' in newest ? BACK_UP_AGAIN.intact : BACK_UP_AGAIN.damaged]
+  return [kept ? BACK_UP_AGAIN.damaged : 'The next backup does not know of the damage, as this result could not be kept. ' +
+    'Verify again where it can be, then back up: that stores again what is damaged.']
 }
 
 /** `part`: the newest that has some of the sources, if none has all. */

@@ -1,0 +1,7 @@
+/** Advice about a snapshot that failed verification and that the next backup may follow. Pure texts: `verify` and `check` give the same. */
+export const BACK_UP_AGAIN = {
+  damaged:
+    'Back up again: the next backup stores again what is damaged, so its snapshot is whole. Snapshots that are there already stay damaged.',
+  /** It failed, and every stored object is good. */
+  intact: 'Back up again: no stored object is damaged, so the next snapshot can be good.',
+}
