@@ -411,7 +411,7 @@ describe('inputs that are refused', () => {
     ['only: "rows" is not one of schema, data', 'restore', { only: 'rows' }],
     ['snapshot: "yesterday" is neither latest, nor the id of a snapshot, nor a date, time or age', 'restore', { snapshot: 'yesterday' }],
     ['snapshot: "2026-11-20T02:00:00" lacks its offset from UTC: 2026-11-20T02:00:00Z is that time in UTC', 'restore', { snapshot: '2026-11-20T02:00:00' }],
-    ['database-url: there are 2 lines; one database is restored at a time', 'restore', { 'database-url': 'postgres://a/b\npostgres://c/d' }],
+    ['database URL: there are 2 lines, and one database is restored at a time', 'restore', { 'database-url': 'postgres://a/b\npostgres://c/d' }],
     ['database-url, or target for a volume, is not given, and DATABASE_URL is not set', 'restore', { 'database-url': '' }],
     ['level: "all" is not one of list, read, drill', 'verify', { level: 'all' }],
     ['assert-sql: "orders" is not a name, a colon and a query', 'verify', { 'assert-sql': 'orders' }],
@@ -434,6 +434,11 @@ describe('inputs that are refused', () => {
   test('a password in the address of an SSH server is refused, and masked all the same', () => {
     const given = { volumes: 'a=/x\nb=ssh://me:hunter22@host/x', target: 'ssh://me:hunter23@host/x', 'ssh-tunnel': 'me:hunter24@host' }
     expect(secretsGiven([...inputsOf('backup'), ...inputsOf('restore')], given, {})).toEqual(expect.arrayContaining(['hunter22', 'hunter23', 'hunter24']))
+  })
+
+  test('several databases are restored from one URL, as the hint for several says', () => {
+    const { hint } = refusal('restore', { ...restore, 'database-url': 'postgres://a/b\npostgres://c/d', all: 'true' })
+    expect(hint).toMatch(/^Give one URL\. To restore all databases of a backup, give .*the URL of their server without the name of a database/)
   })
 
   test('the hint says what is expected and gives an example', () => {

@@ -1,4 +1,5 @@
 import { InvalidValue, LifeboatError } from '../error.ts'
+import { marked } from '../marks.ts'
 import { holdsSeveral, kindAt, locationPatterns, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location } from '../sources/source-kind.ts'
 import { EMPTY_SECRET } from './input.ts'
@@ -22,7 +23,11 @@ export const databases = parsing((text): Database[] => {
 
 export const database = parsing((text): Location => {
   const lines = text.trim().split(/\r?\n/)
-  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} lines; one database is restored at a time`)
+  if (lines.length > 1) {
+    throw wrong(`there are ${lines.length} lines, and one database is restored at a time`,
+      marked`Give one URL. To restore all databases of a backup, give ‹all›, and the URL of their server without the name of a database: ` +
+        marked`each is restored under its own name, unless ‹map› names another target.`)
+  }
   return parseDatabase(text).location
 })
 
