@@ -27,7 +27,10 @@ export interface Store {
   sweep?(): Promise<void>
   /** Throws if the folder above the store is missing. Asked before a store is made; absent where no folder can be missing. */
   requirePlace?(): Promise<void>
-  /** Removes the store's own folder and those in it, if this object has made them and they are empty. */
+  /**
+   * Removes the store's own folder and those in it, if this object has made them and they are empty. Absent where a folder is only deleted
+   * with everything in it (WebDAV), as another run may have written into it by then.
+   */
   removeMade?(): Promise<void>
   /** Stores that have an end: bytes that still fit, undefined where the service does not tell. */
   free?(): Promise<number | undefined>

@@ -183,6 +183,27 @@ test('a server without SFTP is told from one that does not answer', async () => 
   await late.close()
 })
 
+test('the folder that a trial made is removed, and stays if it was there or has something of another run in it', async () => {
+  const folder = freshFolder()
+  const trial = async (more = async () => undefined as unknown): Promise<void> => {
+    const store = storeAt(folder)
+    await store.put('doctor/1', Buffer.from('a trial'))
+    await store.delete('doctor/1')
+    await more()
+    await store.removeMade()
+    await store.close()
+  }
+  await trial()
+  expect(existsSync(folder)).toBe(false)
+  const other = storeAt(folder)
+  await trial(() => other.put('chunks/aa/one', Buffer.from('of another run')))
+  expect(readdirSync(folder)).toContain('chunks')
+  await other.delete('chunks/aa/one')
+  await trial()
+  expect(readdirSync(folder)).toContain('chunks')
+  await other.close()
+})
+
 test('a new store needs the folder above it', async () => {
   const folder = freshFolder()
   const store = storeAt(`${folder}/store`)

@@ -33,7 +33,7 @@ async function tryObject(store: Store, key: string, now: () => Date, trial: Tria
   if (!put) {
     // It may be there although the answer was lost. Whether objects can be deleted is not told by one that is missing.
     await store.delete(key).catch(() => undefined)
-    await store.removeMade?.()
+    await removeMade(store)
     return
   }
   let isDone = false
@@ -50,8 +50,13 @@ async function tryObject(store: Store, key: string, now: () => Date, trial: Tria
     isDone = true
   } finally {
     if (!isDone) await store.delete(key).catch(() => undefined)
-    await store.removeMade?.()
+    await removeMade(store)
   }
+}
+
+/** An empty folder that cannot be removed is no reason against the store. */
+async function removeMade(store: Store): Promise<void> {
+  await store.removeMade?.().catch(() => undefined)
 }
 
 /** The result of a step: a text if all is good. */

@@ -44,6 +44,8 @@ export class SftpStore implements Store {
   readonly #left = new Set<string>()
   /** Or has tried to. */
   #wrote = false
+  /** The folders that this object has made, each after the one above it. */
+  readonly #made: string[] = []
 
   constructor(options: SftpOptions) {
     this.#options = options
@@ -70,6 +72,19 @@ export class SftpStore implements Store {
       },
       { upload: true },
     )
+  }
+
+  async removeMade(): Promise<void> {
+    // In a store that was there, another run may be about to write into them.
+    if (this.#made[0] !== parentOf(this.#path(INCOMING))) return
+    await this.#attempt(`remove the folder of ${this.name}`, async (session) => {
+      for (const folder of this.#made.splice(0).toReversed()) {
+        // The server refuses it for one that is not empty.
+        await session.request((sftp, done) => sftp.rmdir(folder, (error) => done(error, undefined))).catch((error: unknown) => {
+          if (status(error) === undefined) throw error
+        })
+      }
+    })
   }
 
   async requirePlace(): Promise<void> {
@@ -268,8 +283,10 @@ export class SftpStore implements Store {
 
   /** Makes a folder and what is missing above it. */
   async #makeFolder(session: SftpSession, folder: string): Promise<void> {
-    const make = (): Promise<void> =>
-      session.request((sftp, done) => sftp.mkdir(folder, { mode: 0o700 }, (error) => done(error, undefined)))
+    const make = async (): Promise<void> => {
+      await session.request((sftp, done) => sftp.mkdir(folder, { mode: 0o700 }, (error) => done(error, undefined)))
+      this.#made.push(folder)
+    }
     try {
       await make()
     } catch (error) {
