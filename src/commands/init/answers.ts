@@ -66,7 +66,7 @@ export async function answersOf(inputs: InitInputs, questions: Questions, enviro
   const repository = given.repository ?? checkout?.repository ?? (gh === 'ready' ? await repositoryOfGh(environment) : undefined) ??
     await questions.text('repository', 'The repository at GitHub (owner/name): ')
   const action = given.action ?? earlier.action ?? ownAction() ??
-    await questions.text('action', 'The action that the workflows use (owner/name@version): ')
+    await questions.text('action', ACTION_QUESTION)
   const databaseText = given.databases ?? await databasesAsked(top, questions)
   const unknown = earlier.unknown.filter((name) => ({ ...inputs, ...given })[name] === undefined)
   missUnknown(unknown, questions)
@@ -107,6 +107,13 @@ export async function answersOf(inputs: InitInputs, questions: Questions, enviro
     },
   }
 }
+
+const ACTION_QUESTION = [
+  '',
+  'Which Lifeboat do the workflows run? They name it in `uses`: the repository at GitHub with its action.yml, yours or that of somebody',
+  'whom you trust, and a tag or commit of it, like octo/lifeboat@v1.2.3. It will see the key and the databases.',
+  'Action (owner/name@version): ',
+].join('\n')
 
 async function destinationAsked(repository: string, hidden: boolean, questions: Questions): Promise<string> {
   if (!hidden) return questions.text('destination', placeQuestion(repository), 'artifact')
