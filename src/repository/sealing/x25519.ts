@@ -26,23 +26,30 @@ export function x25519Recipient(text: string): X25519Recipient | undefined {
   return { key: createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') } }), point }
 }
 
-/** The header of a file with this new file key. */
+/** The header of a file with this new file key. Throws for a point of low order. */
 export function x25519Header(recipients: readonly X25519Recipient[], fileKey: Uint8Array): Uint8Array {
-  const stanzas = recipients.map((recipient) => `-> X25519 ${stanzaFor(recipient, fileKey)}\n`)
-  const signed = `age-encryption.org/v1\n${stanzas.join('')}---`
+  return headerOf(recipients.map(({ key, point }) => {
+    const { publicKey, privateKey } = generateKeyPairSync('x25519')
+    const share = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
+    return stanza({ share, point, secret: diffieHellman({ privateKey, publicKey: key }) }, fileKey)
+  }), fileKey)
+}
+
+/** The stanzas, and the MAC over them. */
+export function headerOf(stanzas: readonly string[], fileKey: Uint8Array): Uint8Array {
+  const signed = `age-encryption.org/v1\n${stanzas.map((one) => `${one}\n`).join('')}---`
   const macKey = Buffer.from(hkdfSync('sha256', fileKey, '', 'header', 32))
   // Not Buffer.from, whose memory others share: this is sent to another thread.
   return new TextEncoder().encode(`${signed} ${unpadded(createHmac('sha256', macKey).update(signed).digest())}\n`)
 }
 
-/** The ephemeral share, and the file key under the secret that it has with the recipient. Throws for a point of low order. */
-function stanzaFor({ key, point }: X25519Recipient, fileKey: Uint8Array): string {
-  const { publicKey, privateKey } = generateKeyPairSync('x25519')
-  const share = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
-  const secret = diffieHellman({ privateKey, publicKey: key })
+/** The ephemeral share, and the file key under the secret that it has with the recipient. */
+export function stanza(
+  { share, point, secret }: { share: Buffer; point: Buffer; secret: Buffer }, fileKey: Uint8Array,
+): string {
   const wrappingKey = Buffer.from(hkdfSync('sha256', secret, Buffer.concat([share, point]), LABEL, 32))
   const cipher = createCipheriv('chacha20-poly1305', wrappingKey, NONCE, { authTagLength: TAG })
-  return `${unpadded(share)}\n${unpadded(Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]))}`
+  return `-> X25519 ${unpadded(share)}\n${unpadded(Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]))}`
 }
 
 function unpadded(bytes: Buffer): string {

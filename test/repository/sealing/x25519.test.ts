@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
+import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Decrypter } from 'age-encryption'
+import { Decrypter, identityToRecipient } from 'age-encryption'
+import * as vectors from 'cctv-age'
 import { newIdentity } from '../../../src/repository/keys.ts'
 import { decrypt, encrypt, newHeader } from '../../../src/repository/sealing/age.ts'
-import { x25519Header, x25519Recipient } from '../../../src/repository/sealing/x25519.ts'
+import { headerOf, stanza, x25519Header, x25519Recipient } from '../../../src/repository/sealing/x25519.ts'
 
 const identities = await Promise.all(Array.from({ length: 20 }, () => newIdentity()))
 const recipients = identities.map(({ recipient }) => recipient)
@@ -55,4 +57,24 @@ test('a recipient with a letter changed, or none at all, is refused', async () =
 
 test('a point of low order, with which everybody has the same secret, is refused', () => {
   expect(() => x25519Header([x25519Recipient(`age1${'q'.repeat(58)}`)!], Buffer.alloc(16))).toThrow()
+})
+
+/** Of the 32 bytes in a Bech32 text after its prefix. */
+function bytesOf(text: string): Buffer {
+  const bits = Array.from(text.slice(0, -6).toLowerCase(), (letter) => 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  return Buffer.from(bits.slice(0, 256).match(/.{8}/g)!.map((byte) => parseInt(byte, 2)))
+}
+
+const PRIVATE = Buffer.from('302e020100300506032b656e04220420', 'hex') // RFC 8410
+
+test('the header of the CCTV vector of age comes out of its file key, share and identity, byte for byte', async () => {
+  const vector = Buffer.from(vectors.x25519!).toString('latin1')
+  const found = (form: RegExp): string => form.exec(vector)![1]!
+  const [fileKey, identity, share] = [Buffer.from(found(/^file key: (.*)$/m), 'hex'), found(/^identity: (.*)$/m), Buffer.from(found(/^-> X25519 (.*)$/m), 'base64')]
+  const { point } = x25519Recipient(await identityToRecipient(identity))!
+  // The private key of the share is not known; the secret that it has with the recipient is that of the identity with the share.
+  const privateKey = createPrivateKey({ format: 'der', type: 'pkcs8', key: Buffer.concat([PRIVATE, bytesOf(identity.slice('AGE-SECRET-KEY-1'.length))]) })
+  const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x: share.toString('base64url') } })
+  const header = headerOf([stanza({ share, point, secret: diffieHellman({ privateKey, publicKey }) }, fileKey)], fileKey)
+  expect(Buffer.from(header).toString('latin1')).toBe(found(/^(age-encryption[^]*?\n--- .*\n)/m))
 })
