@@ -1,7 +1,8 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
+import { http } from '../process/http.ts'
 import { Transient } from './retry.ts'
 
 export interface Answer {

@@ -1,7 +1,7 @@
-import http from 'node:http'
 import https from 'node:https'
 import type { Variables } from '../environment.ts'
 import { LifeboatError } from '../error.ts'
+import { http } from './http.ts'
 
 /**
  * Sends what this process asks for through the proxies that HTTPS_PROXY and HTTP_PROXY name, but for the hosts in NO_PROXY, as GitHub's own
