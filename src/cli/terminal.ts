@@ -52,7 +52,7 @@ async function run(args: readonly string[], variables: Variables, redaction: Red
     print(process.stderr, programHelp(process.stderr.columns || undefined))
     return 2
   }
-  if (word === '--version') return say(VERSION)
+  if (word === '--version' || word === 'version') return say(VERSION)
   if (word === 'help' && rest.length > 0) return run([...rest, '--help'], variables, redaction, report)
   if (word === 'completion') return say(completionScript(rest[0], SWITCHES))
   if (['--help', '-h', 'help'].includes(word)) return say(programHelp(process.stdout.columns || undefined))

@@ -38,7 +38,7 @@ describe('help', () => {
     expect(await lifeboat(['help', 'restore'])).toEqual(await lifeboat(['restore', '--help']))
     expect(await lifeboat(['help', 'key', 'list'])).toEqual(await lifeboat(['key', 'list', '--help']))
     expect((await lifeboat(['backup', '--destnation', 'file:/x'])).err).toContain('hint: See lifeboat backup --help.\n')
-    expect(await lifeboat(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+    for (const word of ['--version', 'version']) expect(await lifeboat([word])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
 })
 
