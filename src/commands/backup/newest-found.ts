@@ -22,7 +22,7 @@ export type Newest =
 
 export function redactedNewest(newest: Newest, apply: (text: string) => string): Newest {
   if ('unknown' in newest) return { ...newest, unknown: apply(newest.unknown) }
-  return newest.unsound ? { ...newest, unsound: newest.unsound.map(({ snapshot, why }) => ({ snapshot, why: apply(why) })) } : newest
+  return newest.unsound ? { ...newest, unsound: newest.unsound.map((found) => ({ ...found, why: apply(found.why) })) } : newest
 }
 
 /**

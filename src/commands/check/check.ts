@@ -89,7 +89,7 @@ function look(inputs: CheckInputs, environment: Environment): Promise<Found> {
       sets: sets.map(
         ({ unreadable, unsound, ...one }) => ({
           ...one,
-          unsound: unsound.map(({ snapshot, why }) => ({ snapshot, why: redact(why) })),
+          unsound: unsound.map((found) => ({ ...found, why: redact(found.why) })),
           ...(unreadable !== undefined && { unreadable: redact(unreadable) }),
         }),
       ),

@@ -8,9 +8,10 @@ import { type Client, installHint } from './clients.ts'
 import { keyOf, type Others, othersAmong } from './clean/others.ts'
 import type { ReplacedRelations } from './clean/locks.ts'
 import type { Connection } from './connection.ts'
-import { type Entry, namesRoles, ofDatabase, type PassingEntry } from './contents.ts'
+import { type Entry, ofDatabase, type PassingEntry } from './contents.ts'
+import { rolesOf } from './named-roles.ts'
 import { databaseSettings } from './database-settings.ts'
-import { addNeeded, type Needed, nothingNeeded, rolesOf } from './preflight/needed.ts'
+import { addNeeded, type Needed, nothingNeeded } from './preflight/needed.ts'
 import { NewerConstructs, type OlderServer } from './preflight/newer-constructs.ts'
 import type { QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
@@ -127,7 +128,7 @@ export async function planRestore(
   const { restorable, unknown } = read
   if (options.noOwner && without.size === 0 && !unknown && only !== 'data') {
     const ofEntries = filtered
-      ? read.entries.flatMap(({ kind, definition = '' }) => (kind === 'ACL' ? [] : rolesOf(kind, definition))) : needed.named
+      ? read.entries.flatMap(({ kind, definition = '' }) => (kind === 'ACL' ? [] : rolesOf({ kind, sql: () => definition }))) : needed.named
     const ofSettings = databaseSettings(read.entries, options.target.database ?? '', { ...options, noPrivileges: true })?.roles ?? []
     const lacking = await lackingRoles([...ofEntries, ...ofSettings].filter((role) => !options.coming?.roles.includes(role)), target)
     // Of an archive that is restored whole, all entries are needed to leave some out.
@@ -183,7 +184,7 @@ export async function planRestore(
 
 /** Whether an entry is left out because the server does not have these roles. */
 function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: ReadonlySet<string>): boolean {
-  return roles.size > 0 && kind !== 'ACL' && namesRoles({ kind }) && rolesOf(kind, sql()).some((role) => roles.has(role))
+  return roles.size > 0 && kind !== 'ACL' && rolesOf({ kind, sql }).some((role) => roles.has(role))
 }
 
 const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW'])

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatSome } from '../../report/format.ts'
-import { type Entry, namesRoles } from './contents.ts'
-import { rolesOf } from './preflight/needed.ts'
+import type { Entry } from './contents.ts'
+import { rolesOf } from './named-roles.ts'
 import { queryJson, type QueryContext } from './query.ts'
 import { type LeftOutObject, nameOf } from './selection.ts'
 
@@ -22,7 +22,7 @@ export function withoutRoles(entries: readonly Entry[], roles: ReadonlySet<strin
   const rest: Entry[] = []
   const leftOut: LeftOutObject[] = []
   for (const entry of entries) {
-    const named = entry.kind !== 'ACL' && namesRoles(entry) ? rolesOf(entry.kind, entry.definition ?? '') : []
+    const named = entry.kind === 'ACL' ? [] : rolesOf({ ...entry, sql: () => entry.definition ?? '' })
     const lacking = [...new Set(named)].filter((role) => roles.has(role))
     if (lacking.length === 0) rest.push(entry)
     else leftOut.push({ what: textOf(entry), why: `the server does not have the role ${formatSome(lacking, 3)}` })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { requireLocale, requireSpace } from '../../../src/sources/postgres/preflight/checks.ts'
+import { rolesOf } from '../../../src/sources/postgres/named-roles.ts'
 import { addNeeded, nothingNeeded } from '../../../src/sources/postgres/preflight/needed.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
 import { clients, dump, restoreInto, variables } from '../../support/restoring.ts'
@@ -82,6 +83,13 @@ test('the roles of privileges are read from the ends of statements', () => {
   const sql = `REVOKE ALL ON FUNCTION public."f TO x;"(a integer) FROM PUBLIC;\nGRANT ALL ON FUNCTION public.f(a integer) TO app WITH GRANT OPTION;\nGRANT SELECT(id) ON TABLE public.t TO "a ""b""";\n`
   addNeeded({ kind: 'ACL', name: 'x', owner: 'o', sql: () => sql }, { noOwner: false, noPrivileges: false }, needed)
   expect([...needed.grantees]).toEqual(['app', 'a "b"'])
+  const named = (kind: string, text: string): string[] => rolesOf({ kind, sql: () => text })
+  expect(named('ACL', `SET SESSION AUTHORIZATION "FROM x";\nGRANT SELECT ON TABLE public."a\nTO b;" TO c;\nRESET SESSION AUTHORIZATION;\n`)).toEqual(['FROM x', 'c'])
+  expect(named('DEFAULT ACL', 'ALTER DEFAULT PRIVILEGES FOR ROLE one IN SCHEMA "TO s" REVOKE ALL ON TABLES  FROM PUBLIC;\nALTER DEFAULT PRIVILEGES FOR ROLE one GRANT SELECT ON TABLES  TO two;\n')).toEqual(['one', 'one', 'two'])
+  expect(named('POLICY', `CREATE POLICY "p TO x" ON public.t AS RESTRICTIVE FOR SELECT TO "a, b", c USING ((id IN ( SELECT o.id FROM o)));\n`)).toEqual(['a, b', 'c'])
+  expect(named('POLICY', `CREATE POLICY p ON public.t USING ((id IN ( SELECT o.id FROM o)));\n`)).toEqual([])
+  expect(named('USER MAPPING', `CREATE USER MAPPING FOR d SERVER s OPTIONS (\n    password 'it''s TO e'\n);\nCREATE USER MAPPING FOR public SERVER s;\n`)).toEqual(['d'])
+  expect(named('VIEW', 'CREATE VIEW public.v AS SELECT 1 FROM o;')).toEqual([])
   addNeeded({ kind: 'TABLE', name: 't', owner: 'o', sql: () => '' }, { noOwner: false, noPrivileges: true }, needed)
   addNeeded({ kind: 'EXTENSION', name: 'vector', owner: '', sql: () => '' }, { noOwner: false, noPrivileges: true }, needed)
   expect([[...needed.owners], [...needed.extensions]]).toEqual([['o'], ['vector']])

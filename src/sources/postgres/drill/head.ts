@@ -4,8 +4,8 @@ import { mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type ArchiveContext, readContents } from '../archive.ts'
 import type { Entry, PassingEntry } from '../contents.ts'
+import { rolesOf } from '../named-roles.ts'
 import { NeededCollations } from './collations.ts'
-import { rolesOfEntry } from './roles.ts'
 import { onlyBySuperusers, parentsOf } from './statements.ts'
 
 /** The beginning of an archive, with its table of contents, in a file of its own: definitions are restored from it. */
@@ -14,7 +14,7 @@ export interface Head {
   readonly entries: readonly Entry[]
   /** Every entry by its id: there may be hundreds of thousands, of which the names take much memory. */
   readonly alike: ReadonlyMap<number, Alike>
-  /** The roles that entries name. Perhaps some other names, too. */
+  /** The roles that entries name. */
   readonly roles: string[]
   /** The owners of the objects in each schema. */
   readonly owners: ReadonlyMap<string, ReadonlySet<string>>
@@ -97,7 +97,7 @@ class PassedEntries {
     const key = JSON.stringify(one)
     this.alike.set(id, this.#known.get(key) ?? one)
     if (!this.#known.has(key)) this.#known.set(key, one)
-    for (const role of rolesOfEntry(entry)) this.roles.add(role)
+    for (const role of [owner, ...rolesOf(entry)]) this.roles.add(role)
     if (schema !== '' && one.pass === 'main') addTo(this.owners, schema, owner)
     for (const parent of parentsOf(entry)) addTo(this.parents, parent, owner)
     this.collations.add(entry)

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { change, identifier, literal, queryJson, type QueryContext } from '../query.ts'
-import { namesRoles, type PassingEntry } from '../contents.ts'
 import { globalStatements } from '../globals-script.ts'
 import { guard } from './guard.ts'
 import { changeCreating, LOADER_MARK, makeMembers, makeRoles, READER, seeAllRows } from './made-roles.ts'
-import { NAME, plainName } from './statements.ts'
+import { plainName } from './statements.ts'
 
 /** The roles of a server, as `globals.sql` tells them; nothing else of it is used. */
 export interface ServerRoles {
@@ -26,15 +25,6 @@ export function rolesIn(globals: string): ServerRoles {
     if (verb === 'ALTER' && rest[0] === 'WITH' && rest[1] === 'SUPERUSER') roles.superusers.push(plainName(name))
   }
   return roles
-}
-
-const NAMED = new RegExp(String.raw`\b(?:TO|FROM|FOR ROLE|AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)`, 'g')
-
-/** The roles that an entry names: its owner, and those with privileges. Perhaps some other names, too. */
-export function rolesOfEntry(entry: PassingEntry): string[] {
-  const lists = namesRoles(entry) ? [...entry.sql().matchAll(NAMED)].map(([, list = '']) => list) : []
-  const names = lists.flatMap((list) => [...list.matchAll(new RegExp(NAME, 'g'))].map(([name]) => plainName(name)))
-  return [entry.owner, ...names].filter((name) => name !== 'public')
 }
 
 /** Creates the roles that the server lacks, with the memberships that reading needs, and without passwords, logins and other rights. */

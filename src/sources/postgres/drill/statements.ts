@@ -7,7 +7,7 @@ const QUALIFIED = `(?:${NAME})\\.(?:${NAME})`
 /** A base type, or the name of one that does not exist yet. All others are made `AS` something. */
 const BASE_TYPE = new RegExp(`^CREATE TYPE ${QUALIFIED}(?: \\(|;)`)
 /** Names and texts, which may look like any clause: pg_dump quotes a name in capitals. */
-const QUOTED = /"(?:[^"]|"")*"|E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'/.source
+export const QUOTED = /"(?:[^"]|"")*"|E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'/.source
 const LANGUAGE = new RegExp(String.raw`${QUOTED}|\bLANGUAGE ("(?:[^"]|"")+"|\w+)`, 'gs')
 
 /** Whether only a superuser can make it, and can change it: a base type, or a function in machine code. */

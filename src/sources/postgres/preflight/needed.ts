@@ -1,4 +1,5 @@
-import { namesRoles, type PassingEntry } from '../contents.ts'
+import type { PassingEntry } from '../contents.ts'
+import { granteesOf, rolesOf } from '../named-roles.ts'
 import type { ObjectSettings } from '../settings.ts'
 
 /** Things that the entries of an archive need at the server. */
@@ -31,8 +32,8 @@ export function addNeeded(
   }
   const privileges = kind === 'ACL' || kind === 'DEFAULT ACL'
   if (privileges && noPrivileges) return
-  if (kind !== 'ACL' && namesRoles({ kind })) for (const role of rolesOf(kind, sql())) needed.named.add(role)
-  if (privileges) for (const role of rolesIn(sql())) needed.grantees.add(role)
+  if (kind !== 'ACL') for (const role of rolesOf({ kind, sql })) needed.named.add(role)
+  if (privileges) for (const role of granteesOf({ kind, sql })) needed.grantees.add(role)
   else if (!noOwner && owner !== '') needed.owners.add(owner)
 }
 
@@ -43,35 +44,4 @@ const IN_LIBRARY = /\n {4}LANGUAGE c(?: [^']*)?\n {4}AS '((?:[^'\\]|'')+)', '((?
 
 function textOf(quoted: string): string {
   return quoted.replaceAll("''", "'")
-}
-
-const ROLE = String.raw`(?:"((?:[^"]|"")+)"|([\w$\u0080-\uffff]+))`
-const END = new RegExp(String.raw`^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) ${ROLE}(?: WITH GRANT OPTION)?;$`, 'gm')
-
-const NAME = String.raw`(?:"(?:[^"]|"")+"|[\w$\u0080-\uffff]+)`
-/** The owner of default privileges; whoever gave privileges that are not of the owner; the user of a mapping. */
-const OTHERS = new RegExp(
-  String.raw`^(?:ALTER DEFAULT PRIVILEGES FOR ROLE|SET SESSION AUTHORIZATION|CREATE USER MAPPING FOR) ${ROLE}(?=[ ;])`, 'gm')
-/** dumpPolicy of pg_dump. */
-const POLICY = new RegExp(
-  String.raw`^CREATE POLICY ${NAME} ON ${NAME}\.${NAME}(?: AS RESTRICTIVE)?(?: FOR \w+)?` +
-    String.raw` TO (${NAME}(?:, ${NAME})*)(?: USING | WITH CHECK |;)`)
-const EACH = new RegExp(ROLE, 'g')
-
-/** The roles that the SQL of an entry names beside its owner. */
-export function rolesOf(kind: string, sql: string): string[] {
-  if (kind === 'POLICY') return unquoted([...(POLICY.exec(sql)?.[1] ?? '').matchAll(EACH)])
-  return [...rolesIn(sql), ...unquoted([...sql.matchAll(OTHERS)])]
-}
-
-/** pg_dump ends each statement of an ACL entry with one role (dumputils.c: buildACLCommands). */
-function rolesIn(sql: string): string[] {
-  return unquoted([...sql.matchAll(END)])
-}
-
-/** PUBLIC is all roles; user mappings have it as `public`, which no role can be named. */
-function unquoted(found: readonly RegExpExecArray[]): string[] {
-  const names = found.flatMap(([, quoted, plain]) =>
-    quoted !== undefined ? [quoted.replaceAll('""', '"')] : plain === undefined || plain === 'PUBLIC' ? [] : [plain])
-  return names.filter((name) => name !== 'public')
 }
