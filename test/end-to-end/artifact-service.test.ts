@@ -10,13 +10,19 @@ const calls = [
 ]
 const PARALLEL = 12
 
-let runs: WorkflowRuns
-beforeAll(async () => {
-  runs = await WorkflowRuns.open()
-})
-afterAll(() => runs.close())
+/** They add to a service, so that a failure in them may leave something there. */
+const ADDING = new Set(['CreateArtifact', 'PUT blob block', 'PUT blob blocklist', 'FinalizeArtifact', 'GetSignedArtifactURL'])
 
 test('other runs list, verify and restore the backup of a run; the services get no other requests than those that fail below', async () => {
+  const runs = await WorkflowRuns.open()
+  try {
+    await expectRead(runs)
+  } finally {
+    await runs.close()
+  }
+})
+
+async function expectRead(runs: WorkflowRuns): Promise<void> {
   const { server, github } = runs
   const repository = runs.copy()
   const backup = await runs.run('backup', repository)
@@ -37,7 +43,7 @@ test('other runs list, verify and restore the backup of a run; the services get 
   }
   const made = github.calls.filter((call) => call.repository === repository).map(({ name }) => name)
   expect([...new Set(made)].toSorted()).toEqual(calls.toSorted())
-})
+}
 
 // 429 is to the clients what 500 is: once for each call will do.
 const lasting: Fault['kind'][] = [500, 403, 'reset', 'stall', 'html']
@@ -53,6 +59,7 @@ const reading: Fault['kind'][] = [...passing, 'stall']
 const fault = (match: string, kind: Fault['kind']): Fault => ({ match, kind, headers: kind === 429 ? { 'retry-after': '1' } : undefined })
 
 describe('calls that go wrong', () => {
+  let runs: WorkflowRuns
   const ended = new Map<string, { repository: string; ran: Ran }>()
   const of = (...name: (string | number)[]) => ended.get(name.join(' '))!
   const job = (name: string, action: Action, given: Record<string, string>, faults: Fault[]) => async () => {
@@ -63,6 +70,7 @@ describe('calls that go wrong', () => {
 
   /** Most steps do nothing but wait until they may try again: many of them at a time. */
   beforeAll(async () => {
+    runs = await WorkflowRuns.open('files')
     const jobs = [
       ...passing.map((kind) => job(`once ${kind} backup`, 'backup', { timeout: '30s' }, ofLater.map((call) => fault(call, kind)))),
       ...reading.map((kind) => job(`once ${kind} verify`, 'verify', { level: 'read', timeout: '12s' }, calls.map((call) => fault(call, kind)))),
@@ -71,6 +79,7 @@ describe('calls that go wrong', () => {
     ]
     await inParallel(jobs, PARALLEL, (job) => job())
   }, 240_000)
+  afterAll(() => runs.close())
 
   test.each(passing)('every call once: %s: is tried again, and the backup is made', (kind) => {
     const { ran, repository } = of('once', kind, 'backup')
@@ -99,14 +108,14 @@ describe('calls that go wrong', () => {
   test('once they go well again the next backup is made and verified, and what was there can be read', async () => {
     const { github } = runs
     github.faults.length = 0
-    // A service that holds the same is the same to the next run: once for each call, and for whatever else a failure has left there.
+    // A service that holds the same is the same to the next run: once for all calls that only read, and for whatever a failure of each other has left there.
     const states = new Map<string, string>()
     for (const [call, kind] of cases) {
       const { repository } = of(call, kind)
       const held = github.artifacts.filter(({ run }) => run.repository === repository).map(({ final }) => final)
-      states.set(`${call} ${held.join()}`, repository)
+      states.set(`${ADDING.has(call) ? call : 'reading'} ${held.join()}`, repository)
     }
-    expect(states.size).toBeGreaterThanOrEqual(calls.length)
+    expect(states.size).toBeGreaterThan(ADDING.size)
     await inParallel([...states.values()], PARALLEL, (repository) => runs.expectHealthy(repository))
   })
 })

@@ -1,43 +1,35 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { type Server, startServer } from '../support/postgres-server.ts'
 import { contentOf, type Ending, expectFailure, type Given, Sandbox, withoutNotes } from './sandbox.ts'
 
-let server: Server
 let sandbox: Sandbox
 /** A folder is backed up in half the time of a database, and the store is written in the same way. */
 let files: Given
 let file: string
 beforeAll(async () => {
-  server = await startServer(15)
-  await server.createDatabase('shop')
-  await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS note FROM generate_series(1, 3000) g', 'shop')
-  sandbox = await Sandbox.open(server.url('shop'))
+  sandbox = await Sandbox.open('')
   const folder = path.join(sandbox.folder, 'files')
   mkdirSync(folder)
   file = path.join(folder, 'file')
   writeFileSync(file, 'content')
-  files = { 'database-url': '', volumes: `files=${folder}` }
+  files = { volumes: `files=${folder}` }
 })
-afterAll(async () => {
-  sandbox.close()
-  await server.stop()
-})
+afterAll(() => sandbox.close())
 beforeEach(() => rmSync(sandbox.store, { recursive: true, force: true }))
 
 /** Makes strace tamper with the `count`th call of `call`. Only one thread of the program makes such calls, so they come in order. */
-function tampered(call: string, how: string, count: number | string, given: Given = {}): Promise<Ending> {
+function tampered(call: string, how: string, count: number | string): Promise<Ending> {
   // The fast way of strace injects errors, but no signals.
   const fast = how.startsWith('error=') ? ['--seccomp-bpf'] : []
   const under = ['strace', '-f', ...fast, '--quiet=all', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${how}:when=${count}`]
-  return sandbox.run('backup', { json: 'true', verify: 'none', ...given }, { under, variables: { UV_THREADPOOL_SIZE: '1' }, killed: true })
+  return sandbox.run('backup', { json: 'true', verify: 'none', ...files }, { under, variables: { UV_THREADPOOL_SIZE: '1' }, killed: true })
 }
 
 const chunks = (): string[] => Object.keys(contentOf(sandbox.store)).filter((file) => file.startsWith('chunks/'))
 const snapshots = (): string[] => Object.keys(contentOf(sandbox.store)).filter((file) => file.startsWith('snapshots/'))
 
 /** All earlier objects are still there, everything in the store can be read, and a backup succeeds. */
-async function expectUsable(before: Record<string, string>, given: Given = {}): Promise<void> {
+async function expectUsable(before: Record<string, string>): Promise<void> {
   expect(contentOf(sandbox.store)).toMatchObject(withoutNotes(before))
   const committed = snapshots().filter((file) => !(file in before))
   expect(committed.length).toBeLessThanOrEqual(1)
@@ -52,7 +44,7 @@ async function expectUsable(before: Record<string, string>, given: Given = {}): 
     }
     if (committed.length > 0) expect(await sandbox.verify({ level: 'read' })).toMatchObject({ result: 'verified' })
   }
-  await sandbox.backup({ ...given, verify: 'read' })
+  await sandbox.backup({ ...files, verify: 'read' })
 }
 
 describe('a backup that is killed leaves a store that is readable, and the next backup succeeds', () => {
@@ -65,7 +57,7 @@ describe('a backup that is killed leaves a store that is readable, and the next 
       expect(out).toBe('')
       await expectUsable({})
     }
-    // The marker and its two companions, a chunk for the dump, one for the roles, the snapshot.
+    // The marker and its two companions, a chunk for the files, one for their list, the snapshot.
     expect(kills).toBeGreaterThanOrEqual(6)
   })
 
@@ -76,9 +68,9 @@ describe('a backup that is killed leaves a store that is readable, and the next 
     for (; ; kills++) {
       writeFileSync(file, `change ${kills}`)
       const before = contentOf(sandbox.store)
-      const { status } = await tampered('fsync', 'signal=SIGKILL', kills + 1, files)
+      const { status } = await tampered('fsync', 'signal=SIGKILL', kills + 1)
       if (status === 0) break
-      await expectUsable(before, files)
+      await expectUsable(before)
     }
     expect(kills).toBeGreaterThanOrEqual(6)
     await sandbox.expectHealthy(files)
@@ -94,7 +86,7 @@ describe('a disk that fails', () => {
     let failures = 0
     for (; ; failures++) {
       rmSync(sandbox.store, { recursive: true, force: true })
-      const ending = await tampered(call, `error=${error}`, failures + 1, files)
+      const ending = await tampered(call, `error=${error}`, failures + 1)
       // The note of interrupted runs is of use to later ones alone.
       if (ending.status === 0 && /^warning: .*runs\/default\.json/m.test(ending.err)) continue
       if (ending.status === 0) break

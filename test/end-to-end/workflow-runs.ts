@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { noise } from '../support/bytes.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { identity } from '../support/engine.ts'
 import { GitHub } from '../support/github/emulator.ts'
@@ -23,26 +24,29 @@ export interface Started extends Omit<StartedStep, 'result'> {
 
 const REPOSITORY = 'octo/shop'
 
-/** The built actions as steps of workflow runs, each in a run of its own on a machine of its own, over emulated services, with a small database. */
+/** The built actions as steps of workflow runs, each in a run of its own on a machine of its own, over emulated services, with a small database or folder. */
 export class WorkflowRuns {
-  readonly server: Server
   readonly github: GitHub
+  readonly #server: Server | undefined
   /** The snapshot that every repository has. */
   first = ''
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-runs-'))
   #copies = 0
 
-  private constructor(server: Server, github: GitHub) {
-    this.server = server
+  private constructor(server: Server | undefined, github: GitHub) {
+    this.#server = server
     this.github = github
+    mkdirSync(path.join(this.#folder, 'files'))
+    writeFileSync(path.join(this.#folder, 'files/one'), noise('one', 60_000))
   }
 
-  static async open(): Promise<WorkflowRuns> {
-    const [server, github] = await Promise.all([startServer(15), GitHub.start()])
+  /** Backups of files take two thirds of the CPU time of those of a database. */
+  static async open(source: 'database' | 'files' = 'database'): Promise<WorkflowRuns> {
+    const [server, github] = await Promise.all([source === 'database' ? startServer(15) : undefined, GitHub.start()])
     const runs = new WorkflowRuns(server, github)
     try {
-      await server.createDatabase('shop')
-      await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 2000) g', 'shop')
+      await server?.createDatabase('shop')
+      await server?.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 2000) g', 'shop')
       const { log, outputs } = await runs.run('backup', REPOSITORY)
       runs.first = outputs['snapshot-id'] ?? ''
       if (runs.first === '') throw new Error(log)
@@ -54,8 +58,13 @@ export class WorkflowRuns {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.server.stop(), this.github.stop()])
+    await Promise.all([this.#server?.stop(), this.github.stop()])
     rmSync(this.#folder, { recursive: true })
+  }
+
+  get server(): Server {
+    if (!this.#server) throw new Error('these are runs over files')
+    return this.#server
   }
 
   /** A repository that has one backup. */
@@ -73,10 +82,11 @@ export class WorkflowRuns {
 
   /** Starts a step with the defaults of action.yml for all that is not given. */
   async start(action: Action, repository: string, given: Record<string, string> = {}, variables: Record<string, string> = {}): Promise<Started> {
-    const { github, server } = this
+    const { github } = this
+    const source: Record<string, string> = this.#server ? { 'database-url': this.#server.url('shop') } : { volumes: `files=${this.#folder}/files` }
     const work = mkdtempSync(path.join(this.#folder, 'machine-'))
     const tracking = `github_${randomUUID()}`
-    const inputs = { 'encryption-key': identity, ...(action === 'backup' && { 'database-url': server.url('shop') }), ...given }
+    const inputs = { 'encryption-key': identity, ...(action === 'backup' && source), ...given }
     const { main, inputs: all } = actionStep(action === 'backup' ? '' : action, inputs, { token: github.token('read', repository) })
     const PATH = [clientDirectory(15), process.env['PATH']].join(path.delimiter)
     const step = await startStep(work, { main, inputs: all, variables: { ...github.startRun(repository), RUNNER_TRACKING_ID: tracking, PATH, ...variables } })
