@@ -19,6 +19,8 @@ const config: Config = {
   maxWorkers: 3,
   // Jest keeps some 12 MB of each test file, and starting a program takes 25 ms of CPU time more for each GB its parent has. A new worker takes half a second.
   workerIdleMemoryLimit: '150MB',
+  // Half a second by default, which a busy machine needs without any handle that a test left open.
+  workerGracefulExitTimeout: 10_000,
   testSequencer: '<rootDir>/test/support/longest-first.ts',
 }
 
