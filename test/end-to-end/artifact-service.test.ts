@@ -74,7 +74,7 @@ describe('calls that go wrong', () => {
     const jobs = [
       ...passing.map((kind) => job(`once ${kind} backup`, 'backup', { timeout: '30s' }, ofLater.map((call) => fault(call, kind)))),
       ...reading.map((kind) => job(`once ${kind} verify`, 'verify', { level: 'read', timeout: '12s' }, calls.map((call) => fault(call, kind)))),
-      ...unimportant.map(([call, kind]) => job(`${call} ${kind}`, 'backup', { timeout: '10s', set: 'alone' }, [{ ...fault(call, kind), times: Infinity }])),
+      ...unimportant.map(([call, kind]) => job(`${call} ${kind}`, 'backup', { timeout: '30s', set: 'alone' }, [{ ...fault(call, kind), times: Infinity }])),
       ...important.map(([call, kind]) => job(`${call} ${kind}`, 'backup', { timeout: '3s' }, [{ ...fault(call, kind), times: Infinity }])),
     ]
     await inParallel(jobs, PARALLEL, (job) => job())
