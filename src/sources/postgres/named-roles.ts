@@ -2,7 +2,8 @@ import { namesRoles, type PassingEntry } from './contents.ts'
 import { NAME, plainName, QUOTED } from './drill/statements.ts'
 
 /** A list of roles after its key words; in a policy an expression follows, after the first parenthesis. */
-const ROLES = new RegExp(String.raw`${QUOTED}|\b(TO|FROM|FOR ROLE|SESSION AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)|(\()`, 'gs')
+const ROLES = new RegExp(
+  String.raw`${QUOTED}|\b(TO|FROM|FOR ROLE|SESSION AUTHORIZATION|MAPPING FOR) ((?:${NAME})(?:, (?:${NAME}))*)|(\()`, 'gs')
 const EACH = new RegExp(NAME, 'g')
 
 /**

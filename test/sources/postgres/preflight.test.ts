@@ -78,12 +78,13 @@ test('a server of this machine without room is noticed', async () => {
   expect(error.message).toMatch(/^the disk of here has .* free, and the database needs about/)
 })
 
-test('the roles of privileges are read from the ends of statements', () => {
+const named = (kind: string, text: string): string[] => rolesOf({ kind, sql: () => text })
+
+test('the roles that entries name are read from key words outside of names and texts', () => {
   const needed = nothingNeeded()
   const sql = `REVOKE ALL ON FUNCTION public."f TO x;"(a integer) FROM PUBLIC;\nGRANT ALL ON FUNCTION public.f(a integer) TO app WITH GRANT OPTION;\nGRANT SELECT(id) ON TABLE public.t TO "a ""b""";\n`
   addNeeded({ kind: 'ACL', name: 'x', owner: 'o', sql: () => sql }, { noOwner: false, noPrivileges: false }, needed)
   expect([...needed.grantees]).toEqual(['app', 'a "b"'])
-  const named = (kind: string, text: string): string[] => rolesOf({ kind, sql: () => text })
   expect(named('ACL', `SET SESSION AUTHORIZATION "FROM x";\nGRANT SELECT ON TABLE public."a\nTO b;" TO c;\nRESET SESSION AUTHORIZATION;\n`)).toEqual(['FROM x', 'c'])
   expect(named('DEFAULT ACL', 'ALTER DEFAULT PRIVILEGES FOR ROLE one IN SCHEMA "TO s" REVOKE ALL ON TABLES  FROM PUBLIC;\nALTER DEFAULT PRIVILEGES FOR ROLE one GRANT SELECT ON TABLES  TO two;\n')).toEqual(['one', 'one', 'two'])
   expect(named('POLICY', `CREATE POLICY "p TO x" ON public.t AS RESTRICTIVE FOR SELECT TO "a, b", c USING ((id IN ( SELECT o.id FROM o)));\n`)).toEqual(['a, b', 'c'])
