@@ -1,53 +1,78 @@
 /* oxlint-disable unicorn/require-post-message-target-origin, typescript/no-unsafe-type-assertion -- a thread has no origin; its own file */
-// The model of backups, restores and prunes in one store (test/support/backup-model.ts) over millions of steps, seed after seed: alone, in a store
-// that others have as well, and with runs that differ. It can be stopped at any time and goes on where it was. Run by hand:
-// npm run soak -- [steps in all] [file that keeps how far it got].
+// The models of backups, restores, prunes, copies and verifications in stores (test/support/backup-model.ts) and in artifacts
+// (test/support/artifact-model.ts) over millions of steps, seed after seed, in four kinds in turn. It can be stopped at any time and goes on
+// where it was; several can run beside each other, with ranges of seeds and files of their own. Run by hand:
+// npm run soak -- [steps in all] [file that keeps how far it got] [first seed] [threads] [steps of a seed].
 import { availableParallelism } from 'node:os'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { z } from 'zod'
-import { simulate } from '../test/support/backup-model.ts'
 
-/** Steps of one seed: enough for snapshots to be made, pruned, freed and missed many times. */
-const STEPS = 10_000
+const KINDS = ['alone', 'shared', 'varied', 'artifacts'] as const
 
-/** How far it got: all seeds up to this one. */
-const kept = z.strictObject({ seeds: z.int(), steps: z.int(), done: z.record(z.string(), z.int()) })
+/** How far it got: the number of seeds that have passed, from the first on, and how often each thing was done, by kind. */
+const kept = z.strictObject({ first: z.int(), seeds: z.int(), steps: z.int(), done: z.record(z.string(), z.record(z.string(), z.int())) })
+type Done = Record<string, number>
 
-/** Every third seed is of another kind. */
-const kindOf = (seed: number) => [{}, { shared: true }, { varied: true }][seed % 3]!
-
-if (isMainThread) await soak(Number(process.argv[2] ?? 10_000_000), process.argv[3] ?? 'soak.json')
-else {
-  const seed = Number(workerData)
-  const done = await simulate({ seed, steps: STEPS, ...kindOf(seed) })
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
-  parentPort!.postMessage(done)
+interface Work {
+  seed: number
+  steps: number
 }
 
-async function soak(steps: number, file: string): Promise<void> {
-  const all = existsSync(file) ? kept.parse(JSON.parse(readFileSync(file, 'utf8'))) : { seeds: 0, steps: 0, done: {} }
+interface Options {
+  steps: number
+  file: string
+  first: number
+  threads: number
+  ofSeed: number
+}
+
+if (isMainThread) {
+  // In 10,000 steps snapshots are made, pruned, freed and missed many times.
+  const [steps = '10000000', file = 'soak.json', first = '1', threads = `${availableParallelism()}`, ofSeed = '10000'] = process.argv.slice(2)
+  await soak({ steps: Number(steps), file, first: Number(first), threads: Number(threads), ofSeed: Number(ofSeed) })
+} else parentPort!.postMessage(await simulated(workerData as Work))
+
+/** In a thread, for the modules of the program that this replaces are replaced in all of a process. */
+async function simulated({ seed, steps }: Work): Promise<Done> {
+  await import('../test/support/in-process.ts')
+  const kind = kindOf(seed)
+  if (kind === 'artifacts') return (await import('../test/support/artifact-model.ts')).simulateArtifacts({ seed, steps })
+  return (await import('../test/support/backup-model.ts')).simulate({ seed, steps, shared: kind === 'shared', varied: kind === 'varied' })
+}
+
+function kindOf(seed: number): (typeof KINDS)[number] {
+  return KINDS[seed % KINDS.length]!
+}
+
+async function soak({ steps, file, first, threads, ofSeed }: Options): Promise<void> {
+  const all = existsSync(file) ? kept.parse(JSON.parse(readFileSync(file, 'utf8'))) : { first, seeds: 0, steps: 0, done: {} as Record<string, Done> }
   const began = Date.now()
+  const before = all.steps
   /** Of seeds after the first that has not ended. */
-  const ended = new Map<number, Record<string, number>>()
-  const note = (seed: number, what: Record<string, number>): void => {
+  const ended = new Map<number, Done>()
+  const note = (seed: number, what: Done): void => {
     ended.set(seed, what)
-    for (let done = ended.get(all.seeds + 1); done; done = ended.get(all.seeds + 1)) {
-      ended.delete(++all.seeds)
-      all.steps += STEPS
-      for (const [name, count] of Object.entries(done)) all.done[name] = (all.done[name] ?? 0) + count
+    for (let last = all.first + all.seeds; ended.has(last); last = all.first + all.seeds) {
+      const ofKind = (all.done[kindOf(last)] ??= {})
+      for (const [name, count] of Object.entries({ seeds: 1, ...ended.get(last) })) ofKind[name] = (ofKind[name] ?? 0) + count
+      ended.delete(last)
+      all.seeds++
+      all.steps += ofSeed
     }
     writeFileSync(`${file}.new`, `${JSON.stringify(all, null, 2)}\n`)
     renameSync(`${file}.new`, file)
-    console.log(`seeds 1 to ${all.seeds}: ${all.steps.toLocaleString('en')} steps, 0 lost, ${Math.round((Date.now() - began) / 1000)} s in this run`)
+    const minutes = (Date.now() - began) / 60_000
+    const rate = `${Math.round((all.steps - before) / minutes).toLocaleString('en')} a minute`
+    console.log(`seeds ${all.first} to ${all.first + all.seeds - 1}: ${all.steps.toLocaleString('en')} steps, 0 lost, ${rate}`)
   }
-  const last = Math.ceil(steps / STEPS)
-  let next = all.seeds + 1
+  const end = all.first + Math.ceil(steps / ofSeed)
+  let next = all.first + all.seeds
   const tryAll = async (): Promise<void> => {
-    for (let seed = next++; seed <= last; seed = next++) note(seed, await simulated(seed))
+    for (let seed = next++; seed < end; seed = next++) note(seed, await inThread({ seed, steps: ofSeed }))
   }
   try {
-    await Promise.all(Array.from({ length: availableParallelism() }, tryAll))
+    await Promise.all(Array.from({ length: threads }, tryAll))
   } catch (error) {
     writeFileSync(`${file}.failed`, String(error))
     console.error(`${String(error).slice(0, 300)}…\nAll of it: ${file}.failed`)
@@ -56,9 +81,9 @@ async function soak(steps: number, file: string): Promise<void> {
   console.log(JSON.stringify(all, null, 2))
 }
 
-function simulated(seed: number): Promise<Record<string, number>> {
+function inThread(work: Work): Promise<Done> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: seed })
+    const worker = new Worker(new URL(import.meta.url), { workerData: work })
     worker.on('message', resolve)
     worker.on('error', reject)
   })

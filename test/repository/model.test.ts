@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
+import { z } from 'zod'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { simulate, type Without } from '../support/backup-model.ts'
 import { startCeph } from '../support/ceph.ts'
@@ -27,10 +30,18 @@ test('in a store that is shared with another key, and with someone who forges tr
   for (const kind of ['backup', 'prune', 'restore', 'chunksDeleted', 'snapshotsDeleted']) expect([kind, runs.some((done) => done[kind]! > 0)]).toEqual([kind, true])
 }, 600_000)
 
-test('where runs seal to others, read samples, make safety backups and pin, every snapshot restores at every step, and what is pinned stays', async () => {
+test('where runs seal to others, read samples, make safety backups, label, verify and copy, and disks damage chunks, nothing is lost or called good that is not', async () => {
   const runs: Record<string, number>[] = []
   for (const seed of [first, first + 1, first + 2]) runs.push(await simulate({ seed, steps, varied: true }))
-  for (const kind of ['backup', 'chunksDeleted', 'snapshotsDeleted', 'sampled', 'pinned', 'safeties', 'resealed']) expect([kind, runs.some((done) => done[kind]! > 0)]).toEqual([kind, true])
+  for (const kind of ['backup', 'chunksDeleted', 'snapshotsDeleted', 'sampled', 'labelled', 'safeties', 'resealed', 'verified', 'copied', 'damaged']) expect([kind, runs.some((done) => done[kind]! > 0)]).toEqual([kind, true])
+}, 600_000)
+
+test('each kind of model, in artifacts as well, runs in a process that seals nothing and asks no server, for the long runs of `npm run soak`', async () => {
+  const kept = path.join(folder, 'soak.json')
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/soak.ts', '6000', kept, `${first}`, '2', '1500'], { env: { ...process.env, NODE_OPTIONS: '' } })
+  expect(stdout).toMatch(new RegExp(`seeds ${first} to ${first + 3}: 6,000 steps, 0 lost`))
+  const { artifacts } = z.object({ done: z.record(z.string(), z.record(z.string(), z.int())) }).parse(JSON.parse(readFileSync(kept, 'utf8'))).done
+  for (const kind of ['backup', 'restore', 'prune', 'artifactsDeleted']) expect([kind, artifacts![kind]! > 0]).toEqual([kind, true])
 }, 600_000)
 
 test('in a folder, every snapshot that exists restores at every step', async () => {

@@ -29,10 +29,9 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** One run on one machine: its view of the store, in which every operation waits for its turn. */
+/** One run on one machine. Whatever it does to a store waits for its turn. */
 export class Runner {
   readonly name: string
-  readonly store: Store
   /** Minutes by which its clock is wrong. */
   readonly skew: number
   readonly waiting: Waiting[] = []
@@ -45,29 +44,34 @@ export class Runner {
     this.name = name
     this.#world = world
     this.skew = Math.round((world.random() - 0.5) * 20) * MINUTE
-    const queue = <T>(operation: Operation, key: string, perform: () => Promise<T>) => this.#queue(operation, key, perform)
-    const { store } = world
-    this.store = {
-      name: store.name,
-      put: (key, bytes) => queue('put', key, () => world.put(key, bytes)),
-      get: (key, most) => queue('get', key, () => store.get(key, most)),
-      head: (key) => queue('head', key, () => store.head(key)),
-      delete: (key) => queue('delete', key, () => world.delete(key)),
-      close: async () => undefined,
-      async *list(prefix) {
-        yield* await queue('list', prefix, () => world.listing(prefix))
-      },
-    }
   }
 
   readonly now = (): Date => new Date(this.#world.time + this.skew)
 
-  /** A slow source: up to so many milliseconds may pass. */
-  async pause(most: number): Promise<void> {
-    await this.#queue('get', 'a slow source', async () => this.#world.pass(most))
+  /** Its view of a store. */
+  view(place: Place): Store {
+    const turn = <T>(operation: Operation, key: string, perform: () => Promise<T>): Promise<T> => this.turn(operation, key, perform)
+    const { store } = place
+    return {
+      name: store.name,
+      put: (key, bytes) => turn('put', key, () => place.put(key, bytes)),
+      get: (key, most) => turn('get', key, () => store.get(key, most)),
+      head: (key) => turn('head', key, () => store.head(key)),
+      delete: (key) => turn('delete', key, () => place.delete(key)),
+      close: async () => undefined,
+      async *list(prefix) {
+        yield* await turn('list', prefix, () => place.listing(prefix))
+      },
+    }
   }
 
-  #queue<T>(operation: Operation, key: string, perform: () => Promise<T>): Promise<T> {
+  /** A slow source: up to so many milliseconds may pass. */
+  async pause(most: number): Promise<void> {
+    await this.turn('get', 'a slow source', async () => this.#world.pass(most))
+  }
+
+  /** Performs an operation when its turn has come, unless something happens to it. */
+  turn<T>(operation: Operation, key: string, perform: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const say = (what: string): void => this.#world.tell(`${this.name}: ${operation} ${key}${what}`)
       const act = async (): Promise<void> => {
@@ -75,7 +79,11 @@ export class Runner {
         say(fate === 'performed' ? '' : ` (${fate})`)
         if (fate === 'killed before') return this.#end()
         if (fate === 'refused') return reject(new Error(`refused: ${operation} ${key}`))
-        const result = await perform().then((value) => () => resolve(value), (error: unknown) => () => reject(error))
+        const result = await perform().then((value) => () => resolve(value), (error: unknown) => () => {
+          // Whoever asked for it may go on without.
+          if (error instanceof Violation) this.#world.failure ??= error
+          reject(error)
+        })
         if (fate === 'killed after') return this.#end()
         if (fate === 'answer lost') return reject(new Error(`answer lost: ${operation} ${key}`))
         if (fate === 'twice') this.waiting.push({ operation, perform: act, fail: reject })
@@ -93,57 +101,72 @@ export class Runner {
   }
 }
 
-/** A store that several machines use at the same time, one operation after the other, as a seed has it. */
-export class World {
+export interface PlaceOptions {
+  store: Store
+  onPut: (key: string, bytes: Uint8Array) => void
+  onDelete: (key: string) => void
+}
+
+/** A store that several machines use at the same time, whose listings lag behind. */
+export class Place {
   readonly store: Store
-  readonly random: () => number
-  readonly log: string[] = []
-  time: number
   /** Keys there are, and what happened to which when. */
   readonly keys = new Set<string>()
   readonly #events: { time: number; key: string; before: StoredObject | undefined }[] = []
-  readonly #runners: Runner[] = []
-  readonly #faults: number
-  readonly #onPut: (key: string, bytes: Uint8Array) => void
-  readonly #onDelete: (key: string) => void
-  #woken = Promise.withResolvers<void>()
-  steps = 0
+  readonly #world: World
+  readonly #options: PlaceOptions
 
-  constructor(options: { store: (now: () => Date) => Store; seed: number; start: number; faults: number; onPut: (key: string, bytes: Uint8Array) => void; onDelete: (key: string) => void }) {
-    this.time = options.start
-    this.store = options.store(() => new Date(this.time))
-    this.random = seeded(options.seed)
-    this.#faults = options.faults
-    this.#onPut = options.onPut
-    this.#onDelete = options.onDelete
+  constructor(world: World, options: PlaceOptions) {
+    this.#world = world
+    this.#options = options
+    this.store = options.store
   }
 
-  async put(key: string, bytes: Uint8Array): Promise<void> {
-    const before = this.keys.has(key) ? await this.store.head(key) : undefined
+  readonly put = async (key: string, bytes: Uint8Array): Promise<void> => {
+    await this.#note(key)
     await this.store.put(key, bytes)
     this.keys.add(key)
-    this.#events.push({ time: this.time, key, before })
-    this.#onPut(key, bytes)
+    this.#options.onPut(key, bytes)
   }
 
-  async delete(key: string): Promise<void> {
-    const before = this.keys.has(key) ? await this.store.head(key) : undefined
+  readonly delete = async (key: string): Promise<void> => {
+    await this.#note(key)
     await this.store.delete(key)
     this.keys.delete(key)
-    this.#events.push({ time: this.time, key, before })
-    this.#onDelete(key)
+    this.#options.onDelete(key)
+  }
+
+  async #note(key: string): Promise<void> {
+    this.#events.push({ time: this.#world.time, key, before: this.keys.has(key) ? await this.store.head(key) : undefined })
   }
 
   /** As it is, or as it was up to ten minutes ago, for each key by itself. */
-  async listing(prefix: string): Promise<StoredObject[]> {
+  readonly listing = async (prefix: string): Promise<StoredObject[]> => {
     const objects = new Map((await all(this.store.list(prefix))).map((object) => [object.key, object]))
-    while (this.#events[0] && this.#events[0].time < this.time - STALE) this.#events.shift()
+    while (this.#events[0] && this.#events[0].time < this.#world.time - STALE) this.#events.shift()
     for (const { key, before } of this.#events.toReversed()) {
-      if (!key.startsWith(prefix) || this.random() < 0.5) continue
+      if (!key.startsWith(prefix) || this.#world.random() < 0.5) continue
       if (before) objects.set(key, before)
       else objects.delete(key)
     }
     return [...objects.values()]
+  }
+}
+
+/** Machines that work at the same time, one operation after the other, as a seed has it. */
+export class World {
+  readonly random: () => number
+  readonly log: string[] = []
+  time: number
+  readonly #runners: Runner[] = []
+  readonly #faults: number
+  #woken = Promise.withResolvers<void>()
+  steps = 0
+
+  constructor(options: { seed: number; start: number; faults: number }) {
+    this.time = options.start
+    this.random = seeded(options.seed)
+    this.#faults = options.faults
   }
 
   fate(operation: Operation): Fate {

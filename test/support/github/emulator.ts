@@ -75,9 +75,51 @@ class Refusal extends Error {
 }
 
 const ACCOUNT = 'devstoreaccount1'
-const SERVICE = '/twirp/github.actions.results.api.v1.ArtifactService/'
+/** The path of the service that runs use. */
+export const SERVICE = '/twirp/github.actions.results.api.v1.ArtifactService/'
 const DAY = 86_400_000
 const BLOBS = /^\/blobs\/([^/]+\/[^/]+)/
+
+/** The zip files of artifacts. */
+interface Blobs {
+  read(blob: string): Promise<Buffer>
+  write(blob: string, bytes: Buffer): Promise<void>
+  size(blob: string): Promise<number>
+  /** Path and query of a URL that permits `r` or `cw`. */
+  signed(blob: string, permissions: string): string
+  /** Where requests with such URLs are answered, if that is a server. */
+  readonly url?: string
+  stop(): Promise<void>
+}
+
+async function azureBlobs(azurite: Azurite): Promise<Blobs> {
+  const credential = new StorageSharedKeyCredential(ACCOUNT, azurite.key)
+  const blobs = new BlobServiceClient(`${azurite.url}/${ACCOUNT}`, credential).getContainerClient('artifacts')
+  await blobs.createIfNotExists()
+  return {
+    read: (blob) => blobs.getBlobClient(blob).downloadToBuffer(),
+    write: async (blob, bytes) => void (await blobs.getBlockBlobClient(blob).uploadData(bytes)),
+    size: async (blob) => (await blobs.getBlobClient(blob).getProperties()).contentLength!,
+    signed(blob, permissions) {
+      const from = Date.now() - 300_000
+      const given = { containerName: 'artifacts', blobName: blob, permissions: BlobSASPermissions.parse(permissions), startsOn: new Date(from), expiresOn: new Date(from + 3_600_000) }
+      return `${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, credential).toString()}`
+    },
+    url: azurite.url,
+    stop: () => azurite.stop(),
+  }
+}
+
+function memoryBlobs(): Blobs {
+  const blobs = new Map<string, Buffer>()
+  return {
+    read: async (blob) => blobs.get(blob)!,
+    write: async (blob, bytes) => void blobs.set(blob, bytes),
+    size: async (blob) => blobs.get(blob)!.length,
+    signed: (blob) => blob,
+    stop: async () => blobs.clear(),
+  }
+}
 
 export class GitHub {
   readonly artifacts: StoredArtifact[] = []
@@ -116,32 +158,38 @@ export class GitHub {
   #lineFree = 0
   /** The requests of the REST API that are left, and when there are more, in seconds since 1970. */
   allowance: { left: number; reset: number } | undefined
+  /** The artifacts as lists of the REST API show them, if these lag behind. */
+  lagging: (() => StoredArtifact[]) | undefined
   /** Ids of runs that go on. */
   readonly running = new Set<number>()
   /** Moves the services' clock, in milliseconds. */
   offset = 0
-  readonly #azurite: Azurite
-  readonly #credential: StorageSharedKeyCredential
-  readonly #blobs
+  readonly #blobs: Blobs
+  readonly #clock: () => number
   readonly #server: http.Server
   readonly #runs = new Map<string, Run>()
   readonly #tokens = new Map<string, { repository: string; actions: 'none' | 'read' | 'write'; issues: 'read' | 'write' }>()
   readonly #repositories = new Map<string, number>()
   #next = 1000
 
-  private constructor(azurite: Azurite) {
-    this.#azurite = azurite
-    this.#credential = new StorageSharedKeyCredential(ACCOUNT, azurite.key)
-    this.#blobs = new BlobServiceClient(`${azurite.url}/${ACCOUNT}`, this.#credential).getContainerClient('artifacts')
+  private constructor(blobs: Blobs, clock: () => number) {
+    this.#blobs = blobs
+    this.#clock = clock
     this.#server = http.createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
     })
   }
 
   static async start(): Promise<GitHub> {
-    const github = new GitHub(await startAzurite())
-    await github.#blobs.createIfNotExists()
+    const github = new GitHub(await azureBlobs(await startAzurite()), Date.now)
     await listening(github.#server)
+    return github
+  }
+
+  /** Without servers: `answer` alone. `clock`: milliseconds since 1970. */
+  static inMemory(clock: () => number): GitHub {
+    const github = new GitHub(memoryBlobs(), clock)
+    github.address = 'http://github.localhost'
     return github
   }
 
@@ -152,14 +200,14 @@ export class GitHub {
     this.before.clear()
     Object.assign(this, {
       withoutRepositoryIds: false, withoutRun: undefined, maximumRetentionDays: 90, ignoreRanges: false, loseAnswerOf: undefined, claimedDigest: undefined,
-      hiddenListings: 0, shortListings: 0, claimedTotal: undefined, repeatPages: false, betweenPages: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
+      hiddenListings: 0, shortListings: 0, claimedTotal: undefined, repeatPages: false, betweenPages: undefined, lagging: undefined, uploadRate: Infinity, allowance: undefined, offset: 0,
     } satisfies Partial<GitHub>)
   }
 
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
-    await this.#azurite.stop()
+    await this.#blobs.stop()
   }
 
   /** Serves a connection that came some other way. */
@@ -172,7 +220,7 @@ export class GitHub {
   }
 
   now(): Date {
-    return new Date(Date.now() + this.offset)
+    return new Date(this.#clock() + this.offset)
   }
 
   /** The variables a step of a new run sees. `head`: the fork whose pull request it is of. */
@@ -209,11 +257,11 @@ export class GitHub {
 
   /** The stored zip file, and putting another one in its place. */
   async content({ blob }: StoredArtifact): Promise<Buffer> {
-    return this.#blobs.getBlobClient(blob).downloadToBuffer()
+    return this.#blobs.read(blob)
   }
 
   async replace({ blob }: StoredArtifact, bytes: Buffer): Promise<void> {
-    await this.#blobs.getBlockBlobClient(blob).uploadData(bytes)
+    await this.#blobs.write(blob, bytes)
   }
 
   /** An artifact with any files, of a run of its own: what someone may upload who has no key. */
@@ -272,6 +320,26 @@ export class GitHub {
     response.end(html ? '<!doctype html><title>Unicorn!</title>' : body && JSON.stringify(body))
   }
 
+  /** Answers a request without a server. */
+  async answer(url: URL, method: string, headers: http.IncomingHttpHeaders, content: string): Promise<{ status: number; headers: Record<string, string>; body: Buffer }> {
+    this.address = url.origin
+    const [, blob] = /^\/blobs\/[^/]+\/[^/]+\/(.+)$/.exec(url.pathname) ?? []
+    const date = this.now().toUTCString()
+    if (blob !== undefined) {
+      const bytes = await this.#blobs.read(blob)
+      const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(headers.range!)!
+      return { status: 206, headers: { 'content-range': `bytes ${start}-${end}/${bytes.length}`, date }, body: bytes.subarray(Number(start), Number(end) + 1) }
+    }
+    const { status, body, headers: more } = await this.#answer(url, method, headers, content, undefined)
+    return { status, headers: { 'content-type': 'application/json', date, ...more }, body: Buffer.from(body ? JSON.stringify(body) : '') }
+  }
+
+  /** The bytes of an artifact that is being uploaded by this run. */
+  async complete(backend: string, name: string, zip: Buffer): Promise<void> {
+    const artifact = this.artifacts.findLast((one) => !one.final && one.run.backend === backend && one.name === name)
+    if (artifact) await this.replace(artifact, zip)
+  }
+
   async #answer(url: URL, method: string, headers: http.IncomingHttpHeaders, content: string, fault: Fault | undefined): Promise<Reply> {
     if (fault?.kind === 'html') return { status: 200 }
     if (typeof fault?.kind === 'number') return { status: fault.kind, body: fault.body ?? { code: 'unavailable', msg: 'asked for by the test' }, headers: fault.headers }
@@ -303,9 +371,9 @@ export class GitHub {
     if (call === 'FinalizeArtifact') {
       const artifact = this.artifacts.findLast((artifact) => !artifact.final && artifact.run === run && artifact.name === name)
       if (!artifact) throw missing
-      const { contentLength } = await this.#blobs.getBlobClient(artifact.blob).getProperties()
-      if (`${contentLength}` !== asked['size']) throw new Refusal(400, { code: 'invalid_argument', msg: 'size differs' })
-      Object.assign(artifact, { size: contentLength, digest: asked['hash'], final: true })
+      const size = await this.#blobs.size(artifact.blob)
+      if (`${size}` !== asked['size']) throw new Refusal(400, { code: 'invalid_argument', msg: 'size differs' })
+      Object.assign(artifact, { size, digest: asked['hash'], final: true })
       return { status: 200, body: { ok: true, artifact_id: `${artifact.id}` } }
     }
     if (call === 'ListArtifacts') {
@@ -356,13 +424,13 @@ export class GitHub {
     if (!token) throw new Refusal(401, { message: 'Bad credentials' })
     if (token.repository !== repository) throw new Refusal(404, { message: 'Not Found' })
     if (token.actions === 'none' || (method === 'DELETE' && token.actions !== 'write')) throw new Refusal(403, { message: 'Resource not accessible by integration' })
-    const inRepository = (): StoredArtifact[] => this.artifacts.filter(({ run, final }) => final && run.repository === repository)
+    const inRepository = (artifacts = this.artifacts): StoredArtifact[] => artifacts.filter(({ run, final }) => final && run.repository === repository)
     if (number === undefined) {
       if (url.searchParams.get('page') === '2') {
         this.betweenPages?.()
         this.betweenPages = undefined
       }
-      const ofRun = inRepository().filter((artifact) => run === undefined || `${artifact.run.id}` === run)
+      const ofRun = inRepository(this.lagging?.()).filter((artifact) => run === undefined || `${artifact.run.id}` === run)
       const named = ofRun.filter(({ name }) => name === (url.searchParams.get('name') ?? name)).toReversed()
       const size = Math.min(100, Number(url.searchParams.get('per_page') ?? 30))
       const start = (this.repeatPages ? 0 : Number(url.searchParams.get('page') ?? 1) - 1) * size
@@ -399,9 +467,7 @@ export class GitHub {
   }
 
   #signed({ blob, run: { repository } }: StoredArtifact, permissions: string): string {
-    const from = Date.now() - 300_000
-    const given = { containerName: 'artifacts', blobName: blob, permissions: BlobSASPermissions.parse(permissions), startsOn: new Date(from), expiresOn: new Date(from + 3_600_000) }
-    return `${this.url}/blobs/${repository}/${ACCOUNT}/artifacts/${blob}?${generateBlobSASQueryParameters(given, this.#credential).toString()}`
+    return `${this.url}/blobs/${repository}/${this.#blobs.signed(blob, permissions)}`
   }
 
   /** Carries at most `uploadRate` bytes a second, together with all others. */
@@ -416,10 +482,10 @@ export class GitHub {
 
   #forward(request: http.IncomingMessage, response: http.ServerResponse, call: Call): Promise<void> {
     // By any other name Azurite would take the first part of it for the account's.
-    const headers: http.IncomingHttpHeaders = { ...request.headers, host: new URL(this.#azurite.url).host }
+    const headers: http.IncomingHttpHeaders = { ...request.headers, host: new URL(this.#blobs.url!).host }
     if (this.ignoreRanges) delete headers['range']
     return new Promise((resolve, reject) => {
-      const onward = http.request(this.#azurite.url + request.url!.replace(BLOBS, ''), { method: request.method, headers }, (answer) => {
+      const onward = http.request(this.#blobs.url! + request.url!.replace(BLOBS, ''), { method: request.method, headers }, (answer) => {
         call.status = answer.statusCode!
         response.writeHead(answer.statusCode!, answer.headers)
         answer.pipe(response).on('finish', resolve).on('close', resolve)
