@@ -80,7 +80,7 @@ export class Runner {
         if (fate === 'killed before') return this.#end()
         if (fate === 'refused') return reject(new Error(`refused: ${operation} ${key}`))
         const result = await perform().then((value) => () => resolve(value), (error: unknown) => () => {
-          // Whoever asked for it may go on without.
+          // The run may catch it and go on.
           if (error instanceof Violation) this.#world.failure ??= error
           reject(error)
         })
