@@ -120,7 +120,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
   const done: Record<string, number> = Object.fromEntries(COUNTED.map((name) => [name, 0]))
   const databases = new Databases(world)
   const runs = new Map<Runner, number>()
-  /** What happened to which artifact when, for lists that lag behind. */
+  /** Artifacts that came or went, and when, for lists that lag behind. */
   const events: { time: number; artifact: StoredArtifact; gone: boolean }[] = []
   github.lagging = () => {
     while (events[0] && events[0].time < world.time - STALE) events.shift()
@@ -228,7 +228,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
     done['check']!++
   }
 
-  /** What the last look saw: how many artifacts there were, and when the next one expires. */
+  /** At the last look: how many artifacts there were, and when the next one expires. */
   const seen = { count: 0, until: Infinity }
 
   /** Artifacts that were made, deleted or have expired since the last look. */

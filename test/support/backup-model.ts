@@ -203,7 +203,7 @@ export async function simulate({ seed, steps, store = (now) => new MemoryStore(n
     for (const chunk of damaged) if (!pruned && of.damaged.has(chunk) && !of.knownDamage.has(chunk)) of.knownDamage.set(chunk, world.time)
   }
 
-  /** What is called good must not be known to be damaged. */
+  /** No snapshot that is known to be damaged may be called good. */
   const check = (set: string, { place: at, model: of }: Site) => async (runner: Runner): Promise<void> => {
     const began = world.time
     const [fresh] = await freshnessOf(runner.view(at), keys, set, { level: 'list', now: runner.now(), onDamaged: () => undefined })

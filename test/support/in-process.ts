@@ -1,5 +1,5 @@
 // Imported before a model whose steps must be cheap: modules of src that work in threads or over a network are replaced by others that do
-// the same in this process. Whatever is imported from then on gets these.
+// the same in this process. All modules that are imported afterwards get these.
 import { registerHooks } from 'node:module'
 
 const root = new URL('../../', import.meta.url)

@@ -127,7 +127,7 @@ export async function readBack(store: Store, key: string): Promise<Record<string
   return found
 }
 
-/** What commands are given by the entry, which shows nothing here. */
+/** The environment of a command; nothing is shown. */
 export function environmentOf(now: () => Date): Environment {
   const report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined }
   return { variables: {}, signal: new AbortController().signal, report, temporary: '', now }

@@ -5,7 +5,7 @@ import { sha256 } from './bytes.ts'
 import { keys } from './engine.ts'
 import { Violation } from './world.ts'
 
-/** What the models of several stores have in common. */
+/** Facts that the models of several stores share. */
 export class Announced {
   /** The SHA-256 of each stream of the snapshots that backups are about to put, by key. */
   readonly snapshots = new Map<string, Record<string, string>>()
@@ -55,7 +55,7 @@ export class StoreModel {
     }
   }
 
-  /** A copy brings damage along, and whoever puts the object once more mends it. */
+  /** A copy brings damage along, and a put of the same object repairs it. */
   #chunk(key: string, sum: string): void {
     const { sums, damagedSums } = this.#announced
     this.chunks.add(key)

@@ -29,7 +29,7 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** One run on one machine. Whatever it does to a store waits for its turn. */
+/** One run on one machine. Each of its operations waits for its turn. */
 export class Runner {
   readonly name: string
   /** Minutes by which its clock is wrong. */
