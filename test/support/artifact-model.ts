@@ -191,7 +191,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
     const seen = open(runner, set, going)
     const environment = environmentOf(runner.now)
     const references = await readReferences(seen, keys, { signal: environment.signal, parallel: 3, now: runner.now, onDamaged: () => undefined })
-    const pruning = { destination: 'artifact', set, policy: parseRetention(policy, Error), timeZone: 'UTC', grace: without.grace ? 0 : GRACE, minimumPart: 0, dryRun: false, most: { part: 1 }, force: false }
+    const pruning = { destination: 'artifact', set, policy: parseRetention(policy, Error), timeZone: 'UTC', grace: without.grace ? HOUR : GRACE, minimumPart: 0, dryRun: false, most: { part: 1 }, force: false }
     for (const { keep, snapshot } of await decide(seen, keys, references, pruning, environment)) if (!keep) going.add(snapshot.key)
     const { deleted } = await releaseArtifacts(seen, seen.groups, [...going], pruning, environment.report)
     done['prune']!++
