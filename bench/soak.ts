@@ -3,11 +3,14 @@
 // (test/support/artifact-model.ts) over millions of steps, seed after seed, in four kinds in turn. It can be stopped at any time and goes on
 // where it was; several can run beside each other, with ranges of seeds and files of their own. Run by hand:
 // npm run soak -- [steps in all] [file that keeps how far it got] [first seed] [threads] [steps of a seed].
+import { on, once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { z } from 'zod'
 
+/** Starting one takes as long as a third of a seed; runs that were killed leave some memory behind. */
+const SEEDS_OF_A_THREAD = 20
 const KINDS = ['alone', 'shared', 'varied', 'artifacts'] as const
 
 /** How far it got: the number of seeds that have passed, from the first on, and how often each thing was done, by kind. */
@@ -31,7 +34,7 @@ if (isMainThread) {
   // In 10,000 steps snapshots are made, pruned, freed and missed many times.
   const [steps = '10000000', file = 'soak.json', first = '1', threads = `${availableParallelism()}`, ofSeed = '10000'] = process.argv.slice(2)
   await soak({ steps: Number(steps), file, first: Number(first), threads: Number(threads), ofSeed: Number(ofSeed) })
-} else parentPort!.postMessage(await simulated(workerData as Work))
+} else for await (const [work] of on(parentPort!, 'message')) parentPort!.postMessage(await simulated(work as Work))
 
 /** In a thread, for the modules of the program that this replaces are replaced in all of a process. */
 async function simulated({ seed, steps }: Work): Promise<Done> {
@@ -69,7 +72,14 @@ async function soak({ steps, file, first, threads, ofSeed }: Options): Promise<v
   const end = all.first + Math.ceil(steps / ofSeed)
   let next = all.first + all.seeds
   const tryAll = async (): Promise<void> => {
-    for (let seed = next++; seed < end; seed = next++) note(seed, await inThread({ seed, steps: ofSeed }))
+    let thread = new Worker(new URL(import.meta.url))
+    for (let seed = next++; seed < end; seed = next++) {
+      note(seed, await inThread(thread, { seed, steps: ofSeed }))
+      if (seed % SEEDS_OF_A_THREAD > 0) continue
+      await thread.terminate()
+      thread = new Worker(new URL(import.meta.url))
+    }
+    await thread.terminate()
   }
   try {
     await Promise.all(Array.from({ length: threads }, tryAll))
@@ -81,10 +91,8 @@ async function soak({ steps, file, first, threads, ofSeed }: Options): Promise<v
   console.log(JSON.stringify(all, null, 2))
 }
 
-function inThread(work: Work): Promise<Done> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: work })
-    worker.on('message', resolve)
-    worker.on('error', reject)
-  })
+async function inThread(thread: Worker, work: Work): Promise<Done> {
+  thread.postMessage(work)
+  const [done] = await once(thread, 'message')
+  return done as Done
 }

@@ -323,6 +323,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
   } catch (error) {
     throw new Error(`seed ${seed}, step ${world.steps}: ${error instanceof Error ? error.message : String(error)}\n${world.log.join('\n')}`, { cause: error })
   } finally {
+    ways.clear()
     rmSync(temporary, { recursive: true, force: true })
   }
   return { ...done, lost: model.lost }

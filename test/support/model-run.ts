@@ -1,3 +1,4 @@
+import { BufferPool } from '../../src/repository/chunker.ts'
 import { asTheyCome } from '../../src/process/parallel.ts'
 import { findSnapshot, idOf, snapshotKeys } from '../../src/repository/catalog.ts'
 import type { Environment } from '../../src/environment.ts'
@@ -83,7 +84,7 @@ export async function backUpIn(seen: Store, { world, runner, own, set, tables, a
   let id = newId()
   const snapshots = new Set((await snapshotKeys(seen, set)).map(idOf))
   const unfinished = await beginRun(seen, own, { set, id, snapshots, grace: GRACE, now, onDamaged: () => undefined })
-  let writer = new Writer({ store: seen, keys: own, known, unfinished, compression: 1, mark: id.slice(-8), jobs: 1, signal, onDamaged: () => undefined })
+  let writer = new Writer({ store: seen, keys: own, known, unfinished, compression: 1, mark: id.slice(-8), jobs: 1, signal, onDamaged: () => undefined }, new SmallBuffers())
   const slow = world.random() < 0.2
   const slowly = async function* (table: Buffer): AsyncGenerator<Buffer> {
     await runner.pause(slow ? 40 * HOUR : HOUR / 4)
@@ -131,6 +132,19 @@ export async function readBack(store: Store, key: string): Promise<Record<string
 export function environmentOf(now: () => Date): Environment {
   const report = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined }
   return { variables: {}, signal: new AbortController().signal, report, temporary: '', now }
+}
+
+/** For tables of less than 256 KiB: making a buffer for the largest chunk takes more time than all of its other work. */
+class SmallBuffers extends BufferPool {
+  constructor() {
+    super(0)
+  }
+
+  override take(): Buffer {
+    return Buffer.from(new SharedArrayBuffer(256 * 1024))
+  }
+
+  override give(): void {}
 }
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T, void, void> {
