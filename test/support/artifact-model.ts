@@ -267,6 +267,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
     const { artifact } = pick([...model.made.values()])
     world.tell(`people delete artifact ${artifact.name} (${artifact.id})`)
     github.artifacts.splice(github.artifacts.indexOf(artifact), 1)
+    seen.count--
     model.remove(artifact.id, 'people')
     events.push({ time: world.time, artifact, gone: true })
     model.deletedBy = undefined
@@ -283,6 +284,7 @@ export async function simulateArtifacts({ seed, steps, without = {} }: ArtifactS
     const { name } = artifact
     const planted = await github.plant(kind === 'content' ? { name, files } : { name, zip, ...(kind === 'fork' && { head: 'else/shop' }) })
     model.others.add(planted.id)
+    seen.count++
     world.tell(`someone uploads ${name} (${planted.id}): ${kind}`)
     done['lookAlikes']!++
   }
