@@ -9,7 +9,7 @@ import { compress, decompress, difference as differenceFrom } from '../../src/re
 const recipients = new Map<string, string>()
 
 export async function encrypt(plaintext: Uint8Array, to: readonly string[]): Promise<Buffer> {
-  return Buffer.concat([Buffer.from(`plain ${sumOf(plaintext)} ${to.join(' ')}\n`), plaintext])
+  return Buffer.concat([Buffer.from(`plain ${sumOf(to, plaintext)} ${to.join(' ')}\n`), plaintext])
 }
 
 export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buffer> {
@@ -20,7 +20,7 @@ export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buf
   recipients.set(identity, own)
   const plaintext = bytes.subarray(end + 1)
   if (form !== 'plain' || !to.includes(own)) throw new Error('it is not sealed to this identity')
-  if (sumOf(plaintext) !== sum) throw new Error('it was changed')
+  if (sumOf(to, plaintext) !== sum) throw new Error('it was changed')
   return plaintext
 }
 
@@ -47,6 +47,6 @@ export async function unseal(sealed: Uint8Array, { identity, idKey, size, base }
   return { plaintext, id: chunkId(plaintext, { idKey }) }
 }
 
-function sumOf(bytes: Uint8Array): string {
-  return createHash('sha1').update(bytes).digest('hex')
+function sumOf(to: readonly string[], bytes: Uint8Array): string {
+  return createHash('sha1').update(to.join(' ')).update(bytes).digest('hex')
 }
