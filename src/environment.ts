@@ -82,6 +82,8 @@ export type Variables = Readonly<Record<string, string | undefined>>
 export interface Report {
   /** Something worth a line of its own. */
   info(message: string): void
+  /** A line for those who asked for more than usual. Absent: nobody did. */
+  detail?(message: string): void
   /** Something the user should act on; an annotation in a workflow. */
   warning(message: string, hint?: string): void
   /** How far the running activity is; called often, shown at the implementation's own pace. */

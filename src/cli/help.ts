@@ -67,7 +67,7 @@ export function commandHelp(command: Command, columns?: number): string {
     '  -q, --quiet',
     ...wrapped('No progress, and of messages only warnings and errors.', '      ', width),
     '  -v, --verbose',
-    ...wrapped('The time of every message, and where errors come from.', '      ', width),
+    ...wrapped('More messages, the time of each, and where errors come from.', '      ', width),
   ].join('\n')
 }
 

@@ -47,6 +47,9 @@ export function terminalReport(
     info(text) {
       if (amount !== 'less') print(text)
     },
+    detail(text) {
+      if (amount === 'more') print(text)
+    },
     failure(error) {
       print(failureText(failureOf(error)))
       if (debug || amount === 'more') print(inspect(error))

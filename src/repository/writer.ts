@@ -6,6 +6,7 @@ import type { Store } from '../stores/store.ts'
 import { encodeCard } from './card.ts'
 import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
+import type { Extent } from './extent.ts'
 import type { Keys } from './keys.ts'
 import type { KnownChunk, KnownChunks } from './known.ts'
 import { LIMITS } from './limits.ts'
@@ -50,6 +51,11 @@ export interface WriterOptions {
   largestSnapshot?: number
   /** Called for a chunk in the store that is damaged. */
   onDamaged(error: LifeboatError): void
+}
+
+/** A part of a stream, and the bytes that its chunk has in the store. */
+export interface StoredExtent extends Extent {
+  stored: number
 }
 
 let streams = 0
@@ -386,6 +392,32 @@ export class Writer {
   #check(): void {
     this.#options.signal.throwIfAborted()
     if (this.#failure) throw this.#failure.error
+  }
+
+  /** How many objects the snapshot lists so far. */
+  get listedObjects(): number {
+    return this.#entries.length
+  }
+
+  /**
+   * Of each of these streams, the parts whose chunks this writer put and which it listed after `first` objects; bytes as stored, and each
+   * chunk once, at its first place. Only what is `settled` has its bytes.
+   */
+  addedSince(first: number, streams: readonly StreamRecord[]): StoredExtent[][] {
+    const told = new Uint8Array(this.#entries.length - first)
+    return streams.map(({ chunks }) => {
+      const added: StoredExtent[] = []
+      let start = 0
+      for (const index of chunks) {
+        const [, size, stored, , mark] = this.#entries[index]!
+        if (index >= first && mark === this.#options.mark && told[index - first] === 0) {
+          told[index - first] = 1
+          added.push({ start, end: start + size, stored })
+        }
+        start += size
+      }
+      return added
+    })
   }
 
   /** Waits until no chunk is being stored any more, whether that went well or not. */

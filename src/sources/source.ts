@@ -1,5 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
+import type { TableExtent } from './added.ts'
 
 /** A source of one backup. Used once: `open()`, then `streams()` once, each read to its end, then `facts()`. */
 export interface Source {
@@ -19,6 +20,11 @@ export interface Source {
   streams(before?: SourceRecord): AsyncIterable<SourceStream>
   /** In place of `streams`: the bytes to read, where they are. Absent if only reading tells. */
   measure?(): Promise<number>
+  /**
+   * Where in a stream the data of each table is, in its order, known once all its streams have ended well; undefined if that is not known.
+   * Absent: the source has no tables.
+   */
+  tablesIn?(stream: string): readonly TableExtent[] | undefined
   /** Facts about the source, known once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
   facts(): Json
   /** Stops everything that still runs; safe to call at any time and more than once. */

@@ -112,6 +112,28 @@ test('a backup by several pg_dump is drilled', async () => {
   expect(result).toMatchObject({ result: 'verified', problems: [] })
 })
 
+test('the result says for which tables bytes were added, in one archive and in several', async () => {
+  await server.sql('CREATE DATABASE grown TEMPLATE shop')
+  await server.sql('ANALYZE', 'grown')
+  for (const jobs of ['1', '3']) {
+    const backUpAgain = async () => run('backup', { set: `grown-${jobs}`, 'database-url': server.url('grown'), 'dump-jobs': jobs })
+    const first = (await backUpAgain()).result.sources[0]!
+    expect(first.addedByTable!.most.map(({ table }) => table)).toEqual(expect.arrayContaining(['public.orders', 'public.the "items"']))
+    await server.sql(`UPDATE orders SET text = md5(random()::text) || md5(random()::text) WHERE id BETWEEN 3000 AND 9000`, 'grown')
+    const { result, text } = await backUpAgain()
+    const { added, addedByTable } = result.sources[0]!
+    const [{ table, added: most }, ...others] = addedByTable!.most as [{ table: string; added: number }]
+    expect(table).toBe('public.orders')
+    // 64 random digits in hexadecimal for each row.
+    expect(most).toBeGreaterThan(6000 * 32)
+    expect(most).toBeLessThan(12_000 * 64)
+    expect(others.reduce((sum, one: { added: number }) => sum + one.added, most) + addedByTable!.others.added + addedByTable!.rest).toBe(added)
+    expect(text).toMatch(/grown: [\d.]+ kB added for public\.orders/)
+    expect((await backUpAgain()).result.sources[0]!.addedByTable?.most ?? []).toEqual([])
+  }
+  await server.sql('DROP DATABASE grown')
+})
+
 test('it is shown with its parts, and one archive has the same entries', async () => {
   const { result, text } = await run('show', { set: 'parts', snapshot: 'latest' })
   expect(JSON.stringify(result)).toContain('"parts":[{"stream":"app.1.dump","schema":"public","name":"orders"},{"stream":"app.2.dump","schema":"public","name":"the \\"items\\""}]')

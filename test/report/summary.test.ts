@@ -10,6 +10,7 @@ import { restoring } from '../../src/report/summary-parts.ts'
 import { doctorSummary } from '../../src/commands/doctor/report.ts'
 import { pruneSummary } from '../../src/commands/prune/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
+import { backupText } from '../../src/commands/backup/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { fallbackText, newestSentence } from '../../src/commands/backup/newest-found.ts'
 import { failureSummary } from '../../src/report/failure.ts'
@@ -110,6 +111,22 @@ test('a backup names the largest tables and volumes, and how much they grew', ()
     '| `public.events` of `shop` | 9.00 kB | new |',
   ].join('\n'))
   expect(backupSummary({ ...backup, largest: [{ source: 'uploads', bytes: 5 }] }, context)).toContain('| Largest tables and volumes | Size at the source |\n')
+})
+
+test('a backup names the tables for which most was added', () => {
+  const of = (...most: [string, number][]) => ({ most: most.map(([table, added]) => ({ table, added })), others: { tables: 2, added: 1000 }, rest: 500 })
+  const [shop, billing] = backup.sources as [BackupResult['sources'][number], BackupResult['sources'][number]]
+  const sources = [{ ...shop, addedByTable: of(['public.orders', 2_900_000], ['public.a|b', 20_000]) }, { ...billing, addedByTable: of(['public.bills', 90_000]) }]
+  const summary = backupSummary({ ...backup, sources }, context)
+  expect(summary).toContain([
+    '| Most was added for | Added | Of all that was added |',
+    '| --- | ---: | ---: |',
+    '| `public.orders` of `shop` | 2.90 MB | 93.5 % |',
+    '| `public.bills` of `billing` | 90.0 kB | 2.9 % |',
+  ].join('\n'))
+  expect(summary).not.toContain('public.a|b')
+  expect(backupText({ ...backup, sources }, { ...context, program: 'lifeboat' })).toContain('  shop: 2.90 MB added for public.orders, 20.0 kB for public.a|b, 1.00 kB for 2 other tables, 500 B for the rest\n')
+  expect(backupSummary({ ...backup, sources: [{ ...shop, addedByTable: of() }] }, context)).not.toContain('Most was added')
 })
 
 test('gaps of a backup stand above its figures', () => {

@@ -14,10 +14,14 @@ import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
 import { prunedAfter } from '../prune/report.ts'
+import { addedText } from './largest.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
+
+/** Tables of a source that fit on a line. */
+const MOST_ADDED = 3
 
 export function backupHeadline({ sources, verified, size, added, snapshot }: BackupResult): string {
   return `${formatSources(sources)} backed up${inPart(sources)}${verified === 'none' ? ', not verified' : ' and verified'}: ` +
@@ -80,6 +84,8 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ...block(result.otherKey ? [`WARNING: ${otherKeyText(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
     '',
     formatColumns(table, '  '),
+    ...block(result.sources.flatMap(({ name, addedByTable }) =>
+      addedByTable?.most.length ? [`${name}: ${addedText(addedByTable, MOST_ADDED)}`] : [])),
     ...(result.shrunk.length > 0 ? [
       '',
       'Less than half of what the backup before ' +

@@ -2,6 +2,7 @@ import type { DrillFigures } from '../../repository/drills.ts'
 import type { Level } from '../../repository/levels.ts'
 import type { OtherKeySnapshots } from '../../repository/known.ts'
 import type { Statistics } from '../../repository/statistics.ts'
+import type { AddedByTable } from '../../sources/added.ts'
 import type { Growth } from '../../sources/growth.ts'
 import type { Confirmed } from '../../sources/nouns.ts'
 import type { Remarks } from '../../sources/remarks.ts'
@@ -45,7 +46,11 @@ export interface BackupResult {
   /** Of the destinations that have it, the least that each was read back at. */
   verified: Level | 'none'
   /** `amount`: how many tables or files each has. */
-  sources: ({ name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount } & Confirmed & Remarks)[]
+  sources: ({
+    name: string; kind: string; size: number; added: number; seconds: number; amount?: Amount
+    /** Of a database to which something was added: for which of its tables. Not in the result of several sets. */
+    addedByTable?: AddedByTable
+  } & Confirmed & Remarks)[]
   /** The largest tables and volumes, largest first, with their sizes in the backup before. */
   largest: Growth[]
   /** The newest snapshots of the set, this one first. */

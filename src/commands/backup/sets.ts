@@ -56,8 +56,9 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
 
 async function outcomeOf({ inputs, ...about }: Task, environment: Environment): Promise<SetOutcome> {
   try {
-    const { recent, largest: _, recentTotal: __, ...result }: BackupResult = await backup(inputs, environment)
-    return { ...about, backup: { ...result, first: recent.length === 1 } }
+    const { recent, largest: _, recentTotal: __, sources, ...result }: BackupResult = await backup(inputs, environment)
+    const short = sources.map(({ addedByTable: ___, ...source }) => source)
+    return { ...about, backup: { ...result, sources: short, first: recent.length === 1 } }
   } catch (error) {
     environment.signal.throwIfAborted()
     const hint = error instanceof LifeboatError ? error.hint : undefined

@@ -4,11 +4,13 @@ import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
+import { addedByTable } from '../../sources/added.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source, type SourceStream } from '../../sources/source.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { asTheyCome } from '../../process/parallel.ts'
+import { addedText } from './largest.ts'
 import type { BackupResult } from './result.ts'
 import type { OpenedSources } from './opened-sources.ts'
 
@@ -85,6 +87,7 @@ async function storeSource(
 ): Promise<RecordedSource> {
   const started = performance.now()
   const addedBefore = writer.added
+  const listedBefore = writer.listedObjects
   let read = 0
   const onBytes = (bytes: number): void => {
     read += bytes
@@ -101,12 +104,16 @@ async function storeSource(
   const record = { name, kind, streams, facts: source.facts() }
   const remarks = remarksOf(record)
   const amount = amountOf(record)
+  const added = writer.added - addedBefore
+  const tables = streams.map((stream) => source.tablesIn?.(stream.name))
+  const byTable = added > 0 ? addedByTable(added, writer.addedSince(listedBefore, streams), tables) : undefined
+  if (byTable) report.detail?.(`${name}: ${addedText(byTable)}`)
   for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
   return {
     record,
     result: {
-      name, kind, size: sourceSize({ streams }), added: writer.added - addedBefore, seconds: secondsSince(started),
-      ...confirmedBy(record), ...(amount && { amount }), ...remarks,
+      name, kind, size: sourceSize({ streams }), added, seconds: secondsSince(started),
+      ...confirmedBy(record), ...(amount && { amount }), ...(byTable && { addedByTable: byTable }), ...remarks,
     },
   }
 }

@@ -9,7 +9,7 @@ import type { Statistics } from '../../repository/statistics.ts'
 import { dependedOnPart, lostLines } from '../artifacts.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
-import { largestTable } from './largest.ts'
+import { addedTable, largestTable } from './largest.ts'
 import { checkedText, forRecipientsText, levelsText, newStores, provenBy } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { type BackupResult, isFirst } from './result.ts'
@@ -50,6 +50,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       `${result.deltaChunks.toLocaleString('en-US')} of them stored as differences; the snapshot needs ${formatBytes(result.stored)} ` +
       'in the store.' + levelsText(result).map((text) => ` Compressed: ${text}.`).join(''),
     ...largestTable(result.largest),
+    ...addedTable(result),
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...prunedIn(result.destinations),

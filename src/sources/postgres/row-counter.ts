@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Extent } from '../../repository/extent.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import type { Format } from './contents-form.ts'
 import type { Block } from './data-blocks.ts'
@@ -56,6 +57,13 @@ export class RowCounter {
   /** The place of all data in the archive, in its order; undefined if the archive has another form. */
   places(): Block[] | undefined {
     return this.#broken || !this.#blocks?.ended ? undefined : this.#blocks.places
+  }
+
+  /** The places of tables; undefined as `places`. */
+  tables(): (Extent & Pick<Entry, 'schema' | 'name'>)[] | undefined {
+    const places = this.places()
+    const names = new Map(places && this.#contents.finish().map(({ id, schema, name }) => [id, { schema, name }]))
+    return places?.flatMap(({ id, start, end }) => (names.has(id) ? [{ ...names.get(id)!, start, end }] : []))
   }
 
   /** The CRC-32 of the table of contents, and of each of these places. */

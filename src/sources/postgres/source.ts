@@ -18,6 +18,7 @@ import type { Report, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
+import type { TableExtent } from '../added.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface PostgresSourceOptions {
@@ -141,6 +142,12 @@ export class PostgresSource implements Source {
       ...(warnings.length > 0 && { warnings }),
       ...(omitted.length > 0 && { omitted }),
     } satisfies PostgresFacts
+  }
+
+  tablesIn(stream: string): TableExtent[] | undefined {
+    if (stream === 'globals.sql') return []
+    const archive = this.#parts.find((part) => part.stream === stream)?.archive ?? this.#main
+    return archive?.rows.tables()?.map(({ schema, name, start, end }) => ({ table: `${schema}.${name}`, start, end }))
   }
 
   async close(): Promise<void> {
