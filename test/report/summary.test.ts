@@ -113,10 +113,12 @@ test('a backup names the largest tables and volumes, and how much they grew', ()
   expect(backupSummary({ ...backup, largest: [{ source: 'uploads', bytes: 5 }] }, context)).toContain('| Largest tables and volumes | Size at the source |\n')
 })
 
+const of = (...most: (readonly [string, number])[]) => ({ most: most.map(([table, added]) => ({ table, added })), others: { tables: 2, added: 1000 }, rest: 500 })
+
 test('a backup names the tables for which most was added', () => {
-  const of = (...most: [string, number][]) => ({ most: most.map(([table, added]) => ({ table, added })), others: { tables: 2, added: 1000 }, rest: 500 })
-  const [shop, billing] = backup.sources as [BackupResult['sources'][number], BackupResult['sources'][number]]
-  const sources = [{ ...shop, addedByTable: of(['public.orders', 2_900_000], ['public.a|b', 20_000]) }, { ...billing, addedByTable: of(['public.bills', 90_000]) }]
+  const [shop, billing] = [backup.sources[0]!, backup.sources[1]!]
+  const [orders, odd] = [['public.orders', 2_900_000], ['public.a|b', 20_000]] as const
+  const sources = [{ ...shop, addedByTable: of(orders, odd) }, { ...billing, addedByTable: of(['public.bills', 90_000]) }]
   const summary = backupSummary({ ...backup, sources }, context)
   expect(summary).toContain([
     '| Most was added for | Added | Of all that was added |',

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { addedByTable, type TableExtent } from '../../src/sources/added.ts'
 import type { StoredExtent } from '../../src/repository/writer.ts'
 

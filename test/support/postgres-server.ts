@@ -49,7 +49,27 @@ export const give = (file: string): void => {
   if (nobody) chownSync(file, nobody.uid, nobody.gid)
 }
 
-export async function startServer(major: Major, options: ServerOptions = {}): Promise<Server> {
+export function startServer(major: Major, options: ServerOptions = {}): Promise<Server> {
+  const password = `${randomBytes(9).toString('hex')}@/%:é`
+  return startWith(major, password, options, (programs, folder) =>
+    makeData({ major, programs, user: nobody, folder, password, auth: options.auth ?? 'scram' }))
+}
+
+/** A hot standby, which follows the server as long as that runs. */
+export function startStandby(primary: Server, options: ServerOptions = {}): Promise<Server> {
+  const { major, password } = primary
+  return startWith(major, password, options, (_, folder) => {
+    const data = path.join(folder, 'data')
+    const copied = spawnSync(path.join(clientDirectoryFor(major), 'pg_basebackup'), [`--pgdata=${data}`, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'], {
+      env: { ...process.env, ...clientEnvironment(primary, 'replication'), PGDATABASE: undefined }, encoding: 'utf8',
+    })
+    if (copied.status !== 0) throw new Error(`pg_basebackup failed: ${copied.stderr}`)
+    if (nobody) spawnSync('chown', ['-R', `${nobody.uid}:${nobody.gid}`, data])
+  })
+}
+
+/** `make`: makes the data in the folder. */
+async function startWith(major: Major, password: string, options: ServerOptions, make: (programs: string, folder: string) => void): Promise<Server> {
   // A socket's name may have 107 bytes, and TMPDIR can be long.
   const folder = fastFolder('lifeboat-pg-')
   // QUIT is PostgreSQL's immediate shutdown. It is over in milliseconds.
@@ -57,8 +77,7 @@ export async function startServer(major: Major, options: ServerOptions = {}): Pr
   try {
     give(folder)
     const programs = programsOf(major, folder)
-    const password = `${randomBytes(9).toString('hex')}@/%:é`
-    makeData({ major, programs, user: nobody, folder, password, auth: options.auth ?? 'scram' })
+    make(programs, folder)
     const { pid, port } = await launch(programs, folder, options, guard)
     return serverOf({ major, pid, port, folder, password, guard })
   } catch (error) {

@@ -47,7 +47,8 @@ interface Connection {
   stalled: boolean
 }
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/** `target`: the port of the server, or of that for the next connection. */
+export async function startTcpProxy(target: number | (() => number)): Promise<TcpProxy> {
   const open = new Set<Connection>()
   const rules: Rule[] = []
   let accepted = 0
@@ -77,7 +78,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
 
   const take = (client: Socket): void => {
     accepted++
-    const server = connect(target, '127.0.0.1')
+    const server = connect(typeof target === 'number' ? target : target(), '127.0.0.1')
     const connection = { client, server, stalled: false }
     open.add(connection)
     for (const [from, to, direction] of [[client, server, 'up'], [server, client, 'down']] as const) {

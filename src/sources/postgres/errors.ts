@@ -27,6 +27,7 @@ const noFreeConnection = new RegExp(
 
 const LOCK_TIMEOUT =
   /canceling statement due to lock timeout|could not obtain lock|canceling statement due to statement timeout[^]*LOCK TABLE/
+const FULL_LOCK_TABLE = /max_locks_per_transaction/
 const NO_SNAPSHOT = /invalid snapshot identifier|could not import the requested snapshot|snapshot ".*" does not exist/
 
 const transactionPooler = new RegExp(
@@ -211,7 +212,7 @@ const rules: Rule[] = [
     }),
   ],
   [
-    /max_locks_per_transaction/,
+    FULL_LOCK_TABLE,
     (_, where) => ({
       problem: `${where} has too small a lock table for this many tables`,
       hint: 'Raise max_locks_per_transaction at the server.',
@@ -222,6 +223,13 @@ const rules: Rule[] = [
     (m, where) => ({
       problem: `a disk is full at ${where}: ${m[0]}`,
       hint: 'Free space at the server.',
+    }),
+  ],
+  [
+    /due to conflict with recovery/,
+    (_, where) => ({
+      problem: `${where} is a standby, and ended a query of this run to follow its primary`,
+      hint: 'Set hot_standby_feedback there, or raise max_standby_streaming_delay; or use the URL of the primary.',
     }),
   ],
   [
@@ -293,6 +301,11 @@ export function noConnectionIsFree(error: unknown): boolean {
 /** Whether an error that `clientError` gave says that another session had locked a table for too long. */
 export function lockTimedOut(error: unknown): boolean {
   return error instanceof LifeboatError && error.cause instanceof Error && LOCK_TIMEOUT.test(error.cause.message)
+}
+
+/** Whether an error that `clientError` gave says that the server can lock no more tables. */
+export function lockTableIsFull(error: unknown): boolean {
+  return error instanceof LifeboatError && error.cause instanceof Error && FULL_LOCK_TABLE.test(error.cause.message)
 }
 
 /** Whether an error that `clientError` gave says that the server does not have the snapshot that pg_dump should take over. */

@@ -49,6 +49,11 @@ export class RowCounter {
     }
   }
 
+  /** Whether the table of contents has another form, as far as it has come. */
+  get unreadable(): boolean {
+    return this.#broken && !this.#blocks
+  }
+
   /** The form of the archive, the highest id that an entry has or depends on, and the entries of rows; undefined if it has another form. */
   contents(): { format: Format; highest: number; rows: readonly Entry[] } | undefined {
     return this.#blocks && { format: this.#contents.format!, highest: this.#contents.highest, rows: this.#contents.finish() }

@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
 import { argumentsOfParts, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
-import type { Connection } from './connection.ts'
-import { type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
+import { type Connection, underName } from './connection.ts'
+import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, type DumpedPart, patternOf } from './dump/parts.ts'
 import type { LargeTable } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
@@ -175,33 +176,36 @@ export class PostgresSource implements Source {
         say(why)
       }
     }
-    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump(this.#signal)))
+    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump.start(this.#signal)))
   }
 
   #dumps(tables: readonly LargeTable[], together: readonly string[]): { stream: string; dump: Dump }[] {
-    const { dumpArguments, lockTimeout } = this.#options
-    const most = together.length > 0 ? Math.min(lockTimeout, LONGEST_WAIT_TOGETHER) : lockTimeout
+    const { dumpArguments } = this.#options
     const main = [...dumpArguments, ...together, ...tables.map((table) => `--exclude-table-data=${patternOf(table)}`)]
+    const several = together.length > 0
     this.#parts = tables.map((table, index) => ({ ...table, stream: `${this.name}.${index + 1}.dump` }))
     return [
-      { stream: `${this.name}.dump`, dump: this.#dump(main, 'all', most, (archive) => void (this.#main = archive)) },
+      { stream: `${this.name}.dump`, dump: this.#dump(main, several ? 'main' : 'whole', (archive) => void (this.#main = archive)) },
       ...this.#parts.map((part) => {
         const own = ['--data-only', '--strict-names', `--table=${patternOf(part)}`, ...together, ...(argumentsOfParts(dumpArguments) ?? [])]
-        return { stream: part.stream, dump: this.#dump(own, 'table', most, (archive) => void (part.archive = archive)) }
+        return { stream: part.stream, dump: this.#dump(own, 'part', (archive) => void (part.archive = archive)) }
       }),
     ]
   }
 
-  #dump(parameters: readonly string[], of: 'all' | 'table', lockTimeout: number, onEnded: (archive: DumpedArchive) => void): Dump {
+  #dump(parameters: readonly string[], of: ArchiveOf, onEnded: (archive: DumpedArchive) => void): Dump {
     const { client, connection } = this.#opened!
-    const { variables } = this.#options
+    const { variables, lockTimeout: given } = this.#options
     const running = (exit: Promise<unknown>): void => void this.#running.push(exit)
     const ended = (archive: DumpedArchive): void => {
       this.#warn(archive.warnings)
       onEnded(archive)
     }
-    return (signal) =>
-      dumpArchive(parameters, { client, connection, variables, signal, route: this.#route, lockTimeout, running }, { of, onEnded: ended })
+    const session = `pg_dump-${randomBytes(8).toString('hex')}`
+    const [lockTimeout, own] = of === 'whole'
+      ? [given, connection] : [Math.min(given, LONGEST_WAIT_TOGETHER), underName(connection, session)]
+    const context = { client, connection: own, variables, route: this.#route, lockTimeout, running }
+    return { session, start: (signal) => dumpArchive(parameters, { ...context, signal }, { of, onEnded: ended }) }
   }
 
   #archive(name: string, bytes: AsyncIterable<Buffer>): SourceStream {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asTheyCome } from '../../../src/process/parallel.ts'
@@ -12,7 +12,8 @@ import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { all } from '../../support/bytes.ts'
 import { clientDirectoryFor, run } from '../../support/client-programs.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
-import { clientDirectory, clientEnvironment, type Major, type Server, startServer } from '../../support/postgres-server.ts'
+import { clientDirectory, clientEnvironment, type Major, type Server, startServer, startStandby } from '../../support/postgres-server.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { thrownBy } from '../../support/thrown.ts'
 import { until } from '../../support/until.ts'
 
@@ -88,7 +89,7 @@ async function restored(dumped: Dumped, server: Server, database: string): Promi
   rmSync(file)
 }
 
-const leftOver = `SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('pg_dump', 'psql') AND pid <> pg_backend_pid()`
+const leftOver = `SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^(pg_dump|psql)' AND pid <> pg_backend_pid()`
 
 describe.each([14, 18] as Major[])('PostgreSQL %i', (major) => {
   let server: Server
@@ -202,8 +203,9 @@ describe('while others work', () => {
   })
 
   const waiting = `SELECT count(*) FROM pg_locks WHERE NOT granted`
-  /** The session that has exported the snapshot, and asks for nothing every few seconds. */
-  const holder = `pg_stat_activity WHERE state = 'idle in transaction' AND application_name = 'psql' AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE false)'`
+  /** The session that has exported the snapshot, and looks for the others. */
+  const holder = `pg_stat_activity WHERE application_name = 'psql' AND pid <> pg_backend_pid()
+    AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE (false|pg_catalog.pg_stat_clear_snapshot)|pg_catalog.concat)'`
   const sharing = `SELECT count(*) FROM ${holder}`
 
   test('TRUNCATE, asked for while the backup runs, waits for it, and the backup is good', async () => {
@@ -234,9 +236,9 @@ describe('while others work', () => {
   const beforeRows = (commands: string): Client[] => clientsThat(`case "$*" in *--data-only*) ${commands} ;; esac`)
 
   /** Backs up with two pg_dump, and does something after the snapshot was shared and before the second begins. */
-  async function between(database: string, act: () => Promise<unknown>): Promise<Dumped> {
+  async function between(database: string, act: () => Promise<unknown>, url = server.url(database)): Promise<Dumped> {
     const go = path.join(server.socketDirectory, `${database}.go`)
-    const dumping = dump(sourceOf(server.url(database), { jobs: 2, lockTimeout: 1000, clients: beforeRows(`until test -e ${go}; do sleep 0.1; done`) }))
+    const dumping = dump(sourceOf(url, { jobs: 2, lockTimeout: 1000, clients: beforeRows(`until test -e ${go}; do sleep 0.1; done`) }))
     try {
       await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
       await act()
@@ -293,7 +295,7 @@ describe('while others work', () => {
     const others: string[] = []
     const read = async (stream: string): Promise<void> => {
       if (stream === 'shop.dump') throw new Error('the store failed')
-      await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'`)) === '0')
+      await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pg_dump'`)) === '0')
       others.push(stream)
     }
     await expect(dump(sourceOf(server.url('left')), read)).rejects.toThrow('the store failed')
@@ -369,6 +371,95 @@ describe('while others work', () => {
     expect(seen).toEqual(['all'])
   })
 
+  test('when one stream loses its connection, the backup fails and the others end', async () => {
+    await accounts('cut')
+    let ended: string | undefined
+    const cut = async (): Promise<void> => {
+      ended ??= await server.sql(`SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND query ~ '^COPY' LIMIT 1)`)
+    }
+    const error = await thrownBy(dump(sourceOf(server.url('cut'), { jobs: 4 }), cut))
+    expect([ended, error.message]).toEqual(['1', expect.stringMatching(/the connection to .* was cut/)])
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('a table that appears after the snapshot is not in the backup, and one that is to be dropped meanwhile is', async () => {
+    await accounts('appearing')
+    let dropping: Promise<string> | undefined
+    const { facts } = await between('appearing', async () => {
+      await server.sql('CREATE TABLE appeared AS SELECT 1', 'appearing')
+      dropping = server.sql('DROP TABLE others', 'appearing')
+      await until(async () => (await server.sql(waiting)) !== '0')
+    })
+    await dropping
+    expect(facts.parts).toHaveLength(1)
+    expect(facts.entries.filter((entry) => entry.includes(' appeared '))).toEqual([])
+    expect(facts.entries.filter((entry) => entry.includes(' TABLE DATA public others '))).toHaveLength(1)
+  })
+
+  test('of a hot standby, large tables are streams of their own; the backup fails if the standby cancels a stream to follow its primary', async () => {
+    await accounts('followed')
+    const standby = await startStandby(server, { settings: { max_standby_streaming_delay: '0' } })
+    try {
+      const { facts } = await dump(sourceOf(standby.url('followed')))
+      expect([facts.parts?.length, facts.tables.map(({ archived }) => archived?.rows)]).toEqual([2, [12_000, 12_000, 12_000]])
+      let emptied: string | undefined
+      const conflict = async (): Promise<void> => {
+        emptied ??= await server.sql('TRUNCATE credits, debits, others', 'followed')
+        // The standby waits to empty a table, and has told those that use it.
+        if (told.length === 0) await until(async () => (await standby.sql(waiting)) !== '0')
+        told.push('cancelled')
+        await sleep(20)
+      }
+      const error = await thrownBy(dump(sourceOf(standby.url('followed')), conflict))
+      expect(error.message).toMatch(/is a standby, and ended a query of this run to follow its primary/)
+      expect(error.hint).toContain('hot_standby_feedback')
+    } finally {
+      await standby.stop()
+    }
+  })
+
+  test.each([['has none of that name', false], ['has one of the same name', true]])(
+    'pg_dump that comes to another server than the snapshot, which %s: one archive is made in place of several', async (_, same) => {
+      const [role, database] = [`several_${same}`, `several_${same}`]
+      await accounts(database)
+      const login = `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${role}'`
+      await server.sql(login)
+      const other = await startServer(17)
+      let target = server.port
+      const proxy = await startTcpProxy(() => target)
+      const held: Promise<unknown>[] = []
+      try {
+        await other.sql(`${login}; CREATE DATABASE ${database}`)
+        await other.sql(`CREATE TABLE credits AS SELECT 1 AS id; CREATE TABLE debits AS SELECT 1 AS id; CREATE TABLE others AS SELECT 1 AS id`, database)
+        const url = new URL(server.url(database, role, role))
+        url.port = `${proxy.port}`
+        const { facts } = await between(database, async () => {
+          if (same) held.push(...await exportAs(shownSnapshot(server), other, database))
+          target = other.port
+        }, url.href)
+        expect(facts.parts).toBeUndefined()
+        expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: there are several servers behind its address/))
+        expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([1, 1, 1])
+        await until(async () => (await server.sql(leftOver)) === '0')
+      } finally {
+        await proxy.close()
+        await other.stop()
+        await Promise.allSettled(held)
+      }
+    })
+
+  test('a lock table that is too small for several pg_dump: one archive is made in place of several', async () => {
+    const small = await startServer(17, { settings: { max_locks_per_transaction: '10', max_connections: '20' } })
+    try {
+      await small.sql(`CREATE TABLE big AS SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 30000) i; CREATE TABLE large AS TABLE big; ANALYZE`)
+      await small.sql(Array.from({ length: 300 }, (_, index) => `CREATE TABLE t${index} ();`).join('\n'))
+      expect((await dump(sourceOf(small.url('postgres'), { jobs: 3 }))).facts.parts).toBeUndefined()
+      expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: .*lock table/))
+    } finally {
+      await small.stop()
+    }
+  })
+
   test('an interruption ends all pg_dump and the session with the snapshot, with its own reason', async () => {
     await accounts('interrupted')
     const abort = new AbortController()
@@ -405,4 +496,18 @@ async function sumOf(archive: Buffer): Promise<number> {
   const pieces: Buffer[] = []
   for await (const piece of sqlOf(inPieces(archive), { client: clients[0]!, variables })) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces).toString().split('\n').reduce((sum, line) => sum + Number(/^\d+\t(-?\d+)\t/.exec(line)?.[1] ?? 0), 0)
+}
+
+const snapshotsOf = (server: Server): string => path.join(server.socketDirectory, 'data/pg_snapshots')
+const shownSnapshot = (server: Server): string => readdirSync(snapshotsOf(server))[0]!
+
+/** Exports snapshots in sessions that stay, one of them under this name: of the process's slot, its transaction, and its number there. */
+async function exportAs(name: string, server: Server, database: string): Promise<Promise<unknown>[]> {
+  const [slot, transaction] = name.split('-').map((part) => Number.parseInt(part, 16))
+  const sessions = Array.from({ length: 20 }, () => server.sql(`
+    DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'virtualxid'
+      AND split_part(virtualxid, '/', 1)::int = ${slot} AND split_part(virtualxid, '/', 2)::int < ${transaction! - 1}) LOOP COMMIT; END LOOP; END $$;
+    BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot(), pg_sleep(1000)`, database).catch(() => 'ended with the server'))
+  await until(async () => existsSync(path.join(snapshotsOf(server), name)))
+  return sessions
 }

@@ -22,11 +22,17 @@ test('the entries that were recorded are found, of one archive and of parts unde
   verdict(inParts, listed)()
 })
 
-test.each<[string, (lines: readonly string[]) => readonly string[]]>([
-  ['one is missing', (lines) => lines.slice(1)], ['the last is missing', (lines) => lines.slice(0, -1)], ['the rows of a part are missing', (lines) => lines.toSpliced(2, 1)],
-  ['there is one more', (lines) => [...lines, '10; 1259 17003 TABLE public c o']], ['there is one more in the place of rows', (lines) => lines.with(2, rows(5, 'a'))],
-  ['one has another name', (lines) => lines.with(1, '4; 1259 17001 TABLE public c o')], ['two are in another order', (lines) => [lines[1]!, lines[0]!, ...lines.slice(2)]],
-  ['parts are exchanged', (lines) => lines.with(2, rows(20, 'b')).with(3, rows(21, 'a'))], ['there is none', () => []],
-])('an archive is refused in which %s', (_, change) => {
-  expect(verdict(inParts, change(listed))).toThrow(/^app\.dump lists \d entries that are not the 5 recorded at backup time$/)
+test.each<[string, (lines: readonly string[]) => readonly string[], string]>([
+  ['one is missing', (lines) => lines.slice(1), 'missing: 1259 17000 TABLE public a o'],
+  ['the last is missing', (lines) => lines.slice(0, -1), 'missing: 2606 17002 CONSTRAINT public a a_pkey o'],
+  ['the rows of a part are missing', (lines) => lines.toSpliced(2, 1), 'missing: 0 17000 TABLE DATA public a o'],
+  ['there is one more', (lines) => [...lines, '10; 1259 17003 TABLE public c o'], 'unexpected: 1259 17003 TABLE public c o'],
+  ['there is one more in the place of rows', (lines) => lines.with(2, rows(5, 'a')), 'missing: 0 17000 TABLE DATA public a o; unexpected: 0 17000 TABLE DATA public a o'],
+  ['one has another name', (lines) => lines.with(1, '4; 1259 17001 TABLE public c o'), 'missing: 1259 17001 TABLE public b o; unexpected: 1259 17001 TABLE public c o'],
+  ['two are in another order', (lines) => [lines[1]!, lines[0]!, ...lines.slice(2)], 'they are in another order'],
+  ['parts are exchanged', (lines) => lines.with(2, rows(20, 'b')).with(3, rows(21, 'a')), 'they are in another order'],
+  ['there is none', () => [], 'missing: 1259 17000 TABLE public a o, 1259 17001 TABLE public b o, 2606 17002 CONSTRAINT public a a_pkey o and 2 more'],
+])('an archive is refused in which %s', (_, change, differences) => {
+  const lines = change(listed)
+  expect(verdict(inParts, lines)).toThrow(new Error(`app.dump lists ${lines.length} entries that are not the 5 recorded at backup time: ${differences}`))
 })

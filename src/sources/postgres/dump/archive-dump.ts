@@ -1,3 +1,5 @@
+import { LifeboatError } from '../../../error.ts'
+import { marked } from '../../../marks.ts'
 import { startChild } from '../../../process/child.ts'
 import { type ArchiveListing, startListing } from '../archive.ts'
 import { type Client, programOf } from '../clients.ts'
@@ -30,14 +32,20 @@ export interface DumpedArchive {
   warnings: string[]
 }
 
-/** The bytes of an archive; pg_dump starts when they are asked for. `of`: whether it is that of one table. */
+/** All of a database; all but the rows of large tables; or the rows of one of these. */
+export type ArchiveOf = 'whole' | 'main' | 'part'
+
+/**
+ * The bytes of an archive; pg_dump starts when they are asked for. Throws as soon as the table of contents of one of several archives has
+ * another form than those that can be put together.
+ */
 export async function* dumpArchive(
   parameters: readonly string[],
   { client, connection, variables, signal, route, lockTimeout, running }: DumpContext,
-  { of, onEnded }: { of: 'all' | 'table'; onEnded: (archive: DumpedArchive) => void },
+  { of, onEnded }: { of: ArchiveOf; onEnded: (archive: DumpedArchive) => void },
 ): AsyncGenerator<Buffer> {
   const rows = new RowCounter()
-  const head = of === 'table' ? new PartHead() : undefined
+  const head = of === 'part' ? new PartHead() : undefined
   const listing = startListing({ client, variables, signal })
   const child = startChild(
     programOf(client, 'pg_dump'),
@@ -57,6 +65,7 @@ export async function* dumpArchive(
       if (listed) listed = await listing.push(bytes)
       if (headed) headed = head!.push(bytes)
       rows.push(bytes)
+      if (rows.unreadable && of === 'main') throw unknownForm(client)
       yield bytes
     }
     const warnings = warningsOf((await child.exit).stderr, 'pg_dump', connection.secrets)
@@ -66,6 +75,11 @@ export async function* dumpArchive(
   } finally {
     await listing.stop()
   }
+}
+
+function unknownForm({ major }: Client): LifeboatError {
+  return new LifeboatError(`pg_dump ${major} wrote another form of archive than is known: several cannot be put together`, {
+    hint: marked`Back up with ‹dump-jobs: 1›, and report it.` })
 }
 
 /** Rows alone cannot be put in an order that suits every foreign key, of which pg_dump warns; here the keys come after all rows. */

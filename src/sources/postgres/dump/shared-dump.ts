@@ -1,6 +1,6 @@
 import { LifeboatError, messageOf } from '../../../error.ts'
 import type { QueryContext } from '../query.ts'
-import { lockTimedOut, noConnectionIsFree } from '../errors.ts'
+import { lockTableIsFull, lockTimedOut, noConnectionIsFree } from '../errors.ts'
 import { type DumpPlan, type PlannedDump, planDump } from './plan.ts'
 import { type SharedSnapshot, shareSnapshot } from './shared-snapshot.ts'
 
@@ -32,7 +32,7 @@ export async function beginShared(
       if (attempt < ATTEMPTS && vanished(error)) continue
       // Nobody asked for more: one archive may succeed, but it would wait for the same lock.
       const otherwise = given.jobs === undefined && !context.signal?.aborted && !lockTimedOut(error)
-      if (!noConnectionIsFree(error) && !otherwise) throw error
+      if (!noConnectionIsFree(error) && !lockTableIsFull(error) && !otherwise) throw error
       say(messageOf(error))
       return undefined
     }

@@ -12,6 +12,8 @@ export interface SharedSnapshot {
   readonly start: string
   /** Its server, for messages. */
   readonly where: string
+  /** Of sessions under these names, those that its server has now; none if it is lost. */
+  readonly find: (names: readonly string[]) => Promise<readonly string[]>
   readonly lost: AbortSignal
   /** False if its session had ended before. */
   readonly release: () => Promise<boolean>
@@ -29,6 +31,14 @@ BEGIN
     EXECUTE pg_catalog.format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', found.nspname, found.relname);
   END LOOP;
 END $lock$`
+
+/**
+ * Only sessions in a transaction: a client that looks for the right one of several servers has none while it looks.
+ * In a transaction, a server shows the sessions that there were the first time, until that is cleared. Names have no quotes or spaces.
+ */
+const findSql = (names: readonly string[]): string => `SELECT WHERE pg_catalog.pg_stat_clear_snapshot() IS NULL;
+SELECT pg_catalog.concat('found', pg_catalog.string_agg(' ' || application_name, '')) FROM pg_catalog.pg_stat_activity
+  WHERE xact_start IS NOT NULL AND application_name IN (${names.map((name) => `'${name}'`).join(', ')})`
 
 /**
  * Locks all tables that pg_dump will lock, and then exports a snapshot: else one could be emptied between the snapshot and the lock of a
@@ -50,9 +60,12 @@ export async function shareSnapshot(
     LOCK_ALL,
     `SELECT pg_catalog.pg_export_snapshot(), extract(epoch FROM pg_catalog.pg_postmaster_start_time())`,
   ]
-  const { answer, lost, release } = await holdSession(statements, { ...context, codes: true }, lostError)
+  const { answer, ask, lost, release } = await holdSession(statements, { ...context, codes: true }, lostError)
   const [, id, start] = /^([0-9A-Fa-f-]+)\|([\d.]+)$/.exec(answer) ?? []
-  if (id !== undefined && start !== undefined) return { id, start, where: context.connection.where, lost, release: () => release() }
+  if (id !== undefined && start !== undefined) {
+    const find = async (names: readonly string[]): Promise<string[]> => (await ask(findSql(names)))?.split(' ').slice(1) ?? []
+    return { id, start, where: context.connection.where, find, lost, release: () => release() }
+  }
   await release()
   throw new LifeboatError(`${context.connection.where} sent an unexpected answer: ${answer.slice(0, 200)}`)
 }
