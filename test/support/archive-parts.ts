@@ -18,10 +18,10 @@ export interface DumpedParts {
 }
 
 /** `client`: the major of pg_dump. */
-export function dumpInParts(server: Server, database: string, tables: readonly TableName[], client: Major, more: readonly string[] = []): DumpedParts {
+export function dumpInParts(server: Server, database: string, tables: readonly TableName[], client: Major, more: readonly string[] = [], form: (archive: Buffer) => Buffer = (archive) => archive): DumpedParts {
   const env = clientEnvironment(parseDatabaseUrl(server.url(database)), variables)
   const dump = (...args: string[]): Buffer =>
-    execFileSync(path.join(clientDirectory(client), 'pg_dump'), ['--format=custom', '--compress=0', ...args], { env, maxBuffer: 1e9 })
+    form(execFileSync(path.join(clientDirectory(client), 'pg_dump'), ['--format=custom', '--compress=0', ...args], { env, maxBuffer: 1e9 }))
   const main = dump(...tables.map((table) => `--exclude-table-data=${pattern(table)}`), ...more)
   const contents = new ContentsReader()
   contents.push(main)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ArchivePart } from '../../../src/sources/postgres/archive-parts/archive-part.ts'
 import { assembled } from '../../../src/sources/postgres/archive-parts/assembled.ts'
+import { asFormat15 } from '../../support/archive-form.ts'
 import { type DumpedParts, dumpInParts, listed, type TableName } from '../../support/archive-parts.ts'
 import { all, inPieces } from '../../support/bytes.ts'
 import { clientDirectory } from '../../support/client-programs.ts'
@@ -43,7 +44,8 @@ function edited(bytes: Buffer, edit: (copy: Buffer) => unknown): Buffer {
   return copy
 }
 
-describe.each([[14, 15], [17, 17], [18, 18]] as const)('PostgreSQL %i, dumped by pg_dump %i', (major, client) => {
+const FORMS = [[14, 15, '1.14'], [16, 17, '1.15'], [17, 17, '1.16'], [18, 18, '1.16']] as const
+describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major, client, format) => {
   let server: Server
   let dumped: DumpedParts
   let archive: Buffer
@@ -54,7 +56,8 @@ describe.each([[14, 15], [17, 17], [18, 18]] as const)('PostgreSQL %i, dumped by
     await server.createDatabase('kinds')
     await server.sql(kinds, 'kinds')
     await server.sql(odd, 'kinds')
-    dumped = dumpInParts(server, 'kinds', TABLES, client)
+    dumped = dumpInParts(server, 'kinds', TABLES, client, [], format === '1.15' ? asFormat15 : undefined)
+    expect([...dumped.main.subarray(5, 7)].join('.')).toBe(format)
     archive = await assemble(dumped)
     file = path.join(folder, `${major}.dump`)
     writeFileSync(file, archive)
