@@ -205,7 +205,7 @@ describe('while others work', () => {
   const waiting = `SELECT count(*) FROM pg_locks WHERE NOT granted`
   /** The session that has exported the snapshot, and looks for the others. */
   const holder = `pg_stat_activity WHERE application_name = 'psql' AND pid <> pg_backend_pid()
-    AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE (false|pg_catalog.pg_stat_clear_snapshot)|pg_catalog.concat)'`
+    AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE pg_catalog.pg_stat_clear_snapshot|pg_catalog.concat..found)'`
   const sharing = `SELECT count(*) FROM ${holder}`
 
   test('TRUNCATE, asked for while the backup runs, waits for it, and the backup is good', async () => {
@@ -236,11 +236,11 @@ describe('while others work', () => {
   const beforeRows = (commands: string): Client[] => clientsThat(`case "$*" in *--data-only*) ${commands} ;; esac`)
 
   /** Backs up with two pg_dump, and does something after the snapshot was shared and before the second begins. */
-  async function between(database: string, act: () => Promise<unknown>, url = server.url(database)): Promise<Dumped> {
-    const go = path.join(server.socketDirectory, `${database}.go`)
+  async function between(database: string, act: () => Promise<unknown>, at = server, url = at.url(database)): Promise<Dumped> {
+    const go = path.join(server.socketDirectory, `${at.port}-${database}.go`)
     const dumping = dump(sourceOf(url, { jobs: 2, lockTimeout: 1000, clients: beforeRows(`until test -e ${go}; do sleep 0.1; done`) }))
     try {
-      await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
+      await Promise.race([dumping, until(async () => (await at.sql(sharing)) === '1')])
       await act()
     } finally {
       writeFileSync(go, '')
@@ -422,30 +422,30 @@ describe('while others work', () => {
 
   test.each([['has none of that name', false], ['has one of the same name', true]])(
     'pg_dump that comes to another server than the snapshot, which %s: one archive is made in place of several', async (_, same) => {
-      const [role, database] = [`several_${same}`, `several_${same}`]
-      await accounts(database)
-      const login = `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${role}'`
-      await server.sql(login)
-      const other = await startServer(17)
-      let target = server.port
+      // New servers give the same names to their first sessions.
+      const [first, other] = await Promise.all([startServer(17), startServer(17)])
+      let target = first.port
       const proxy = await startTcpProxy(() => target)
       const held: Promise<unknown>[] = []
       try {
-        await other.sql(`${login}; CREATE DATABASE ${database}`)
-        await other.sql(`CREATE TABLE credits AS SELECT 1 AS id; CREATE TABLE debits AS SELECT 1 AS id; CREATE TABLE others AS SELECT 1 AS id`, database)
-        const url = new URL(server.url(database, role, role))
+        for (const [one, rows] of [[first, 12_000], [other, 1]] as const) {
+          await one.sql(`CREATE ROLE several SUPERUSER LOGIN PASSWORD 'several'; CREATE DATABASE several`)
+          const tables = ['credits', 'debits', 'others'].map((name) => `CREATE TABLE ${name} AS SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, ${rows}) i;`)
+          await one.sql(`${tables.join('\n')} ANALYZE`, 'several')
+        }
+        const url = new URL(first.url('several', 'several', 'several'))
         url.port = `${proxy.port}`
-        const { facts } = await between(database, async () => {
-          if (same) held.push(...await exportAs(shownSnapshot(server), other, database))
+        const { facts } = await between('several', async () => {
+          if (same) held.push(...await exportAs(shownSnapshot(first), other, 'several'))
           target = other.port
-        }, url.href)
+        }, first, url.href)
         expect(facts.parts).toBeUndefined()
         expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: there are several servers behind its address/))
         expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([1, 1, 1])
-        await until(async () => (await server.sql(leftOver)) === '0')
+        await until(async () => (await first.sql(leftOver)) === '0')
       } finally {
         await proxy.close()
-        await other.stop()
+        await Promise.all([first.stop(), other.stop()])
         await Promise.allSettled(held)
       }
     })
