@@ -124,8 +124,8 @@ test('the result says for which tables bytes were added, in one archive and in s
     const { added, addedByTable } = result.sources[0]!
     const { most, others, rest } = addedByTable!
     expect(most[0]!.table).toBe('public.orders')
-    // 64 random digits in hexadecimal for each row.
-    expect(most[0]!.added).toBeGreaterThan(6000 * 32)
+    // 64 random digits in hexadecimal for each row; in one archive, tables beside it share its chunk.
+    expect(most[0]!.added).toBeGreaterThan(6000 * 16)
     expect(most[0]!.added).toBeLessThan(12_000 * 64)
     expect(most.reduce((sum, one) => sum + one.added, others.added + rest)).toBe(added)
     expect(text).toMatch(/grown: [\d.]+ kB added for public\.orders/)

@@ -236,8 +236,8 @@ const rules: Rule[] = [
     lost,
     (_, where) => ({
       problem: `the connection to ${where} was cut`,
-      hint: 'The server restarted, ended the session (as a standby does to follow its primary), or the network failed: look into its log and ' +
-        'try again.',
+      hint: 'The server restarted, ended the session (as a standby does to follow its primary), or the network failed: look into its ' +
+        'log and try again.',
     }),
   ],
 ]
