@@ -85,7 +85,7 @@ await bench({ rounds: 1 }, async ({ rounds, work, lifeboat, environment, table }
       const place = addressOf(`http://127.0.0.1:${proxy.port}`, name)
       const destination = ['--destination', `file:${path.join(work, 'bucket store')}`]
       const backup = [process.execPath, lifeboat, 'backup', '--volumes', `media=${place}`, ...destination]
-      const restore = [process.execPath, lifeboat, 'restore', '--volume', 'media', '--target', place, '--mode', 'overwrite', ...destination]
+      const restore = [process.execPath, lifeboat, 'restore', '--volume', 'media', '--target', place, '--mode', 'overwrite', '--confirm', `s3://${name}`, ...destination]
       for (const [scenario, command] of [['first backup', backup], ['nothing changed', backup], ['restore, nothing differs', restore]] as const) {
         const figures = cost(await measure(command, { ...environment, ...credentialsOf(ceph) }, work))
         add(scenario, 'Lifeboat', { ...figures, requests: (await proxy.seen()).length })
