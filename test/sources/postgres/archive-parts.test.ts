@@ -44,7 +44,7 @@ function edited(bytes: Buffer, edit: (copy: Buffer) => unknown): Buffer {
   return copy
 }
 
-const FORMS = [[14, 15, '1.14'], [16, 17, '1.15'], [17, 17, '1.16'], [18, 18, '1.16']] as const
+const FORMS = [[14, 15, '1.14'], [17, 17, '1.15'], [17, 17, '1.16'], [18, 18, '1.16']] as const
 describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major, client, format) => {
   let server: Server
   let dumped: DumpedParts
