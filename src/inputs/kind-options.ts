@@ -24,8 +24,8 @@ export const dump: Group<DumpSettings> = group(
     },
     'dump-jobs': {
       help:
-        'How many pg_dump may read a database at the same time, all from one snapshot: one for each of the largest tables, whose rows ' +
-        'become streams of their own, and one for everything else. Each takes a connection, and three more must be free. Default: 1 for ' +
+        'How many pg_dump may read a database at the same time, all from one snapshot: the largest tables, and large objects, are ' +
+        'distributed over as many streams. Each takes a connection, and three more must be free. Default: 1 for ' +
         'databases with less than 256 MiB of rows, else one for each processor, at least 2 and at most 8, and half of the free ' +
         'connections are left to others.',
       expected: 'a whole number from 1 to 8',

@@ -7,7 +7,7 @@ import { openKeys } from '../../src/repository/open-keys.ts'
 import { chunkKey, openManifest } from '../../src/repository/snapshot.ts'
 import { type PostgresFacts, postgresFacts } from '../../src/sources/postgres/facts.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
-import { type DumpedParts, dumpInParts, factsOfParts } from '../support/archive-parts.ts'
+import { type DumpedParts, dumpInParts, partOf } from '../support/archive-parts.ts'
 import { backUp } from '../support/backup.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
@@ -32,13 +32,14 @@ beforeAll(async () => {
     CREATE TABLE customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text); INSERT INTO customers (name) SELECT md5(g::text) FROM generate_series(1, 2000) g;
     CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, text text); INSERT INTO orders SELECT g, g % 2000 + 1, md5(g::text) || md5((-g)::text) FROM generate_series(1, 12000) g;
     CREATE TABLE "the ""items""" (id serial PRIMARY KEY, "order" int REFERENCES orders, note text); INSERT INTO "the ""items""" ("order", note) SELECT g, repeat(md5(g::text), 3) FROM generate_series(1, 6000) g;
+    CREATE TABLE notes AS SELECT g AS id FROM generate_series(1, 3000) g;
     CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM orders; SELECT lo_from_bytea(4711, 'large')`, 'shop')
   whole = (await run('backup', { set: 'whole', 'database-url': server.url('shop') })).result.snapshot
   const store = new FileStore(path.join(folder, 'store'))
   const snapshot = await findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'whole', { kind: 'latest' })
-  dumped = dumpInParts(server, 'shop', [['public', 'orders'], ['public', 'the "items"']], 17)
+  dumped = await dumpInParts(server, 'shop', [partOf(['public', 'orders']), { ...partOf(['public', 'notes'], ['public', 'the "items"']), largeObjects: true }], 17)
   const { data: _, ...others } = postgresFacts.parse((await openManifest(snapshot)).sources[0]!.facts)
-  facts = { ...others, ...factsOfParts(dumped, 17), globals: { reason: 'none' } }
+  facts = { ...others, ...dumped.facts, globals: { reason: 'none' } }
   for (const set of ['parts', 'whole']) await stored(set, dumped, facts)
 })
 afterAll(async () => {
@@ -47,8 +48,7 @@ afterAll(async () => {
   await scratch.stop()
 })
 
-async function stored(set: string, { main, parts }: DumpedParts, recorded: object): Promise<void> {
-  const streams = [{ name: 'shop.dump', bytes: main }, ...parts.map(({ stream, archive }) => ({ name: stream, bytes: archive }))]
+async function stored(set: string, { streams }: DumpedParts, recorded: object): Promise<void> {
   await backUp({ folder: path.join(folder, 'store'), encryptionKey: identity, set, sources: { shop: streams }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(recorded)) } })
 }
 const run = <C extends 'backup' | 'restore' | 'verify' | 'show' | 'extract' | 'diff'>(command: C, raw: Record<string, string>, at = folder) =>
@@ -100,14 +100,14 @@ test('it is verified at every level', async () => {
   for (const level of ['list', 'read', 'drill']) {
     const { result } = await run('verify', { set: 'parts', level, ...(level === 'drill' && { 'scratch-url': scratch.url('postgres') }) })
     expect(result).toMatchObject({ result: 'verified', problems: [] })
-    if (level === 'drill') expect(result.sources[0]!.drill).toMatchObject({ rows: 20_000, wording: true })
+    if (level === 'drill') expect(result.sources[0]!.drill).toMatchObject({ rows: 23_000, wording: true })
   }
 })
 
 test('a backup by several pg_dump is drilled', async () => {
   await server.sql('ANALYZE', 'shop')
   await run('backup', { set: 'made', 'database-url': server.url('shop'), 'dump-jobs': '4' })
-  expect((await run('show', { set: 'made', snapshot: 'latest' })).text).toMatch(/entries; \d large tables? ha(?:s|ve) archives? of/)
+  expect((await run('show', { set: 'made', snapshot: 'latest' })).text).toMatch(/entries; \d large tables? in \d archives? beside it/)
   const { result } = await run('verify', { set: 'made', level: 'drill', 'scratch-url': scratch.url('postgres') })
   expect(result).toMatchObject({ result: 'verified', problems: [] })
 })
@@ -140,15 +140,15 @@ test('the result says for which tables bytes were added, in one archive and in s
 
 test('it is shown with its parts, and one archive has the same entries', async () => {
   const { result, text } = await run('show', { set: 'parts', snapshot: 'latest' })
-  expect(JSON.stringify(result)).toContain('"parts":[{"stream":"app.1.dump","schema":"public","name":"orders"},{"stream":"app.2.dump","schema":"public","name":"the \\"items\\""}]')
-  expect(text).toContain(`${facts.entries.length} entries; 2 large tables have archives of their own`)
+  expect(JSON.stringify(result)).toContain('"parts":[{"stream":"app.1.dump","tables":[{"schema":"public","name":"orders"}],"largeObjects":false},{"stream":"app.2.dump","tables":[{"schema":"public","name":"notes"},{"schema":"public","name":"the \\"items\\""}],"largeObjects":true}]')
+  expect(text).toContain(`${facts.entries.length} entries; 3 large tables and the large objects in 2 archives beside it`)
   const { text: differences } = await run('diff', { set: 'whole', from: whole, to: 'latest' })
   expect(differences).toContain('the same versions and settings, tables, numbers of rows and sizes, entries of the archive, and definitions')
 })
 
 test('it is extracted as one archive, and its large tables alone', async () => {
   const file = path.join(folder, 'shop.dump')
-  for (const more of [{}, { path: 'shop.dump' }] as Record<string, string>[]) {
+  for (const more of [{}, { path: 'app.dump' }] as Record<string, string>[]) {
     rmSync(file, { force: true })
     await run('extract', { set: 'parts', snapshot: 'latest', source: 'shop', output: file, ...more })
     await server.createDatabase('extracted')
@@ -202,7 +202,7 @@ describe.each([['lost', 'app.1.dump', 'orders'], ['changed', 'app.2.dump', 'the 
       const { result, text } = await run('restore', { set: 'parts', 'database-url': server.url('rescued'), mode: 'create', 'skip-damaged': 'true' }, copy)
       const lost = table === 'orders'
         ? ['rows of the table public.orders', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows', 'foreign key public.orders orders_customer_fkey, which needs these rows', 'rows of the materialized view public.summary, which reads these rows']
-        : ['rows of the table public.the "items"', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows']
+        : ['large objects', 'rows of the table public.notes', 'rows of the table public.the "items"', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows']
       expect(result.missing!.toSorted()).toEqual(lost.toSorted())
       expect(result.errors).toEqual([])
       expect(text).toContain('Restored IN PART')
@@ -214,11 +214,11 @@ describe.each([['lost', 'app.1.dump', 'orders'], ['changed', 'app.2.dump', 'the 
 
 test.each<[what: string, make: () => [DumpedParts, object], message: RegExp]>([
   ['does not name its parts', () => [dumped, { ...facts, parts: undefined }], /shop has 3 main archives instead of one/],
-  ['names one part of two', () => [dumped, { ...facts, parts: facts.parts!.slice(1) }], /shop has 2 main archives instead of one: shop\.dump, app\.1\.dump/],
-  ['lacks the stream of a part', () => [{ ...dumped, parts: dumped.parts.slice(1) }, facts], /shop has 0 archives instead of one with app\.1\.dump, the rows of public\.orders/],
+  ['names one part of two', () => [dumped, { ...facts, parts: facts.parts!.slice(1) }], /shop has 2 main archives instead of one: app\.dump, app\.1\.dump/],
+  ['lacks the stream of a part', () => [{ ...dumped, streams: dumped.streams.toSpliced(1, 1) }, facts], /shop has 0 archives app\.1\.dump instead of one/],
   ['names a part twice', () => [dumped, { ...facts, parts: [facts.parts![0], facts.parts![0]] }], /shop has 2 main archives|contradict each other/],
-  ['names another table', () => [dumped, { ...facts, parts: facts.parts!.map((part) => ({ ...part, name: 'other' })) }], /contradict each other/],
-  ['has the streams of two parts exchanged', () => [{ ...dumped, parts: dumped.parts.map((part, index) => ({ ...part, archive: dumped.parts[1 - index]!.archive })) }, facts], /app\.1\.dump, the rows of public\.orders: the archive has other rows/],
+  ['names another table', () => [dumped, { ...facts, parts: facts.parts!.map((part) => ({ ...part, entries: part.entries.map((entry) => ({ ...entry, name: 'other' })) })) }], /contradict each other/],
+  ['has the streams of two parts exchanged', () => [{ ...dumped, streams: dumped.streams.map((stream, index) => ({ ...stream, bytes: dumped.streams[[0, 2, 1][index]!]!.bytes })) }, facts], /contradict each other/],
 ])('a record that %s is refused by everything', async (what, make, message) => {
   const set = what.replaceAll(' ', '-')
   const [archives, recorded] = make()

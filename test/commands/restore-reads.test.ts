@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { jest } from '@jest/globals'
-import { placesOf } from '../../src/sources/postgres/archive-blocks.ts'
+import { placesOf } from '../../src/sources/postgres/block-sums.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { chunkKey, openManifest } from '../../src/repository/snapshot.ts'

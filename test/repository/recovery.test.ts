@@ -13,7 +13,7 @@ import { compress } from '../../src/repository/sealing/zstd.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { decodeSnapshot, encodeSnapshot, openManifest, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
-import { type DumpedParts, dumpInParts, factsOfParts } from '../support/archive-parts.ts'
+import { type DumpedParts, dumpInParts, partOf } from '../support/archive-parts.ts'
 import { backUp } from '../support/backup.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
 import { run } from '../support/client-programs.ts'
@@ -633,16 +633,17 @@ describe('a PostgreSQL database', () => {
     let id: string
     let dumped: DumpedParts
     const key = identityFile(identity)
-    const streams = () => [{ name: 'app.dump', bytes: dumped.main }, ...dumped.parts.map(({ stream, archive }) => ({ name: stream, bytes: archive })), { name: 'globals.sql', format: 'sql', bytes: Buffer.from('CREATE ROLE of_globals;\n') }]
+    const streams = () => [...dumped.streams, { name: 'globals.sql', format: 'sql', bytes: Buffer.from('CREATE ROLE of_globals;\n') }]
     beforeAll(async () => {
       await server.createDatabase('app')
       await server.sql(`CREATE SCHEMA "odd ""one"; CREATE TABLE orders (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (2 * id) STORED); INSERT INTO orders SELECT generate_series(1, 3000);
         CREATE TABLE "odd ""one"."the items" (id serial PRIMARY KEY, "order" int REFERENCES orders); INSERT INTO "odd ""one"."the items" ("order") SELECT generate_series(1, 2000);
+        CREATE TABLE notes AS SELECT g AS id FROM generate_series(1, 500) g;
         CREATE TABLE small AS SELECT 1 AS id; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM orders; SELECT lo_from_bytea(77, 'large');
         CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; END'; CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION t()`, 'app')
-      dumped = dumpInParts(server, 'app', [['public', 'orders'], ['odd "one', 'the items']], 15)
+      dumped = await dumpInParts(server, 'app', [partOf(['public', 'orders'], ['public', 'notes']), { ...partOf(['odd "one', 'the items']), largeObjects: true }], 15)
       store = place()
-      ;({ id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: streams() }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(factsOfParts(dumped, 15))) } }))
+      ;({ id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: streams() }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(dumped.facts)) } }))
     })
 
     test('comes back with the commands of RECOVERY.md', async () => {
@@ -651,7 +652,7 @@ describe('a PostgreSQL database', () => {
         const env = { ...plainEnvironment, ...clientEnvironment(fresher, 'postgres'), PATH: `${clientDirectory(15)}:${plainEnvironment.PATH}` }
         // The source has another name than the database; only the places that the page names are changed.
         const other = place()
-        const facts = JSON.parse(JSON.stringify(factsOfParts(dumped, 15)).replaceAll('"app.', '"big.'))
+        const facts = JSON.parse(JSON.stringify(dumped.facts).replaceAll('"app.', '"big.'))
         const renamed = streams().map((stream) => ({ ...stream, name: stream.name.replace(/^app\./, 'big.') }))
         const made = await backUp({ folder: other, encryptionKey: identity, sources: { big: renamed }, kind: { kind: 'postgres', facts } })
         const commands = blocksOf(other, '## 2.', '**A volume**').map((block) => block.replace(/(?<=recover.sh" database \S+ )app /, 'big ').replace('name=app', 'name=big'))
@@ -665,7 +666,7 @@ describe('a PostgreSQL database', () => {
     })
 
     test('is listed with its tables, and whoever takes the main archive alone is told', () => {
-      expect(recover(store, ['streams', id, '-i', key]).stdout.toString()).toMatch(/ app\/app\.dump\n.* app\/app\.1\.dump, the rows of public\.orders\n.* app\/app\.2\.dump, the rows of odd "one\.the items\n.* app\/globals\.sql\n$/)
+      expect(recover(store, ['streams', id, '-i', key]).stdout.toString()).toMatch(/ app\/app\.dump\n.* app\/app\.1\.dump, the rows of public\.notes, the rows of public\.orders\n.* app\/app\.2\.dump, the rows of odd "one\.the items, large objects\n.* app\/globals\.sql\n$/)
       const warning = 'WARNING: this archive has no rows of large tables, which are in archives of their own: app/app.1.dump, app/app.2.dump.'
       const [main, part] = ['app/app.dump', 'app/app.1.dump'].map((name) => recover(store, ['extract', id, name, '-i', key, '-o', fresh('x.dump')]))
       expect(main).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) })
@@ -686,18 +687,18 @@ describe('a PostgreSQL database', () => {
         expect(readdirSync(path.dirname(damagedStore))).toEqual(['store'])
         if (place === 1) {
           const left = recover(damagedStore, ['extract', id, 'app/app.1.dump', '-i', key, '-o', target, '--skip-damaged'])
-          expect(left).toMatchObject({ status: 1, stderr: expect.stringContaining('app/app.1.dump was NOT restored: it is damaged, and with it the rows of public.orders are lost') })
+          expect(left).toMatchObject({ status: 1, stderr: expect.stringContaining('stream app/app.1.dump was NOT restored: its table of contents is damaged') })
         }
         renameSync(`${lost}.away`, lost)
       }
-      for (const given of [streams().filter(({ name }) => name !== 'app.1.dump'), [...streams(), { name: 'other.dump', bytes: dumped.main }], [...streams(), { name: '../x', format: 'sql', bytes: Buffer.alloc(0) }]]) {
-        const { id: other } = await backUp({ folder: damagedStore, encryptionKey: identity, sources: { app: given }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(factsOfParts(dumped, 15))) } })
+      for (const given of [streams().filter(({ name }) => name !== 'app.1.dump'), [...streams(), { name: 'other.dump', bytes: dumped.streams[0]!.bytes }], [...streams(), { name: '../x', format: 'sql', bytes: Buffer.alloc(0) }]]) {
+        const { id: other } = await backUp({ folder: damagedStore, encryptionKey: identity, sources: { app: given }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(dumped.facts)) } })
         expect(recover(damagedStore, ['database', other, 'app', '-i', key, '-o', target])).toMatchObject({ status: 1, stderr: expect.stringContaining('app is NOT whole in snapshot') })
       }
       expect(recover(damagedStore, ['database', id, 'none', '-i', key, '-o', target])).toMatchObject({ status: 2, stderr: expect.stringContaining('has no database of that name') })
       expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 0 })
       expect(readdirSync(target).toSorted()).toEqual(['app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql'])
-      expect(readFileSync(path.join(target, 'app.2.dump')).equals(dumped.parts[1]!.archive)).toBe(true)
+      expect(readFileSync(path.join(target, 'app.2.dump')).equals(dumped.streams[2]!.bytes)).toBe(true)
     })
   })
 

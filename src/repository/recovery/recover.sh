@@ -367,14 +367,18 @@ open_snapshot() {
 visible='def visible: explode | map(if . < 32 or (. >= 127 and . < 160) or . == 1564 or . == 8206 or . == 8207
   or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 63 else . end) | implode;'
 
-# The tables of a source whose rows are in archives of their own, as its facts name them.
-parts='def parts: if (.facts | type) == "object" and (.facts.parts | type) == "array" then .facts.parts else [] end;'
+# The archives of a source with the rows of large tables, as its facts name them; and the place of the one that is meant among them.
+# shellcheck disable=SC2016 # the dollars are jq's
+parts='def parts: if (.facts | type) == "object" and (.facts.parts | type) == "array" then .facts.parts else [] end;
+  def part($name): .name as $source | parts | map(.stream == $name or $source + "/" + .stream == $name) | index(true);
+  def rows: ([.entries[] | select(.kind == "TABLE DATA") | "the rows of \(.schema).\(.name)"]
+    + (if any(.entries[]; .kind == "BLOBS") then ["large objects"] else [] end)) | join(", ");'
 
 list_streams() {
   printf '%15s  %-15s  %s\n' BYTES FORMAT STREAM
   jq -r "$visible$parts"'
     .sources[] | .name as $source | parts as $parts | .streams[] | .name as $stream
-    | ([$parts[] | select(.stream == $stream) | ", the rows of \(.schema).\(.name)"] | .[0] // "") as $rows
+    | ([$parts[] | select(.stream == $stream) | ", " + rows] | .[0] // "") as $rows
     | "\(.size)\t\(.format | visible)\t\($source + "/" + .name + $rows | visible)"' "$tmp/manifest" >"$tmp/list"
   tab=$(printf '\t')
   while IFS=$tab read -r size format name; do printf '%15s  %-15s  %s\n' "$size" "$format" "$name"; done <"$tmp/list"
@@ -578,18 +582,17 @@ salvage_database() {
     tell_parts
     return
   fi
-  rows=$(jq -r --arg name "$stream" "$visible$parts"'.sources[] | .name as $source | parts[]
-    | select(.stream == $name or $source + "/" + .stream == $name) | "\(.schema).\(.name)" | visible' "$tmp/manifest")
-  [ -z "$rows" ] || fail "stream $stream was NOT restored: it is damaged, and with it the rows of $rows are lost. Try another snapshot"
-  jq -r --arg name "$stream" '.sources[] | .name as $source
+  jq -r --arg name "$stream" "$parts"'.sources[] | .name as $source
     | select(any(.streams[]; (.name == $name or $source + "/" + .name == $name) and .format == "pg_dump-custom"))
-    | .facts.data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
+    | part($name) as $part | if $part then parts[$part] else .facts end | .data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
   awk "$cut_data" "$tmp/holes" "$tmp/places" >"$tmp/cuts" ||
     fail "stream $stream was NOT restored: its table of contents is damaged, or an older version of Lifeboat made the snapshot. \
 Try another snapshot"
   jq -r --arg name "$stream" "$parts"'.sources[] | .name as $source
     | select(any(.streams[]; .name == $name or $source + "/" + .name == $name))
-    | .facts.entries[: (.facts.entries | length) - (parts | length)][]' "$tmp/manifest" >"$tmp/entries"
+    | part($name) as $part | [parts[].entries | length] as $counts | ((.facts.entries | length) - ($counts | add // 0)) as $main
+    | if $part then .facts.entries[$main + ($counts[: $part] | add // 0) :][: $counts[$part]] else .facts.entries[: $main] end
+    | .[]' "$tmp/manifest" >"$tmp/entries"
   awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } !($1 in lost)' "$tmp/cuts" "$tmp/entries" >"$out.list"
   awk 'FILENAME == ARGV[1] { if ($1 == "lost") lost[$2 ";"] = 1; next } $1 in lost' "$tmp/cuts" "$tmp/entries" >"$tmp/lost"
   while read -r what from to; do

@@ -1,12 +1,9 @@
 import type { Extent } from '../../repository/extent.ts'
 import type { PartlyRead } from '../source-kind.ts'
-import type { ArchiveForm } from './archive-parts/archive-part.ts'
-import { formOf } from './archive-parts/assembled.ts'
-import { rowsOfPart } from './archive-parts/part-rows.ts'
+import type { PartData } from './archive-parts/archive-part.ts'
+import { assembledData } from './archive-parts/part-data.ts'
 import { type StoredArchive, type StoredPart, withParts } from './archive-parts/stored-archive.ts'
-import { compared } from './block-sums.ts'
-import { type Block } from './data-blocks.ts'
-import { placeFacts } from './facts.ts'
+import { compared, placesOf, summedOf } from './block-sums.ts'
 
 /** An archive of which only the blocks of some entries are read. */
 export interface ArchiveBlocks {
@@ -23,49 +20,33 @@ export interface ArchiveBlocks {
 }
 
 /** The blocks of an archive by the places that its facts record; undefined if they record none, or not all of the archive. */
-export function blocksOf({ source, read, readParts }: PartlyRead, { main, parts }: StoredArchive): ArchiveBlocks | undefined {
+export function blocksOf({ source, readParts }: PartlyRead, { main, parts }: StoredArchive): ArchiveBlocks | undefined {
   const blocks = placesOf(source.facts, main.size)
   if (!blocks) return undefined
-  const ofParts = parts.map(({ id, record }) => [id, record.size] as const)
   const head: Extent = { start: 0, end: blocks[0]?.start ?? main.size }
-  const sums = sumsOf(source.facts, [head, ...blocks])
+  const summed = summedOf(source.facts, blocks, main.size)
+  const sums = summed && new Map([summed.head, ...summed.blocks].map(({ start, sum }) => [start, sum]))
   const readMain = (extents: readonly Extent[]): AsyncIterable<Buffer> => {
     const bytes = readParts(main, extents)
     return sums ? compared(main.name, bytes, extents.map((extent) => ({ ...extent, sum: sums.get(extent.start)! }))) : bytes
   }
-  let form: Promise<ArchiveForm> | undefined
-  const rowsOf = async function* (part: StoredPart): AsyncGenerator<Buffer, void, void> {
-    form ??= formOf(readMain([head]), parts)
-    yield* rowsOfPart(part, read(part.record), await form)
+  const dataOf = ({ record, blocks }: StoredPart, wanted: (id: number) => boolean): PartData => {
+    const own = blocks.filter(({ id }) => wanted(id))
+    return { blocks: own, bytes: () => compared(record.name, readParts(record, own), own) }
   }
   return {
     head: head.end,
     summed: sums !== undefined,
-    sizes: new Map([...blocks.map(({ id, start, end }) => [id, end - start] as const), ...ofParts]),
+    sizes: new Map([...blocks, ...parts.flatMap((part) => part.blocks)].map(({ id, start, end }) => [id, end - start])),
     read: (wanted) => {
       const own = readMain([head, ...blocks.filter(({ id }) => wanted(id))])
-      return withParts(own, parts, ({ id, record }) => (wanted(id) ? () => read(record) : undefined))
+      return withParts(own, parts, (part) => dataOf(part, wanted))
     },
     async *data(wanted) {
       yield* readMain(blocks.filter(({ id }) => wanted(id)))
-      for (const part of parts) if (wanted(part.id)) yield* rowsOf(part)
+      for (const part of parts) yield* assembledData(dataOf(part, wanted))
     },
   }
-}
-
-/** The places that facts record, if each block begins where the one before ends, and the last one ends with the archive. */
-export function placesOf(facts: unknown, size: number): Block[] | undefined {
-  const blocks = placeFacts.safeParse(facts).data?.data?.map(([id, start, end]) => ({ id, start, end }))
-  if (!blocks) return undefined
-  const follow = blocks.every(({ start, end }, at) => start < end && (at === 0 ? start > 0 : start === blocks[at - 1]!.end))
-  const end = blocks.at(-1)?.end ?? size
-  return follow && end === size && new Set(blocks.map(({ id }) => id)).size === blocks.length ? blocks : undefined
-}
-
-/** The recorded sum of each of these parts of an archive, by its first byte. */
-function sumsOf(facts: unknown, parts: readonly Extent[]): Map<number, number> | undefined {
-  const sums = placeFacts.safeParse(facts).data?.sums
-  return sums?.length === parts.length ? new Map(parts.map(({ start }, at) => [start, sums[at]!])) : undefined
 }
 
 /** The same without the blocks that are lost. */

@@ -1,10 +1,33 @@
 import { crc32 } from 'node:zlib'
 import type { Extent } from '../../repository/extent.ts'
 import { DamagedSnapshot } from '../../repository/snapshot.ts'
+import type { Block } from './data-blocks.ts'
+import { placeFacts } from './facts.ts'
 
 /** A part of an archive, and its CRC-32. */
 export interface Summed extends Extent {
   sum: number
+}
+
+/** The places that facts record of an archive, if each block begins where the one before ends, and the last one ends with the archive. */
+export function placesOf(facts: unknown, size: number): Block[] | undefined {
+  const blocks = placeFacts.safeParse(facts).data?.data?.map(([id, start, end]) => ({ id, start, end }))
+  if (!blocks) return undefined
+  const follow = blocks.every(({ start, end }, at) => start < end && (at === 0 ? start > 0 : start === blocks[at - 1]!.end))
+  const end = blocks.at(-1)?.end ?? size
+  return follow && end === size && new Set(blocks.map(({ id }) => id)).size === blocks.length ? blocks : undefined
+}
+
+/** What is before these blocks of an archive, and the blocks, each with the sum that facts record; undefined if they record others. */
+export function summedOf<B extends Extent>(
+  facts: unknown, blocks: readonly B[], size: number,
+): { head: Summed; blocks: (B & Summed)[] } | undefined {
+  const [head, ...sums] = placeFacts.safeParse(facts).data?.sums ?? []
+  if (head === undefined || sums.length !== blocks.length) return undefined
+  return {
+    head: { start: 0, end: blocks[0]?.start ?? size, sum: head },
+    blocks: blocks.map((block, at) => ({ ...block, sum: sums[at]! })),
+  }
 }
 
 /**

@@ -2,18 +2,28 @@ import { z } from 'zod'
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Remarks } from '../source-kind.ts'
+import { ofLargeObjects, tablesOf } from './archive-parts/archive-part.ts'
+import type { LargeTable } from './dump/plan.ts'
 import { type PostgresFacts, postgresFacts, rowCount, type RowCount } from './facts.ts'
 
 export type DatabaseDetails = {
-  /** `entries` counts those of the archive. `parts`: the tables whose rows are in archives of their own. */
-  database?: Omit<PostgresFacts, 'entries' | 'parts'> & { entries: number; parts?: { stream: string; schema: string; name: string }[] }
+  /** `entries` counts those of the archive. `parts`: archives with the rows of large tables. */
+  database?: Omit<PostgresFacts, 'entries' | 'parts'> & { entries: number; parts?: ShownPart[] }
+}
+
+interface ShownPart {
+  stream: string
+  tables: LargeTable[]
+  largeObjects: boolean
 }
 
 export function describeDatabase({ facts }: SourceRecord): DatabaseDetails {
   const database = postgresFacts.safeParse(facts).data
   if (!database) return {}
   const { entries, parts, ...others } = database
-  const shown = parts && { parts: parts.map(({ stream, schema, name }) => ({ stream, schema, name })) }
+  const shown = parts && { parts: parts.map((part): ShownPart => ({
+    stream: part.stream, tables: tablesOf(part).map(({ schema, name }) => ({ schema, name })), largeObjects: part.entries.some(ofLargeObjects),
+  })) }
   return { database: { ...others, entries: entries.length, ...shown } }
 }
 
@@ -28,8 +38,7 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
       'globals',
       'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`,
     ],
-    ['archive', `${formatCount(entries, 'entry', 'entries')}${parts.length > 0
-      ? `; ${formatCount(parts.length, 'large table has', 'large tables have')} archives of their own` : ''}`],
+    ['archive', formatCount(entries, 'entry', 'entries') + partsText(parts)],
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
   const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned, archived }) => [
@@ -40,6 +49,13 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
     formatColumns(facts, '  '),
     ...(rows.length > 0 ? [formatColumns([['TABLE', 'ROWS', 'IN THE ARCHIVE', 'ON THE SERVER', ''], ...rows], '    ')] : []),
   ]
+}
+
+function partsText(parts: readonly ShownPart[]): string {
+  const tables = parts.reduce((sum, part) => sum + part.tables.length, 0)
+  if (parts.length === 0) return ''
+  const objects = parts.some(({ largeObjects }) => largeObjects) ? ' and the large objects' : ''
+  return `; ${formatCount(tables, 'large table', 'large tables')}${objects} in ${formatCount(parts.length, 'archive', 'archives')} beside it`
 }
 
 /** `1,234`, or `about 1,234` for an estimate. A table that was never analysed has none. */

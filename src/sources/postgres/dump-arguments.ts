@@ -110,13 +110,33 @@ const ABOUT_OTHERS = new Set([
 ])
 const LETTERS_ABOUT_OTHERS = /^-[bBcCOx]+$/
 
+/** Of these, pg_dump leaves tables or their rows out wherever it is told to dump them. */
+const EXCLUDES = /^(?:-T|--exclude-table(?:-data)?(?:-and-children)?(?:=|$))/
+
 /**
- * Of the arguments of `parseDumpArguments`, those for the archive of a single table; undefined if one of them may select tables, or change
- * how rows are read or written, so that several archives might not be the same as one.
+ * Of the arguments of `parseDumpArguments`, those for a part of an archive; undefined if one of them may select tables in another way, or
+ * change how rows are read or written, so that several archives might not be the same as one.
  */
 export function argumentsOfParts(words: readonly string[]): string[] | undefined {
-  const own = words.filter((word) => !ABOUT_OTHERS.has(word) && !LETTERS_ABOUT_OTHERS.test(word))
-  return own.every((word) => word === '--quote-all-identifiers') ? own : undefined
+  const own: string[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    if (ABOUT_OTHERS.has(word) || LETTERS_ABOUT_OTHERS.test(word)) continue
+    if (word !== '--quote-all-identifiers' && !EXCLUDES.test(word)) return undefined
+    const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
+    own.push(word, ...(takesNext ? [words[++at]!] : []))
+  }
+  return own
+}
+
+/** Whether such arguments leave tables out, or their rows. */
+export function excludesTables(words: readonly string[]): boolean {
+  return words.some((word) => EXCLUDES.test(word))
+}
+
+/** Whether arguments of `argumentsOfParts` say whether large objects are dumped. */
+export function namesLargeObjects(words: readonly string[]): boolean {
+  return words.some((word) => /^(?:-[a-zA-Z]*[bB]|--(?:no-)?(?:blobs|large-objects)$)/.test(word))
 }
 
 function harmless(word: string): boolean {

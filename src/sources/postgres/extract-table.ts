@@ -5,6 +5,7 @@ import type { Extent } from '../../repository/extent.ts'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { PartlyRead, StoredSource } from '../source-kind.ts'
 import { BadSource } from '../source.ts'
+import { assembledIds, type PartEntry, tablesOf } from './archive-parts/archive-part.ts'
 import { archiveOf, type StoredPart } from './archive-parts/stored-archive.ts'
 import { ContentsReader, type Entry, type PassingEntry } from './contents.ts'
 import { CsvRows } from './csv-rows.ts'
@@ -29,7 +30,7 @@ export async function* extractTable(
   const { main, parts } = archiveOf(source)
   const head = await readHead(stored.read(main), shown, into === undefined ? undefined : defined)
   const found = choose({ ...head, parts }, table, source.name)
-  const { entry, place, integer } = 'record' in found ? await placeInPart(stored, found) : {
+  const { entry, place, integer } = 'part' in found ? await placeInPart(stored, found) : {
     entry: found, place: { stream: main, ...placeInMain(source, main, found, head) }, integer: head.integer,
   }
   const csv = format === 'csv' ? CsvRows.of(entry) : undefined
@@ -91,16 +92,18 @@ function placeInMain({ facts }: SourceRecord, { size: all }: StreamRecord, { id 
   return { start, end }
 }
 
-/** The rows in an archive of their own. Throws if it has others. */
+/** The rows in a part. Throws if it does not have them where it should. */
 async function placeInPart(
-  { read }: StoredSource, { record, schema, name }: StoredPart,
+  { read }: StoredSource, { part: { record, blocks, ...part }, id, schema, name }: TableOfPart,
 ): Promise<{ entry: Entry; place: Extent & { stream: StreamRecord }; integer: number }> {
-  const { entries, integer, size } = await readHead(read(record))
-  const [entry, ...more] = entries.filter(({ kind }) => kind === 'TABLE DATA')
-  if (!entry || more.length > 0 || entry.schema !== schema || entry.name !== name)
-    throw new BadSource(`${record.name} does not have the rows of ${schema}.${name}, and no others`)
-  return { entry, place: { stream: record, start: size, end: record.size }, integer }
+  const { entries, integer } = await readHead(read(record))
+  const entry = entries.find((one) => one.id === id && one.kind === 'TABLE DATA' && one.schema === schema && one.name === name)
+  const block = blocks.find((one) => one.id === assembledIds(part).get(id))
+  if (!entry || !block) throw new BadSource(`${record.name} does not have the rows of ${schema}.${name}`)
+  return { entry, place: { stream: record, start: block.start, end: block.end }, integer }
 }
+
+type TableOfPart = PartEntry & { part: StoredPart }
 
 /** A name as SQL writes it, as it is. */
 function unquoted(name: string): string {
@@ -109,8 +112,9 @@ function unquoted(name: string): string {
 
 function choose(
   { entries, partitions, parts }: Pick<Head, 'entries' | 'partitions'> & { parts: readonly StoredPart[] }, table: TableName, source: string,
-): Entry | StoredPart {
-  const tables: (Entry | StoredPart)[] = [...entries.filter(({ kind }) => kind === 'TABLE DATA'), ...parts]
+): Entry | TableOfPart {
+  const ofParts = parts.flatMap((part) => tablesOf(part).map((entry) => ({ ...entry, part })))
+  const tables: (Entry | TableOfPart)[] = [...entries.filter(({ kind }) => kind === 'TABLE DATA'), ...ofParts]
   const exact = tables.filter(({ schema, name }) =>
     typeof table === 'string' ? `${schema}.${name}` === table : schema === table[0] && name === table[1])
   const found = exact.length > 0 ? exact : tables.filter(({ name }) => name === table)

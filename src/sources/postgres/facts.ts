@@ -39,15 +39,20 @@ const serverFacts = z.strictObject({
   session,
 })
 
-/** A table whose rows are in an archive of their own. */
+/** The place of all data in an archive, in its order: the id of the entry, the place of the first byte of its block, and that after its last. */
+const data = z.array(z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]))
+/** The CRC-32 of all before the data, and of each block in `data`: these are compared where the archive is not read in its order. */
+const sums = z.array(z.int().min(0).max(0xffffffff))
+
+/** An archive with the rows of large tables, or the large objects. */
 const part = z.strictObject({
   stream: z.string().min(1),
-  schema: z.string(),
-  name: z.string(),
-  /** The id of its rows in the assembled archive: above each that an entry of the main archive has or needs. */
+  /** The id of its first entry in the assembled archive: above each that an entry of the main archive has or needs. The others follow. */
   id: z.int().min(1).max(MOST_ENTRIES),
-  /** The entry of its rows in the table of contents of its own archive, as base64. */
-  entry: z.base64(),
+  /** The entries of rows and of large objects in its table of contents. `raw`: the bytes of the entry, as base64. */
+  entries: z.array(z.strictObject({ id: z.int().min(1), kind: z.string(), schema: z.string(), name: z.string(), raw: z.base64() })),
+  data,
+  sums,
 })
 
 /** The facts of a PostgreSQL source in a snapshot. */
@@ -60,16 +65,12 @@ export const postgresFacts = z.strictObject({
   tables: z.array(table),
   /** The version of pg_dump that made the archive: `17.5 (Debian 17.5-1)`. */
   dumpVersion: z.string(),
-  /** The lines of `pg_restore --list` without its comments; those of the rows of `parts` come last. */
+  /** The lines of `pg_restore --list` without its comments; those of the entries of `parts` come last. */
   entries: z.array(z.string()),
-  /**
-   * The place of all data in the main archive, in its order: the id of the entry, the place of the first byte of its block, and that after
-   * its last. Absent in older snapshots, and if the archive has another form than pg_dump writes.
-   */
-  data: z.array(z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)])).optional(),
-  /** The CRC-32 of all before the data, and of each block in `data`: these are compared where the archive is not read in its order. */
-  sums: z.array(z.int().min(0).max(0xffffffff)).optional(),
-  /** Big tables, whose rows are in archives of their own, the largest first. Absent: all rows are in the one archive. */
+  /** Of the main archive. Absent in older snapshots, and if the archive has another form than pg_dump writes. */
+  data: data.optional(),
+  sums: sums.optional(),
+  /** Archives with the rows of the largest tables, and with large objects. Absent: all rows are in the one archive. */
   parts: z.array(part).min(1).optional(),
   /** `globals.sql`: there, with or without the roles' passwords; or why it is not. */
   globals: z.union([z.strictObject({ stream: z.literal(true), passwords: z.boolean() }), z.strictObject({ reason: z.string() })]),

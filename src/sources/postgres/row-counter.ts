@@ -24,7 +24,13 @@ const HEAD = 5
  * the archive has another form: the counts are for people, and no backup fails by them.
  */
 export class RowCounter {
-  readonly #contents = new ContentsReader({ keeps: ({ kind }) => kind === 'TABLE DATA' })
+  #encoding = ''
+  readonly #contents = new ContentsReader({
+    keeps: ({ kind, sql }) => {
+      if (kind === 'ENCODING') this.#encoding = sql()
+      return kind === 'TABLE DATA'
+    },
+  })
   #blocks: Blocks | undefined
   #broken = false
   /** Bytes of the archive so far. */
@@ -54,9 +60,14 @@ export class RowCounter {
     return this.#broken && !this.#blocks
   }
 
-  /** The form of the archive, the highest id that an entry has or depends on, and the entries of rows; undefined if it has another form. */
-  contents(): { format: Format; highest: number; rows: readonly Entry[] } | undefined {
-    return this.#blocks && { format: this.#contents.format!, highest: this.#contents.highest, rows: this.#contents.finish() }
+  /**
+   * The form of the archive, the SQL that sets its encoding, the highest id that an entry has or depends on, and the entries of rows;
+   * undefined if it has another form.
+   */
+  contents(): { format: Format; encoding: string; highest: number; rows: readonly Entry[] } | undefined {
+    return this.#blocks && {
+      format: this.#contents.format!, encoding: this.#encoding, highest: this.#contents.highest, rows: this.#contents.finish(),
+    }
   }
 
   /** The place of all data in the archive, in its order; undefined if the archive has another form. */

@@ -2,7 +2,7 @@ import { cutParts, type Extent, touches } from '../../repository/extent.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { NothingWhole } from '../nothing-whole.ts'
 import type { DamagedSource } from '../source-kind.ts'
-import { archiveOf, withParts } from './archive-parts/stored-archive.ts'
+import { archiveOf, dataWithout, withParts } from './archive-parts/stored-archive.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import { DataBlocks } from './data-blocks.ts'
 import { placeFacts } from './facts.ts'
@@ -15,19 +15,20 @@ export interface SalvagedArchive {
 }
 
 /**
- * Everything that is whole in the archive of a database; undefined if nothing is lost. Rows in an archive of their own are lost if that has
- * a hole. Throws NothingWhole if the table of contents is damaged.
+ * Everything that is whole in the archive of a database; undefined if nothing is lost. Of a part, the table of contents is not needed.
+ * Throws NothingWhole if that of the main archive is damaged.
  */
 export async function salvageArchive(
   { source, read, holes }: Pick<DamagedSource, 'source' | 'read' | 'holes'>,
 ): Promise<SalvagedArchive | undefined> {
   const { main, parts } = archiveOf(source)
-  const broken = new Set(parts.filter(({ record }) => holes(record).length > 0).map(({ id }) => id))
+  if ([main, ...parts.map(({ record }) => record)].every((record) => holes(record).length === 0)) return undefined
   const whole = holes(main).length > 0 ? await salvageMain(source, () => read(main), holes(main)) : undefined
-  if (!whole && broken.size === 0) return undefined
+  const ofParts = parts.flatMap(({ record, blocks }) => blocks.filter((block) => touches(block, holes(record))))
+  const lost = new Set([...(whole?.lost ?? []), ...ofParts.map(({ id }) => id)])
   return {
-    bytes: () => withParts(whole?.bytes() ?? read(main), parts, ({ id, record }) => (broken.has(id) ? undefined : () => read(record))),
-    lost: new Set([...(whole?.lost ?? []), ...broken]),
+    bytes: () => withParts(whole?.bytes() ?? read(main), parts, (part) => dataWithout(part, () => read(part.record), lost)),
+    lost,
   }
 }
 

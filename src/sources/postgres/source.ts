@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
-import { argumentsOfParts, omissionsOf } from './dump-arguments.ts'
+import { argumentsOfParts, excludesTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import { type Connection, underName } from './connection.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
-import { archiveFactsOf, type DumpedPart, patternOf } from './dump/parts.ts'
-import type { LargeTable } from './dump/plan.ts'
+import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
+import type { PlannedPart } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
 import { beginTogether, type Dump, reasonForOne } from './dump/together.ts'
 import type { QueryContext } from './query.ts'
@@ -137,7 +137,7 @@ export class PostgresSource implements Source {
     return {
       ...server,
       ...this.#content,
-      ...archiveFactsOf(this.#main, this.#parts, this.#content.tables),
+      ...archiveFactsOf(this.#main, this.#parts, this.#content.tables, excludesTables(this.#options.dumpArguments)),
       globals: this.#globals,
       arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
@@ -159,13 +159,13 @@ export class PostgresSource implements Source {
     if (first) await this.#route.close()
   }
 
-  /** The main archive, and then those of large tables, the largest first; several have begun. */
+  /** The main archive, and then its parts; several have begun. */
   async #archives(server: ServerFacts, context: QueryContext): Promise<SourceStream[]> {
     const { jobs, dumpArguments, allowPooler = false, lockTimeout, report } = this.#options
     const say = (why: string): void => report.info(`${this.name}: all rows are in one archive: ${why}`)
     const shared = await this.#withCause(beginShared({ jobs, dumpArguments, allowPooler, server, lockTimeout }, context, say))
     if (shared) {
-      const dumps = this.#dumps(shared.tables, [`--snapshot=${shared.snapshot.id}`])
+      const dumps = this.#dumps(shared.parts, [`--snapshot=${shared.snapshot.id}`])
       try {
         const begun = await beginTogether(dumps.map(({ dump }) => dump), shared.snapshot, this.#signal)
         this.#together = begun.length
@@ -179,15 +179,15 @@ export class PostgresSource implements Source {
     return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump.start(this.#signal)))
   }
 
-  #dumps(tables: readonly LargeTable[], together: readonly string[]): { stream: string; dump: Dump }[] {
+  #dumps(parts: readonly PlannedPart[], together: readonly string[]): { stream: string; dump: Dump }[] {
     const { dumpArguments } = this.#options
-    const main = [...dumpArguments, ...together, ...tables.map((table) => `--exclude-table-data=${patternOf(table)}`)]
+    const main = [...dumpArguments, ...together, ...argumentsOfMain(parts)]
     const several = together.length > 0
-    this.#parts = tables.map((table, index) => ({ ...table, stream: `${this.name}.${index + 1}.dump` }))
+    this.#parts = parts.map((part, index) => ({ ...part, stream: `${this.name}.${index + 1}.dump` }))
     return [
       { stream: `${this.name}.dump`, dump: this.#dump(main, several ? 'main' : 'whole', (archive) => void (this.#main = archive)) },
       ...this.#parts.map((part) => {
-        const own = ['--data-only', '--strict-names', `--table=${patternOf(part)}`, ...together, ...(argumentsOfParts(dumpArguments) ?? [])]
+        const own = [...argumentsOfPart(part), ...together, ...(argumentsOfParts(dumpArguments) ?? [])]
         return { stream: part.stream, dump: this.#dump(own, 'part', (archive) => void (part.archive = archive)) }
       }),
     ]

@@ -2,11 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { ArchivePart } from '../../../src/sources/postgres/archive-parts/archive-part.ts'
-import { assembled } from '../../../src/sources/postgres/archive-parts/assembled.ts'
+import type { StreamRecord } from '../../../src/repository/snapshot.ts'
+import { archiveOf, dataWithout, readArchive, withParts } from '../../../src/sources/postgres/archive-parts/stored-archive.ts'
 import { asFormat15 } from '../../support/archive-form.ts'
-import { type DumpedParts, dumpInParts, listed, type TableName } from '../../support/archive-parts.ts'
-import { all, inPieces } from '../../support/bytes.ts'
+import { type DumpedParts, dumpInParts, listed, partOf, storedParts, type TableName } from '../../support/archive-parts.ts'
+import { all } from '../../support/bytes.ts'
 import { clientDirectory } from '../../support/client-programs.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { clientEnvironment, type Server, startServer } from '../../support/postgres-server.ts'
@@ -33,10 +33,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const given = ({ parts }: DumpedParts, sizes: number[] = [65536]): ArchivePart[] =>
-  parts.map(({ archive, ...part }) => ({ ...part, bytes: () => inPieces(archive, sizes) }))
-const assemble = async (dumped: DumpedParts, parts: ArchivePart[] = given(dumped), sizes: number[] = [65536]): Promise<Buffer> =>
-  Buffer.concat(await all(assembled(inPieces(dumped.main, sizes), parts)))
+const assemble = async (dumped: DumpedParts, sizes?: number[]): Promise<Buffer> => Buffer.concat(await all(readArchive(storedParts(dumped, sizes))))
 
 function edited(bytes: Buffer, edit: (copy: Buffer) => unknown): Buffer {
   const copy = Buffer.from(bytes)
@@ -56,8 +53,9 @@ describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major,
     await server.createDatabase('kinds')
     await server.sql(kinds, 'kinds')
     await server.sql(odd, 'kinds')
-    dumped = dumpInParts(server, 'kinds', TABLES, client, [], format === '1.15' ? asFormat15 : undefined)
-    expect([...dumped.main.subarray(5, 7)].join('.')).toBe(format)
+    const planned = [partOf(...TABLES.slice(0, 5)), { ...partOf(), largeObjects: true }, partOf(...TABLES.slice(5))]
+    dumped = await dumpInParts(server, 'kinds', planned, client, [], format === '1.15' ? asFormat15 : undefined)
+    expect([...dumped.streams[0]!.bytes.subarray(5, 7)].join('.')).toBe(format)
     archive = await assemble(dumped)
     file = path.join(folder, `${major}.dump`)
     writeFileSync(file, archive)
@@ -77,7 +75,7 @@ describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major,
     expect(await compareDatabases({ server, database: 'kinds' }, { server, database })).toEqual([])
 
   test('the parts have rows that the main archive does not have', () => {
-    const [whole, main] = [archive, dumped.main].map((bytes) => listed(bytes, client).filter((line) => / TABLE DATA /.test(line)).length)
+    const [whole, main] = [archive, dumped.streams[0]!.bytes].map((bytes) => listed(bytes, client).filter((line) => / TABLE DATA /.test(line)).length)
     expect(whole).toBe(main! + TABLES.length)
   })
 
@@ -97,78 +95,95 @@ describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major,
   })
 
   test('pieces of any size give the same bytes', async () => {
-    for (const sizes of [[7], [1, 2, 3, 5, 8000]]) expect((await assemble(dumped, given(dumped, sizes), sizes)).equals(archive)).toBe(true)
-    expect(await assemble({ ...dumped, parts: [] })).toEqual(dumped.main)
+    for (const sizes of [[7], [1, 2, 3, 5, 8000]]) expect((await assemble(dumped, sizes)).equals(archive)).toBe(true)
   })
 })
 
 describe('archives that contradict each other', () => {
   let server: Server
   let dumped: DumpedParts
+  const placed = path.join(tmpdir(), `lifeboat-placed-${process.pid}.dump`)
   beforeAll(async () => {
     server = await startServer(17)
     await server.createDatabase('shop')
     await server.sql(`CREATE TABLE a AS SELECT g AS id, repeat('x', 5000) AS text FROM generate_series(1, 30) g; CREATE TABLE b AS SELECT 1 AS id; CREATE TABLE c AS SELECT 1 AS id;
       CREATE SCHEMA other; CREATE TABLE other.a AS SELECT 2 AS id`, 'shop')
-    dumped = dumpInParts(server, 'shop', [['public', 'a'], ['public', 'b']], 17)
+    dumped = await dumpInParts(server, 'shop', [partOf(['public', 'a'], ['public', 'c']), partOf(['public', 'b'])], 17)
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    rmSync(placed, { force: true })
+    await server.stop()
+  })
 
-  const [noRows, twoTables] = [['--exclude-table-data=*'], ['--data-only', '--table=public.a', '--table=public.b']]
-  const raw = (...args: string[]): Buffer => dumpInParts(server, 'shop', [], 17, args).main
-  const one = (part: number, change: (part: DumpedParts['parts'][number]) => Partial<DumpedParts['parts'][number]>): DumpedParts =>
-    ({ main: dumped.main, parts: dumped.parts.map((one, index) => (index === part ? { ...one, ...change(one) } : one)) })
+  const raw = (...args: string[]): Buffer =>
+    execFileSync(path.join(clientDirectory(17), 'pg_dump'), ['--format=custom', '--compress=0', ...args], { env: { ...process.env, ...clientEnvironment(server, 'shop') }, maxBuffer: 1e9 })
+  /** One of the streams in another way. */
+  const stream = (index: number, change: (bytes: Buffer) => Buffer): DumpedParts =>
+    ({ ...dumped, streams: dumped.streams.map((one, at) => (at === index ? { ...one, bytes: change(one.bytes) } : one)) })
+  type Part = NonNullable<DumpedParts['facts']['parts']>[number]
+  const recorded = (change: (first: Part, second: Part) => Partial<Part>): DumpedParts => {
+    const [first, second] = dumped.facts.parts!
+    return { ...dumped, facts: { ...dumped.facts, parts: [{ ...first!, ...change(first!, second!) }, second!] } }
+  }
+  const entry = (change: (raw: Buffer, part: Part) => Buffer): DumpedParts => recorded((first) => ({
+    entries: [{ ...first.entries[0]!, raw: change(Buffer.from(first.entries[0]!.raw, 'base64'), first).toString('base64') }, ...first.entries.slice(1)],
+  }))
 
   test.each<[what: string, make: () => DumpedParts, message: RegExp]>([
-    ['a part of another version', () => one(0, ({ archive }) => ({ archive: edited(archive, (copy) => copy.writeUInt8(15, 6)) })), /^app\.1\.dump, the rows of public\.a: /],
-    ['a part that is compressed', () => one(0, ({ archive }) => ({ archive: edited(archive, (copy) => copy.writeUInt8(1, 11)) })), /has another form .* than the main archive/],
-    ['a part of another encoding', () => one(0, ({ archive }) => ({ archive: edited(archive, (copy) => copy.write("'WIN1'", copy.indexOf("'UTF8'"))) })), /has another encoding than/],
-    ['a part without rows', () => one(0, () => ({ archive: raw('--data-only', '--table=public.a', ...noRows) })), /rows of 0 tables instead of one/],
-    ['a part with two tables', () => one(0, () => ({ archive: raw(...twoTables) })), /rows of 2 tables instead of one/],
-    ['the rows of another table', () => one(0, () => ({ archive: dumped.parts[1]!.archive })), /other rows than those that the snapshot records/],
-    ['the rows of a table of that name', () => one(0, () => ({ archive: raw('--data-only', '--table=other.a') })), /other rows than those that the snapshot records/],
-    ['the entry of another table', () => one(0, () => ({ entry: dumped.parts[1]!.entry })), /the entry that the snapshot records is TABLE DATA public\.b/],
-    ['half an entry', () => one(0, ({ entry }) => ({ entry: entry.subarray(0, 50) })), /the entry that the snapshot records is malformed/],
-    ['more than an entry', () => one(0, ({ entry }) => ({ entry: Buffer.concat([entry, entry]) })), /the entry that the snapshot records is malformed/],
-    ['an entry without data', () => one(0, ({ entry }) => ({ entry: edited(entry, (copy) => copy.writeUInt8(0, 6)) })), /the entry that the snapshot records has no data/],
-    ['a table that main does not define', () => ({ ...dumped, main: raw('--table=public.b', '--table=public.c', ...noRows) }), /public\.a: the main archive does not define that table/],
-    ['a table whose rows main has', () => ({ main: raw(), parts: dumped.parts.map((part) => ({ ...part, id: part.id + 10_000 })) }), /public\.a: the main archive has rows of that table, too/],
-    ['an id that main has', () => one(0, () => ({ id: 1 })), /the ids of the parts are not above all of its own/],
-    ['a part that ends in its table of contents', () => one(0, ({ archive }) => ({ archive: archive.subarray(0, 300) })), /public\.a: the archive ends too early/],
-    ['a part that ends before its rows', () => one(0, ({ archive }) => ({ archive: archive.subarray(0, archive.length - 150_000) })), /public\.a: the archive ends too early/],
-    ['a part that ends in its rows', () => one(0, ({ archive }) => ({ archive: archive.subarray(0, 20_000) })), /public\.a: the archive ends too early/],
-    ['a part without the end of its rows', () => one(0, ({ archive }) => ({ archive: archive.subarray(0, archive.length - 5) })), /public\.a: the archive ends too early/],
-    ['a part with more after its rows', () => one(0, ({ archive }) => ({ archive: Buffer.concat([archive, Buffer.alloc(1)]) })), /public\.a: more data follows the rows/],
-    ['a part that is empty', () => one(0, () => ({ archive: Buffer.alloc(0) })), /public\.a: the archive ends too early/],
-    ['a part that is no archive', () => one(0, () => ({ archive: Buffer.alloc(1000, 'x') })), /public\.a: .* cannot be read: it does not begin with PGDMP/],
-    ['other data in a part', () => one(0, ({ archive }) => ({ archive: edited(archive, (copy) => copy.writeUInt8(3, copy.indexOf('1\txxx') - 11)) })), /public\.a: other data comes first/],
-    ['a main archive that ends in its table of contents', () => ({ ...dumped, main: dumped.main.subarray(0, 1500) }), /cannot be read: it ends too early/],
-    ['an empty main archive', () => ({ ...dumped, main: Buffer.alloc(0) }), /cannot be read: it ends too early/],
-  ])('%s is refused', async (_, make, message) => {
+    ['another byte in the table of contents of a part', () => stream(1, (bytes) => edited(bytes, (copy) => copy.writeUInt8(15, 6))), /^bytes 0 to \d+ of stream app\.1\.dump do not have the CRC-32/],
+    ['another byte in the rows of a part', () => stream(1, (bytes) => edited(bytes, (copy) => copy.writeUInt8(0x79, copy.indexOf('1\txxx') + 50))), /of stream app\.1\.dump do not have the CRC-32/],
+    ['two parts exchanged', () => ({ ...dumped, streams: [dumped.streams[0]!, { ...dumped.streams[2]!, name: 'app.1.dump' }, { ...dumped.streams[1]!, name: 'app.2.dump' }] }), /contradict each other/],
+    ['half a part', () => stream(1, (bytes) => bytes.subarray(0, 20_000)), /contradict each other/],
+    ['a part without its last bytes', () => stream(1, (bytes) => bytes.subarray(0, -5)), /contradict each other/],
+    ['a part with more after its rows', () => stream(1, (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])), /contradict each other/],
+    ['an empty part', () => stream(1, () => Buffer.alloc(0)), /contradict each other/],
+    ['no part', () => ({ ...dumped, streams: dumped.streams.toSpliced(1, 1) }), /app has 0 archives app\.1\.dump instead of one/],
+    ['a part that is not recorded', () => ({ ...dumped, facts: { ...dumped.facts, parts: dumped.facts.parts!.slice(1) } }), /app has 2 main archives instead of one: app\.dump, app\.1\.dump/],
+    ['places of data without their sums', () => recorded(({ sums }) => ({ sums: sums.slice(1) })), /contradict each other/],
+    ['a table without a place', () => recorded(({ entries }) => ({ entries: [...entries, { ...entries[0]!, id: 99_999, name: 'd' }] })), /contradict each other/],
+    ['the place of no table', () => recorded(({ data }) => ({ data: [[99_999, data[0]![1], data[0]![2]], ...data.slice(1)] })), /contradict each other/],
+    ['a table twice', () => recorded((first, { entries }) => ({ entries: [{ ...first.entries[0]!, name: entries[0]!.name }, ...first.entries.slice(1)] })), /contradict each other/],
+    ['ids of two parts that are the same', () => recorded((_, second) => ({ id: second.id - 1 })), /contradict each other/],
+    ['an id that the main archive has', () => recorded(() => ({ id: 1 })), /the ids of the parts are not above all of its own/],
+    ['the entry of another table', () => entry((_, { entries }) => Buffer.from(entries[1]!.raw, 'base64')), /the rows of public\.a: the entry that the snapshot records is TABLE DATA public\.c/],
+    ['half an entry', () => entry((bytes) => bytes.subarray(0, 50)), /the entry that the snapshot records is malformed/],
+    ['more than an entry', () => entry((bytes) => Buffer.concat([bytes, bytes])), /the entry that the snapshot records is malformed/],
+    ['an entry without data', () => entry((bytes) => edited(bytes, (copy) => copy.writeUInt8(0, 6))), /the entry that the snapshot records has no data/],
+    ['a main archive that does not define a table', () => stream(0, () => raw('--table=public.b', '--table=public.c', '--exclude-table-data=*')), /public\.a: the main archive does not define that table/],
+    ['a main archive with the rows of a part', () => stream(0, () => raw('--exclude-table-data=public.b')), /public\.a: the main archive has rows of that table, too/],
+    ['a main archive that ends in its table of contents', () => stream(0, (bytes) => bytes.subarray(0, 1500)), /cannot be read: it ends too early/],
+    ['an empty main archive', () => stream(0, () => Buffer.alloc(0)), /cannot be read: it ends too early/],
+    ['a main archive from a file, with places of its data', () => stream(0, () => {
+      raw(`--file=${placed}`, '--exclude-table-data=public.a', '--exclude-table-data=public.b', '--exclude-table-data=public.c')
+      return readFileSync(placed)
+    }), /the main archive has places of its data/],
+  ])('%s: refused', async (_, make, message) => {
     const made = make()
-    for (const sizes of [[65536], [11]]) await expect(assemble(made, given(made, sizes), sizes)).rejects.toThrow(message)
-  })
-
-  test('a main archive from a file, with places of its data, is refused', async () => {
-    const file = path.join(folder, 'placed.dump')
-    execFileSync(path.join(clientDirectory(17), 'pg_dump'), ['--format=custom', '--compress=0', '--exclude-table-data=public.a', '--exclude-table-data=public.b', `--file=${file}`], { env: { ...process.env, ...clientEnvironment(server, 'shop') } })
-    await expect(assemble({ ...dumped, main: readFileSync(file) })).rejects.toThrow('the main archive has places of its data')
+    for (const sizes of [[65536], [11]]) await expect(assemble(made, sizes)).rejects.toThrow(message)
   })
 
   test('rows that are lost are in the table of contents, and a pg_restore that wants them fails', async () => {
-    const parts = given(dumped).map(({ bytes, ...part }, index) => ({ ...part, ...(index === 1 && { bytes }) }))
-    const archive = await assemble(dumped, parts)
+    const { source, read } = storedParts(dumped)
+    const { main, parts } = archiveOf(source)
+    const lost = parts[0]!.blocks[0]!.id
+    const archive = Buffer.concat(await all(withParts(read(main), parts, (part) => dataWithout(part, () => read(part.record), new Set([lost])))))
     expect(listed(archive, 17)).toEqual(listed(await assemble(dumped), 17))
     const { status, stderr } = spawnSync(path.join(clientDirectory(17), 'pg_restore'), ['-f', '/dev/null'], { input: archive, encoding: 'utf8' })
-    expect([status, stderr]).toEqual([1, expect.stringContaining(`could not find block ID ${dumped.parts[0]!.id} in archive`)])
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`could not find block ID ${lost} in archive`)])
+    const { stdout } = spawnSync(path.join(clientDirectory(17), 'pg_restore'), ['--data-only', '--table=c', '-f', '-'], { input: archive, encoding: 'utf8' })
+    expect(stdout).toContain('COPY public.c (id) FROM stdin;\n1\n')
   })
 
   test('the table of contents is read without any part', async () => {
-    const parts = given(dumped).map((part) => ({ ...part, bytes: () => { throw new Error('a part was opened') } }))
+    const { source, read } = storedParts(dumped)
     const pieces: Buffer[] = []
     await expect((async () => {
-      for await (const piece of assembled(inPieces(dumped.main, [65536]), parts)) pieces.push(piece)
+      const onlyMain = (stream: StreamRecord) => {
+        if (stream.name !== 'app.dump') throw new Error('a part was opened')
+        return read(stream)
+      }
+      for await (const piece of readArchive({ source, read: onlyMain })) pieces.push(piece)
     })()).rejects.toThrow('a part was opened')
-    expect(listed(Buffer.concat(pieces), 17)).toHaveLength(listed(dumped.main, 17).length + 2)
+    expect(listed(Buffer.concat(pieces), 17)).toHaveLength(listed(dumped.streams[0]!.bytes, 17).length + 3)
   })
 })

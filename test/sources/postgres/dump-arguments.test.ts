@@ -73,7 +73,8 @@ test.each([
   ['', []],
   ['-bcCO -x --no-comments --if-exists --no-owner', []],
   ['--no-comments --quote-all-identifiers --no-sync', ['--quote-all-identifiers']],
-  ...['-t orders', '-n public', '-T orders', '-N audit', '-a', '-s', '-Os', '--section=data', '--snapshot=1', '--inserts', '--exclude-table-data=a', '-E UTF8',
+  ['-O -T orders --exclude-table-data a* -x --exclude-table-and-children=b -Tc', ['-T', 'orders', '--exclude-table-data', 'a*', '--exclude-table-and-children=b', '-Tc']],
+  ...['-t orders', '-n public', '-OT orders', '-N audit', '-a', '-s', '-Os', '--section=data', '--snapshot=1', '--inserts', '--exclude-table-dat=a', '-E UTF8',
     '--load-via-partition-root', '--enable-row-security', '--serializable-deferrable', '--role=reader', '--filter=f', '--no-comm', '--extra-float-digits=1',
     '--sync-method fsync', '--a-future-option'].map((text): [string, undefined] => [text, undefined]),
 ])('with %j several archives are made, or only one', (text, words) => {

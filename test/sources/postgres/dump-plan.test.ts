@@ -2,37 +2,60 @@ import { divide } from '../../../src/sources/postgres/dump/plan.ts'
 
 const MIB = 1024 * 1024
 /** A database with tables of these sizes in MiB, and others that have the rest. */
-const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90 } = {}) => ({
+const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90, objects = 0 } = {}) => ({
   free,
   tables,
-  bytes: (sizes.reduce((sum, size) => sum + size, 0) + rest) * MIB,
+  bytes: (sizes.reduce((sum, size) => sum + size, 0) + rest + objects) * MIB,
+  largeObjects: objects * MIB,
   largest: sizes.map((size, index) => ({ schema: 'public', name: `t${index}`, bytes: size * MIB })),
 })
-const names = (plan: ReturnType<typeof divide>): string[] | string | undefined => ('why' in plan ? plan.why : plan.tables.map(({ name }) => name))
+const names = (plan: ReturnType<typeof divide>): string[][] | string | undefined => ('why' in plan ? plan.why : plan.parts.map(({ tables }) => tables.map(({ name }) => name)))
 
-test('the largest tables get archives of their own, one for each pg_dump, until the rest is no larger than the share of one', () => {
-  expect(divide(database([300, 300, 300, 300]), undefined, 4)).toEqual({
-    tables: ['t0', 't1', 't2'].map((name) => ({ schema: 'public', name })),
-  })
-  expect(names(divide(database([500, 200, 100, 100, 100]), 4, 2))).toEqual(['t0', 't1', 't2'])
-  expect(names(divide(database([1000], { rest: 10 }), 2, 2))).toEqual(['t0'])
-  expect(names(divide(database(Array.from({ length: 90 }, () => 10)), 4, 2))).toHaveLength(3)
+test('the largest tables are distributed over as many archives as there are pg_dump, and each has the same to do', () => {
+  expect(divide(database([300, 300, 300, 300]), undefined, 4)).toEqual({ parts: ['t0', 't1', 't2'].map((name) => ({ tables: [{ schema: 'public', name }], largeObjects: false })) })
+  expect(names(divide(database([500, 200, 100, 100, 100]), 4, 2))).toEqual([['t0'], ['t1'], ['t2', 't4']])
+  expect(names(divide(database([60, 50, 40, 30, 20, 10]), 2, 2))).toEqual([['t0', 't2']])
+  expect(names(divide(database([1000], { rest: 10 }), 2, 2))).toEqual([['t0']])
+})
+
+const objects = (plan: ReturnType<typeof divide>) => 'parts' in plan && plan.parts.map(({ tables, largeObjects }) => [...tables.map(({ name }) => name), ...(largeObjects ? ['objects'] : [])])
+
+test('large objects are in the archive of their share, alone or with tables', () => {
+  expect(objects(divide(database([300, 300], { objects: 900 }), 3, 2))).toEqual([['objects'], ['t0']])
+  expect(objects(divide(database([300, 300, 200], { objects: 200, rest: 300 }), 3, 2))).toEqual([['t0', 't2'], ['t1', 'objects']])
+  expect(objects(divide(database([], { objects: 900, rest: 800 }), 2, 2))).toEqual([['objects']])
+  expect(objects(divide(database([900], { objects: 10 }), 2, 2))).toEqual([['t0']])
+})
+
+test.each([2, 3, 4, 8])('of 40 equal tables, %i archives have the same number, and of any others none has more than its share and the largest table', (jobs) => {
+  for (const size of [() => 100, (index: number) => 100 - index, (index: number) => 1000 / (1 + index), (index: number) => 1.5 ** (20 - index)]) {
+    const found = database(Array.from({ length: 40 }, (_, index) => size(index)), { rest: 50 })
+    const plan = divide(found, jobs, 2)
+    if ('why' in plan) throw new Error(plan.why)
+    const sizes = plan.parts.map(({ tables }) => tables.reduce((sum, { name }) => sum + found.largest[Number(name.slice(1))]!.bytes, 0))
+    const main = found.bytes - sizes.reduce((sum, bytes) => sum + bytes, 0)
+    expect(Math.max(main, ...sizes)).toBeLessThanOrEqual(found.bytes / jobs + found.largest[0]!.bytes)
+    const numbers = plan.parts.map(({ tables }) => tables.length)
+    if (size(39) === 100) expect(Math.max(...numbers) - Math.min(...numbers)).toBeLessThanOrEqual(1)
+  }
 })
 
 test('automatically, as many as there are processors, at least 2 and at most 8; never more than tables give work to', () => {
   const many = database(Array.from({ length: 40 }, () => 100))
   expect([1, 2, 4, 64].map((processors) => names(divide(many, undefined, processors))?.length)).toEqual([1, 1, 3, 7])
   expect(names(divide(many, 6, 2))).toHaveLength(5)
-  expect(names(divide(database([1000, 10], { rest: 10 }), 8, 2))).toEqual(['t0'])
+  expect(names(divide(database([1000, 10], { rest: 10 }), 8, 2))).toEqual([['t0']])
+  expect(names(divide(database([1000, 10], { rest: 10 }), undefined, 8))).toEqual([['t0']])
 })
 
-test('a table that is not worth a process stays in the main archive; with many tables each pg_dump takes longer, and more is needed', () => {
-  expect(names(divide(database([100, 63, 63, 63]), undefined, 4))).toEqual(['t0'])
-  expect(names(divide(database([60, 60, 60, 60, 60]), undefined, 4))).toBeUndefined()
+test('rows that are not worth a process stay in the main archive; with many tables each pg_dump takes longer, and more is needed', () => {
+  expect(names(divide(database([100, 63, 63, 63]), undefined, 4))).toEqual([['t0'], ['t1', 't3']])
+  expect(names(divide(database([60, 60]), undefined, 4))).toBeUndefined()
   expect(names(divide(database([60, 60, 60, 60, 60]), 4, 4))).toHaveLength(3)
-  expect(names(divide(database([0.5, 0.5]), 4, 4))).toBe('no table is large enough for an archive of its own')
-  expect(names(divide(database([400, 400, 400], { tables: 50_000 }), 4, 4))).toBe('no table is large enough for an archive of its own')
-  expect(names(divide(database([2000, 400, 400], { tables: 50_000 }), 4, 4))).toEqual(['t0'])
+  expect(names(divide(database([0.5, 0.5]), 4, 4))).toBe('no tables are large enough for an archive of their own')
+  expect(names(divide(database([400, 400, 400], { tables: 50_000 }), 4, 4))).toEqual([['t0', 't2']])
+  expect(names(divide(database([100, 100, 100], { tables: 50_000 }), 4, 4))).toBe('no tables are large enough for an archive of their own')
+  expect(names(divide(database([2000, 400, 400], { tables: 50_000 }), 4, 4))).toEqual([['t0']])
 })
 
 const parts = (free: number, jobs: number | undefined) => names(divide(database([300, 300, 300, 300], { free }), jobs, 4))

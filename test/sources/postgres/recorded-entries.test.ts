@@ -4,7 +4,10 @@ import type { StoredArchive } from '../../../src/sources/postgres/archive-parts/
 const stream = { name: 'app.dump', format: 'pg_dump-custom', size: 1, sha256: '', chunks: [] }
 const rows = (id: number, name: string): string => `${id}; 0 17000 TABLE DATA public ${name} o`
 const main = ['3; 1259 17000 TABLE public a o', '4; 1259 17001 TABLE public b o', '9; 2606 17002 CONSTRAINT public a a_pkey o']
-const part = (id: number, name: string) => ({ stream: `app.${name}.dump`, schema: 'public', name, id, entry: Buffer.alloc(0), record: stream })
+const part = (id: number, ...names: string[]) => ({
+  stream: `app.${id}.dump`, id, entries: names.map((name, index) => ({ id: 5 + index, kind: 'TABLE DATA', schema: 'public', name, raw: Buffer.alloc(0) })), record: stream,
+  head: { start: 0, end: 1, sum: 0 }, blocks: [],
+})
 /** As `pg_restore --list` orders them, and with the ids that the assembled archive gives the parts. */
 const listed = [main[0]!, main[1]!, rows(20, 'a'), rows(21, 'b'), main[2]!]
 const inParts: StoredArchive = {

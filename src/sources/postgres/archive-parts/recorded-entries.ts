@@ -1,5 +1,6 @@
 import { formatSome, oneLine } from '../../../report/format.ts'
 import { BadSource } from '../../source.ts'
+import { assembledIds } from './archive-part.ts'
 import type { StoredArchive } from './stored-archive.ts'
 
 /** Compares the lines of `pg_restore --list` of a whole archive with those that were recorded at backup time, while they pass. */
@@ -17,7 +18,7 @@ export class RecordedEntries {
 
   constructor(archive: StoredArchive) {
     this.#archive = archive
-    this.#partIds = new Set(archive.parts.map(({ id }) => id))
+    this.#partIds = new Set(archive.parts.flatMap((part) => [...assembledIds(part).values()]))
     this.#main = archive.entries.slice(0, archive.entries.length - this.#partIds.size)
   }
 
@@ -32,7 +33,7 @@ export class RecordedEntries {
     }
   }
 
-  /** Throws BadSource unless all of them were there. The lines of the parts come last among those recorded, under whatever ids. */
+  /** Throws BadSource unless all of them were there. The lines of the parts come last among those recorded, with the ids of the parts. */
   require(): void {
     const { main, entries } = this.#archive
     const [recorded, ofParts] = [entries.slice(this.#main.length).map(withoutId), this.#ofParts.map(withoutId)]

@@ -5,7 +5,7 @@ import { type ArchiveListing, startListing } from '../archive.ts'
 import { type Client, programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
-import { PartHead } from '../archive-parts/part-rows.ts'
+import { PartHead } from '../archive-parts/part-head.ts'
 import type { Route } from '../route.ts'
 import { RowCounter } from '../row-counter.ts'
 import { warningsOf } from '../warnings.ts'
@@ -27,12 +27,12 @@ export interface DumpContext {
 export interface DumpedArchive {
   listing: ArchiveListing
   rows: RowCounter
-  /** The table of contents, of the archive of one table. */
+  /** The table of contents, of a part. */
   head: PartHead | undefined
   warnings: string[]
 }
 
-/** All of a database; all but the rows of large tables; or the rows of one of these. */
+/** All of a database; all but what parts have; or a part, which has rows of large tables or the large objects. */
 export type ArchiveOf = 'whole' | 'main' | 'part'
 
 /**

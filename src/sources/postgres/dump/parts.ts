@@ -1,65 +1,110 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { shown } from '../archive-parts/archive-part.ts'
-import { readDataEntry } from '../archive-parts/data-entry.ts'
+import { formatSome } from '../../../report/format.ts'
+import { isData, ofLargeObjects, tablesOf } from '../archive-parts/archive-part.ts'
+import { INTEGER } from '../archive-parts/part-data.ts'
 import type { PostgresFacts, Table } from '../facts.ts'
 import { identifier } from '../query.ts'
 import type { RowCounter } from '../row-counter.ts'
 import type { DumpedArchive } from './archive-dump.ts'
-import type { LargeTable } from './plan.ts'
+import type { LargeTable, PlannedPart } from './plan.ts'
 
-/** The archive of one table. */
-export interface DumpedPart extends LargeTable {
+/** The archive of some large tables. */
+export interface DumpedPart extends PlannedPart {
   stream: string
   archive?: DumpedArchive
 }
 
 /** The pattern of pg_dump that only this table matches: between quotes, nothing is special (PostgreSQL documentation, psql, "Patterns"). */
-export function patternOf({ schema, name }: LargeTable): string {
+function patternOf({ schema, name }: LargeTable): string {
   return `${identifier(schema)}.${identifier(name)}`
 }
 
-type ArchiveFacts = Pick<PostgresFacts, 'dumpVersion' | 'entries' | 'tables' | 'data' | 'parts'>
+/** Of pg_dump, for the main archive. */
+export function argumentsOfMain(parts: readonly PlannedPart[]): string[] {
+  const tables = parts.flatMap((part) => part.tables.map((table) => `--exclude-table-data=${patternOf(table)}`))
+  return parts.some(({ largeObjects }) => largeObjects) ? ['--no-blobs', ...tables] : tables
+}
 
-/** The facts of a main archive and those of single tables, which together are one. */
+/** Large objects come with their owners, privileges and comments, although the rest is only data. */
+export function argumentsOfPart({ tables, largeObjects }: PlannedPart): string[] {
+  const selected = tables.length > 0 ? tables.map((table) => `--table=${patternOf(table)}`) : ['--exclude-table=*.*']
+  return ['--data-only', '--strict-names', ...selected, ...(largeObjects ? ['--blobs'] : [])]
+}
+
+type ArchiveFacts = Pick<PostgresFacts, 'dumpVersion' | 'entries' | 'tables' | 'data' | 'sums' | 'parts'>
+type PartFacts = NonNullable<PostgresFacts['parts']>[number]
+
+/** The facts of a main archive and of its parts, which together are one. `excluding`: pg_dump was told to leave tables out. */
 export function archiveFactsOf(
-  { listing: { dumpVersion, entries }, rows }: DumpedArchive, parts: readonly DumpedPart[], tables: readonly Table[],
+  { listing: { dumpVersion, entries }, rows }: DumpedArchive, parts: readonly DumpedPart[], tables: readonly Table[], excluding: boolean,
 ): ArchiveFacts {
-  const places = rows.places()
   const contents = parts.length > 0 ? rows.contents() : undefined
-  const recorded = parts.map((part, index) => recordedPart(part, contents, index))
+  let next = (contents?.highest ?? 0) + 1
+  const recorded = parts.map((part) => {
+    const facts = recordedPart(part, contents, next, excluding)
+    next += facts.entries.length
+    return facts
+  })
   const archives = [rows, ...parts.flatMap(({ archive }) => archive?.rows ?? [])]
   return {
     tables: withArchived(tables, archives.flatMap((archive) => archive.finish())),
     dumpVersion,
-    entries: [...entries, ...parts.flatMap(({ archive }) => archive?.listing.entries.filter(isRows) ?? [])],
-    ...(places && { data: places.map(({ id, start, end }): [number, number, number] => [id, start, end]), sums: rows.sums() }),
+    entries: [...entries, ...parts.flatMap(listedEntries)],
+    ...placesOf(rows),
     ...(recorded.length > 0 && { parts: recorded }),
   }
 }
 
-/** Throws if the two archives cannot be read as one, so that a backup that no restore could read is never stored. */
-function recordedPart(
-  part: DumpedPart, main: ReturnType<RowCounter['contents']>, index: number,
-): NonNullable<PostgresFacts['parts']>[number] {
-  const { stream, schema, name, archive } = part
-  const [id, head] = [(main?.highest ?? 0) + 1 + index, archive?.head]
-  if (!main || !head?.format) throw unfit(part, 'pg_dump wrote another form of archive than is known')
-  if (!isDeepStrictEqual(main.format, head.format)) throw unfit(part, 'the archive has another form than the main archive')
-  const rows = readDataEntry(head.entry, { ...head.format, encoding: head.encoding })
-  if (rows.schema !== schema || rows.name !== name || !rows.hasData)
-    throw unfit(part, `pg_dump wrote the rows of ${rows.schema}.${rows.name}`)
-  if (main.rows.some((entry) => entry.schema === schema && entry.name === name))
-    throw unfit(part, 'the main archive has rows of that table, too')
-  return { stream, schema, name, id, entry: head.entry.toString('base64') }
+function placesOf(rows: RowCounter): Pick<PartFacts, 'data' | 'sums'> | undefined {
+  const places = rows.places()
+  return places && { data: places.map(({ id, start, end }): [number, number, number] => [id, start, end]), sums: rows.sums() }
 }
 
-function unfit(part: DumpedPart, why: string): LifeboatError {
-  return new LifeboatError(`${shown(part)}: ${why}`, { hint: marked`Back up with ‹dump-jobs: 1›, and report it.` })
+/** The lines of `pg_restore --list` without those of settings. */
+function listedEntries({ archive }: DumpedPart): string[] {
+  const ids = new Set(archive?.head?.entries.map(({ id }) => id))
+  return archive?.listing.entries.filter((line) => ids.has(Number.parseInt(line, 10))) ?? []
 }
 
-const isRows = (entry: string): boolean => /^\d+; \d+ \d+ TABLE DATA /.test(entry)
+/** `id`: that of its first entry. Throws if the two archives cannot be read as one, so that such a backup is never stored. */
+function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>, id: number, excluding: boolean): PartFacts {
+  const { stream, archive } = part
+  const { head } = archive ?? {}
+  const places = archive && placesOf(archive.rows)
+  if (!main || !head?.format || !places || head.format.integer !== INTEGER)
+    throw unfit(part, 'pg_dump wrote another form of archive than is known')
+  if (!isDeepStrictEqual(main.format, head.format) || main.encoding !== head.encoding)
+    throw unfit(part, 'the archive has another form than the main archive')
+  const wrong = difference(head.entries, part, excluding)
+  if (wrong.length > 0) throw unfit(part, `pg_dump wrote other rows: ${formatSome(wrong, MOST_NAMED)}`)
+  if (places.data.length !== head.entries.filter(isData).length) throw unfit(part, 'the archive has no rows of some of them')
+  const twice = tablesOf(head).filter((table) => main.rows.some((entry) => isSame(entry, table)))
+  if (twice.length > 0) throw unfit({ ...part, tables: twice }, 'the main archive has rows of that table, too')
+  return { stream, id, entries: head.entries.map(({ raw, ...entry }) => ({ ...entry, raw: raw.toString('base64') })), ...places }
+}
+
+const MOST_NAMED = 10
+
+/** Entries that were not asked for, and tables that are missing. */
+function difference(entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PlannedPart, excluding: boolean): string[] {
+  const wanted = (entry: LargeTable & { kind: string }): boolean =>
+    entry.kind === 'TABLE DATA' ? tables.some((table) => isSame(entry, table)) : largeObjects && ofLargeObjects(entry)
+  const unasked = entries.filter((entry) => !wanted(entry))
+  const rows = tablesOf({ entries })
+  const missing = excluding ? [] : tables.filter((table) => !rows.some((entry) => isSame(entry, table)))
+  return [...unasked.map(({ kind, schema, name }) => `${kind} ${schema}.${name}`), ...missing.map(({ schema, name }) => `not ${schema}.${name}`)]
+}
+
+function isSame(a: LargeTable, b: LargeTable): boolean {
+  return a.schema === b.schema && a.name === b.name
+}
+
+function unfit({ stream, tables, largeObjects }: DumpedPart, why: string): LifeboatError {
+  const names = [...tables.map(({ schema, name }) => `the rows of ${schema}.${name}`), ...(largeObjects ? ['large objects'] : [])]
+  return new LifeboatError(`${stream}, ${formatSome(names, MOST_NAMED)}: ${why}`, { hint: marked`Back up with ‹dump-jobs: 1›, and report it.` })
+}
 
 function withArchived(tables: readonly Table[], counted: ReturnType<RowCounter['finish']>): Table[] {
   const archived = new Map(counted.map(({ schema, name, rows, bytes }) => [JSON.stringify([schema, name]), { rows, bytes }]))

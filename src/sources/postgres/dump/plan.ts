@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import { argumentsOfParts } from '../dump-arguments.ts'
+import { argumentsOfParts, namesLargeObjects } from '../dump-arguments.ts'
 import type { ServerFacts } from '../facts.ts'
 import { queryJson, type QueryContext } from '../query.ts'
 
@@ -9,9 +9,15 @@ export interface LargeTable {
   name: string
 }
 
-/** The tables whose rows get archives of their own, the largest first. All pg_dump run at the same time. */
-export interface DumpPlan {
+/** An archive with the rows of large tables. `largeObjects`: has those of the database as well. */
+export interface PlannedPart {
   tables: readonly LargeTable[]
+  largeObjects: boolean
+}
+
+/** The parts beside the main archive. All pg_dump run at the same time. */
+export interface DumpPlan {
+  parts: readonly PlannedPart[]
 }
 
 /** Why all rows are in one archive; undefined if nobody asked for more. */
@@ -22,12 +28,18 @@ export interface OneArchive {
 const MIB = 1024 * 1024
 /** Bytes of rows: below, one pg_dump takes seconds. */
 const SMALL = 256 * MIB
-/** Bytes of a table that is worth a process and a connection, and the same where `dump-jobs` is given. */
+/** Bytes of rows that are worth a process and a connection, and the same where `dump-jobs` is given. */
 const WORTH = { automatic: 64 * MIB, given: MIB }
 /** Each pg_dump reads the catalogs of all tables. Bytes of rows that it could read in the time for a table. */
 const CATALOG = 10 * 1024
 /** More would find each other waiting for the store and for this machine. */
 const MOST = 8
+/** The most tables in parts: each is looked up by two pg_dump. */
+const MOST_TABLES = 500
+/** The most large objects in a part: up to pg_dump 16 each has an entry of its own, and the snapshot records them. */
+const MOST_OBJECTS = 20_000
+/** Of the share of one pg_dump: the smallest tables together, up to this, stay in the main archive, in which they change least. */
+const TAIL = 1 / 8
 /** Sessions beside those of pg_dump: the one with the snapshot, whose end the server may notice late, and one that asks for facts. */
 const OTHERS = 2
 /** The newest pg_dump whose archives are known well enough to put several together. */
@@ -42,6 +54,8 @@ const sizes = z.strictObject({
   tables: z.int().min(0),
   bytes: z.int().min(0),
   largest: z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.int().min(0) })),
+  /** Bytes of the large objects; 0 if they stay in the main archive, because there are more than entries of them are kept in mind. */
+  largeObjects: z.int().min(0),
 })
 
 export type Sizes = z.infer<typeof sizes>
@@ -66,7 +80,11 @@ const sizesSql = `WITH tables AS (
       SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
     AND namespace NOT IN (
       SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' AND classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
-  ORDER BY bytes DESC, nspname, relname LIMIT ${MOST}
+  ORDER BY bytes DESC, nspname, relname LIMIT ${MOST_TABLES}
+), objects AS (
+  SELECT greatest(relpages, 0)::pg_catalog.int8 * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes,
+    (SELECT pg_catalog.count(*) FROM (SELECT FROM pg_catalog.pg_largeobject_metadata LIMIT ${MOST_OBJECTS + 1}) AS counted) AS number
+  FROM pg_catalog.pg_class WHERE oid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass
 ), sessions AS (
   SELECT pg_catalog.count(*) AS of_server, pg_catalog.count(*) FILTER (WHERE usesysid = r.oid) AS of_role,
     pg_catalog.count(*) FILTER (WHERE datid = d.oid) AS of_database, r.rolconnlimit, d.datconnlimit
@@ -83,7 +101,8 @@ SELECT pg_catalog.json_build_object(
     CASE WHEN rolconnlimit >= 0 THEN rolconnlimit - of_role END,
     CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
-  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables),
+  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables) + (SELECT bytes FROM objects),
+  'largeObjects', (SELECT CASE WHEN number BETWEEN 1 AND ${MOST_OBJECTS} THEN bytes ELSE 0 END FROM objects),
   'largest', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname, 'bytes', bytes)
     ORDER BY bytes DESC, nspname, relname), '[]') FROM largest))`
 
@@ -102,7 +121,7 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
   const obstacle = obstacleTo(given, context)
   if (obstacle !== undefined) return { why: obstacle }
   const found = await queryJson(sizesSql, sizes, context)
-  const plan = divide(found, jobs, availableParallelism())
+  const plan = divide(namesLargeObjects(given.dumpArguments) ? { ...found, largeObjects: 0 } : found, jobs, availableParallelism())
   return 'why' in plan ? plan : { ...plan, start: found.start }
 }
 
@@ -117,22 +136,48 @@ function obstacleTo(
 }
 
 /**
- * Which tables get archives of their own; pure. Each is read from the beginning, by a pg_dump of its own. `given` may take the free
- * connections but one; half of them are left to others where nobody asked for more. `processors`: of this machine.
+ * The parts of an archive; pure. `given` may take the free connections but one; half of them are left to others where nobody asked for
+ * more. `processors`: of this machine.
  */
 export function divide(found: Omit<Sizes, 'start'>, given: number | undefined, processors: number): OneArchive | DumpPlan {
   const wanted = given ?? Math.min(MOST, Math.max(2, processors))
   const left = given === undefined ? Math.ceil(found.free / 2) : 1
-  const jobs = Math.min(wanted, found.free - left - OTHERS)
-  if (jobs < 2) return { why: `the server has only ${Math.max(0, found.free)} free connections` }
+  const most = Math.min(wanted, found.free - left - OTHERS)
+  if (most < 2) return { why: `the server has only ${Math.max(0, found.free)} free connections` }
   const least = CATALOG * found.tables + (given === undefined ? WORTH.automatic : WORTH.given)
-  const tables: LargeTable[] = []
-  let rest = found.bytes
-  for (const { schema, name, bytes } of found.largest) {
-    if (bytes < least || tables.length === jobs - 1 || rest <= found.bytes / jobs) break
-    tables.push({ schema, name })
-    rest -= bytes
+  for (let jobs = most; jobs > 1; jobs--) {
+    const parts = partsOf(found, jobs - 1)
+    if (parts.every(({ bytes }) => bytes >= least)) return { parts: parts.map(({ tables, largeObjects }) => ({ tables, largeObjects })) }
   }
-  if (tables.length > 0) return { tables }
-  return { why: given === undefined ? undefined : 'no table is large enough for an archive of its own' }
+  return { why: given === undefined ? undefined : 'no tables are large enough for an archive of their own' }
+}
+
+interface SizedPart extends PlannedPart {
+  bytes: number
+  tables: LargeTable[]
+}
+
+/**
+ * Distributes the largest tables, each to the archive that has least so far, the main archive among them (longest processing time first:
+ * Graham, "Bounds on multiprocessing timing anomalies", 1969).
+ */
+function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, count: number): SizedPart[] {
+  const parts = Array.from({ length: count }, (): SizedPart => ({ bytes: 0, tables: [], largeObjects: false }))
+  const tail = (all / (count + 1)) * TAIL
+  let rest = all
+  const tables = largest.map(({ bytes, ...table }) => ({ bytes, table }))
+  const items = (largeObjects > 0 ? [...tables, { bytes: largeObjects, table: undefined }] : tables).toSorted((a, b) => b.bytes - a.bytes)
+  const large = items.filter(({ bytes }) => {
+    const taken = rest > tail
+    if (taken) rest -= bytes
+    return taken
+  })
+  const main: SizedPart = { bytes: rest, tables: [], largeObjects: false }
+  for (const { bytes, table } of large) {
+    const least = [...parts, main].reduce((least, one) => (one.bytes < least.bytes ? one : least))
+    least.bytes += bytes
+    if (table) least.tables.push(table)
+    else least.largeObjects = true
+  }
+  return parts
 }

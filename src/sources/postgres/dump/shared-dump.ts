@@ -23,8 +23,8 @@ export async function beginShared(
       return undefined
     }
     try {
-      const snapshot = await shareSnapshot(plan.tables, given.lockTimeout, given.server.server.major, context)
-      if (snapshot.start === plan.start) return { tables: plan.tables, snapshot }
+      const snapshot = await shareSnapshot(plan.parts.flatMap(({ tables }) => tables), given.lockTimeout, given.server.server.major, context)
+      if (snapshot.start === plan.start) return { parts: plan.parts, snapshot }
       await snapshot.release()
       say('there are several servers behind its address')
       return undefined

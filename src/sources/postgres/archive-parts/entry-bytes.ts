@@ -1,19 +1,24 @@
 import { Cursor, decoderOf, encodingOf, type Format, intBytes, MORE, textBytes, unreadable } from '../contents-form.ts'
 import type { ArchiveForm } from './archive-part.ts'
 
-/** The entry of rows in a table of contents, cut at the id, and at the dependencies. */
-export interface DataEntry {
+/** An entry in a table of contents, cut at the id, and at the dependencies. */
+export interface EntryBytes {
   kind: string
   schema: string
   name: string
   /** Whether there is a block of data for it. */
   hasData: boolean
+  needs: readonly number[]
   /** Its bytes after its id, up to its dependencies. */
   body: Buffer
+  /** Whether it has data, whose place a dump to a pipe does not know. */
+  place: Buffer
 }
 
+const NO_MORE = -1
+
 /** Reads the bytes of one entry. Throws if they are not exactly one. */
-export function readDataEntry(raw: Buffer, form: ArchiveForm): DataEntry {
+export function readEntry(raw: Buffer, form: ArchiveForm): EntryBytes {
   const cursor = new Cursor(raw, form)
   const decode = decoderOf(encodingOf(form.encoding))
   const text = (): string => decode(cursor.bytes() ?? Buffer.alloc(0))
@@ -36,22 +41,18 @@ export function readDataEntry(raw: Buffer, form: ArchiveForm): DataEntry {
     cursor.skip() // The owner, and WITH OIDS.
     cursor.skip()
     const body = raw.subarray(start, cursor.at)
-    while (cursor.skip() >= 0);
+    const needs: number[] = []
+    for (let need = cursor.bytes(); need !== undefined; need = cursor.bytes()) needs.push(Number(need.toString('latin1')))
+    const place = raw.subarray(cursor.at)
     cursor.position()
     if (cursor.at !== raw.length) throw unreadable('more bytes follow an entry')
-    return { kind, schema, name, hasData, body }
+    return { kind, schema, name, hasData, needs, body, place }
   } catch (error) {
     throw error === MORE ? unreadable('an entry ends too early') : error
   }
 }
 
-const NO_MORE = -1
-/** The data is somewhere after the table of contents. */
-const UNKNOWN_PLACE = 1
-
-/** The bytes of an entry in another archive: under this id, and depending on this table alone, as rows do. */
-export function withPlace({ body }: DataEntry, { id, table }: { id: number; table: number }, format: Format): Buffer {
-  const place = Buffer.alloc(1 + format.position)
-  place[0] = UNKNOWN_PLACE
-  return Buffer.concat([intBytes(id, format), body, textBytes(`${table}`, format), intBytes(NO_MORE, format), place])
+/** The bytes of an entry in another archive: under this id, and with these dependencies. */
+export function movedEntry({ body, place }: EntryBytes, id: number, needs: readonly number[], format: Format): Buffer {
+  return Buffer.concat([intBytes(id, format), body, ...needs.map((need) => textBytes(`${need}`, format)), intBytes(NO_MORE, format), place])
 }
