@@ -21,6 +21,8 @@ export const MAJOR = 17
 export interface Bench {
   readonly rounds: number
   readonly megabytes: number
+  /** How many tables they are in, where a benchmark has several equal ones. */
+  readonly tables: number
   /** Is removed at the end. */
   readonly work: string
   /** The program for terminals, cli.js. */
@@ -38,18 +40,19 @@ export interface Bench {
 export type Add = (scenario: string, program: string, figures: Partial<Record<Figure, number>>) => void
 
 /**
- * Runs a benchmark: `node bench/NAME.ts [--only TABLE,…] [--rounds N] [--megabytes N] [--folder DIR] [--lifeboat cli.js] [--write]`. It prints each of its tables;
+ * Runs a benchmark: `node bench/NAME.ts [--only TABLE,…] [--rounds N] [--megabytes N] [--tables N] [--folder DIR] [--lifeboat cli.js] [--write]`. It prints each of its tables;
  * with `--write` the figures go to docs/benchmarks, and the page is made again.
  */
-export async function bench(given: { rounds?: number; megabytes?: number }, work: (bench: Bench) => Promise<void>): Promise<void> {
+export async function bench(given: { rounds?: number; megabytes?: number; tables?: number }, work: (bench: Bench) => Promise<void>): Promise<void> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' }, rounds: { type: 'string', default: `${given.rounds ?? 3}` }, megabytes: { type: 'string', default: `${given.megabytes ?? 1000}` },
+      tables: { type: 'string', default: `${given.tables ?? 1}` },
       folder: { type: 'string', default: os.tmpdir() }, lifeboat: { type: 'string' }, write: { type: 'boolean', default: false },
     },
   })
-  const [rounds, megabytes] = [Number(values.rounds), Number(values.megabytes)]
-  if (!(rounds > 0 && megabytes > 0)) throw new Error('--rounds and --megabytes are numbers above 0')
+  const [rounds, megabytes, tables] = [Number(values.rounds), Number(values.megabytes), Number(values.tables)]
+  if (!(rounds > 0 && megabytes > 0 && tables > 0)) throw new Error('--rounds, --megabytes and --tables are numbers above 0')
   const only = values.only?.split(',')
   const left = new Set(only)
   const folder = mkdtempSync(path.join(values.folder, 'lifeboat-bench-'))
@@ -86,7 +89,7 @@ export async function bench(given: { rounds?: number; megabytes?: number }, work
       writeResults(file)
       writePage()
     }
-    await work({ rounds, megabytes, work: folder, lifeboat, identity, environment, server, table })
+    await work({ rounds, megabytes, tables, work: folder, lifeboat, identity, environment, server, table })
     if (left.size > 0) throw new Error(`--only ${[...left].join(',')}: no such table in this benchmark`)
   } finally {
     await close()

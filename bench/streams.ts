@@ -1,5 +1,5 @@
-// npm run bench:streams -- [--rounds 3] [--megabytes 600] [--write]: a first backup of four equal tables behind a link that gives each connection 20 MB/s, by one
-// pg_dump and by four, in turn.
+// npm run bench:streams -- [--rounds 3] [--megabytes 600] [--tables 40] [--write]: a first backup of so many equal tables behind a link that gives each connection
+// 20 MB/s, by one pg_dump and by four, in turn.
 import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { startTcpProxy } from '../test/support/tcp-proxy.ts'
@@ -11,15 +11,15 @@ const LINK = 20e6
 /** Bytes of a row in the archive, about. */
 const ROW = 245
 
-await bench({ megabytes: 600 }, ({ rounds, megabytes, work, lifeboat, environment, server: start, table }) => table('streams', async (add) => {
+await bench({ megabytes: 600, tables: 40 }, ({ rounds, megabytes, tables, work, lifeboat, environment, server: start, table }) => table('streams', async (add) => {
   const server = await start({ wal_level: 'minimal', max_wal_senders: '0' })
   const proxy = await startTcpProxy(server.port)
   try {
     await server.createDatabase('shop')
-    for (let number = 1; number <= 4; number++) {
+    for (let number = 1; number <= tables; number++) {
       await server.sql(
         `CREATE TABLE t${number} AS SELECT i, md5((i * ${number})::text) || md5((i * 3)::text) || repeat(md5((i / 40)::text), 5) AS filler
-         FROM generate_series(1, ${Math.round((megabytes * 1e6) / 4 / ROW)}) AS i`,
+         FROM generate_series(1, ${Math.round((megabytes * 1e6) / tables / ROW)}) AS i`,
         'shop',
       )
     }

@@ -584,7 +584,8 @@ salvage_database() {
   fi
   jq -r --arg name "$stream" "$parts"'.sources[] | .name as $source
     | select(any(.streams[]; (.name == $name or $source + "/" + .name == $name) and .format == "pg_dump-custom"))
-    | part($name) as $part | if $part then parts[$part] else .facts end | .data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
+    | part($name) as $part | if $part then parts[$part] else .facts end
+    | .data // [] | .[] | "\(.[0]) \(.[1]) \(.[2])"' "$tmp/manifest" >"$tmp/places"
   awk "$cut_data" "$tmp/holes" "$tmp/places" >"$tmp/cuts" ||
     fail "stream $stream was NOT restored: its table of contents is damaged, or an older version of Lifeboat made the snapshot. \
 Try another snapshot"

@@ -18,7 +18,7 @@ export function placesOf(facts: unknown, size: number): Block[] | undefined {
   return follow && end === size && new Set(blocks.map(({ id }) => id)).size === blocks.length ? blocks : undefined
 }
 
-/** What is before these blocks of an archive, and the blocks, each with the sum that facts record; undefined if they record others. */
+/** The blocks of an archive, and the bytes before them, with the sums that facts record; undefined if there is another number of sums. */
 export function summedOf<B extends Extent>(
   facts: unknown, blocks: readonly B[], size: number,
 ): { head: Summed; blocks: (B & Summed)[] } | undefined {

@@ -22,7 +22,9 @@ export function describeDatabase({ facts }: SourceRecord): DatabaseDetails {
   if (!database) return {}
   const { entries, parts, ...others } = database
   const shown = parts && { parts: parts.map((part): ShownPart => ({
-    stream: part.stream, tables: tablesOf(part).map(({ schema, name }) => ({ schema, name })), largeObjects: part.entries.some(ofLargeObjects),
+    stream: part.stream,
+    tables: tablesOf(part).map(({ schema, name }) => ({ schema, name })),
+    largeObjects: part.entries.some(ofLargeObjects),
   })) }
   return { database: { ...others, entries: entries.length, ...shown } }
 }
@@ -55,7 +57,8 @@ function partsText(parts: readonly ShownPart[]): string {
   const tables = parts.reduce((sum, part) => sum + part.tables.length, 0)
   if (parts.length === 0) return ''
   const objects = parts.some(({ largeObjects }) => largeObjects) ? ' and the large objects' : ''
-  return `; ${formatCount(tables, 'large table', 'large tables')}${objects} in ${formatCount(parts.length, 'archive', 'archives')} beside it`
+  const archives = formatCount(parts.length, 'archive', 'archives')
+  return `; ${formatCount(tables, 'large table', 'large tables')}${objects} in ${archives} beside it`
 }
 
 /** `1,234`, or `about 1,234` for an estimate. A table that was never analysed has none. */

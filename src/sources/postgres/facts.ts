@@ -39,7 +39,7 @@ const serverFacts = z.strictObject({
   session,
 })
 
-/** The place of all data in an archive, in its order: the id of the entry, the place of the first byte of its block, and that after its last. */
+/** The place of all data in an archive, in its order: the id of the entry, the first byte of its block, and the byte after its last. */
 const data = z.array(z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]))
 /** The CRC-32 of all before the data, and of each block in `data`: these are compared where the archive is not read in its order. */
 const sums = z.array(z.int().min(0).max(0xffffffff))

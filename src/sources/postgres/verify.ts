@@ -56,8 +56,8 @@ async function readWhole(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Pro
 }
 
 /**
- * `list`: pg_restore lists the entries that were recorded, and each part begins with its table of contents. `read`: it parses every byte. `versions`
- * gets the one of pg_restore.
+ * `list`: pg_restore lists the entries that were recorded, and each part begins with its table of contents. `read`: it parses every
+ * byte. `versions` gets the one of pg_restore.
  */
 async function verifyArchive(
   stored: StoredSource, level: ReadLevel, context: SourceContext, versions: Record<string, string>,

@@ -2,7 +2,9 @@ import { LifeboatError } from '../../../error.ts'
 import { BadSource } from '../../source.ts'
 import { type AddedEntries, ContentsReader, POST_DATA, type RawEntry } from '../contents.ts'
 import type { Format } from '../contents-form.ts'
-import { type ArchiveForm, type ArchivePart, assembledIds, isData, ofLargeObjects, type PartData, type PartEntry, shown, tablesOf } from './archive-part.ts'
+import {
+  type ArchiveForm, type ArchivePart, assembledIds, isData, ofLargeObjects, type PartData, type PartEntry, shown, tablesOf,
+} from './archive-part.ts'
 import { type EntryBytes, movedEntry, readEntry } from './entry-bytes.ts'
 import { assembledData, INTEGER } from './part-data.ts'
 
@@ -57,7 +59,8 @@ class PartEntries implements AddedEntries {
 
   before(entry: RawEntry, format: Format): Buffer | undefined {
     const { id, kind, section, raw, sql } = entry
-    if (format.integer !== INTEGER) throw new BadSource(`the main archive has integers of ${format.integer} bytes, and its parts have others`)
+    if (format.integer !== INTEGER)
+      throw new BadSource(`the main archive has integers of ${format.integer} bytes, and its parts have others`)
     if (id >= this.#least) throw new BadSource(`the main archive has an entry ${id}: the ids of the parts are not above all of its own`)
     if (raw[raw.length - format.position - 1] === KNOWN_PLACE)
       throw new BadSource('the main archive has places of its data, which a dump to a pipe does not know')
@@ -85,11 +88,13 @@ class PartEntries implements AddedEntries {
     const isTable = recorded.kind === 'TABLE DATA'
     const table = this.#tables.get(keyOf(recorded))
     if (isTable && table === undefined) throw new BadSource(`${shown(stream, recorded)}: the main archive does not define that table`)
-    if (isTable && this.#ofTables.has(keyOf(recorded))) throw new BadSource(`${shown(stream, recorded)}: the main archive has rows of that table, too`)
+    if (isTable && this.#ofTables.has(keyOf(recorded)))
+      throw new BadSource(`${shown(stream, recorded)}: the main archive has rows of that table, too`)
     const entry = recordedEntry(stream, recorded, form)
     if (entry.schema !== recorded.schema || entry.name !== recorded.name || entry.kind !== recorded.kind)
       throw new BadSource(`${shown(stream, recorded)}: the entry that the snapshot records is ${entry.kind} ${entry.schema}.${entry.name}`)
-    if (entry.hasData !== isData(recorded)) throw new BadSource(`${shown(stream, recorded)}: the entry that the snapshot records has no data`)
+    if (entry.hasData !== isData(recorded))
+      throw new BadSource(`${shown(stream, recorded)}: the entry that the snapshot records has no data`)
     return movedEntry(entry, ids.get(recorded.id)!, isTable ? [table!] : entry.needs.flatMap((need) => ids.get(need) ?? []), form)
   }
 }

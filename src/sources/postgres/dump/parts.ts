@@ -87,14 +87,18 @@ function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>
 
 const MOST_NAMED = 10
 
-/** Entries that were not asked for, and tables that are missing. */
-function difference(entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PlannedPart, excluding: boolean): string[] {
+/** Entries that were not asked for, and tables that are missing, but for those that pg_dump was told to leave out. */
+function difference(
+  entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PlannedPart, excluding: boolean,
+): string[] {
   const wanted = (entry: LargeTable & { kind: string }): boolean =>
     entry.kind === 'TABLE DATA' ? tables.some((table) => isSame(entry, table)) : largeObjects && ofLargeObjects(entry)
   const unasked = entries.filter((entry) => !wanted(entry))
   const rows = tablesOf({ entries })
   const missing = excluding ? [] : tables.filter((table) => !rows.some((entry) => isSame(entry, table)))
-  return [...unasked.map(({ kind, schema, name }) => `${kind} ${schema}.${name}`), ...missing.map(({ schema, name }) => `not ${schema}.${name}`)]
+  return [
+    ...unasked.map(({ kind, schema, name }) => `${kind} ${schema}.${name}`), ...missing.map(({ schema, name }) => `not ${schema}.${name}`),
+  ]
 }
 
 function isSame(a: LargeTable, b: LargeTable): boolean {
@@ -103,7 +107,9 @@ function isSame(a: LargeTable, b: LargeTable): boolean {
 
 function unfit({ stream, tables, largeObjects }: DumpedPart, why: string): LifeboatError {
   const names = [...tables.map(({ schema, name }) => `the rows of ${schema}.${name}`), ...(largeObjects ? ['large objects'] : [])]
-  return new LifeboatError(`${stream}, ${formatSome(names, MOST_NAMED)}: ${why}`, { hint: marked`Back up with ‹dump-jobs: 1›, and report it.` })
+  return new LifeboatError(`${stream}, ${formatSome(names, MOST_NAMED)}: ${why}`, {
+    hint: marked`Back up with ‹dump-jobs: 1›, and report it.`,
+  })
 }
 
 function withArchived(tables: readonly Table[], counted: ReturnType<RowCounter['finish']>): Table[] {

@@ -154,30 +154,45 @@ export function divide(found: Omit<Sizes, 'start'>, given: number | undefined, p
 
 interface SizedPart extends PlannedPart {
   bytes: number
+  /** The same, of rounded sizes. */
+  load: number
   tables: LargeTable[]
 }
 
 /**
  * Distributes the largest tables, each to the archive that has least so far, the main archive among them (longest processing time first:
- * Graham, "Bounds on multiprocessing timing anomalies", 1969).
+ * Graham, "Bounds on multiprocessing timing anomalies", 1969). Sizes are rounded, and equal ones are in the order of their names: at the
+ * ends of a table that moves, chunks are new. Of 40 equal tables of which half grow by up to 1 % a day, two of three would move else.
  */
 function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, count: number): SizedPart[] {
-  const parts = Array.from({ length: count }, (): SizedPart => ({ bytes: 0, tables: [], largeObjects: false }))
+  const empty = (): SizedPart => ({ bytes: 0, load: 0, tables: [], largeObjects: false })
+  const parts = Array.from({ length: count }, empty)
+  const tables = largest.map(({ bytes, ...table }) => ({ bytes, table })).toSorted((a, b) => (keyOf(a.table) < keyOf(b.table) ? -1 : 1))
+  const items = (largeObjects > 0 ? [...tables, { bytes: largeObjects, table: undefined }] : tables)
+    .toSorted((a, b) => rounded(b.bytes) - rounded(a.bytes))
   const tail = (all / (count + 1)) * TAIL
   let rest = all
-  const tables = largest.map(({ bytes, ...table }) => ({ bytes, table }))
-  const items = (largeObjects > 0 ? [...tables, { bytes: largeObjects, table: undefined }] : tables).toSorted((a, b) => b.bytes - a.bytes)
   const large = items.filter(({ bytes }) => {
     const taken = rest > tail
     if (taken) rest -= bytes
     return taken
   })
-  const main: SizedPart = { bytes: rest, tables: [], largeObjects: false }
+  const main = { ...empty(), load: rounded(rest) }
   for (const { bytes, table } of large) {
-    const least = [...parts, main].reduce((least, one) => (one.bytes < least.bytes ? one : least))
+    const least = [...parts, main].reduce((least, one) => (one.load < least.load ? one : least))
     least.bytes += bytes
+    least.load += rounded(bytes)
     if (table) least.tables.push(table)
     else least.largeObjects = true
   }
   return parts
+}
+
+/** The nearest power of the root of two. */
+function rounded(bytes: number): number {
+  return bytes < 1 ? 0 : 2 ** (Math.round(2 * Math.log2(bytes)) / 2)
+}
+
+function keyOf({ schema, name }: LargeTable): string {
+  return `${schema}\0${name}`
 }

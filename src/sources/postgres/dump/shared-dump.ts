@@ -23,7 +23,8 @@ export async function beginShared(
       return undefined
     }
     try {
-      const snapshot = await shareSnapshot(plan.parts.flatMap(({ tables }) => tables), given.lockTimeout, given.server.server.major, context)
+      const tables = plan.parts.flatMap((part) => part.tables)
+      const snapshot = await shareSnapshot(tables, given.lockTimeout, given.server.server.major, context)
       if (snapshot.start === plan.start) return { parts: plan.parts, snapshot }
       await snapshot.release()
       say('there are several servers behind its address')
