@@ -165,8 +165,7 @@ interface SizedPart extends PlannedPart {
  * ends of a table that moves, chunks are new. Of 40 equal tables of which half grow by up to 1 % a day, two of three would move else.
  */
 function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, count: number): SizedPart[] {
-  const empty = (): SizedPart => ({ bytes: 0, load: 0, tables: [], largeObjects: false })
-  const parts = Array.from({ length: count }, empty)
+  const parts = Array.from({ length: count }, () => emptyPart(0))
   const tables = largest.map(({ bytes, ...table }) => ({ bytes, table })).toSorted((a, b) => (keyOf(a.table) < keyOf(b.table) ? -1 : 1))
   const items = (largeObjects > 0 ? [...tables, { bytes: largeObjects, table: undefined }] : tables)
     .toSorted((a, b) => rounded(b.bytes) - rounded(a.bytes))
@@ -177,7 +176,7 @@ function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, co
     if (taken) rest -= bytes
     return taken
   })
-  const main = { ...empty(), load: rounded(rest) }
+  const main = emptyPart(rounded(rest))
   for (const { bytes, table } of large) {
     const least = [...parts, main].reduce((least, one) => (one.load < least.load ? one : least))
     least.bytes += bytes
@@ -186,6 +185,10 @@ function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, co
     else least.largeObjects = true
   }
   return parts
+}
+
+function emptyPart(load: number): SizedPart {
+  return { bytes: 0, load, tables: [], largeObjects: false }
 }
 
 /** The nearest power of the root of two. */
