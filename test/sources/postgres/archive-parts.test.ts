@@ -41,6 +41,9 @@ function edited(bytes: Buffer, edit: (copy: Buffer) => unknown): Buffer {
   return copy
 }
 
+/** Ids that no main archive has. */
+const higher = (one: DumpedParts): DumpedParts => ({ ...one, facts: { ...one.facts, parts: one.facts.parts!.map((part) => ({ ...part, id: part.id + 10_000 })) } })
+
 const FORMS = [[14, 15, '1.14'], [17, 17, '1.15'], [17, 17, '1.16'], [18, 18, '1.16']] as const
 describe.each(FORMS)('PostgreSQL %i, dumped by pg_dump %i in format %s', (major, client, format) => {
   let server: Server
@@ -129,8 +132,6 @@ describe('archives that contradict each other', () => {
     const [first, second] = dumped.facts.parts!
     return { ...dumped, facts: { ...dumped.facts, parts: [{ ...first!, ...change(first!, second!) }, second!] } }
   }
-  /** Ids that no main archive has. */
-  const higher = (one: DumpedParts): DumpedParts => ({ ...one, facts: { ...one.facts, parts: one.facts.parts!.map((part) => ({ ...part, id: part.id + 10_000 })) } })
   const entry = (change: (raw: Buffer, part: Part) => Buffer): DumpedParts => recorded((first) => ({
     entries: [{ ...first.entries[0]!, raw: change(Buffer.from(first.entries[0]!.raw, 'base64'), first).toString('base64') }, ...first.entries.slice(1)],
   }))
