@@ -8,8 +8,8 @@ import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
 
 /**
- * Bytes of plaintext that are fetched ahead: as many as were used already, up to this, because many callers want only the head of a stream.
- * And the number of bases that are kept for later differences.
+ * Bytes of plaintext that are fetched ahead: as many as were used already, because many callers want only the head of a stream, up to this
+ * for all streams that are read at the same time. And the number of bases that are kept for later differences.
  */
 const PREFETCH_BYTES = 12 * 1024 * 1024
 const KEPT_BASES = 3
@@ -20,6 +20,8 @@ export class Reader {
   readonly #keys: Keys
   readonly #chunks: readonly ChunkEntry[]
   readonly #bases = new Map<number, Promise<Buffer>>()
+  /** How many streams are being read. */
+  #streams = 0
   /** Indexes of the chunks that were read and found good. */
   readonly opened: Set<number>
 
@@ -92,7 +94,7 @@ export class Reader {
     let fetching = 0
     let used = 0
     const fetchAhead = () => {
-      for (; next < places.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES, used)); next++) {
+      for (; next < places.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES / this.#streams, used)); next++) {
         fetching += this.#chunks[places[next]!]![1]
         const chunk = this.chunk(places[next]!)
         // The failure is thrown when it is the chunk's turn; until then it must not count as unhandled.
@@ -100,6 +102,7 @@ export class Reader {
         ahead.push(chunk)
       }
     }
+    this.#streams++
     try {
       for (let read = 0; read < places.length; read++) {
         fetchAhead()
@@ -109,6 +112,7 @@ export class Reader {
         yield chunk
       }
     } finally {
+      this.#streams--
       await Promise.allSettled(ahead)
     }
   }

@@ -137,12 +137,16 @@ test('one chunk is fetched for who wants no more than the head; further on, 12 M
   const { sources } = await openManifest(snapshot)
   let running = 0
   let fetched = 0
-  const watched = through(store, async (_, __, perform) => {
+  let bytes = 0
+  const sizeOf = new Map(snapshot.header.chunks.map(([id, size, , , mark]) => [chunkKey(id, mark), size]))
+  const watched = through(store, async (_, key, perform) => {
     running++
     fetched++
+    bytes += sizeOf.get(key)!
     return perform().finally(() => running--)
   })
-  const chunks = new Reader(watched, keys, snapshot.header.chunks).stream(sources[0]!.streams[0]!)
+  const reader = new Reader(watched, keys, snapshot.header.chunks)
+  const chunks = reader.stream(sources[0]!.streams[0]!)
   await chunks.next()
   await standStill()
   expect(fetched).toBe(1)
@@ -160,4 +164,12 @@ test('one chunk is fetched for who wants no more than the head; further on, 12 M
   const before = fetched
   await chunks.return()
   expect([running, fetched]).toEqual([0, before])
+
+  // Several streams share them.
+  bytes = used = 0
+  const several = [1, 2, 3].map(() => reader.stream(sources[0]!.streams[0]!))
+  while (used < 3 * 16 * MIB) for (const one of several) used += (await one.next()).value!.length
+  await standStill()
+  expect(bytes - used).toBeLessThanOrEqual(12 * MIB + several.length * 4 * MIB)
+  for (const one of several) await one.return()
 })
