@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
-import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, type GetOptions, NotFound, type Store } from '../stores/store.ts'
 import { type Extent, joined } from './extent.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
@@ -155,9 +155,23 @@ export class DamagedChunk extends LifeboatError {
  * names the object when it is missing, truncated, damaged or another chunk's, and whatever the store throws when it cannot be reached.
  */
 export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
-  const [id, size, storedSize, , mark] = entry
+  const plaintext = await opened(await sealedChunk(store, entry, { authenticated: true }), { keys, entry, base }).catch(() => undefined)
+  if (plaintext) return plaintext
+  // The bytes may have been damaged on their way. This time the store compares its checksum, if it has one.
+  const sealed = await sealedChunk(store, entry)
+  try {
+    return await opened(sealed, { keys, entry, base })
+  } catch (cause) {
+    const key = chunkKey(entry[0], entry[4])
+    throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
+  }
+}
+
+async function sealedChunk(store: Store, [id, , storedSize, , mark]: ChunkEntry, options?: GetOptions): Promise<Buffer> {
   const key = chunkKey(id, mark)
-  const sealed = await store.get(key, storedSize).catch((error: unknown) => {
+  try {
+    return await store.get(key, storedSize, options)
+  } catch (error) {
     // A store that knows why an object is gone says so in an error of its own.
     const known = error instanceof NotFound && error.name !== 'NotFound'
     if (error instanceof NotFound)
@@ -165,14 +179,15 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
     throw error instanceof DamagedObject
       ? new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${error.message}`, error)
       : error
-  })
-  try {
-    if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
-    const opened = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
-    if (opened.plaintext.length !== size) throw new Error(`its content has ${opened.plaintext.length} bytes instead of ${size}`)
-    if (opened.id !== id) throw new Error('its content is not the one its id stands for')
-    return opened.plaintext
-  } catch (cause) {
-    throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }
+}
+
+async function opened(
+  sealed: Buffer, { keys, entry: [id, size, storedSize], base }: { keys: Keys; entry: ChunkEntry; base: Buffer | undefined },
+): Promise<Buffer> {
+  if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
+  const { plaintext, id: found } = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
+  if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)
+  if (found !== id) throw new Error('its content is not the one its id stands for')
+  return plaintext
 }

@@ -1,4 +1,4 @@
-import { DamagedObject, NotFound, type Store, type StoredObject } from './store.ts'
+import { DamagedObject, type GetOptions, NotFound, type Store, type StoredObject } from './store.ts'
 
 /** A store that did not do what was asked of it, and why. */
 export interface Failed {
@@ -35,11 +35,11 @@ export class SeveralStores implements Store {
   }
 
   /** Out of the first one: where another lacks the object, `head` tells. */
-  async get(key: string, most: number): Promise<Buffer> {
+  async get(key: string, most: number, options?: GetOptions): Promise<Buffer> {
     for (;;) {
       const [first] = this.#live
       try {
-        return await first!.get(key, most)
+        return await first!.get(key, most, options)
       } catch (error) {
         if (error instanceof NotFound || error instanceof DamagedObject) throw error
         this.#drop(first!, error)

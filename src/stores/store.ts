@@ -9,9 +9,9 @@ export interface Store {
   put(key: string, bytes: Uint8Array): Promise<void>
   /**
    * The whole object. Throws `NotFound` when there is none, and `DamagedObject` when it has more than `most` bytes: no more than these are
-   * read, whatever the other side announces or sends. May be retried.
+   * read, whatever the other side announces or sends. The bytes are the caller's, who may give their memory back. May be retried.
    */
-  get(key: string, most: number): Promise<Buffer>
+  get(key: string, most: number, options?: GetOptions): Promise<Buffer>
   /** One object as `list` describes it, without reading it. Throws `NotFound` when there is none. May be retried. */
   head(key: string): Promise<StoredObject>
   /** Every object whose key starts with `prefix`, in no fixed order. An empty or absent store lists nothing. */
@@ -36,6 +36,14 @@ export interface Store {
   free?(): Promise<number | undefined>
   /** Ends the use of the store. Objects that wait for a `commit` of their group are discarded. */
   close(): Promise<void>
+}
+
+export interface GetOptions {
+  /**
+   * The caller authenticates the bytes, and asks for them again without this before it calls them damaged: checksums of the service, which
+   * cost more time than that, need not be compared.
+   */
+  authenticated?: boolean
 }
 
 /** Signs for a store, and checks what was signed, with the keys of a repository. */

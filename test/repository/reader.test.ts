@@ -106,6 +106,23 @@ test('a chunk that is missing, truncated, flipped or another one is named where 
   }
 })
 
+test('a chunk that was damaged on its way alone is read again, and then compared by the store', async () => {
+  const { store, stream, objects } = await opened(false)
+  const asked: unknown[] = []
+  const flipping: Store = {
+    ...through(store, (_, __, perform) => perform()),
+    get: async (key, most, options) => {
+      const bytes = await store.get(key, most, options)
+      if (key === objects[1]) asked.push(options)
+      if (key === objects[1] && asked.length === 1) bytes[bytes.length - 20]! ^= 1
+      return bytes
+    },
+  }
+  const { header } = await findSnapshot(store, keys, 'app', { kind: 'latest' })
+  expect(sha256(Buffer.concat(await all(new Reader(flipping, keys, header.chunks).stream(stream))))).toBe(sha256(first))
+  expect(asked).toEqual([{ authenticated: true }, undefined])
+})
+
 test('the last chunk of a stream that is not the one recorded is held back', async () => {
   const { reader, stream } = await opened(false)
   const { bytes, error } = await read(reader.stream({ ...stream, sha256: sha256(Buffer.from('another')) }))

@@ -1,3 +1,4 @@
+import { giveBackLarge } from '../../src/process/buffers.ts'
 import { DamagedObject, NotFound, type Store, type StoredObject } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 
@@ -46,6 +47,14 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
         expect(bytes.equals(await other.get(`sizes/${size}`, ANY_SIZE))).toBe(true)
       }
       await other.close()
+    })
+
+    test('the bytes of a get are its caller\'s: the memory of one is given back, and another has them', async () => {
+      const bytes = noise('own', 100_000)
+      await store.put('own', bytes)
+      const [one, two] = [await store.get('own', ANY_SIZE), await store.get('own', ANY_SIZE)]
+      giveBackLarge(one)
+      expect([bytes.equals(two), bytes.equals(await store.get('own', ANY_SIZE))]).toEqual([true, true])
     })
 
     test('a view into a larger buffer is put as itself alone, and as it was when put resolved', async () => {

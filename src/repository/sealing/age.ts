@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { LifeboatError } from '../../error.ts'
 import { decryptPayload, encryptPayload, NONCE, TAG } from './payload.ts'
-import { type X25519Recipient, x25519Header, x25519Recipient } from './x25519.ts'
+import { type X25519Identity, type X25519Recipient, x25519FileKey, x25519Header, x25519Identity, x25519Recipient } from './x25519.ts'
 
 /** A header of a hundred post-quantum recipients is about 170 KiB. Larger ones are neither written nor read. */
 const MAXIMUM_HEADER = 256 * 1024
@@ -76,17 +76,26 @@ export async function openAgeHeader(sealed: Uint8Array, identity: string): Promi
   const last = start.indexOf('\n--- ')
   const end = last < 0 ? -1 : start.indexOf('\n', last + 1)
   if (end < 0) throw new Error('not an age file: no end of the header')
-  return { fileKey: await decrypterOf(identity).decryptHeader(bytes.subarray(0, end + 1)), payload: bytes.subarray(end + 1) }
+  const [header, payload] = [bytes.subarray(0, end + 1), bytes.subarray(end + 1)]
+  const { ours, decrypter } = openerOf(identity)
+  return { fileKey: (ours && x25519FileKey(header, ours)) ?? (await decrypter.decryptHeader(header)), payload }
+}
+
+/** The library opens, or refuses, each header that is not opened here. */
+interface Opener {
+  ours: X25519Identity | undefined
+  decrypter: Decrypter
 }
 
 /** A new one computes its recipient, which takes as long as decrypting a header; a run has one identity, or a few. */
-const decrypters = new Map<string, Decrypter>()
+const openers = new Map<string, Opener>()
 
-function decrypterOf(identity: string): Decrypter {
-  const before = decrypters.get(identity)
+function openerOf(identity: string): Opener {
+  const before = openers.get(identity)
   if (before) return before
   const decrypter = new Decrypter()
   decrypter.addIdentity(identity)
-  decrypters.set(identity, decrypter)
-  return decrypter
+  const opener = { ours: x25519Identity(identity), decrypter }
+  openers.set(identity, opener)
+  return opener
 }

@@ -26,14 +26,15 @@ export async function seal(
 }
 
 /**
- * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity.
+ * The plaintext of a sealed chunk, which is used up, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to
+ * this identity.
  */
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
 ): Promise<{ plaintext: Buffer; id: string }> {
   const { payload, fileKey } = await openAgeHeader(sealed, identity)
-  // A copy to hand over: the store may keep what it gave, and a thread would be sent all of the buffer that it lies in.
-  const own = new Uint8Array(payload)
+  // Small buffers are cut from one that Node shares among them.
+  const own = payload.buffer.byteLength > Buffer.poolSize ? payload : new Uint8Array(payload)
   const done = await idlest(1).do({ opening: { payload: own, fileKey, ...how } }, [own.buffer])
   return { plaintext: bufferOf(done), id: done.id! }
 }

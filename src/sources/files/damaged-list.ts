@@ -50,8 +50,8 @@ export async function membersByHeaders(
   const found: { file: ListedFile; member: Member }[] = []
   let start = 0
   const headers = new TarHeaders(({ name, type, size, target }, head, attributes, padded) => {
-    const content = start + head.length
-    const block = head.subarray(-512)
+    const content = start + head.reduce((sum, piece) => sum + piece.length, 0)
+    const block = head.at(-1)!
     const octal = (from: number, to: number): number => Number.parseInt(block.toString('latin1', from, to), 8)
     const file = {
       type: TYPES[type], size, path: name.replace(/^\.\//, '').replace(/\/$/, ''), target: type === 'link' ? target.slice(2) : target,

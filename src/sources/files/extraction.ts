@@ -71,7 +71,7 @@ async function* memberOf({ read }: StoredSource, { file, segment, place }: Found
       if (headers.entries - 1 !== place) return
       if (name !== nameOf(file) || type !== 'file')
         throw new BadTar(`the archive has ${shownName(name)} in the place of ${shownName(file.path)}`)
-      pieces.push(head)
+      pieces.push(...head)
       left = content
     },
     (bytes) => {

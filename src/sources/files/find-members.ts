@@ -81,7 +81,7 @@ class Attempt {
 
   constructor(start: number) {
     this.#headers = new TarHeaders(({ name, type, size, target }, head, attributes, content) => {
-      const time = attributes.get('mtime') ?? String(Number.parseInt(head.toString('latin1', head.length - 376, head.length - 364), 8))
+      const time = attributes.get('mtime') ?? String(Number.parseInt(head.at(-1)!.toString('latin1', 136, 148), 8))
       this.found = {
         name, start, content,
         isListed: (file) => TYPES[file.type] === type && file.size === size && (type === 'directory' || target === targetOf(file)),

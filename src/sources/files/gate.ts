@@ -25,7 +25,7 @@ export class Gate {
     this.#headers = new TarHeaders((entry, head) => {
       this.#open = this.#passes(entry)
       if (this.#open) onEntry(entry)
-      keep(head)
+      for (const piece of head) keep(piece)
     }, keep)
   }
 

@@ -16,10 +16,14 @@ export interface TarEntry {
   target: string
 }
 
-/** Called with a member, the bytes of its headers, the records of its extended header, and the bytes of its content with their padding. */
-type OnEntry = (entry: TarEntry, head: Buffer, attributes: ReadonlyMap<string, string>, content: number) => void
+/**
+ * Called with a member, the bytes of its headers in pieces, of which its own block is the last, the records of its extended header, and the
+ * bytes of its content with their padding.
+ */
+type OnEntry = (entry: TarEntry, head: readonly Buffer[], attributes: ReadonlyMap<string, string>, content: number) => void
 
 const BLOCK = 512
+const NOTHING = Buffer.alloc(0)
 /** Bytes of one extended header. Linux allows attributes of 64 KiB; the map of a sparse file can be larger. */
 const MOST_HEADER = 16 * 1024 * 1024
 
@@ -31,9 +35,9 @@ const MOST_HEADER = 16 * 1024 * 1024
 export class TarHeaders {
   readonly #onEntry: OnEntry
   readonly #onBytes: (bytes: Buffer) => void
-  /** Headers read so far of the member that begins: the extended ones with their content. */
+  /** Headers read so far of the member that begins: the extended ones with their content. Copied only if they end in other bytes. */
   #head: Buffer[] = []
-  #block: Buffer = Buffer.alloc(0)
+  #block: Buffer = NOTHING
   /** Bytes of content and padding still to pass; those of an extended header are collected. */
   #rest = 0
   #extended: { size: number; bytes: Buffer[] } | undefined
@@ -66,14 +70,15 @@ export class TarHeaders {
         this.#block = this.#block.length === 0 ? piece : Buffer.concat([this.#block, piece])
         if (this.#block.length < BLOCK) {
           this.#block = Buffer.from(this.#block)
-          return
+          break
         }
         const block = this.#block
-        this.#block = Buffer.alloc(0)
+        this.#block = NOTHING
         if (isZero(block)) this.zerosAt ??= start + offset - BLOCK
         this.#header(block)
       }
     }
+    if (this.#head.length > 0) this.#head = this.#head.map((piece) => Buffer.from(piece))
   }
 
   /** To be called after the last byte. Throws BadTar if something is missing. */
@@ -83,9 +88,9 @@ export class TarHeaders {
 
   #collect(piece: Buffer): void {
     const extended = this.#extended!
-    extended.bytes.push(Buffer.from(piece))
+    extended.bytes.push(this.#rest > 0 ? Buffer.from(piece) : piece)
     if (this.#rest > 0) return
-    const content = Buffer.concat(extended.bytes)
+    const content = extended.bytes.length === 1 ? piece : Buffer.concat(extended.bytes)
     this.#head.push(content)
     this.#records = recordsIn(content.toString('latin1', 0, extended.size))
     this.#extended = undefined
@@ -110,10 +115,10 @@ export class TarHeaders {
   #extendedHeader(block: Buffer): void {
     const size = sizeIn(block)
     if (this.#records || size > MOST_HEADER) throw new BadTar('the tar has extended headers that no volume has')
-    this.#head.push(Buffer.from(block))
+    this.#head.push(block)
     this.#extended = { size, bytes: [] }
     this.#rest = padded(size)
-    if (size === 0) this.#collect(Buffer.alloc(0))
+    if (size === 0) this.#collect(NOTHING)
   }
 
   #member(block: Buffer, letter: string): void {
@@ -125,7 +130,7 @@ export class TarHeaders {
     // tar would take it for a folder, which has no content.
     if (type === 'file' && name.endsWith('/')) throw new BadTar('the tar has a file with the name of a folder')
     refuseOtherSparse(records, type, block, stored)
-    const head = this.#head.length === 0 ? block : Buffer.concat([...this.#head, block])
+    const head = [...this.#head, block]
     this.#head = []
     this.#records = undefined
     // Only regular files have content; the size of other members means nothing.
@@ -211,8 +216,9 @@ function wholeNumber(text: string): number {
 }
 
 function checkSum(block: Buffer): void {
-  let sum = 0
-  for (let index = 0; index < BLOCK; index++) sum += index >= 148 && index < 156 ? 32 : block[index]!
+  let sum = 8 * 32
+  for (let index = 0; index < 148; index++) sum += block[index]!
+  for (let index = 156; index < BLOCK; index++) sum += block[index]!
   if (octalIn(block, 148, 8) !== sum) throw new BadTar('the header of a tar entry is invalid')
 }
 

@@ -1,3 +1,4 @@
+import { giveBackLarge } from '../../process/buffers.ts'
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
@@ -113,6 +114,7 @@ async function checkWhole(
   for await (const piece of bytes) {
     for (const entry of passing(piece)) compare(archive, entry, (await files.next()).value ?? undefined)
     await tar.push(piece)
+    giveBackLarge(piece)
   }
 }
 

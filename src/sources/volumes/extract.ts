@@ -50,6 +50,8 @@ function tarArguments(owners: FolderSettings['owners'], links: boolean, root: bo
     `--xattrs-include=${root ? '*' : 'user.*'}`,
     '--acls',
     '--sparse',
+    // By default, tar reads and writes 10 KiB at a time, which takes a quarter more of its time for large files.
+    '--blocking-factor=128',
     // By default, tar sets the time of a folder when it leaves it. Delaying that for all folders doubles its time, or worse with many
     // folders.
     ...(links ? ['--delay-directory-restore'] : []),

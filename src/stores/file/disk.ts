@@ -32,7 +32,7 @@ export async function readUpTo(file: string, most: number, key: string, store: s
     if (found.isDirectory()) throw new NotFound(key, store)
     if (!found.isFile()) throw notPlain(key, store)
     checkSize(found.size, most, key, store)
-    const bytes = Buffer.alloc(found.size)
+    const bytes = Buffer.allocUnsafeSlow(found.size)
     let at = 0
     for (let read = 1; at < bytes.length && read > 0; at += read) read = (await handle.read(bytes, at, bytes.length - at, at)).bytesRead
     return bytes.subarray(0, at)

@@ -14,7 +14,7 @@ import { Transient } from '../../net/retry.ts'
 import { isAbsent, wantsMd5 } from './errors.ts'
 import { inLanes } from './lanes.ts'
 import { openSession, type S3Environment, type S3Session } from './session.ts'
-import { checkKey, isKey, tooLarge, type Store, type StoredObject } from '../store.ts'
+import { checkKey, type GetOptions, isKey, tooLarge, type Store, type StoredObject } from '../store.ts'
 
 /**
  * A store in a bucket of Amazon S3 or of a service that speaks its protocol. Each object is one put, so that it is there as a whole or not.
@@ -60,7 +60,7 @@ export class S3Store implements Store {
     })
   }
 
-  async get(key: string, most: number): Promise<Buffer> {
+  async get(key: string, most: number, { authenticated = false }: GetOptions = {}): Promise<Buffer> {
     let unexpected: string | undefined
     return this.#session.try('get', key, async (requestTimeout) => {
       const { bytes, etag } = await this.#fetch(key, most, requestTimeout).catch((error: unknown) => {
@@ -68,7 +68,7 @@ export class S3Store implements Store {
       })
       const expected = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '')?.[1]
       if (etag === undefined) throw new Transient('the answer is not that of an S3 service')
-      if (!this.#etagIsMd5 || expected === undefined) return bytes
+      if (authenticated || !this.#etagIsMd5 || expected === undefined) return bytes
       const md5 = createHash('md5').update(bytes).digest('hex')
       if (md5 === expected) return bytes
       if (md5 !== unexpected) {

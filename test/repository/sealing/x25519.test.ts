@@ -7,7 +7,7 @@ import { Decrypter, identityToRecipient } from 'age-encryption'
 import * as vectors from 'cctv-age'
 import { newIdentity } from '../../../src/repository/keys.ts'
 import { decrypt, encrypt, newHeader } from '../../../src/repository/sealing/age.ts'
-import { headerOf, stanza, x25519Header, x25519Recipient } from '../../../src/repository/sealing/x25519.ts'
+import { headerOf, stanza, x25519FileKey, x25519Header, x25519Identity, x25519Recipient } from '../../../src/repository/sealing/x25519.ts'
 
 const identities = await Promise.all(Array.from({ length: 20 }, () => newIdentity()))
 const recipients = identities.map(({ recipient }) => recipient)
@@ -30,6 +30,23 @@ test('a header for twenty recipients opens with each of their identities, by the
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a header opens here with each of its identities, and with no other; changed anywhere, with none', async () => {
+  const [first, second, other] = identities.map(({ identity }) => x25519Identity(identity)!)
+  const { header, fileKey } = await newHeader(recipients.slice(0, 2))
+  for (const identity of [first!, second!]) expect(x25519FileKey(header, identity)).toEqual(Buffer.from(fileKey))
+  expect(x25519FileKey(header, other!)).toBeUndefined()
+  // Also where base64 has bits that mean nothing: the last two of each text.
+  for (let position = 0; position < header.length; position++) {
+    for (const bit of [0, 1, 5]) {
+      const changed = Buffer.from(header)
+      changed[position]! ^= 1 << bit
+      for (const identity of [first!, second!]) expect(x25519FileKey(changed, identity)).toBeUndefined()
+    }
+  }
+  expect(x25519FileKey((await newHeader([recipients[0]!, hybrid.recipient])).header, first!)).toBeUndefined()
+  expect(x25519Identity(hybrid.identity)).toBeUndefined()
 })
 
 test('no two headers share a file key or a share, and their buffers hold nothing else', async () => {
