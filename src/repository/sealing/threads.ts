@@ -26,8 +26,8 @@ export async function seal(
 }
 
 /**
- * The plaintext of a sealed chunk, which is used up, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to
- * this identity.
+ * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity.
+ * The sealed chunk is used up, with the whole buffer it is in.
  */
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
