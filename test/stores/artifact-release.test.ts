@@ -94,6 +94,16 @@ test('on a machine whose clock is ahead nothing counts as older than it is', asy
   expect(await pruned([])).toEqual(named(left))
 })
 
+test.each([['right', 0], ['ahead', 30 * HOUR]])('a prune that takes longer than the grace deletes nothing that a backup may need which ended meanwhile: its clock is %s', async (_, ahead) => {
+  const left = await part(1)
+  await backup(2)
+  const { groups } = stores.open({ token: github.token('write'), now: () => new Date(github.now().getTime() + ahead) })
+  expect(await groups.exist()).toBe(true)
+  await backup(3, 3, 'lifeboat-shop', [left])
+  github.offset += 30 * HOUR
+  expect(await groups.release({ kept: new Set([snapshot(2)]), grace: 24 * HOUR, builtOn: 0, dryRun: false })).toMatchObject({ artifacts: [], deleted: 0 })
+})
+
 test('names of one run stay as long as a higher one does, those of other runs do not', async () => {
   const first = await numbered(1, [1, 2, 3])
   const second = await numbered(2, [1, 2, 3, 4])

@@ -33,6 +33,7 @@ export class ArtifactGroups implements Groups {
   readonly #services: ArtifactServices
   readonly #open: (set: string) => Store
   readonly #own: RunArtifacts
+  readonly #began: Date
   #authenticator: Authenticator | undefined
 
   /** `open`: a store of the same artifacts for a set, which may be the one that these groups belong to. */
@@ -41,6 +42,7 @@ export class ArtifactGroups implements Groups {
     this.#options = options
     this.#services = services
     this.#open = open
+    this.#began = options.now()
     this.#own = new RunArtifacts(name, options, services, () => this.#authenticator)
   }
 
@@ -177,7 +179,7 @@ export class ArtifactGroups implements Groups {
     const holdings = await contents.holdings()
     const known = await contents.known()
     const unsettled = await this.#unsettledRuns()
-    const chosen = new Set(unneeded(holdings, this.#now(), { kept, grace, builtOn }))
+    const chosen = new Set(unneeded(holdings, this.#time, { kept, grace, builtOn }))
     for (const { artifact } of leftParts(known)) {
       const holding = [...chosen].find(({ id }) => id === artifact.id)
       if (holding && (artifact.run === undefined || (await unsettled(artifact.run)))) chosen.delete(holding)
@@ -196,10 +198,13 @@ export class ArtifactGroups implements Groups {
     return { artifacts, staying, left, ...freed }
   }
 
-  /** The earlier of GitHub's time and that of this machine: nothing counts as old because a clock is ahead. */
-  #now(): Date {
-    const [now, theirs] = [this.#options.now(), this.#services.rest?.time]
-    return theirs && theirs < now ? theirs : now
+  /**
+   * When this run began, before artifacts were listed, by the earlier of GitHub's clock and that of this machine: nothing counts as old
+   * because a clock is ahead, or because the run takes so long that there is a backup by now which is not listed and needs it.
+   */
+  get #time(): Date {
+    const theirs = this.#services.rest?.began
+    return theirs && theirs < this.#began ? theirs : this.#began
   }
 
   /** Tells of a run whether parts of it may belong to a backup that was not read, or that is not made yet. */

@@ -57,8 +57,8 @@ export class RestApi {
   readonly #base: string
   /** By name or run, what was listed last. */
   readonly #listings = new Map<string | number | undefined, Listing>()
-  /** GitHub's clock, as of the last answer. */
-  time: Date | undefined
+  /** GitHub's clock, as of the first answer. */
+  began: Date | undefined
   /** The requests that are left. */
   readonly allowance = new Allowance()
 
@@ -181,7 +181,7 @@ export class RestApi {
         const { status } = answer
         this.allowance.note(answer)
         const time = Date.parse(answer.headers.get('date') ?? '')
-        if (!Number.isNaN(time)) this.time = new Date(time)
+        if (!Number.isNaN(time)) this.began ??= new Date(time)
         const wait = rateLimited(answer, limited)
         if (wait) {
           limited++
