@@ -163,7 +163,6 @@ export class ContentsReader {
     cursor.skip() // How it is dropped.
     const copy = cursor.at
     const copied = cursor.bytes()
-    const afterCopy = cursor.at
     const schema = cursor.bytes()
     const tablespace = cursor.bytes()
     if (minor >= 14) cursor.skip() // The table access method.
@@ -187,11 +186,7 @@ export class ContentsReader {
     else if (this.#changes && kind === 'SEARCHPATH') {
       this.#pass(before, `${sql?.toString('latin1') ?? ''}${this.#changes.first}`, drop, cursor.at)
       this.#hasFirst = true
-    } else if (this.#changes) {
-      const statement = copied?.length ? this.#changes.copy?.(latin1(copied), [latin1(schema), latin1(name)], needs) : undefined
-      if (statement === undefined) this.#passed.push(raw)
-      else this.#pass(copy, statement, afterCopy, cursor.at)
-    }
+    } else if (this.#changes) this.#passed.push(raw)
     if (!this.#keeps(passing)) return undefined
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
@@ -218,10 +213,6 @@ export class ContentsReader {
   }
 }
 
-function latin1(bytes: Buffer | undefined): string {
-  return bytes?.toString('latin1') ?? ''
-}
-
 /** Changes of an archive's table of contents. */
 export interface Changes {
   /** Ids of entries whose DROP statement is left out. */
@@ -230,11 +221,6 @@ export interface Changes {
   first: string
   /** Entries that it does not have yet. */
   added?: AddedEntries
-  /**
-   * Gives another COPY statement for the rows of a table; undefined to leave it as it is. `name`: its schema and its name. `needs`: ids of
-   * entries that the rows depend on. All texts are bytes, read as Latin-1.
-   */
-  copy?: (statement: string, name: readonly [string, string], needs: readonly number[]) => string | undefined
 }
 
 export interface AddedEntries {

@@ -6,9 +6,8 @@ import { secondsSince } from '../../process/elapsed.ts'
 import { inParallel } from '../../process/parallel.ts'
 import type { Report } from '../../environment.ts'
 import type { ArchiveBlocks } from './archive-blocks.ts'
-import { changed, ContentsReader, type Entry, POST_DATA, type RawEntry } from './contents.ts'
+import { ContentsReader, type Entry, POST_DATA, type RawEntry } from './contents.ts'
 import { passOf } from './drill/head.ts'
-import { frozenCopy } from './frozen-copy.ts'
 import { outcomeWith, pgRestore } from './pg-restore.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import type { RestoreOptions, RestorePlan } from './restore-plan.ts'
@@ -18,8 +17,6 @@ import { staged } from './staged.ts'
 interface Steps {
   /** Definitions that rows need. */
   before: number[]
-  /** Those of them that are tables. */
-  tables: Set<number>
   /** Entries that have a block of data. */
   data: Entry[]
   /** Indexes, keys, triggers; then privileges; then the rows of materialized views and event triggers. */
@@ -51,8 +48,6 @@ export async function restoreInParallel(
   }
   const definitions = steps.before.length === 0 ? []
     : await pgRestore([...parameters, await list('before', steps.before), head], [], { ...options, report }, plan)
-  // After an error, a table may be another one than that of the archive, with rows of its own.
-  const headOfRows = definitions.length > 0 ? head : await staged(folder, () => frozen(head, steps.tables))
   const groups = groupsOf(steps.data, blocks.sizes, jobs)
   const total = groups.reduce((sum, { size }) => sum + size, 0)
   let done = 0
@@ -69,7 +64,7 @@ export async function restoreInParallel(
   const within: RestoreOptions = { ...options, report, signal: AbortSignal.any([signal, broken.signal]) }
   const rows = await inParallel([...groups.entries()], jobs, async ([index, { ids }]) => {
     const own = new Set(ids)
-    const archive = joined(createReadStream(headOfRows), followed(blocks.data((id) => own.has(id))))
+    const archive = joined(createReadStream(head), followed(blocks.data((id) => own.has(id))))
     try {
       return await pgRestore([...parameters, await list(`rows${index}`, ids)], archive, within, plan)
     } catch (error) {
@@ -99,14 +94,13 @@ async function* joined(...all: AsyncIterable<Buffer>[]): AsyncGenerator<Buffer> 
 
 /** Writes the table of contents into a file, and gives its entries. */
 async function stageHead(blocks: ArchiveBlocks, file: string, wanted: (id: number) => boolean): Promise<Steps> {
-  const steps: Steps = { before: [], tables: new Set(), data: [], after: [] }
+  const steps: Steps = { before: [], data: [], after: [] }
   let afterRows = false
   const keeps = (entry: RawEntry): boolean => {
     afterRows ||= entry.section === POST_DATA
     if (blocks.sizes.has(entry.id)) return wanted(entry.id)
     const first = !afterRows && (passOf(entry) === 'main' || entry.kind === 'STATISTICS DATA')
     steps[first ? 'before' : 'after'].push(entry.id)
-    if (entry.kind === 'TABLE') steps.tables.add(entry.id)
     return false
   }
   const contents = new ContentsReader({ keeps })
@@ -121,22 +115,12 @@ async function stageHead(blocks: ArchiveBlocks, file: string, wanted: (id: numbe
   }
 }
 
-/** Writes the table of contents again, with COPY statements for these new tables; gives the file. */
-async function frozen(head: string, tables: ReadonlySet<number>): Promise<string> {
-  const file = `${head}.frozen`
-  const copy = frozenCopy((needs) => needs.some((id) => tables.has(id)))
-  await writeFile(file, changed(createReadStream(head), { dropless: new Set(), first: '', copy }), { flag: 'wx', mode: 0o600 })
-  return file
-}
-
 /** The steps without entries that the plan leaves out. */
-function stepsOf(steps: Steps, { selection, missing, roleless, entries }: RestorePlan): Steps {
-  if (!selection && !missing && !roleless) return steps
+function stepsOf({ before, data, after }: Steps, { selection, missing, roleless, entries }: RestorePlan): Steps {
+  if (!selection && !missing && !roleless) return { before, data, after }
   const ids = new Set(entries.map(({ id }) => id))
-  const has = (id: number): boolean => ids.has(id)
-  const { before, tables, data, after } = steps
   return {
-    before: before.filter(has), tables: new Set([...tables].filter(has)), data: data.filter(({ id }) => has(id)), after: after.filter(has),
+    before: before.filter((id) => ids.has(id)), data: data.filter(({ id }) => ids.has(id)), after: after.filter((id) => ids.has(id)),
   }
 }
 

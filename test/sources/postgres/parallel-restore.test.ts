@@ -33,25 +33,6 @@ describe('on one server', () => {
     expect(await compareDatabases({ server, database: 'rows' }, { server, database: 'rows_parallel' })).toEqual([])
   })
 
-  test('rows of tables that the restore makes are written frozen; a table that appears meanwhile keeps its rows', async () => {
-    // COPY with FREEZE makes the map of visible pages, which no other COPY does.
-    const mapped = `SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relname IN ('a', 'b', 'c') AND pg_relation_size(oid, 'vm') > 0`
-    const blocks = inBlocks(bytes)
-    for (const [database, expected] of [['frozen', 'a,b,c'], ['appears', '']] as const) {
-      await server.createDatabase(database)
-      await server.sql('ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf()')
-      let reads = 0
-      const read = async function* (wanted: (id: number) => boolean): AsyncGenerator<Buffer> {
-        if (++reads === 2 && database === 'appears') await server.sql(`CREATE TABLE b (id int, text text); INSERT INTO b VALUES (-1, 'other')`, database)
-        yield* blocks.read(wanted)
-      }
-      const outcome = await restore(database, { blocks: { ...blocks, read } })
-      expect(outcome.errors.length).toBe(database === 'appears' ? 2 : 1)
-      expect(await server.sql(mapped, database)).toBe(expected)
-      expect(await server.sql(`SELECT count(*), count(*) FILTER (WHERE id = -1) FROM b`, database)).toBe(database === 'appears' ? '20001|1' : '20000|0')
-    }
-  })
-
   test('errors of single entries are collected, and the rest is restored', async () => {
     await server.createDatabase('errors')
     const one = await restore('errors', { jobs: 1, blocks: undefined, archive: inPieces(bytes) })
