@@ -667,7 +667,7 @@ describe('a PostgreSQL database', () => {
 
     test('is listed with its tables, and whoever takes the main archive alone is told', () => {
       expect(recover(store, ['streams', id, '-i', key]).stdout.toString()).toMatch(/ app\/app\.dump\n.* app\/app\.1\.dump, the rows of public\.notes, the rows of public\.orders\n.* app\/app\.2\.dump, the rows of odd "one\.the items, large objects\n.* app\/globals\.sql\n$/)
-      const warning = 'WARNING: this archive has no rows of large tables, which are in archives of their own: app/app.1.dump, app/app.2.dump.'
+      const warning = 'WARNING: rows of large tables, or large objects, are not in this archive, but in archives of their own: app/app.1.dump, app/app.2.dump.'
       const [main, part] = ['app/app.dump', 'app/app.1.dump'].map((name) => recover(store, ['extract', id, name, '-i', key, '-o', fresh('x.dump')]))
       expect(main).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) })
       expect(part).toMatchObject({ status: 0, stderr: expect.not.stringContaining('WARNING') })

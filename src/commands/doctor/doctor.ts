@@ -49,16 +49,17 @@ export async function tryDatabases(
 }
 
 /**
- * Of what databases take on their server's disk, a first backup stores this much at most: there are no indexes in it, and it is
- * compressed.
+ * Of what databases take on their server's disk, a first backup usually stores this much at most: there are no indexes in it, and it is
+ * compressed. Where they hold what is compressed or encrypted already, it stores nearly all.
  */
-const STORED_PART = 1 / 3
+const USUAL_PART = 1 / 3
 
 /** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
 export function judgeSpace(about: string, free: number, size: number): Finding {
-  const need = size * STORED_PART
-  const says = `${formatBytes(free)} free${size > 0 ? `; a first backup of these databases stores up to about ${formatBytes(need)}` : ''}`
-  if (need <= free) return { about, check: 'space', state: 'good', says }
+  const stores = `; a first backup of these databases usually stores up to ${formatBytes(size * USUAL_PART)}, and up to ` +
+    `${formatBytes(size)} if most of it is compressed or encrypted already`
+  const says = `${formatBytes(free)} free${size > 0 ? stores : ''}`
+  if (size <= free) return { about, check: 'space', state: 'good', says }
   return {
     about,
     check: 'space',

@@ -367,7 +367,7 @@ open_snapshot() {
 visible='def visible: explode | map(if . < 32 or (. >= 127 and . < 160) or . == 1564 or . == 8206 or . == 8207
   or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 63 else . end) | implode;'
 
-# The archives of a source with the rows of large tables, as its facts name them; and the place of the one that is meant among them.
+# The archives of a source with rows of large tables or large objects, as its facts name them; and the place of the one that is meant.
 # shellcheck disable=SC2016 # the dollars are jq's
 parts='def parts: if (.facts | type) == "object" and (.facts.parts | type) == "array" then .facts.parts else [] end;
   def part($name): .name as $source | parts | map(.stream == $name or $source + "/" + .stream == $name) | index(true);
@@ -508,7 +508,7 @@ tell_parts() {
     .sources[] | .name as $source | parts as $parts | select($parts | length > 0)
     | select(any(.streams[]; .format == "pg_dump-custom" and (.name == $name or $source + "/" + .name == $name)
       and (.name as $own | all($parts[]; .stream != $own))))
-    | "recover.sh: WARNING: this archive has no rows of large tables, which are in archives of their own: "
+    | "recover.sh: WARNING: rows of large tables, or large objects, are not in this archive, but in archives of their own: "
       + ($parts | map($source + "/" + .stream) | join(", ") | visible)
       + ". recover.sh database writes all of them; section 4 of RECOVERY.md restores them"' "$tmp/manifest" >&2
 }

@@ -56,9 +56,11 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
 function partsText(parts: readonly ShownPart[]): string {
   const tables = parts.reduce((sum, part) => sum + part.tables.length, 0)
   if (parts.length === 0) return ''
-  const objects = parts.some(({ largeObjects }) => largeObjects) ? ' and the large objects' : ''
-  const archives = formatCount(parts.length, 'archive', 'archives')
-  return `; ${formatCount(tables, 'large table', 'large tables')}${objects} in ${archives} beside it`
+  const content = [
+    ...(tables > 0 ? [formatCount(tables, 'large table', 'large tables')] : []),
+    ...(parts.some(({ largeObjects }) => largeObjects) ? ['the large objects'] : []),
+  ]
+  return `; ${content.join(' and ')} in ${formatCount(parts.length, 'archive', 'archives')} beside it`
 }
 
 /** `1,234`, or `about 1,234` for an estimate. A table that was never analysed has none. */

@@ -155,7 +155,7 @@ function standby({ standby }: Facts): Judgement[] {
 }
 
 function size({ size }: Facts): Judgement {
-  const smaller = 'a dump is smaller, because it has no indexes, and a first backup stores a quarter to a third of that'
+  const smaller = 'a dump has no indexes, and of most dumps a first backup stores a quarter to a third'
   return good('size', `${formatBytes(size)} on the server's disk; ${smaller}`)
 }
 

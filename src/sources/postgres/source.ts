@@ -49,7 +49,7 @@ export interface PostgresSourceOptions {
 const LONGEST_WAIT_TOGETHER = 10_000
 
 /**
- * A database: `<name>.dump` from pg_dump, `<name>.1.dump` and so on with the rows of large tables, if there are some, and `globals.sql`,
+ * A database: `<name>.dump` from pg_dump, `<name>.1.dump` and so on with rows of large tables or large objects, if any, and `globals.sql`,
  * its server's roles and tablespaces, if they may be read.
  */
 export class PostgresSource implements Source {

@@ -10,7 +10,7 @@ import type { RowCounter } from '../row-counter.ts'
 import type { DumpedArchive } from './archive-dump.ts'
 import type { LargeTable, PlannedPart } from './plan.ts'
 
-/** The archive of some large tables. */
+/** The archive of some large tables, or of the large objects. */
 export interface DumpedPart extends PlannedPart {
   stream: string
   archive?: DumpedArchive
