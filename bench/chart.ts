@@ -1,4 +1,4 @@
-// A table as a picture: for each program a bar of its time, with the CPU time as a thin one below, and beside it one of the bytes that it added.
+// A table as a picture: for each program a bar of its time, with the CPU time as a thin one below, and beside it bars of bytes and requests.
 import { median } from './statistics.ts'
 import type { Figure, Results } from './results.ts'
 
@@ -11,14 +11,17 @@ interface Panel {
 }
 
 const panels: readonly Panel[] = [
-  { figure: 'seconds', beside: 'cpuSeconds', head: 'seconds, thin: CPU seconds', label: (value) => `${value.toFixed(value < 10 ? 2 : 1)} s` },
+  { figure: 'seconds', beside: 'cpuSeconds', head: 'seconds', label: (value) => `${value.toFixed(value < 10 ? 2 : 1)} s` },
   { figure: 'cpuSeconds', head: 'CPU seconds', label: (value) => `${value.toFixed(2)} s` },
   { figure: 'added', head: 'MB added to the store', label: megabytes },
   { figure: 'stored', head: 'MB stored', label: megabytes },
   { figure: 'requests', head: 'requests', label: (value) => value.toLocaleString('en') },
 ]
 
-const [WIDTH, NAMES, ROW, HEAD, GAP] = [760, 190, 22, 26, 14] as const
+/** `NAMES`: the least room for the names of programs; `LETTER`: the width of a letter, about. */
+const [WIDTH, NAMES, LETTER, ROW, HEAD, GAP] = [760, 190, 6.8, 22, 26, 14] as const
+/** Programs that Lifeboat is compared with. All others are parts of it, and are drawn in its colour. */
+const OTHERS = /^(pg_|restic|borg|tar|zstd|1\.35 ×|a full dump|the )/
 /** Room for the label after the longest bar. */
 const LABEL = 66
 
@@ -34,12 +37,19 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 
 /** An SVG picture; undefined if there is nothing to compare. */
 export function chart(results: Results, title: string): string | undefined {
-  const count = (figure: Figure): number => results.file.samples.filter((sample) => (sample[figure] ?? 0) > 0).length
-  /** Of each of these pairs one is enough. */
-  const left: Partial<Record<Figure, boolean>> = { cpuSeconds: count('seconds') > 1, added: count('added') < count('stored') / 2, stored: count('added') >= count('stored') / 2 }
-  const drawn = panels.filter(({ figure }) => count(figure) > 1 && left[figure] !== true).slice(0, 2)
+  const { samples, load, cores } = results.file
+  const count = (figure: Figure): number => samples.filter((sample) => (sample[figure] ?? 0) > 0).length
+  const within = (one: Figure, other: Figure): boolean => samples.every((sample) => sample[one] === undefined || sample[other] !== undefined)
+  /** On a busy machine only CPU times say something. */
+  const busy = load > 2 * cores && within('seconds', 'cpuSeconds')
+  /** Of each of these pairs one is enough, unless each has rows that the other has not. */
+  const left: Partial<Record<Figure, boolean>> = {
+    seconds: busy, cpuSeconds: !busy && count('seconds') > 1, added: within('added', 'stored') && !within('stored', 'added'), stored: within('stored', 'added'),
+  }
+  const drawn = panels.filter(({ figure }) => count(figure) > 1 && left[figure] !== true).slice(0, 3)
   if (drawn.length === 0) return undefined
-  const width = (WIDTH - NAMES - GAP) / drawn.length
+  const names = Math.max(NAMES, 2 * GAP + LETTER * Math.max(...samples.map(({ program }) => program.length)))
+  const width = (WIDTH - names - GAP) / drawn.length
   const value = (scenario: string, program: string, figure: Figure): number | undefined => {
     const values = results.of(scenario, program, figure)
     return values.length === 0 ? undefined : median(values)
@@ -49,19 +59,20 @@ export function chart(results: Results, title: string): string | undefined {
     const values = all.flatMap(([scenario, program]) => [value(scenario, program, figure) ?? 0, beside ? (value(scenario, program, beside) ?? 0) : 0])
     return [[figure, Math.max(...values)] as const]
   }))
-  const parts: string[] = drawn.map(({ head }, index) => `<text class="head" x="${fixed(NAMES + index * width)}" y="18">${head}</text>`)
+  const parts: string[] = drawn.map(({ head, beside }, index) =>
+    `<text class="head" x="${fixed(names + index * width)}" y="18">${head}${beside && count(beside) > 0 ? ', thin: CPU seconds' : ''}</text>`)
   const told: string[] = []
   let y = HEAD
   for (const scenario of results.scenarios()) {
     parts.push(`<text class="scenario" x="${GAP}" y="${y + 15}">${escaped(scenario)}</text>`)
     y += ROW
     for (const program of results.programs(scenario)) {
-      const own = program.startsWith('Lifeboat') ? 'own ' : ''
+      const own = OTHERS.test(program) ? '' : 'own '
       parts.push(`<text x="${GAP + 10}" y="${y + 13}">${escaped(program)}</text>`)
       const values = drawn.flatMap(({ figure, beside, label }, index) => {
         const [main, second] = [value(scenario, program, figure), beside && value(scenario, program, beside)]
         if (main === undefined) return []
-        const x = NAMES + index * width
+        const x = names + index * width
         const long = (of: number): string => fixed(Math.max(1, (of / most.get(figure)!) * (width - LABEL)))
         parts.push(`<rect class="${own}bar" x="${fixed(x)}" y="${y + 3}" width="${long(main)}" height="9"/>`)
         if (second !== undefined) parts.push(`<rect class="${own}cpu" x="${fixed(x)}" y="${y + 13}" width="${long(second)}" height="3"/>`)

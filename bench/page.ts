@@ -34,9 +34,11 @@ export function page(old: string): { text: string; pictures: Map<string, string>
   const pictures = new Map<string, string>()
   const made = (name: string): string => {
     if (name === 'targets') return targets()
+    if (name === 'origin') return origin()
     const table = tableNames.find((one) => one === name)
     if (!table) throw new Error(`docs/benchmarks.md: no table "${name}"`)
-    return resultsOf(table).map((results) => section(table, results, pictures)).join('\n')
+    const all = resultsOf(table)
+    return all.length === 0 ? `Not measured yet: \`${tables[table].command}\`.\n` : all.map((results) => section(table, results, pictures)).join('\n')
   }
   const text = old.replaceAll(/<!-- ([a-z0-9-]+) -->\n[^]*?<!-- end -->/g, (_, name: string) => `<!-- ${name} -->\n\n${made(name)}\n<!-- end -->`)
   return { text, pictures }
@@ -84,10 +86,23 @@ export function tableText(name: TableName, results: Results): string {
   return [['', 'program', ...heads], ['---', '---', ...heads.map(() => '--:')], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** The targets that were measured; those that were missed first, the others in a fold. */
+/** The versions that the figures are of, and the load that they were measured under. */
+function origin(): string {
+  const all = tableNames.flatMap((name) => resultsOf(name).map(({ file }) => ({ title: tables[name].title, ...file })))
+  const known = all.filter(({ version }) => /^[0-9a-f]{7,}\+?$/.test(version)).map(({ title, version }) => `${title} (${version})`)
+  const busy = all.filter(({ load, cores }) => load > cores)
+  return [
+    `Measured with a known version of Lifeboat: ${known.length} of ${all.length} tables${known.length > 0 ? `: ${known.join('; ')}` : ''}. All others are from earlier pages, of earlier versions.`,
+    `Before ${busy.length} of the ${all.length} were measured, the load was above the number of cores: their times say little. Below each table are its date, version and load.`, '',
+  ].join('\n')
+}
+
+/** The targets: those that were missed first, those that were met in a fold, then those that were not measured. */
 function targets(): string {
+  const unmeasured: string[] = []
   const rows = tableNames.flatMap((name) => {
     const all = resultsOf(name)
+    unmeasured.push(...tables[name].aims.filter((aim) => all.every((results) => valuesOf(results, aim).length === 0)).map(({ what }) => `- ${tables[name].title}: ${what}`))
     return all.flatMap((results) => tables[name].aims.flatMap((aim) => {
       const values = valuesOf(results, aim)
       return values.length === 0 ? [] : [verdict(`${tables[name].title}${all.length > 1 ? `, ${results.file.cores} cores` : ''}: ${aim.what}`, aim, values)]
@@ -95,12 +110,13 @@ function targets(): string {
   })
   const most = tableNames.filter((name) => !tables[name].ownMemory).flatMap((name) => resultsOf(name).map((results) => ({ name, values: valuesOf(results, MEMORY) })))
     .filter(({ values }) => values.length > 0).toSorted((a, b) => Math.max(...b.values) - Math.max(...a.values))[0]
-  if (most) rows.push(verdict(`Memory of Lifeboat, the worst table (${tables[most.name].title})`, MEMORY, [Math.max(...most.values)]))
+  if (most) rows.push(verdict(`Memory of Lifeboat, without prunes, the worst table (${tables[most.name].title})`, MEMORY, [Math.max(...most.values)]))
   const [missed, met] = [rows.filter(({ off }) => off > 0).toSorted((a, b) => b.off - a.off), rows.filter(({ off }) => off <= 0)]
   const table = (of: typeof rows): string[] => ['| target | bound | measured | |', '|---|--:|--:|---|', ...of.map(({ row }) => row), '']
   return [
-    `${met.length} targets are met, ${missed.length} are missed.`, '', ...table(missed),
+    `${met.length} targets are met, ${missed.length} are missed, ${unmeasured.length} were not measured.`, '', ...table(missed),
     '<details><summary>Those that are met</summary>', '', ...table(met), '</details>', '',
+    ...(unmeasured.length === 0 ? [] : ['Not measured yet:', '', ...unmeasured, '']),
   ].join('\n')
 }
 

@@ -106,7 +106,7 @@ await bench({}, async ({ rounds, megabytes, work, lifeboat, environment, server:
         // But for those that the check of what is reused reads meanwhile, each asked for by its name.
         const looked = requests.find((request) => request.includes('chunks') && (request.startsWith('HEAD') || request.includes('prefix=')))
         if (looked !== undefined) throw new Error(`chunks were looked at before the dump began: ${looked}`)
-        add('before the dump, CPU of the whole run', delay === 0 ? 'Lifeboat' : `Lifeboat, ${delay} ms`, { seconds: (dump - started) / 1000, cpuSeconds, requests: requests.length })
+        add('before the dump', delay === 0 ? 'Lifeboat' : `Lifeboat, ${delay} ms`, { seconds: (dump - started) / 1000, cpuSeconds, requests: requests.length })
       }
       await proxy.stop()
     }

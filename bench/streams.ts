@@ -30,7 +30,7 @@ await bench({ megabytes: 600, tables: 40 }, ({ rounds, megabytes, tables, work, 
       for (const jobs of [1, 4]) {
         const store = path.join(work, `store-${jobs}-${round}`)
         const command = [process.execPath, lifeboat, 'backup', '--create', '--dump-jobs', `${jobs}`, '--verify', 'none', '--set', 'shop', '--destination', `file:${store}`]
-        add('first backup, 20 MB/s for each connection', `Lifeboat, dump-jobs ${jobs}`, cost(await measure(command, variables, work)))
+        add(`${tables} tables, ${megabytes} MB in all`, `Lifeboat, dump-jobs ${jobs}`, cost(await measure(command, variables, work)))
         rmSync(store, { recursive: true, force: true })
       }
     }
