@@ -6,7 +6,7 @@ import { parseDatabaseUrl } from '../../src/sources/postgres/connection.ts'
 import { PartHead } from '../../src/sources/postgres/archive-parts/part-head.ts'
 import { type DumpedArchive, dumpArchive } from '../../src/sources/postgres/dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from '../../src/sources/postgres/dump/parts.ts'
-import type { PlannedPart } from '../../src/sources/postgres/dump/plan.ts'
+import type { PartPlan } from '../../src/sources/postgres/dump/plan.ts'
 import type { PostgresFacts } from '../../src/sources/postgres/facts.ts'
 import { RowCounter } from '../../src/sources/postgres/row-counter.ts'
 import { direct } from '../../src/sources/postgres/route.ts'
@@ -25,12 +25,12 @@ export interface DumpedParts {
 }
 
 /** A part with the rows of these tables. */
-export function partOf(...tables: TableName[]): PlannedPart {
+export function partOf(...tables: TableName[]): PartPlan {
   return { tables: tables.map(([schema, name]) => ({ schema, name })), largeObjects: false }
 }
 
 /** Of a database that nobody changes meanwhile. `client`: the major of pg_dump. `form`: gives each archive another form. */
-export async function dumpInParts(server: Server, database: string, planned: readonly PlannedPart[], client: Major, more: readonly string[] = [], form = (archive: Buffer): Buffer => archive): Promise<DumpedParts> {
+export async function dumpInParts(server: Server, database: string, planned: readonly PartPlan[], client: Major, more: readonly string[] = [], form = (archive: Buffer): Buffer => archive): Promise<DumpedParts> {
   const context = {
     client: { major: client, directory: clientDirectory(client) }, connection: parseDatabaseUrl(server.url(database)), variables, signal: new AbortController().signal,
     route: direct, lockTimeout: 60_000, running: () => undefined,

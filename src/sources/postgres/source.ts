@@ -7,7 +7,7 @@ import { tellsOfLoss } from './warnings.ts'
 import { type Connection, underName } from './connection.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
-import type { PlannedPart } from './dump/plan.ts'
+import type { PartPlan } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
 import { beginTogether, type Dump, reasonForOne } from './dump/together.ts'
 import type { QueryContext } from './query.ts'
@@ -179,7 +179,7 @@ export class PostgresSource implements Source {
     return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump.start(this.#signal)))
   }
 
-  #dumps(parts: readonly PlannedPart[], together: readonly string[]): { stream: string; dump: Dump }[] {
+  #dumps(parts: readonly PartPlan[], together: readonly string[]): { stream: string; dump: Dump }[] {
     const { dumpArguments } = this.#options
     const main = [...dumpArguments, ...together, ...argumentsOfMain(parts)]
     const several = together.length > 0

@@ -8,10 +8,10 @@ import type { PostgresFacts, Table } from '../facts.ts'
 import { identifier } from '../query.ts'
 import type { RowCounter } from '../row-counter.ts'
 import type { DumpedArchive } from './archive-dump.ts'
-import type { LargeTable, PlannedPart } from './plan.ts'
+import type { LargeTable, PartPlan } from './plan.ts'
 
 /** The archive of some large tables, or of the large objects. */
-export interface DumpedPart extends PlannedPart {
+export interface DumpedPart extends PartPlan {
   stream: string
   archive?: DumpedArchive
 }
@@ -22,13 +22,13 @@ function patternOf({ schema, name }: LargeTable): string {
 }
 
 /** Of pg_dump, for the main archive. */
-export function argumentsOfMain(parts: readonly PlannedPart[]): string[] {
+export function argumentsOfMain(parts: readonly PartPlan[]): string[] {
   const tables = parts.flatMap((part) => part.tables.map((table) => `--exclude-table-data=${patternOf(table)}`))
   return parts.some(({ largeObjects }) => largeObjects) ? ['--no-blobs', ...tables] : tables
 }
 
 /** Large objects come with their owners, privileges and comments, although the rest is only data. */
-export function argumentsOfPart({ tables, largeObjects }: PlannedPart): string[] {
+export function argumentsOfPart({ tables, largeObjects }: PartPlan): string[] {
   const selected = tables.length > 0 ? tables.map((table) => `--table=${patternOf(table)}`) : ['--exclude-table=*.*']
   return ['--data-only', '--strict-names', ...selected, ...(largeObjects ? ['--blobs'] : [])]
 }
@@ -89,7 +89,7 @@ const MOST_NAMED = 10
 
 /** Entries that were not asked for, and tables that are missing, but for those that pg_dump was told to leave out. */
 function difference(
-  entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PlannedPart, excluding: boolean,
+  entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PartPlan, excluding: boolean,
 ): string[] {
   const wanted = (entry: LargeTable & { kind: string }): boolean =>
     entry.kind === 'TABLE DATA' ? tables.some((table) => isSame(entry, table)) : largeObjects && ofLargeObjects(entry)

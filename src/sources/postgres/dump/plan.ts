@@ -10,14 +10,14 @@ export interface LargeTable {
 }
 
 /** An archive with the rows of large tables. `largeObjects`: has those of the database as well. */
-export interface PlannedPart {
+export interface PartPlan {
   tables: readonly LargeTable[]
   largeObjects: boolean
 }
 
 /** The parts beside the main archive. All pg_dump run at the same time. */
 export interface DumpPlan {
-  parts: readonly PlannedPart[]
+  parts: readonly PartPlan[]
 }
 
 /** Why all rows are in one archive; undefined if nobody asked for more. */
@@ -152,7 +152,7 @@ export function divide(found: Omit<Sizes, 'start'>, given: number | undefined, p
   return { why: given === undefined ? undefined : 'no tables are large enough for an archive of their own' }
 }
 
-interface SizedPart extends PlannedPart {
+interface SizedPart extends PartPlan {
   bytes: number
   /** The same, of rounded sizes. */
   load: number
