@@ -421,9 +421,10 @@ describe('while others work', () => {
       expect([facts.parts?.length, facts.tables.map(({ archived }) => archived?.rows)]).toEqual([2, [12_000, 12_000, 12_000, 30_000]])
       let emptied: Promise<string> | undefined
       const conflict = async (): Promise<void> => {
-        await (emptied ??= server.sql('SET synchronous_commit = on; TRUNCATE wide', 'followed').then(async () => {
-          await until(async () => (await standby.sql(waiting)) !== '0')
-          return 'the standby waits'
+        await (emptied ??= server.sql('SET synchronous_commit = on; TRUNCATE wide; SELECT pg_current_wal_lsn()', 'followed').then(async (there) => {
+          // It waits for a session that cannot be told, or has ended all that were in its way.
+          await until(async () => (await standby.sql(waiting)) !== '0' || (await standby.sql(`SELECT pg_last_wal_replay_lsn() >= '${there}'`)) === 't')
+          return there
         }))
       }
       const error = await thrownBy(dump(sourceOf(standby.url('followed')), conflict))
