@@ -101,14 +101,18 @@ export function argumentsAgain(words: readonly string[]): string[] {
   return again
 }
 
-/** Options that say nothing about the rows of ordinary tables: those whose rows are in an archive of their own need them not. */
+/** Options that say nothing about rows or large objects: archives that have only these need them not. */
 const ABOUT_OTHERS = new Set([
-  '--blobs', '--clean', '--create', '--disable-dollar-quoting', '--disable-triggers', '--if-exists', '--large-objects', '--no-acl',
-  '--no-blobs', '--no-comments', '--no-large-objects', '--no-owner', '--no-policies', '--no-privileges', '--no-publications',
-  '--no-security-labels', '--no-statistics', '--no-subscriptions', '--no-sync', '--no-table-access-method', '--no-tablespaces',
-  '--no-toast-compression', '--no-unlogged-table-data', '--statistics', '--strict-names', '--use-set-session-authorization',
+  '--blobs', '--clean', '--create', '--disable-dollar-quoting', '--disable-triggers', '--if-exists', '--large-objects', '--no-blobs',
+  '--no-large-objects', '--no-owner', '--no-policies', '--no-publications', '--no-statistics', '--no-subscriptions', '--no-sync',
+  '--no-table-access-method', '--no-tablespaces', '--no-toast-compression', '--no-unlogged-table-data', '--statistics', '--strict-names',
+  '--use-set-session-authorization',
 ])
-const LETTERS_ABOUT_OTHERS = /^-[bBcCOx]+$/
+const LETTERS_ABOUT_OTHERS = /^-[bBcCO]+$/
+
+/** Options that change what is read in the same way wherever they are: of large objects, privileges and comments are left out. */
+const OF_ALL = new Set(['--no-acl', '--no-comments', '--no-privileges', '--no-security-labels', '--quote-all-identifiers'])
+const LETTERS_OF_ALL = /^-[bBcCOx]+$/
 
 /** Of these, pg_dump leaves tables or their rows out wherever it is told to dump them. */
 const EXCLUDES = /^(?:-T|--exclude-table(?:-data)?(?:-and-children)?(?:=|$))/
@@ -122,7 +126,11 @@ export function argumentsOfParts(words: readonly string[]): string[] | undefined
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!
     if (ABOUT_OTHERS.has(word) || LETTERS_ABOUT_OTHERS.test(word)) continue
-    if (word !== '--quote-all-identifiers' && !EXCLUDES.test(word)) return undefined
+    if (LETTERS_OF_ALL.test(word)) {
+      own.push('-x')
+      continue
+    }
+    if (!OF_ALL.has(word) && !EXCLUDES.test(word)) return undefined
     const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
     own.push(word, ...(takesNext ? [words[++at]!] : []))
   }

@@ -71,9 +71,10 @@ test.each([
 
 test.each([
   ['', []],
-  ['-bcCO -x --no-comments --if-exists --no-owner', []],
-  ['--no-comments --quote-all-identifiers --no-sync', ['--quote-all-identifiers']],
-  ['-O -T orders --exclude-table-data a* -x --exclude-table-and-children=b -Tc', ['-T', 'orders', '--exclude-table-data', 'a*', '--exclude-table-and-children=b', '-Tc']],
+  ['-bcCO --if-exists --no-owner', []],
+  ['--quote-all-identifiers --no-sync', ['--quote-all-identifiers']],
+  ['-bOx --no-acl --no-comments --no-privileges --no-security-labels', ['-x', '--no-acl', '--no-comments', '--no-privileges', '--no-security-labels']],
+  ['-O -T orders --exclude-table-data a* -x --exclude-table-and-children=b -Tc', ['-T', 'orders', '--exclude-table-data', 'a*', '-x', '--exclude-table-and-children=b', '-Tc']],
   ...['-t orders', '-n public', '-OT orders', '-N audit', '-a', '-s', '-Os', '--section=data', '--snapshot=1', '--inserts', '--exclude-table-dat=a', '-E UTF8',
     '--load-via-partition-root', '--enable-row-security', '--serializable-deferrable', '--role=reader', '--filter=f', '--no-comm', '--extra-float-digits=1',
     '--sync-method fsync', '--a-future-option'].map((text): [string, undefined] => [text, undefined]),

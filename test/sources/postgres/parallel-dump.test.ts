@@ -143,7 +143,15 @@ describe.each([14, 18] as Major[])('PostgreSQL %i', (major) => {
     const dumped = await dump(sourceOf(server.url('shop'), { dumpArguments: ['--quote-all-identifiers', '--clean', '--if-exists', '-O', '--blobs', '--no-comments'] }))
     expect(dumped.facts.parts).toHaveLength(2)
     await restored(dumped, server, 'argued')
+    expect(await server.sql(`SELECT count(*) FROM pg_description WHERE classoid = 'pg_largeobject'::regclass`, 'argued')).toBe('0')
+    await server.sql(`COMMENT ON LARGE OBJECT 4711 IS 'noted'`, 'argued')
     expect(await compareDatabases({ server, database: 'shop' }, { server, database: 'argued' })).toEqual([])
+  })
+
+  test('privileges and comments that are left out are left out of large objects as well', async () => {
+    const { facts } = await dump(sourceOf(server.url('shop'), { dumpArguments: ['-Ox', '--no-comments', '--no-security-labels'] }))
+    expect(facts.parts!.flatMap(({ entries }) => entries.map(({ kind }) => kind)).filter((kind) => kind !== 'TABLE DATA' && !kind.startsWith('BLOB'))).toEqual([])
+    expect(facts.parts!.some(({ entries }) => entries.some(({ kind }) => kind === 'BLOBS'))).toBe(true)
   })
 })
 
