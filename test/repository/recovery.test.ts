@@ -523,7 +523,7 @@ test('of a damaged volume, everything that the damage does not touch comes back,
     for (const name of there) expect(readFileSync(path.join(withZeros, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
     for (const file of lost) renameSync(`${file}.away`, file)
   }
-  expect(holes).toBeGreaterThan(1)
+  expect(holes).toBeGreaterThan(0)
 
   // Without the list: everything if the archives are whole, and else all before the damage.
   const reader = new PlainReader(volumes.store, key)
@@ -559,7 +559,7 @@ test('files with control characters and backslashes in their names come back fro
   writeFileSync(raw, 'raw')
   symlinkSync('to\n\\x', path.join(root, 'link -> \t'))
   const hostile = 'large\u009b31m\u202e'
-  for (const name of [hostile, 'other', 'third']) writeFileSync(path.join(root, name), noise(name, 2_000_000))
+  for (const name of [hostile, 'other', 'third', 'fourth']) writeFileSync(path.join(root, name), noise(name, 2_000_000))
   const volumes = new Volumes(folder)
   const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
   const key = identityFile(identity)

@@ -96,11 +96,6 @@ export function onDatabase(connection: Connection, database: string): Connection
   }
 }
 
-/** The same connection, whose sessions the server shows under this name. */
-export function underName(connection: Connection, application: string): Connection {
-  return { ...connection, parameters: `${connection.parameters} ${conninfo({ application_name: application })}` }
-}
-
 /** The same connection, whose sessions begin with these settings, whatever those of the server, the database and the role are. */
 export function withOptions(connection: Connection, settings: readonly (readonly [name: string, value: string])[]): Connection {
   const options = settings.map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, '\\$&')}`)

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../error.ts'
-import { ChildError, linesOf, startChild } from '../../process/child.ts'
+import { ChildError, startChild } from '../../process/child.ts'
 import { programOf } from './clients.ts'
 import { clientEnvironment } from './connection.ts'
 import { clientError } from './errors.ts'
@@ -10,10 +10,8 @@ const ASK = Buffer.from('SELECT WHERE false;\n')
 const EVERY = 5000
 
 export interface HeldSession {
-  /** The line that its statements print. */
+  /** The output of its statements. */
   answer: string
-  /** The line that one more query prints; undefined if the session has ended. */
-  ask: (query: string) => Promise<string | undefined>
   /** Ends the session, after one more statement if that is given. False if it had ended before. */
   release: (last?: string) => Promise<boolean>
   /** Aborted when the session ends before the release. */
@@ -35,32 +33,20 @@ export async function holdSession(
     ],
     { environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encodingOf(statements) }, ...(signal && { signal }) },
   )
-  const waiting: PromiseWithResolvers<string>[] = []
-  const line = (): Promise<string> => {
-    const next = Promise.withResolvers<string>()
-    waiting.push(next)
-    return next.promise
-  }
+  const { promise: answer, resolve, reject } = Promise.withResolvers<string>()
   const reading = (async () => {
-    for await (const lines of linesOf(child)) for (const text of lines) if (text !== '') waiting.shift()?.resolve(text)
+    for await (const piece of child.stdout) resolve(piece.toString().trim())
+    reject(new LifeboatError(`${connection.where} ended the session`))
   })()
-  const answer = Promise.race([line(), reading.then(() => {
-    throw new LifeboatError(`${connection.where} ended the session`)
-  })])
-  const ended = reading.then(() => undefined, () => undefined)
+  reading.catch(reject)
   const losing = new AbortController()
   const asking = setInterval(() => void child.write(ASK).catch(() => undefined), EVERY).unref() // The end of the session is noticed below.
   let released = false
   void (async () => {
-    await ended
+    await reading.catch(() => undefined)
     clearInterval(asking)
     if (!released) losing.abort(lost(connection.where))
   })()
-  const ask = async (query: string): Promise<string | undefined> => {
-    const next = line()
-    await child.write(Buffer.from(`${query};\n`)).catch(() => undefined) // The end of the session is noticed here as well.
-    return Promise.race([next, ended])
-  }
   const release = async (last?: string): Promise<boolean> => {
     released = true
     clearInterval(asking)
@@ -70,7 +56,7 @@ export async function holdSession(
     return reading.then(() => true, () => false)
   }
   try {
-    return { answer: await answer, ask, release, lost: losing.signal }
+    return { answer: await answer, release, lost: losing.signal }
   } catch (error) {
     await release()
     throw error instanceof ChildError ? clientError(error, 'query', connection) : error

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
 import { argumentsOfParts, excludesTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
-import { type Connection, underName } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
 import type { PartPlan } from './dump/plan.ts'
@@ -176,7 +175,7 @@ export class PostgresSource implements Source {
         say(why)
       }
     }
-    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump.start(this.#signal)))
+    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump(this.#signal)))
   }
 
   #dumps(parts: readonly PartPlan[], together: readonly string[]): { stream: string; dump: Dump }[] {
@@ -201,11 +200,9 @@ export class PostgresSource implements Source {
       this.#warn(archive.warnings)
       onEnded(archive)
     }
-    const session = `pg_dump-${randomBytes(8).toString('hex')}`
-    const [lockTimeout, own] = of === 'whole'
-      ? [given, connection] : [Math.min(given, LONGEST_WAIT_TOGETHER), underName(connection, session)]
-    const context = { client, connection: own, variables, route: this.#route, lockTimeout, running }
-    return { session, start: (signal) => dumpArchive(parameters, { ...context, signal }, { of, onEnded: ended }) }
+    const lockTimeout = of === 'whole' ? given : Math.min(given, LONGEST_WAIT_TOGETHER)
+    const context = { client, connection, variables, route: this.#route, lockTimeout, running }
+    return (signal) => dumpArchive(parameters, { ...context, signal }, { of, onEnded: ended })
   }
 
   #archive(name: string, bytes: AsyncIterable<Buffer>): SourceStream {

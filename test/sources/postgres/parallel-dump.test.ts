@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asTheyCome } from '../../../src/process/parallel.ts'
@@ -193,6 +193,10 @@ describe('while others work', () => {
       INSERT INTO ${name} SELECT i, 100, repeat(md5(i::text), 10) FROM generate_series(1, 12000) i;`)
     await server.sql(`${tables.join('\n')} ANALYZE`, database)
   }
+
+  /** A table with more bytes than fit between the server and a pg_dump that nobody reads. */
+  const wide = (database: string): Promise<string> =>
+    server.sql('CREATE TABLE wide AS SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 30000) i; ANALYZE wide', database)
 
   test('two tables in different streams are of the same moment, however much is moved between them', async () => {
     await accounts('moving')
@@ -396,33 +400,29 @@ describe('while others work', () => {
 
   test('when one stream loses its connection, the backup fails and the others end', async () => {
     await accounts('cut')
-    let ended: string | undefined
+    await wide('cut')
+    let ended = 0
     const cut = async (): Promise<void> => {
-      ended ??= await server.sql(`SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND query ~ '^COPY' LIMIT 1)`)
+      if (ended > 0) return
+      const found = await server.sql(`SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND query ~ '^COPY' AND state = 'active' LIMIT 1)`)
+      ended += Number(found)
     }
     const error = await thrownBy(dump(sourceOf(server.url('cut'), { jobs: 4 }), cut))
-    expect([ended, error.message]).toEqual(['1', expect.stringMatching(/the connection to .* was cut/)])
+    expect(ended).toBeGreaterThan(0)
+    expect(error.message).toMatch(/the connection to .* was cut/)
     await until(async () => (await server.sql(leftOver)) === '0')
   })
 
-  test('a table that appears after the snapshot is not in the backup, and one that is to be dropped meanwhile is', async () => {
+  test('a table that appears after the snapshot is not in the backup', async () => {
     await accounts('appearing')
-    let dropping: Promise<string> | undefined
-    const { facts } = await between('appearing', async () => {
-      await server.sql('CREATE TABLE appeared AS SELECT 1', 'appearing')
-      dropping = server.sql('DROP TABLE others', 'appearing')
-      await until(async () => (await server.sql(waiting)) !== '0')
-    })
-    await dropping
+    const { facts } = await between('appearing', () => server.sql('CREATE TABLE appeared AS SELECT 1', 'appearing'))
     expect(facts.parts).toHaveLength(1)
     expect(facts.entries.filter((entry) => entry.includes(' appeared '))).toEqual([])
-    expect(facts.entries.filter((entry) => entry.includes(' TABLE DATA public others '))).toHaveLength(1)
   })
 
   test('of a hot standby, large tables are streams of their own; the backup fails if the standby ends a stream to follow its primary', async () => {
     await accounts('followed')
-    // More than fits between the server and a pg_dump that nobody reads.
-    await server.sql('CREATE TABLE wide AS SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 30000) i; ANALYZE wide', 'followed')
+    await wide('followed')
     const standby = await startStandby(server, { settings: { max_standby_streaming_delay: '0' } })
     try {
       const { facts } = await dump(sourceOf(standby.url('followed')))
@@ -444,35 +444,34 @@ describe('while others work', () => {
     }
   })
 
-  test.each([['has none of that name', false], ['has one of the same name', true]])(
-    'pg_dump that comes to another server than the snapshot, which %s: one archive is made in place of several', async (_, same) => {
-      // New servers give the same names to their first sessions.
-      const [first, other] = await Promise.all([startServer(17), startServer(17)])
-      let target = first.port
-      const proxy = await startTcpProxy(() => target)
-      const held: Promise<unknown>[] = []
-      try {
-        for (const [one, rows] of [[first, 12_000], [other, 1]] as const) {
-          await one.sql(`CREATE ROLE several SUPERUSER LOGIN PASSWORD 'several'; CREATE DATABASE several`)
-          const tables = ['credits', 'debits', 'others'].map((name) => `CREATE TABLE ${name} AS SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, ${rows}) i;`)
-          await one.sql(`${tables.join('\n')} ANALYZE`, 'several')
-        }
-        const url = new URL(first.url('several', 'several', 'several'))
-        url.port = `${proxy.port}`
-        const { facts } = await between('several', async () => {
-          if (same) held.push(...await exportAs(shownSnapshot(first), other, 'several'))
-          target = other.port
-        }, first, url.href)
-        expect(facts.parts).toBeUndefined()
-        expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: there are several servers behind its address/))
-        expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([1, 1, 1])
-        await until(async () => (await first.sql(leftOver)) === '0')
-      } finally {
-        await proxy.close()
-        await Promise.all([first.stop(), other.stop()])
-        await Promise.allSettled(held)
+  test('the snapshots of two new servers have different names; a pg_dump that comes to the other one: one archive is made in place of several', async () => {
+    const [first, other] = await Promise.all([startServer(17), startServer(17)])
+    let target = first.port
+    const proxy = await startTcpProxy(() => target)
+    try {
+      for (const [one, rows] of [[first, 12_000], [other, 12_001]] as const) {
+        await one.sql(`CREATE ROLE several SUPERUSER LOGIN PASSWORD 'several'; CREATE DATABASE several`)
+        const tables = ['credits', 'debits', 'others'].map((name) => `CREATE TABLE ${name} AS SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, ${rows}) i;`)
+        await one.sql(`${tables.join('\n')} ANALYZE`, 'several')
       }
-    })
+      const url = new URL(first.url('several', 'several', 'several'))
+      url.port = `${proxy.port}`
+      const names: string[] = []
+      const { facts } = await between('several', async () => {
+        names.push(shownSnapshot(first))
+        await between('several', async () => void names.push(shownSnapshot(other)), other)
+        target = other.port
+      }, first, url.href)
+      expect(new Set(names).size).toBe(2)
+      expect(facts.parts).toBeUndefined()
+      expect(told).toContainEqual(expect.stringMatching(/all rows are in one archive: there are several servers behind its address/))
+      expect(facts.tables.map(({ archived }) => archived?.rows)).toEqual([12_001, 12_001, 12_001])
+      await until(async () => (await first.sql(leftOver)) === '0')
+    } finally {
+      await proxy.close()
+      await Promise.all([first.stop(), other.stop()])
+    }
+  })
 
   test('a lock table that is too small for several pg_dump: one archive is made in place of several', async () => {
     const small = await startServer(17, { settings: { max_locks_per_transaction: '10', max_connections: '20' } })
@@ -524,17 +523,4 @@ async function sumOf(archive: Buffer): Promise<number> {
   return Buffer.concat(pieces).toString().split('\n').reduce((sum, line) => sum + Number(/^\d+\t(-?\d+)\t/.exec(line)?.[1] ?? 0), 0)
 }
 
-const snapshotsOf = (server: Server): string => path.join(server.socketDirectory, 'data/pg_snapshots')
-const shownSnapshot = (server: Server): string => readdirSync(snapshotsOf(server))[0]!
-
-/** Exports snapshots in sessions that stay, one of them under this name: of the process's slot, its transaction, and its number there. */
-async function exportAs(name: string, server: Server, database: string): Promise<Promise<unknown>[]> {
-  const [slot, transaction] = name.split('-').map((part) => Number.parseInt(part, 16))
-  // Each transaction of a session has the next number in its slot; the first is that of its beginning.
-  const earlier = `DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'virtualxid'
-    AND split_part(virtualxid, '/', 1)::int = ${slot} AND split_part(virtualxid, '/', 2)::int < ${transaction! - 1}) LOOP COMMIT; END LOOP; END $$;`
-  const sessions = Array.from({ length: 20 }, () => server.sql(`${transaction! > 2 ? earlier : ''}
-    BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot(), pg_sleep(1000)`, database).catch(() => 'ended with the server'))
-  await until(async () => existsSync(path.join(snapshotsOf(server), name)))
-  return sessions
-}
+const shownSnapshot = (server: Server): string => readdirSync(path.join(server.socketDirectory, 'data/pg_snapshots'))[0]!

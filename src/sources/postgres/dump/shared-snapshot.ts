@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { holdSession } from '../held-session.ts'
@@ -12,8 +13,6 @@ export interface SharedSnapshot {
   readonly start: string
   /** Its server, for messages. */
   readonly where: string
-  /** Of sessions under these names, those that its server has now; none if it is lost. */
-  readonly find: (names: readonly string[]) => Promise<readonly string[]>
   readonly lost: AbortSignal
   /** False if its session had ended before. */
   readonly release: () => Promise<boolean>
@@ -33,12 +32,11 @@ BEGIN
 END $lock$`
 
 /**
- * Only sessions in a transaction: a client that looks for the right one of several servers has none while it looks.
- * In a transaction, a server shows the sessions that there were the first time, until that is cleared. Names have no quotes or spaces.
+ * The name of a snapshot has the number of its transaction in the slot of its session (ExportSnapshot in snapmgr.c of PostgreSQL). In new
+ * servers this is small, so that several behind one address would give the same names.
  */
-const findSql = (names: readonly string[]): string => `SELECT WHERE pg_catalog.pg_stat_clear_snapshot() IS NULL;
-SELECT pg_catalog.concat('found', pg_catalog.string_agg(' ' || application_name, '')) FROM pg_catalog.pg_stat_activity
-  WHERE xact_start IS NOT NULL AND application_name IN (${names.map((name) => `'${name}'`).join(', ')})`
+const MOST_TRANSACTIONS = 10_000
+const passTransactions = (count: number): string => `DO $pass$ BEGIN FOR i IN 1 .. ${count} LOOP COMMIT; END LOOP; END $pass$`
 
 /**
  * Locks all tables that pg_dump will lock, and then exports a snapshot: else one could be emptied between the snapshot and the lock of a
@@ -49,6 +47,7 @@ export async function shareSnapshot(
   tables: readonly LargeTable[], timeout: number, major: number, context: QueryContext,
 ): Promise<SharedSnapshot> {
   const statements = [
+    passTransactions(randomInt(MOST_TRANSACTIONS)),
     'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY',
     // The session waits for the others, idle, for as long as they take.
     'SET LOCAL statement_timeout = 0',
@@ -60,12 +59,9 @@ export async function shareSnapshot(
     LOCK_ALL,
     `SELECT pg_catalog.pg_export_snapshot(), extract(epoch FROM pg_catalog.pg_postmaster_start_time())`,
   ]
-  const { answer, ask, lost, release } = await holdSession(statements, { ...context, codes: true }, lostError)
+  const { answer, lost, release } = await holdSession(statements, { ...context, codes: true }, lostError)
   const [, id, start] = /^([0-9A-Fa-f-]+)\|([\d.]+)$/.exec(answer) ?? []
-  if (id !== undefined && start !== undefined) {
-    const find = async (names: readonly string[]): Promise<string[]> => (await ask(findSql(names)))?.split(' ').slice(1) ?? []
-    return { id, start, where: context.connection.where, find, lost, release: () => release() }
-  }
+  if (id !== undefined && start !== undefined) return { id, start, where: context.connection.where, lost, release: () => release() }
   await release()
   throw new LifeboatError(`${context.connection.where} sent an unexpected answer: ${answer.slice(0, 200)}`)
 }
