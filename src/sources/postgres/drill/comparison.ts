@@ -11,6 +11,7 @@ import { argumentsAgain } from '../dump-arguments.ts'
 import { clientError } from '../errors.ts'
 import { type Difference, differences, type Digests, entryName } from './digests.ts'
 import { firstDifference } from './first-difference.ts'
+import { isRange } from './large-objects.ts'
 import { textShapes } from './shape.ts'
 
 /** A restored database, and the archive that it was restored from. */
@@ -63,7 +64,8 @@ async function told({ header, what, rows }: Difference, restored: RestoredCopy, 
   const name = entryName(header)
   if (what === 'missing') return `${name} is missing after the restore`
   if (what === 'added') return `${name} is not in the backup, and is there after the restore`
-  const counted = rows ? `: ${rows[1].toLocaleString('en-US')} rows instead of ${rows[0].toLocaleString('en-US')}` : ''
+  const [was, is] = (rows ?? []).map((count) => count.toLocaleString('en-US'))
+  const counted = rows ? `: ${is} ${isRange(header) ? 'objects' : 'rows'} instead of ${was}` : ''
   const differs = `${name} differs after the restore${counted}`
   if (!place) return differs
   const found = await placeOf(header, restored).catch(() => restored.reading.signal?.throwIfAborted())

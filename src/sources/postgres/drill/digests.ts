@@ -1,5 +1,6 @@
 import { createHash, hash, type Hash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
+import { isOfLargeObjects, ObjectCutter, type ObjectSink } from './large-objects.ts'
 import { LineSet } from './line-set.ts'
 import { inOrder, listsRoles } from './role-lists.ts'
 import { END, SqlCutter } from './sql-cutter.ts'
@@ -20,6 +21,8 @@ export interface Digests {
 
 /** The header of what comes before the first entry: the settings of the session. */
 const SETTINGS = ''
+/** Before rows and the content of large objects. */
+const DATA = '-- Data for '
 
 /**
  * pg_dump writes this before rows that are loaded through the root of their partitions, which may put them into others (pg_dump.c:
@@ -50,35 +53,46 @@ function append(texts: Map<string, string>, key: string, text: string): void {
 
 async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, digest: string) => void): Promise<Omit<Digests, 'entries'>> {
   const total = { count: 0, rows: 0, bytes: 0 }
-  const roots = new Map<string, { rows: number; lines: LineSet }>()
+  const roots = new Map<string, Together>()
+  const ranges = new Map<string, Together>()
   const digester = new Digester()
-  let current = started(SETTINGS)
+  const ofObjects = new Digester()
+  const objects: ObjectSink = {
+    piece: (bytes) => ofObjects.update(bytes),
+    end(range) {
+      const together = among(ranges, range)
+      together.lines.update(Buffer.from(`${ofObjects.digest()}\n`))
+      if (range.startsWith(DATA)) together.rows++
+    },
+  }
+  let current = started(SETTINGS, objects)
   const finish = (): void => {
     const { header, rows, lines, root, held } = current
     if (held) digester.update(Buffer.from(inOrder(header, Buffer.concat(held).toString('latin1')), 'latin1'))
     const digest = digester.digest()
     if (isLeftOut(header)) return
     if (header !== SETTINGS && header !== END) total.count++
+    if (current.objects) return
     if (root && lines) {
-      const together = roots.get(root) ?? { rows: 0, lines: new LineSet() }
+      const together = among(roots, root)
       together.rows += rows
       together.lines.add(lines)
-      roots.set(root, together)
     }
     take(header, root ? IN_ROOT : flat(`${digest}:${rows}${lines ? `:${lines.digest()}` : ''}`))
   }
   const cutter = new SqlCutter({
     entry(header) {
       finish()
-      current = started(header)
+      current = started(header, objects)
     },
     bytes(piece, insert) {
+      total.bytes += piece.length
+      if (current.objects) return current.objects.line(piece)
       if (current.lines && current.root === undefined && !COMMENT_END.has(piece.toString('latin1', 0, 3))) current.root = rootIn(piece)
       if (current.held) current.held.push(Buffer.from(piece))
       else digester.update(piece)
       if (insert) current.lines?.insert(piece, insert)
       else current.lines?.update(piece)
-      total.bytes += piece.length
     },
     rows(count) {
       current.rows += count
@@ -90,7 +104,20 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
   finish()
   for (const [root, { rows, lines }] of roots)
     take(`-- Data for Name: ${root}; Type: TABLE DATA; Schema: -; Owner: `, `root:${rows}:${lines.digest()}`)
+  for (const [range, { rows, lines }] of ranges) take(range, `objects:${rows}:${lines.digest()}`)
   return total
+}
+
+/** Several entries together have these rows, or large objects. */
+interface Together {
+  rows: number
+  lines: LineSet
+}
+
+function among(all: Map<string, Together>, name: string): Together {
+  const together = all.get(name) ?? { rows: 0, lines: new LineSet() }
+  all.set(name, together)
+  return together
 }
 
 /** User mappings are not restored: `listIds`. */
@@ -118,11 +145,13 @@ interface Started {
   root?: string
   /** The SQL of an entry that lists roles. */
   held: Buffer[] | undefined
+  objects: ObjectCutter | undefined
 }
 
-function started(header: string): Started {
-  const lines = header.startsWith('-- Data for ') && header.includes('; Type: TABLE DATA; ') ? new LineSet() : undefined
-  return { header, rows: 0, lines, held: listsRoles(header) ? [] : undefined }
+function started(header: string, sink: ObjectSink): Started {
+  const lines = header.startsWith(DATA) && header.includes('; Type: TABLE DATA; ') ? new LineSet() : undefined
+  const objects = isOfLargeObjects(header) ? new ObjectCutter(header, sink) : undefined
+  return { header, rows: 0, lines, held: listsRoles(header) ? [] : undefined, objects }
 }
 
 /** SHA-256 of one text after the other. A `Hash` of node holds memory until it is collected, so that only long texts get one. */
@@ -153,7 +182,7 @@ export interface Difference {
   /** The comment before it. */
   header: string
   what: 'missing' | 'added' | 'changed'
-  /** Rows of a table, if the numbers differ. */
+  /** Rows of a table, or large objects, if the numbers differ. */
   rows?: readonly [before: number, after: number]
 }
 
@@ -194,7 +223,7 @@ export async function differences(
 
 /** Rows, large objects and the states of sequences. */
 function isData(header: string): boolean {
-  return header.startsWith('-- Data for ') || header.includes('; Type: SEQUENCE SET; ')
+  return header.startsWith(DATA) || header.includes('; Type: SEQUENCE SET; ')
 }
 
 /** Rows may come in another order. */

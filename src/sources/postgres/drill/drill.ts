@@ -32,8 +32,8 @@ import { Watch } from './watch.ts'
 
 /** The entries that make large objects, of pg_dump 17 and newer. */
 const LARGE_OBJECTS = 'BLOB METADATA'
-/** Entries of data in `pg_restore --list`. */
-const DATA = /^\d+; \d+ \d+ (?:TABLE DATA|SEQUENCE SET|BLOBS?|BLOB METADATA|STATISTICS DATA) /
+/** Entries of data, and of all about large objects, in `pg_restore --list`. */
+const DATA = /^\d+; \d+ \d+ (?:TABLE DATA|SEQUENCE SET|BLOBS?|BLOB METADATA|STATISTICS DATA|[A-Z ]+ - LARGE OBJECTS?) /
 /** Bytes of an empty cluster, and of the log that a server writes ahead of its tables. */
 const CLUSTER = 100_000_000
 const MOST_LOG = 1_000_000_000

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import { isOfLargeObjects, isRange, ObjectCutter, type ObjectSink } from './large-objects.ts'
 import { SqlCutter } from './sql-cutter.ts'
 import { rowShapes, textShapes } from './shape.ts'
 
@@ -22,6 +23,7 @@ export async function firstDifference(
   before: AsyncIterable<Buffer>,
   after: AsyncIterable<Buffer>,
 ): Promise<string | undefined> {
+  if (isRange(header)) return differentObject(await objectsOf(header, before), await objectsOf(header, after))
   const [one, other] = [linesOf(header, before), linesOf(header, after)]
   const next = async (): Promise<[Line | undefined, Line | undefined]> => {
     const [a, b] = await Promise.all([one.next(), other.next()])
@@ -41,6 +43,35 @@ export async function firstDifference(
 
 function shown(was: Line | undefined, is: Line | undefined, shapes: (was: string | undefined, is: string | undefined) => string): string {
   return [was, is].some((line) => line && line.text === undefined) ? 'a very long line differs' : shapes(was?.text, is?.text)
+}
+
+function differentObject(before: ReadonlyMap<number, string>, after: ReadonlyMap<number, string>): string | undefined {
+  const ids = [...new Set([...before.keys(), ...after.keys()])].toSorted((a, b) => a - b)
+  const id = ids.find((one) => before.get(one) !== after.get(one))
+  if (id === undefined) return undefined
+  if (!before.has(id)) return `large object ${id} is not in the backup`
+  return after.has(id) ? `large object ${id}` : `large object ${id} is missing`
+}
+
+/** By the ids of the large objects in a range, digests of what an archive says of them. */
+async function objectsOf(range: string, sql: AsyncIterable<Buffer>): Promise<Map<number, string>> {
+  const objects = new Map<number, string>()
+  let [hash, current] = [createHash('sha256'), undefined as ObjectCutter | undefined]
+  const sink: ObjectSink = {
+    piece: (bytes) => void hash.update(bytes),
+    end(of, id) {
+      // Privileges may come in another order.
+      if (of === range) objects.set(id, [...(objects.get(id)?.split(' ') ?? []), hash.digest('base64')].toSorted().join(' '))
+      hash = createHash('sha256')
+    },
+  }
+  const cutter = new SqlCutter({
+    entry: (header) => void (current = isOfLargeObjects(header) ? new ObjectCutter(header, sink) : undefined),
+    bytes: (piece) => current?.line(piece),
+    rows: () => undefined,
+  })
+  for await (const bytes of sql) cutter.push(bytes)
+  return objects
 }
 
 /** The rows of one side that the other has not had yet, by their keys, in their order. */

@@ -20,7 +20,9 @@ beforeAll(async () => {
     CREATE TABLE others (id int);
     CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 2';
     CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int); CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text);
-    SELECT lo_from_bytea(4711, 'a large object'); GRANT SELECT ON orders TO reader; COMMENT ON COLUMN orders.note IS 'a comment'`, 'template')
+    SELECT lo_from_bytea(4711, 'a large object'), lo_from_bytea(4712, 'another object'), lo_create(70000);
+    CREATE ROLE lender; GRANT SELECT ON LARGE OBJECT 4712 TO reader; GRANT SELECT ON LARGE OBJECT 70000 TO lender WITH GRANT OPTION;
+    SET ROLE lender; GRANT SELECT ON LARGE OBJECT 70000 TO reader; RESET ROLE; GRANT SELECT ON orders TO reader; COMMENT ON COLUMN orders.note IS 'a comment'`, 'template')
   before = plain('template')
 })
 afterAll(() => server.stop())
@@ -54,7 +56,13 @@ test.each([
   ['a row is missing', 'DELETE FROM orders WHERE id = 50', 'TABLE DATA public.orders', 'row 50: it is missing after the restore'],
   ['a row is added', `INSERT INTO orders VALUES (99, 'x', 1)`, 'TABLE DATA public.orders', 'row 51: there is one more after the restore'],
   ['a sequence is behind', `SELECT setval('orders_id_seq', 3)`, 'SEQUENCE SET public.orders_id_seq', /^line \d+: .*, 99, xxxx\);" became .*, 9, xxxx/],
-  ['a large object is cut', `SELECT lowrite(lo_open(4711, 131072), 'A')`, 'BLOBS 4711', /^line \d+: /],
+  ['a large object is cut', `SELECT lowrite(lo_open(4711, 131072), 'A')`, 'BLOBS 0..65535', 'large object 4711'],
+  ['a large object is added', `SELECT lo_create(4713)`, 'BLOBS 0..65535', 'large object 4713 is not in the backup'],
+  ['a large object is missing', `SELECT lo_unlink(4712)`, 'BLOBS 0..65535', 'large object 4712 is missing'],
+  ['the content of two large objects is exchanged', `SELECT lo_put(4711, 0, lo_get(4712)), lo_put(4712, 0, 'a large object')`, 'BLOBS 0..65535', 'large object 4711'],
+  ['a large object has another owner', 'ALTER LARGE OBJECT 4711 OWNER TO reader', 'BLOB METADATA 0..65535', 'large object 4711'],
+  ['a privilege of a large object is another', 'REVOKE SELECT ON LARGE OBJECT 4712 FROM reader; GRANT UPDATE ON LARGE OBJECT 4712 TO reader', 'ACL 0..65535', 'large object 4712'],
+  ['a privilege of a large object has another grantor', 'SET ROLE lender; REVOKE SELECT ON LARGE OBJECT 70000 FROM reader; RESET ROLE; GRANT SELECT ON LARGE OBJECT 70000 TO reader', 'ACL 65536..131071', 'large object 70000'],
   ['a definition is changed', 'ALTER TABLE orders ALTER total SET NOT NULL', 'TABLE public.orders', /xxxx.*NOT NULL/],
   ['a privilege is lost', 'REVOKE SELECT ON orders FROM reader', 'ACL public.TABLE orders', undefined],
   ['a table is missing', 'DROP TABLE others', 'TABLE public.others', undefined],
@@ -77,6 +85,27 @@ test.each([
   } finally {
     await server.sql('DROP DATABASE changed')
   }
+})
+
+test('large objects in other groups are the same', async () => {
+  await server.sql('CREATE DATABASE grouped TEMPLATE template')
+  try {
+    // Privileges that are those of a new object make a group of their own.
+    await server.sql('GRANT SELECT ON LARGE OBJECT 4711 TO reader; REVOKE SELECT ON LARGE OBJECT 4711 FROM reader; SELECT lo_create(4713)', 'grouped')
+    const of = plain('grouped')
+    expect(of.toString()).toContain('-- Name: 4713; Type: BLOB METADATA')
+    await server.sql('UPDATE pg_largeobject_metadata SET lomacl = NULL WHERE oid = 4711', 'grouped')
+    const together = plain('grouped')
+    expect(together.toString()).toMatch(/-- Name: 4711\.\.4713; Type: BLOB METADATA/)
+    expect(await compared(of, together)).toEqual([])
+  } finally {
+    await server.sql('DROP DATABASE grouped')
+  }
+})
+
+test('a name that looks like a group of large objects hides nothing', async () => {
+  const header = '--\n-- Data for Name: 1; Type: BLOBS; Schema: -; Owner: o; Type: TABLE DATA; Schema: public; Owner: o\n--\n\n'
+  expect(await compared(`${header}BEGIN;\n`, `${header}COMMIT;\n`)).toMatchObject([{ what: 'changed' }])
 })
 
 test('with another major, only names, rows and other data count', async () => {
