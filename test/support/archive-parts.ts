@@ -48,7 +48,7 @@ export async function dumpInParts(server: Server, database: string, planned: rea
   const main = await dumped('main', [...argumentsOfMain(planned), ...more])
   const parts: (DumpedPart & { bytes: Buffer })[] = []
   for (const [index, part] of planned.entries()) parts.push({ ...part, stream: `app.${index + 1}.dump`, ...(await dumped('part', argumentsOfPart(part))) })
-  const { tables: _, ...facts } = archiveFactsOf(main.archive, parts, [], false)
+  const { tables: _, ...facts } = archiveFactsOf(main.archive, parts, [])
   return { streams: [{ name: 'app.dump', bytes: main.bytes }, ...parts.map(({ stream, bytes }) => ({ name: stream, bytes }))], facts }
 }
 

@@ -114,8 +114,8 @@ const LETTERS_ABOUT_OTHERS = /^-[bBcCO]+$/
 const OF_ALL = new Set(['--no-acl', '--no-comments', '--no-privileges', '--no-security-labels', '--quote-all-identifiers'])
 const LETTERS_OF_ALL = /^-[bBcCOx]+$/
 
-/** Of these, pg_dump leaves tables or their rows out wherever it is told to dump them. */
-const EXCLUDES = /^(?:-T|--exclude-table(?:-data)?(?:-and-children)?(?:=|$))/
+/** By these, pg_dump leaves tables or their rows out wherever it is told to dump them. */
+const EXCLUDES = /^(?:-T|--exclude-table(?:-data)?(-and-children)?(?:=|$))(.*)/s
 
 /**
  * Of the arguments of `parseDumpArguments`, those for a part of an archive; undefined if one of them may select tables in another way, or
@@ -137,14 +137,30 @@ export function argumentsOfParts(words: readonly string[]): string[] | undefined
   return own
 }
 
-/** Whether such arguments leave tables out, or their rows. */
-export function excludesTables(words: readonly string[]): boolean {
-  return words.some((word) => EXCLUDES.test(word))
+/** A pattern of pg_dump. `descendants`: and of all tables that inherit from the tables. */
+export interface TablePattern {
+  pattern: string
+  descendants: boolean
 }
 
-/** Whether arguments of `argumentsOfParts` say whether large objects are dumped. */
-export function namesLargeObjects(words: readonly string[]): boolean {
-  return words.some((word) => /^(?:-[a-zA-Z]*[bB]|--(?:no-)?(?:blobs|large-objects)$)/.test(word))
+/** The tables that arguments of `argumentsOfParts` leave out, or whose rows. */
+export function excludedTables(words: readonly string[]): TablePattern[] {
+  const excluded: TablePattern[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    const match = EXCLUDES.exec(word)
+    if (!match) continue
+    const [, descendants, pattern = ''] = match
+    const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
+    excluded.push({ pattern: takesNext ? words[++at]! : pattern, descendants: descendants !== undefined })
+  }
+  return excluded
+}
+
+/** Whether arguments of `argumentsOfParts` say that large objects are dumped, or are not; undefined if none does. */
+export function largeObjectsIn(words: readonly string[]): boolean | undefined {
+  if (words.some((word) => /^(?:-[bBcCOx]*B|--no-(?:blobs|large-objects)$)/.test(word))) return false
+  return words.some((word) => /^(?:-[bBcCOx]*b|--(?:blobs|large-objects)$)/.test(word)) || undefined
 }
 
 function harmless(word: string): boolean {

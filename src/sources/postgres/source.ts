@@ -1,7 +1,7 @@
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
-import { argumentsOfParts, excludesTables, omissionsOf } from './dump-arguments.ts'
+import { argumentsOfParts, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import type { Connection } from './connection.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
@@ -136,7 +136,7 @@ export class PostgresSource implements Source {
     return {
       ...server,
       ...this.#content,
-      ...archiveFactsOf(this.#main, this.#parts, this.#content.tables, excludesTables(this.#options.dumpArguments)),
+      ...archiveFactsOf(this.#main, this.#parts, this.#content.tables),
       globals: this.#globals,
       arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
@@ -146,7 +146,8 @@ export class PostgresSource implements Source {
 
   tablesIn(stream: string): TableExtent[] | undefined {
     if (stream === 'globals.sql') return []
-    const archive = this.#parts.find((part) => part.stream === stream)?.archive ?? this.#main
+    const part = this.#parts.find((part) => part.stream === stream)
+    const archive = part ? part.archive : this.#main
     return archive?.rows.tables()?.map(({ schema, name, start, end }) => ({ table: `${schema}.${name}`, start, end }))
   }
 

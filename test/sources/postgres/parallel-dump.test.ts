@@ -8,6 +8,7 @@ import { listArchive, parseWholeArchive, sqlOf } from '../../../src/sources/post
 import type { Client } from '../../../src/sources/postgres/clients.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { type PostgresFacts, postgresFacts } from '../../../src/sources/postgres/facts.ts'
+import { readSizes } from '../../../src/sources/postgres/dump/plan.ts'
 import { PostgresSource } from '../../../src/sources/postgres/source.ts'
 import { all } from '../../support/bytes.ts'
 import { clientDirectoryFor, run } from '../../support/client-programs.ts'
@@ -132,7 +133,8 @@ describe.each([14, 18] as Major[])('PostgreSQL %i', (major) => {
   test('tables and rows that are left out are in no archive, and all others are restored', async () => {
     const dumped = await dump(sourceOf(server.url('shop'), { jobs: 4, dumpArguments: ['--exclude-table-data=paren?', '-T', 'weird'] }))
     expect(dumped.facts.parts).toHaveLength(3)
-    expect(tablesOf(dumped.facts)).not.toContain('parent')
+    expect(tablesOf(dumped.facts).toSorted()).toEqual(['We"ird.Näme $1 * (x)|[a]', 'kept'])
+    expect(dumped.facts.parts!.filter(({ entries }) => entries.length === 0)).toEqual([])
     await restored(dumped, server, 'excluded')
     await server.sql(`CREATE DATABASE without TEMPLATE shop`)
     await server.sql(`DELETE FROM ONLY parent; DROP TABLE weird`, 'without')
@@ -344,13 +346,51 @@ describe('while others work', () => {
 
   test.each([
     ['another table', '--table=*) a="--table=public.tiny"', /shop\.1\.dump, the rows of public\.\w+: pg_dump wrote other rows: TABLE DATA public\.tiny, not public\.\w+$/],
+    ['no table', '--data-only) set -- "$@" "--exclude-table-data=public.*"', /shop\.1\.dump, the rows of public\.\w+: pg_dump wrote other rows: not public\.\w+$/],
     ['a table twice', '--exclude-table-data=*) continue', /shop\.1\.dump, the rows of public\.\w+: the main archive has rows of that table, too/],
   ])('archives of a pg_dump that writes the rows of %s are not stored as a backup', async (what, change, message) => {
     const database = what.replaceAll(' ', '_')
     await accounts(database)
     await server.sql('CREATE TABLE tiny AS SELECT 1 AS id', database)
     const clients = clientsThat(`for a; do shift; case "$a" in ${change} ;; esac; set -- "$@" "$a"; done`)
-    expect((await thrownBy(dump(sourceOf(server.url(database), { clients })))).message).toMatch(message)
+    // Tables that are left out on purpose do not hide others.
+    expect((await thrownBy(dump(sourceOf(server.url(database), { clients, dumpArguments: ['-T', 'tin', '--exclude-table-data=other'] })))).message).toMatch(message)
+  })
+
+  test('the plan has no table that pg_dump leaves out, whatever the pattern', async () => {
+    const names = ['public.orders', 'public.Orders', 'public.order_items', 'public.a$b', 'public.a.b', 'public.a"b', 'public.arr[]', 'public.x*y', 'public.q?r', 'public.qur', 'public.ünï',
+      'audit.log', 'audit.orders', 'Au.dit.log', 'public.parent', 'public.child', 'public.grandchild', 'public.measured', 'public.measured_1']
+    const kinds: Record<string, string> = {
+      'public.child': 'INHERITS (public.parent)', 'public.grandchild': 'INHERITS (public.child)', 'public.measured': 'PARTITION BY LIST (id)',
+      'public.measured_1': 'PARTITION OF public.measured FOR VALUES IN (1)',
+    }
+    await server.createDatabase('patterns')
+    const tables = names.map((name) => `CREATE TABLE ${quoted(name)} ${kinds[name]?.startsWith('PARTITION OF') ? '' : '(id int)'} ${kinds[name] ?? ''};`)
+    await server.sql(`SET client_min_messages = error; CREATE SCHEMA audit; CREATE SCHEMA "Au.dit"; ${tables.join('\n')}
+      UPDATE pg_class SET relpages = 10 WHERE relkind = 'r' AND relnamespace::regnamespace::text IN ('public', 'audit', '"Au.dit"')`, 'patterns')
+    const all = names.filter((name) => name !== 'public.measured')
+    const context = { client: { major: 17, directory: clientDirectory(17) }, connection: parseDatabaseUrl(server.url('patterns'), variables), variables }
+    const { bytes } = await readSizes([], context)
+    const wrong: unknown[] = []
+    const excluded: number[] = []
+    for (const words of [
+      ['-T', 'orders'], ['-Torder*'], ['-TORDERS'], ['-T', '"Orders"'], ['--exclude-table', 'public.*'], ['--exclude-table=*.log'], ['--exclude-table=audit.*'], ['--exclude-table-data=patterns.audit.log'],
+      ['-T', '"Au.dit".log'], ['-T', 'a$b'], ['-T', '"a.b"'], ['-T', 'a"."b'], ['-T', '"a""b"'], ['-T', 'a"""""b'], ['-T', '"a""b'], ['-T', 'arr[]'], ['-T', '"arr[]"'], ['-T', 'x"*"y'], ['-T', 'x*y'],
+      ['-T', 'q?r'], ['-T', 'q"?"r'], ['-T', '(orders|order_items)'], ['-T', '[a-o]*'], ['-T', 'ün?'], ['-T', 'Ünï'], ['-T', 'order_{1}items'], ['-T', ''], ['-T', '""'], ['-T', '*'], ['-T', 'public.'],
+      ['-T', 'parent'], ['--exclude-table-and-children=parent'], ['--exclude-table-data-and-children', 'measured'], ['--exclude-table-data=measured'], ['-T', 'orders', '-Ox', '-T', 'audit.orders'],
+    ]) {
+      const dumped = await run(path.join(clientDirectory(17), 'pg_dump'), ['--data-only', ...words], { env: clientEnvironment(server, 'patterns') })
+      const left = all.filter((name) => dumped.includes(`\nCOPY ${quoted(name)} (`))
+      const sizes = await readSizes(words, context)
+      const planned = all.filter((name) => sizes.largest.some((table) => `${table.schema}.${table.name}` === name))
+      // Without a schema, only tables in the search path are excluded; the plan leaves out the others as well.
+      const hidden = words.includes('-Ox') || words.some((word) => word.includes('.')) ? [] : ['audit.orders', 'audit.log', 'Au.dit.log']
+      const differing = left.filter((name) => !planned.includes(name) && !hidden.includes(name))
+      if (planned.some((name) => !left.includes(name)) || differing.length > 0 || sizes.bytes !== bytes - (all.length - planned.length) * 10 * 8192) wrong.push({ words, left, planned, sizes })
+      excluded.push(all.length - left.length)
+    }
+    expect(wrong).toEqual([])
+    expect(excluded.filter((count) => count > 0).length).toBeGreaterThan(25)
   })
 
   test('a table that stays locked before the snapshot is an error that names it', async () => {
@@ -524,3 +564,9 @@ async function sumOf(archive: Buffer): Promise<number> {
 }
 
 const shownSnapshot = (server: Server): string => readdirSync(path.join(server.socketDirectory, 'data/pg_snapshots'))[0]!
+
+/** The schema and the name of a table as pg_dump writes them. */
+function quoted(name: string): string {
+  const dot = name.startsWith('Au.dit') ? 6 : name.indexOf('.')
+  return [name.slice(0, dot), name.slice(dot + 1)].map((part) => (/^[a-z_]\w*$/.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join('.')
+}

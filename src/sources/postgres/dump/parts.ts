@@ -36,14 +36,14 @@ export function argumentsOfPart({ tables, largeObjects }: PartPlan): string[] {
 type ArchiveFacts = Pick<PostgresFacts, 'dumpVersion' | 'entries' | 'tables' | 'data' | 'sums' | 'parts'>
 type PartFacts = NonNullable<PostgresFacts['parts']>[number]
 
-/** The facts of a main archive and of its parts, which together are one. `excluding`: pg_dump was told to leave tables out. */
+/** The facts of a main archive and of its parts, which together are one. */
 export function archiveFactsOf(
-  { listing: { dumpVersion, entries }, rows }: DumpedArchive, parts: readonly DumpedPart[], tables: readonly Table[], excluding: boolean,
+  { listing: { dumpVersion, entries }, rows }: DumpedArchive, parts: readonly DumpedPart[], tables: readonly Table[],
 ): ArchiveFacts {
   const contents = parts.length > 0 ? rows.contents() : undefined
   let next = (contents?.highest ?? 0) + 1
   const recorded = parts.map((part) => {
-    const facts = recordedPart(part, contents, next, excluding)
+    const facts = recordedPart(part, contents, next)
     next += facts.entries.length
     return facts
   })
@@ -69,7 +69,7 @@ function listedEntries({ archive }: DumpedPart): string[] {
 }
 
 /** `id`: that of its first entry. Throws if the two archives cannot be read as one, so that such a backup is never stored. */
-function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>, id: number, excluding: boolean): PartFacts {
+function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>, id: number): PartFacts {
   const { stream, archive } = part
   const { head } = archive ?? {}
   const places = archive && placesOf(archive.rows)
@@ -77,7 +77,7 @@ function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>
     throw unfit(part, 'pg_dump wrote another form of archive than is known')
   if (!isDeepStrictEqual(main.format, head.format) || main.encoding !== head.encoding)
     throw unfit(part, 'the archive has another form than the main archive')
-  const wrong = difference(head.entries, part, excluding)
+  const wrong = difference(head.entries, part)
   if (wrong.length > 0) throw unfit(part, `pg_dump wrote other rows: ${formatSome(wrong, MOST_NAMED)}`)
   if (places.data.length !== head.entries.filter(isData).length) throw unfit(part, 'the archive has no rows of some of them')
   const twice = tablesOf(head).filter((table) => main.rows.some((entry) => isSame(entry, table)))
@@ -87,15 +87,13 @@ function recordedPart(part: DumpedPart, main: ReturnType<RowCounter['contents']>
 
 const MOST_NAMED = 10
 
-/** Entries that were not asked for, and tables that are missing, but for those that pg_dump was told to leave out. */
-function difference(
-  entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PartPlan, excluding: boolean,
-): string[] {
+/** Entries that were not asked for, and tables that are missing. The plan has no table that pg_dump was told to leave out. */
+function difference(entries: readonly (LargeTable & { kind: string })[], { tables, largeObjects }: PartPlan): string[] {
   const wanted = (entry: LargeTable & { kind: string }): boolean =>
     entry.kind === 'TABLE DATA' ? tables.some((table) => isSame(entry, table)) : largeObjects && ofLargeObjects(entry)
   const unasked = entries.filter((entry) => !wanted(entry))
   const rows = tablesOf({ entries })
-  const missing = excluding ? [] : tables.filter((table) => !rows.some((entry) => isSame(entry, table)))
+  const missing = tables.filter((table) => !rows.some((entry) => isSame(entry, table)))
   return [
     ...unasked.map(({ kind, schema, name }) => `${kind} ${schema}.${name}`), ...missing.map(({ schema, name }) => `not ${schema}.${name}`),
   ]

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import { argumentsOfParts, namesLargeObjects } from '../dump-arguments.ts'
+import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
 import type { ServerFacts } from '../facts.ts'
-import { queryJson, type QueryContext } from '../query.ts'
+import { literal, queryJson, type QueryContext } from '../query.ts'
+import { type Exclusion, exclusionOf } from './exclusions.ts'
 
 export interface LargeTable {
   schema: string
@@ -40,6 +41,8 @@ const MOST_TABLES = 500
 const MOST_OBJECTS = 20_000
 /** Of the share of one pg_dump: the smallest tables together, up to this, stay in the main archive, in which they change least. */
 const TAIL = 1 / 8
+/** Characters of all patterns of tables that are left out: they are an argument of psql. */
+const LONGEST_PATTERNS = 10_000
 /** Sessions beside those of pg_dump: the one with the snapshot, whose end the server may notice late, and one that asks for facts. */
 const OTHERS = 2
 /** The newest pg_dump whose archives are known well enough to put several together. */
@@ -50,23 +53,36 @@ const sizes = z.strictObject({
   start: z.string(),
   /** Sessions that this role may still open in the database. */
   free: z.int(),
-  /** The number of all tables, and bytes of all rows. */
+  /** The number of all tables. */
   tables: z.int().min(0),
+  /** Of all rows that are not left out. */
   bytes: z.int().min(0),
   largest: z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.int().min(0) })),
-  /** Bytes of the large objects; 0 if they stay in the main archive, because there are more than entries of them are kept in mind. */
+  /** Bytes of the large objects, and the same if these may be in a part: there are some, and not more than entries are kept in mind. */
+  objects: z.int().min(0),
   largeObjects: z.int().min(0),
 })
 
-export type Sizes = z.infer<typeof sizes>
+/** `bytes`: of all rows and large objects that are dumped. `largeObjects`: bytes of those that may be in a part. */
+export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
 
 /**
  * Rows and TOAST as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and whose rows a
  * standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of the database.
- * A role without pg_read_all_stats does not see the types of sessions of others: all in a database count.
+ * A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that pg_dump may be told
+ * to leave out stay in the main archive, so that none may be missing in a part.
  */
-const sizesSql = `WITH tables AS (
-  SELECT c.oid, n.oid AS namespace, n.nspname, c.relname, c.relpersistence,
+const sizesSql = (exclusions: readonly Exclusion[]): string => `WITH RECURSIVE excluded AS (
+  SELECT found.oid, pattern.descendants
+  FROM pg_catalog.json_to_recordset(${literal(JSON.stringify(exclusions))}) AS pattern (schema text, name text, descendants bool), LATERAL (
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f')
+      AND n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default"
+    OFFSET 0) AS found
+  UNION
+  SELECT i.inhrelid, true FROM excluded JOIN pg_catalog.pg_inherits i ON i.inhparent = excluded.oid WHERE excluded.descendants
+), tables AS (
+  SELECT c.oid, n.oid AS namespace, n.nspname, c.relname, c.relpersistence, c.oid IN (SELECT oid FROM excluded) AS left_out,
     (greatest(c.relpages, 0)::pg_catalog.int8 + greatest(coalesce(t.relpages, 0), 0))
       * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -74,7 +90,7 @@ const sizesSql = `WITH tables AS (
   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ), largest AS (
   SELECT * FROM tables
-  WHERE relpersistence = 'p' AND bytes > 0
+  WHERE relpersistence = 'p' AND bytes > 0 AND NOT left_out
     AND (pg_catalog.getdatabaseencoding() = 'UTF8' OR pg_catalog.concat(nspname, relname) ~ '^[ -~]*$')
     AND oid NOT IN (
       SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
@@ -101,7 +117,8 @@ SELECT pg_catalog.json_build_object(
     CASE WHEN rolconnlimit >= 0 THEN rolconnlimit - of_role END,
     CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
-  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables) + (SELECT bytes FROM objects),
+  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables WHERE NOT left_out),
+  'objects', (SELECT bytes FROM objects),
   'largeObjects', (SELECT CASE WHEN number BETWEEN 1 AND ${MOST_OBJECTS} THEN bytes ELSE 0 END FROM objects),
   'largest', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname, 'bytes', bytes)
     ORDER BY bytes DESC, nspname, relname), '[]') FROM largest))`
@@ -120,15 +137,26 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
   if (jobs === 1 || (jobs === undefined && rowBytes < SMALL)) return { why: undefined }
   const obstacle = obstacleTo(given, context)
   if (obstacle !== undefined) return { why: obstacle }
-  const found = await queryJson(sizesSql, sizes, context)
-  const plan = divide(namesLargeObjects(given.dumpArguments) ? { ...found, largeObjects: 0 } : found, jobs, availableParallelism())
-  return 'why' in plan ? plan : { ...plan, start: found.start }
+  const { start, ...found } = await readSizes(given.dumpArguments, context)
+  const plan = divide(found, jobs, availableParallelism())
+  return 'why' in plan ? plan : { ...plan, start }
+}
+
+/** Of all that these arguments of pg_dump do not leave out, and when the server had started. */
+export async function readSizes(dumpArguments: readonly string[], context: QueryContext): Promise<Sizes & { start: string }> {
+  const { objects, ...found } = await queryJson(sizesSql(excludedTables(dumpArguments).map(exclusionOf)), sizes, context)
+  const named = largeObjectsIn(dumpArguments)
+  return { ...found, bytes: named === false ? found.bytes : found.bytes + objects, ...(named !== undefined && { largeObjects: 0 }) }
 }
 
 function obstacleTo(
-  { dumpArguments, allowPooler }: PlannedDump, { connection: { environment }, client }: QueryContext,
+  { dumpArguments, allowPooler, server: { encoding } }: PlannedDump, { connection: { environment }, client }: QueryContext,
 ): string | undefined {
   if (argumentsOfParts(dumpArguments) === undefined) return `pg_dump runs with ${dumpArguments.join(' ')}`
+  const excluded = excludedTables(dumpArguments).map(({ pattern }) => pattern).join('')
+  if (excluded.length > LONGEST_PATTERNS) return 'pg_dump runs with very many patterns of tables'
+  // pg_dump compares the bytes of such a pattern.
+  if (encoding !== 'UTF8' && !/^\p{ASCII}*$/u.test(excluded)) return `pg_dump runs with ${excluded} in a database in ${encoding}`
   if (allowPooler) return 'a pooler in transaction mode is allowed'
   if ((environment.PGHOST ?? '').includes(',')) return 'the URL names several servers'
   if (client.major > NEWEST_CLIENT) return `the archives of pg_dump ${client.major} are not known yet`
@@ -139,7 +167,7 @@ function obstacleTo(
  * The parts of an archive; pure. `given` may take the free connections but one; half of them are left to others where nobody asked for
  * more. `processors`: of this machine.
  */
-export function divide(found: Omit<Sizes, 'start'>, given: number | undefined, processors: number): OneArchive | DumpPlan {
+export function divide(found: Sizes, given: number | undefined, processors: number): OneArchive | DumpPlan {
   const wanted = given ?? Math.min(MOST, Math.max(2, processors))
   const left = given === undefined ? Math.ceil(found.free / 2) : 1
   const most = Math.min(wanted, found.free - left - OTHERS)
@@ -164,7 +192,7 @@ interface SizedPart extends PartPlan {
  * Graham, "Bounds on multiprocessing timing anomalies", 1969). Sizes are rounded, and equal ones are in the order of their names: at the
  * ends of a table that moves, chunks are new. Of 40 equal tables of which half grow by up to 1 % a day, two of three would move else.
  */
-function partsOf({ largest, largeObjects, bytes: all }: Omit<Sizes, 'start'>, count: number): SizedPart[] {
+function partsOf({ largest, largeObjects, bytes: all }: Sizes, count: number): SizedPart[] {
   const parts = Array.from({ length: count }, () => emptyPart(0))
   const tables = largest.map(({ bytes, ...table }) => ({ bytes, table })).toSorted((a, b) => (keyOf(a.table) < keyOf(b.table) ? -1 : 1))
   const items = (largeObjects > 0 ? [...tables, { bytes: largeObjects, table: undefined }] : tables)
