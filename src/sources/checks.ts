@@ -1,4 +1,5 @@
 import { LifeboatError } from '../error.ts'
+import { inParallel } from '../process/parallel.ts'
 
 /** Throws a LifeboatError for something that a target lacks. Changes nothing. */
 export type Check = () => Promise<void>
@@ -20,10 +21,10 @@ export function backUpStep(where: string): string {
   return `Back up ${where} into the store: a safety backup. If that fails, nothing is restored.`
 }
 
-/** Makes all checks, and throws one error for all problems: a single one as it is. */
-export async function requireAll(checks: readonly Check[]): Promise<void> {
+/** Makes all checks, `atOnce` of them at the same time, and throws one error for all problems: a single one as it is. */
+export async function requireAll(checks: readonly Check[], atOnce = 1): Promise<void> {
   const problems: LifeboatError[] = []
-  await allOf(checks, (error) => problems.push(...problemsOf(error)))
+  await allOf(checks, (error) => problems.push(...problemsOf(error)), atOnce)
   throwAll(problems)
 }
 
@@ -36,14 +37,16 @@ export function problemsOf(error: LifeboatError): readonly LifeboatError[] {
   return error instanceof CannotStart ? error.problems : [error]
 }
 
-/** Makes all checks. Other errors than problems of a target are thrown at once. */
-export async function allOf(checks: readonly Check[], found: (error: LifeboatError) => void): Promise<void> {
-  for (const check of checks) {
+/** Makes all checks; problems are found in their order. After any other error than a problem of a target, no further check begins. */
+export async function allOf(checks: readonly Check[], found: (error: LifeboatError) => void, atOnce = 1): Promise<void> {
+  const problems = await inParallel(checks, atOnce, async (check) => {
     try {
       await check()
+      return undefined
     } catch (error) {
       if (!(error instanceof LifeboatError) || error.status === 130) throw error
-      found(error)
+      return error
     }
-  }
+  })
+  for (const problem of problems) if (problem) found(problem)
 }

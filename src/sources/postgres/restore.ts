@@ -41,9 +41,9 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
     }]
     : mode === 'empty' ? [() => requireEmpty(context, !isWhole(options))]
       : options.dropOthers ? [() => requireNoSubscriptions(context)] : []
-  await preflight(plan, { settings: wanted, more }, options, context)
+  const room = await preflight(plan, { settings: wanted, more }, options, context)
   const first = mode === 'clean' && options.backUpTarget && (await hasObjects(context)) ? options.backUpTarget : undefined
-  if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, context)
+  if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, room)
   if (first && plan.replaced) await tryLocks(plan.replaced, options.lockTimeout, context, report)
   await first?.()
   await options.makeComing?.()
@@ -99,9 +99,9 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
     })
   const statement = createStatement(database, settings.options, major)
   const wanted = (options.databaseSettings ?? (!plan.selection && options.only === undefined)) ? settings : undefined
-  await preflight(plan, { settings: wanted, creates: settings.options }, options, maintenance)
+  const room = await preflight(plan, { settings: wanted, creates: settings.options }, options, maintenance)
   if (options.dryRun)
-    return dryRun(options, plan, { settings: wanted, creates: { name: database, options: settings.options, major } }, maintenance)
+    return dryRun(options, plan, { settings: wanted, creates: { name: database, options: settings.options, major } }, room)
   await options.makeComing?.()
   signal.throwIfAborted()
   // From here to the drop nothing is interrupted, so that a created database is always reported or dropped.

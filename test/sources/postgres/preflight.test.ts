@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
-import { requireLocale, requireSpace } from '../../../src/sources/postgres/preflight/checks.ts'
+import { requireLocale, requireSpace, roomAt } from '../../../src/sources/postgres/preflight/checks.ts'
 import { rolesOf } from '../../../src/sources/postgres/named-roles.ts'
 import { addNeeded, nothingNeeded } from '../../../src/sources/postgres/preflight/needed.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
@@ -73,9 +73,9 @@ test('a locale that the server does not have is named, and one that it has is no
 })
 
 test('a server of this machine without room is noticed', async () => {
-  await requireSpace(1000, 'here', context())
-  const error = await thrownBy(requireSpace(1e18, 'here', context()).then(() => undefined))
-  expect(error.message).toMatch(/^the disk of here has .* free, and the database needs about/)
+  const room = await roomAt(context())
+  requireSpace(1000, 'here', room)
+  expect(() => requireSpace(1e18, 'here', room)).toThrow(/^the disk of here has .* free, and the database needs about/)
 })
 
 const named = (kind: string, text: string): string[] => rolesOf({ kind, sql: () => text })

@@ -127,23 +127,41 @@ export async function requireCreateRole(roles: readonly string[], where: string,
       marked`‹no-privileges: true›.` })
 }
 
-/** Throws if the server has not that many connections left. */
-export async function requireConnections(wanted: number, where: string, context: QueryContext): Promise<void> {
-  const free = await freeConnections(context)
-  if (free >= wanted) return
-  throw new LifeboatError(`${where} has ${Math.max(0, free)} free connections, and the restore needs ${wanted}`, {
-    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
+/** Room at a server, and what tells it from others. */
+export interface Room {
+  /** Connections that this role may still open. */
+  connections: number
+  /** The disk by the number of its device, and its free bytes; absent unless it is certainly one of this machine. */
+  disk?: { device: number; free: number }
+  /** Equal for two connections to the same server, by whatever address; not for a copy of it. */
+  server: string
 }
 
-export function freeConnections(context: QueryContext): Promise<number> {
-  return queryJson(
-    `SELECT pg_catalog.to_json(pg_catalog.current_setting('max_connections')::pg_catalog.int4
-      - CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 0
-        ELSE pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4 END
-      - (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-         WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()))`,
-    z.number(), context,
+const room = z.strictObject({ connections: z.number(), folder: z.string().nullable(), started: z.number(), server: z.string() })
+
+/** Asks for all of it at once. Other sessions of a restore would count, so that none is open meanwhile. */
+export async function roomAt(context: QueryContext): Promise<Room> {
+  const { connections, folder, started, server } = await queryJson(
+    `SELECT pg_catalog.json_build_object(
+      'connections', pg_catalog.current_setting('max_connections')::pg_catalog.int4
+        - CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 0
+          ELSE pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4 END
+        - (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+           WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()),
+      'folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
+      'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000,
+      'server', (SELECT system_identifier || ' ' || pg_catalog.pg_postmaster_start_time() FROM pg_catalog.pg_control_system()))`,
+    room, context,
   )
+  const disk = await diskOf(folder, started)
+  return { connections, server, ...(disk && { disk }) }
+}
+
+/** Throws if the server has not that many connections left. */
+export function requireConnections(wanted: number, where: string, { connections }: Room): void {
+  if (connections >= wanted) return
+  throw new LifeboatError(`${where} has ${Math.max(0, connections)} free connections, and the restore needs ${wanted}`, {
+    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
 }
 
 /** Room for statistics, WAL and indexes that are built, as a share of the database. */
@@ -152,22 +170,14 @@ export const MARGIN = 1.1
 const SAME_START = 60_000
 
 /** Throws if the disk of a server on this machine has no room for so many bytes. No server tells it of another machine. */
-export async function requireSpace(bytes: number, where: string, context: QueryContext): Promise<void> {
-  const disk = await freeSpace(context)
+export function requireSpace(bytes: number, where: string, { disk }: Room): void {
   if (disk === undefined || disk.free >= bytes * MARGIN) return
   throw new LifeboatError(`the disk of ${where} has ${formatBytes(disk.free)} free, and the database needs about ${formatBytes(bytes)}`, {
     hint: 'Make room there, then restore again.' })
 }
 
-const place = z.strictObject({ folder: z.string().nullable(), started: z.number() })
-
-/** The disk of a server, by the number of its device, and its free bytes; undefined unless it is certainly one of this machine. */
-export async function freeSpace(context: QueryContext): Promise<{ device: number; free: number } | undefined> {
-  const { folder, started } = await queryJson(
-    `SELECT pg_catalog.json_build_object('folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
-      'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000)`,
-    place, context,
-  )
+/** `started`: of the server, in milliseconds by its own clock. */
+async function diskOf(folder: string | null, started: number): Promise<Room['disk']> {
   if (folder === null || !path.isAbsolute(folder)) return undefined
   try {
     const { mtimeMs } = await stat(path.join(folder, 'postmaster.pid'))

@@ -7,7 +7,7 @@ import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
   requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
-  requireOwnersAndGrantees, requireSpace,
+  requireOwnersAndGrantees, requireSpace, type Room, roomAt,
 } from './checks.ts'
 
 interface Wanted {
@@ -19,38 +19,45 @@ interface Wanted {
 }
 
 /**
- * Everything that a restore needs at the target's server, checked before anything is changed. Throws one error for all that is missing.
- * Mode `empty` restores what it can: there, roles and extensions that are missing are warnings.
+ * Everything that a restore needs at the target's server, checked before anything is changed; gives its room. Throws one error for all that
+ * is missing. Mode `empty` restores what it can: there, roles and extensions that are missing are warnings. With `checked`, the server is
+ * not asked again for what changes rarely.
  */
 export async function preflight(
   plan: RestorePlan,
   { settings, creates, more = [] }: Wanted,
   options: RestoreOptions,
   context: QueryContext,
-): Promise<void> {
-  const { target: { where }, mode, jobs, databaseSize, report } = options
+): Promise<Room> {
+  const { target: { where }, mode, jobs, databaseSize, report, checked } = options
+  const room = await roomAt(context)
+  const atOnce = Math.max(1, Math.min(jobs, room.connections))
   const { coming = { roles: [], tablespaces: [] } } = options
-  const needed: Check[] = [
+  const needed: Check[] = checked ? [] : [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
     () => requireAvailable(plan.needed.extensions, where, context),
     () => requireLibraries(plan.needed.libraries, where, context),
   ]
   const partly = mode === 'empty' && options.only !== 'data'
-  if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint))
+  if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint), atOnce)
   const { older } = plan
-  await requireAll([
-    ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
-    ...more,
-    ...(partly ? [] : needed),
+  const lasting: Check[] = checked ? [] : [
     ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
     ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, options, context)] : []),
     ...(settings?.owner === undefined ? [] : [() => requireOwner(settings.owner!, context)]),
     () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),
-    () => requireConnections(jobs + 1, where, context),
+  ]
+  await requireAll([
+    ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
+    ...more,
+    ...(partly ? [] : needed),
+    ...lasting,
+    async () => requireConnections(jobs + 1, where, room),
     ...(databaseSize !== undefined && options.only === undefined && !plan.selection
-      ? [() => requireSpace(databaseSize, where, context)] : []),
-  ])
+      ? [async () => requireSpace(databaseSize, where, room)] : []),
+  ], atOnce)
+  return room
 }
 
 function without(names: Iterable<string>, others: readonly string[]): string[] {

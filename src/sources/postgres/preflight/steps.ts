@@ -1,8 +1,6 @@
-import { z } from 'zod'
 import { formatBytes, formatCount, formatSeconds, formatSome, formatTime, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
 import type { Others } from '../clean/others.ts'
-import { queryJson, type QueryContext } from '../query.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import { readingOf } from '../reading.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
@@ -10,7 +8,7 @@ import { RELATIONS } from '../selection.ts'
 import type { SwapSettings } from '../settings.ts'
 import { backUpStep } from '../../checks.ts'
 import type { Share } from '../../share.ts'
-import { freeConnections, freeSpace, MARGIN } from './checks.ts'
+import { MARGIN, type Room } from './checks.ts'
 
 interface Planned {
   /** Of the database itself, if they are applied. */
@@ -24,15 +22,14 @@ interface Planned {
 }
 
 /** The outcome of a dry run: the steps of a restore, in order. */
-export async function dryRun(
-  options: RestoreOptions, plan: RestorePlan, { settings, creates, backsUp, last = [] }: Planned, context: QueryContext,
-): Promise<RestoreOutcome> {
+export function dryRun(
+  options: RestoreOptions, plan: RestorePlan, { settings, creates, backsUp, last = [] }: Planned, { disk, connections, server }: Room,
+): RestoreOutcome {
   const { mode, target: { where }, size, jobs, only } = options
   // The size of a part in the server is not known.
   const databaseSize = plan.selection || only !== undefined ? undefined : options.databaseSize
   const reading = readingOf(options, plan)
   const bytes = reading.size < size ? `of which ${formatBytes(reading.size)} of ${formatBytes(size)} are read` : formatBytes(size)
-  const disk = databaseSize === undefined ? undefined : await freeSpace(context)
   const room = databaseSize === undefined ? '' : `; on the server's disk it needs about ${formatBytes(databaseSize)}` +
     (disk === undefined ? ', and the server does not tell how much is free' : `, ${formatBytes(disk.free)} are free`)
   const { roles, tablespaces } = options.coming ?? { roles: [], tablespaces: [] }
@@ -52,20 +49,12 @@ export async function dryRun(
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
     ...last,
   ]
-  const shares = await sharesOf({ ...options, databaseSize }, disk, context)
-  const server = await serverIdentity(context)
+  const shares = sharesOf({ ...options, databaseSize }, { disk, connections })
   const { missing } = plan
   return {
     entries: plan.count + (missing ?? []).length, restored: 0, errors: [], left: 'unchanged', ...(missing && { missing }),
     planned: { steps, shares, server },
   }
-}
-
-/** Equal for two connections to the same server, by whatever address; not for a copy of it. */
-async function serverIdentity(context: QueryContext): Promise<string> {
-  return queryJson(
-    `SELECT pg_catalog.to_json(system_identifier || ' ' || pg_catalog.pg_postmaster_start_time()) FROM pg_catalog.pg_control_system()`,
-    z.string(), context)
 }
 
 const MOST_NAMED = 20
@@ -98,15 +87,16 @@ function stays(others: readonly string[] | undefined): string {
   return `Leave ${formatCount(others.length, 'table or view', 'tables and views')} that the backup does not have as they are: ${which}.`
 }
 
-async function sharesOf(
-  { databaseSize, jobs, target: { server } }: RestoreOptions, disk: { device: number; free: number } | undefined, context: QueryContext,
-): Promise<Share[]> {
+function sharesOf(
+  { databaseSize, jobs, target: { server } }: Pick<RestoreOptions, 'jobs' | 'target'> & { databaseSize: number | undefined },
+  { disk, connections }: { disk: Room['disk'] | undefined; connections: number },
+): Share[] {
   return [
     ...(disk && databaseSize !== undefined ? [{
       what: `the disk of ${server}`, at: `this machine, ${disk.device}`, measure: 'bytes' as const, needed: databaseSize * MARGIN,
       free: disk.free,
     }] : []),
-    { what: server, at: server, measure: 'connections', needed: jobs + 1, free: await freeConnections(context) },
+    { what: server, at: server, measure: 'connections', needed: jobs + 1, free: connections },
   ]
 }
 

@@ -63,7 +63,8 @@ export async function restoreBySwap(given: RestoreOptions, swap: SwapOptions): P
     const settingsNow = settingsFor(name)
     const movable = () => requireMovable(live, maintenance, report)
     const used = () => warnOfUse(live, swap, maintenance, report)
-    await preflight(plan, { settings: settingsNow, creates: settingsNow.options, more: [owned, movable, used] }, options, maintenance)
+    const wanted = { settings: settingsNow, creates: settingsNow.options, more: [owned, movable, used] }
+    const room = await preflight(plan, wanted, options, maintenance)
     // With no time to be kept for, the database from before may be dropped at any moment.
     const first = swap.keepOld === 0 && (await hasObjects({ ...maintenance, connection: target })) ? options.backUpTarget : undefined
     const lacks = plan.others ? [...plan.others.stay, ...plan.others.go] : []
@@ -73,7 +74,7 @@ export async function restoreBySwap(given: RestoreOptions, swap: SwapOptions): P
       const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
       const creates = { name: newName(name), options: settingsNow.options, major }
       const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined, lacks }, kept)
-      return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, maintenance)
+      return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, room)
     }
     await removeLeft(name, databases, maintenance, report)
     await first?.()
