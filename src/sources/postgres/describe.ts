@@ -68,9 +68,10 @@ export function rowsText({ rows, exact }: RowCount): string {
   return rows === null ? 'unknown' : `${exact ? '' : 'about '}${rows.toLocaleString('en-US')}`
 }
 
-/** The size of a table is an estimate of the same time as its rows, and wrong if there was none. */
+/** The size of a table is an estimate of the same time as that of its rows, and wrong if there was none. */
 function sizeText(rows: number | null, bytes: number, partitioned: boolean): string {
-  return rows === null && !partitioned ? 'unknown' : formatBytes(bytes)
+  if (partitioned) return formatBytes(bytes)
+  return rows === null ? 'unknown' : `about ${formatBytes(bytes)}`
 }
 
 const remarked = postgresFacts.pick({ globals: true, warnings: true, omitted: true }).strip()

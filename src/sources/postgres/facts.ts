@@ -8,7 +8,8 @@ const table = z.strictObject({
   /** The planner's estimate; null if the table was never analysed. */
   rows: z.int().min(0).nullable(),
   /**
-   * With indexes and TOAST, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its own.
+   * With indexes and TOAST, about, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its
+   * own.
    */
   bytes: z.int().min(0),
   partitioned: z.boolean(),
@@ -114,6 +115,13 @@ export type SessionSettings = z.infer<typeof session>
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 
+/**
+ * SQL for the pages of a TOAST table, whose row of pg_class has this name. Before its first VACUUM, pg_class knows of none (ANALYZE does not
+ * change it), but the statistics have its tuples, of which four fit in a page (EXTERN_TUPLES_PER_PAGE in heaptoast.h). NULL if there is none.
+ */
+export const toastPages = (row: string): string =>
+  `CASE WHEN ${row}.relpages > 0 THEN ${row}.relpages ELSE (pg_catalog.pg_stat_get_live_tuples(${row}.oid) + 3) / 4 END`
+
 const SESSION = Object.keys(session.shape).map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')
 
 const sql = `SELECT pg_catalog.json_build_object(
@@ -129,8 +137,9 @@ const sql = `SELECT pg_catalog.json_build_object(
   'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
   'rowBytes', (
-    SELECT coalesce(pg_catalog.sum(greatest(relpages, 0)), 0) * pg_catalog.current_setting('block_size')::pg_catalog.int8
-    FROM pg_catalog.pg_class WHERE relkind IN ('r', 't')),
+    SELECT coalesce(pg_catalog.sum(CASE c.relkind WHEN 't' THEN ${toastPages('c')} ELSE greatest(c.relpages, 0) END), 0)
+      * pg_catalog.current_setting('block_size')::pg_catalog.int8
+    FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 't')),
   'session', pg_catalog.json_build_object(${SESSION}))
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 
@@ -147,7 +156,7 @@ export const tablesSql = `WITH tables AS (
   SELECT i.indrelid, pg_catalog.sum(greatest(c.relpages, 0)) AS pages
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid GROUP BY i.indrelid
 ), sizes AS (
-  SELECT t.*, greatest(t.relpages, 0) + greatest(toast.relpages, 0) + coalesce(own.pages, 0) + coalesce(others.pages, 0) AS pages
+  SELECT t.*, greatest(t.relpages, 0) + coalesce(${toastPages('toast')}, 0) + coalesce(own.pages, 0) + coalesce(others.pages, 0) AS pages
   FROM tables t
   LEFT JOIN pg_catalog.pg_class toast ON toast.oid = t.reltoastrelid
   LEFT JOIN indexes own ON own.indrelid = t.oid

@@ -10,7 +10,7 @@ test('a table without statistics has an unknown size, not that of its first page
     },
   }).join('\n')
   expect(text).toMatch(/public\.new +unknown +unknown/)
-  expect(text).toMatch(/public\.known +about 10 +8\.19 kB/)
-  expect(text).toMatch(/public\.counted +1,234 +5\.00 kB +8\.19 kB/)
+  expect(text).toMatch(/public\.known +about 10 +about 8\.19 kB/)
+  expect(text).toMatch(/public\.counted +1,234 +5\.00 kB +about 8\.19 kB/)
   expect(text).toMatch(/public\.parts +unknown +0 B +partitioned/)
 })

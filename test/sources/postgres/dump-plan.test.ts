@@ -2,9 +2,10 @@ import { divide } from '../../../src/sources/postgres/dump/plan.ts'
 
 const MIB = 1024 * 1024
 /** A database with tables of these sizes in MiB, and others that have the rest. */
-const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90, objects = 0 } = {}) => ({
+const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90, objects = 0, unknown = 0 } = {}) => ({
   free,
   tables,
+  unknown,
   bytes: (sizes.reduce((sum, size) => sum + size, 0) + rest + objects) * MIB,
   largeObjects: objects * MIB,
   largest: sizes.map((size, index) => ({ schema: 'public', name: `t${index}`, bytes: size * MIB })),
@@ -62,6 +63,11 @@ test('rows that are not worth a process stay in the main archive; with many tabl
   expect(names(divide(database([400, 400, 400], { tables: 50_000 }), 4, 4))).toEqual([['t0', 't2']])
   expect(names(divide(database([100, 100, 100], { tables: 50_000 }), 4, 4))).toBe('no tables are large enough for an archive of their own')
   expect(names(divide(database([2000, 400, 400], { tables: 50_000 }), 4, 4))).toEqual([['t0']])
+})
+
+test('the reason for one archive names tables whose size the server does not know', () => {
+  const why = (unknown: number) => names(divide(database([0.5, 0.5], { unknown }), 4, 4))
+  expect([why(1), why(2)]).toEqual(['1 table', '2 tables'].map((tables) => `the server does not know the size of ${tables} (VACUUM ANALYZE finds it out), and no others are large enough`))
 })
 
 const parts = (free: number, jobs: number | undefined) => names(divide(database([300, 300, 300, 300], { free }), jobs, 4))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
-import { readTables, tablesSql } from '../../../src/sources/postgres/facts.ts'
+import { readSizes } from '../../../src/sources/postgres/dump/plan.ts'
+import { readServerFacts, readTables, tablesSql } from '../../../src/sources/postgres/facts.ts'
 import { queryJson, type QueryContext } from '../../../src/sources/postgres/query.ts'
 import { requireNoRows } from '../../../src/sources/postgres/target.ts'
 import { loadTables } from '../../support/dataset.ts'
@@ -47,6 +48,25 @@ test('sizes are those that the catalog has of tables, their TOAST tables and the
   const pages = `SELECT sum(relpages) * 8192 FROM pg_class c WHERE oid = 'wide'::regclass OR oid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'wide'::regclass)
     OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'wide'::regclass OR indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'wide'::regclass))`
   expect(await readTables(context('sizes'))).toEqual([{ schema: 'public', name: 'wide', rows: 200, bytes: Number(await server.sql(pages, 'sizes')), partitioned: false, rowSecurity: false }])
+})
+
+test('a TOAST table that was analysed, but never vacuumed, has the size of its tuples, and that of one never analysed is known as well', async () => {
+  await server.createDatabase('toast')
+  const make = (name: string) => `CREATE TABLE ${name} (note text) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off); ALTER TABLE ${name} ALTER note SET STORAGE EXTERNAL;
+    INSERT INTO ${name} SELECT repeat(md5(i::text), 1000) FROM generate_series(1, 400) i;`
+  await server.sql(`${make('analysed')} ${make('fresh')} ANALYZE analysed`, 'toast')
+  const size = Number(await server.sql(`SELECT pg_table_size('analysed')`, 'toast'))
+  const about = (bytes: number | undefined) => expect(Math.abs(bytes! / size - 1)).toBeLessThan(0.1)
+  const find = <T extends { name: string }>(tables: T[], name: string): T | undefined => tables.find((table) => table.name === name)
+  const tables = await readTables(context('toast'))
+  about(find(tables, 'analysed')?.bytes)
+  expect(find(tables, 'fresh')?.rows).toBeNull()
+  const { largest, unknown } = await readSizes([], context('toast'))
+  about(find(largest, 'analysed')?.bytes)
+  about(find(largest, 'fresh')?.bytes)
+  expect(unknown).toBe(1)
+  const { rowBytes } = await readServerFacts(context('toast'))
+  expect(rowBytes).toBeGreaterThan(size * 1.8)
 })
 
 test('many tables are looked through for rows', async () => {

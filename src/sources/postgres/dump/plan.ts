@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
-import type { ServerFacts } from '../facts.ts'
+import { formatCount } from '../../../report/format.ts'
+import { type ServerFacts, toastPages } from '../facts.ts'
 import { literal, queryJson, type QueryContext } from '../query.ts'
 import { type Exclusion, exclusionOf } from './exclusions.ts'
 
@@ -55,6 +56,8 @@ const sizes = z.strictObject({
   free: z.int(),
   /** The number of all tables. */
   tables: z.int().min(0),
+  /** Tables that were never analysed: the server does not know their sizes, but for TOAST. */
+  unknown: z.int().min(0),
   /** Of all rows that are not left out. */
   bytes: z.int().min(0),
   largest: z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.int().min(0) })),
@@ -67,7 +70,7 @@ const sizes = z.strictObject({
 export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
 
 /**
- * Rows and TOAST as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and whose rows a
+ * Rows and TOAST, about, as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and whose rows a
  * standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of the database.
  * A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that pg_dump may be told
  * to leave out stay in the main archive, so that none may be missing in a part.
@@ -83,7 +86,7 @@ const sizesSql = (exclusions: readonly Exclusion[]): string => `WITH RECURSIVE e
   SELECT i.inhrelid, true FROM excluded JOIN pg_catalog.pg_inherits i ON i.inhparent = excluded.oid WHERE excluded.descendants
 ), tables AS (
   SELECT c.oid, n.oid AS namespace, n.nspname, c.relname, c.relpersistence, c.oid IN (SELECT oid FROM excluded) AS left_out,
-    (greatest(c.relpages, 0)::pg_catalog.int8 + greatest(coalesce(t.relpages, 0), 0))
+    c.reltuples < 0 AS unknown, (greatest(c.relpages, 0)::pg_catalog.int8 + coalesce(${toastPages('t')}, 0))
       * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
@@ -117,6 +120,7 @@ SELECT pg_catalog.json_build_object(
     CASE WHEN rolconnlimit >= 0 THEN rolconnlimit - of_role END,
     CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
+  'unknown', (SELECT pg_catalog.count(*) FROM tables WHERE unknown AND NOT left_out),
   'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables WHERE NOT left_out),
   'objects', (SELECT bytes FROM objects),
   'largeObjects', (SELECT CASE WHEN number BETWEEN 1 AND ${MOST_OBJECTS} THEN bytes ELSE 0 END FROM objects),
@@ -177,7 +181,12 @@ export function divide(found: Sizes, given: number | undefined, processors: numb
     const parts = partsOf(found, jobs - 1)
     if (parts.every(({ bytes }) => bytes >= least)) return { parts: parts.map(({ tables, largeObjects }) => ({ tables, largeObjects })) }
   }
-  return { why: given === undefined ? undefined : 'no tables are large enough for an archive of their own' }
+  return { why: given === undefined ? undefined : tooSmall(found.unknown) }
+}
+
+function tooSmall(unknown: number): string {
+  if (unknown === 0) return 'no tables are large enough for an archive of their own'
+  return `the server does not know the size of ${formatCount(unknown, 'table', 'tables')} (VACUUM ANALYZE finds it out), and no others are large enough`
 }
 
 interface SizedPart extends PartPlan {
