@@ -116,8 +116,8 @@ export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 
 /**
- * SQL for the pages of a TOAST table, whose row of pg_class has this name. Before its first VACUUM, pg_class knows of none (ANALYZE does not
- * change it), but the statistics have its tuples, of which four fit in a page (EXTERN_TUPLES_PER_PAGE in heaptoast.h). NULL if there is none.
+ * SQL for the pages of a TOAST table, whose row of pg_class has this name; NULL if there is none. Before its first VACUUM, pg_class knows
+ * of no pages, because ANALYZE leaves it out, but the statistics have its tuples, four to a page (EXTERN_TUPLES_PER_PAGE in heaptoast.h).
  */
 export const toastPages = (row: string): string =>
   `CASE WHEN ${row}.relpages > 0 THEN ${row}.relpages ELSE (pg_catalog.pg_stat_get_live_tuples(${row}.oid) + 3) / 4 END`

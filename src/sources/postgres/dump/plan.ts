@@ -61,7 +61,7 @@ const sizes = z.strictObject({
   /** Of all rows that are not left out. */
   bytes: z.int().min(0),
   largest: z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.int().min(0) })),
-  /** Bytes of the large objects, and the same if these may be in a part: there are some, and not more than entries are kept in mind. */
+  /** Bytes of the large objects, and the same if these may be in a part: there are some, and not more than MOST_OBJECTS. */
   objects: z.int().min(0),
   largeObjects: z.int().min(0),
 })
@@ -70,14 +70,15 @@ const sizes = z.strictObject({
 export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
 
 /**
- * Rows and TOAST, about, as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and whose rows a
- * standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of the database.
- * A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that pg_dump may be told
- * to leave out stay in the main archive, so that none may be missing in a part.
+ * Rows and TOAST, about, as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and
+ * whose rows a standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of
+ * the database. A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that
+ * pg_dump may be told to leave out stay in the main archive, so that none may be missing in a part.
  */
 const sizesSql = (exclusions: readonly Exclusion[]): string => `WITH RECURSIVE excluded AS (
   SELECT found.oid, pattern.descendants
-  FROM pg_catalog.json_to_recordset(${literal(JSON.stringify(exclusions))}) AS pattern (schema text, name text, descendants bool), LATERAL (
+  FROM pg_catalog.json_to_recordset(${literal(JSON.stringify(exclusions))}) AS pattern (schema text, name text, descendants bool),
+  LATERAL (
     SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'f')
       AND n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default"
@@ -186,7 +187,8 @@ export function divide(found: Sizes, given: number | undefined, processors: numb
 
 function tooSmall(unknown: number): string {
   if (unknown === 0) return 'no tables are large enough for an archive of their own'
-  return `the server does not know the size of ${formatCount(unknown, 'table', 'tables')} (VACUUM ANALYZE finds it out), and no others are large enough`
+  const tables = formatCount(unknown, 'table', 'tables')
+  return `the server does not know the size of ${tables} (VACUUM ANALYZE finds it out), and no others are large enough`
 }
 
 interface SizedPart extends PartPlan {
