@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
+import { giveBack } from '../process/buffers.ts'
 import { http } from '../process/http.ts'
 import { Transient } from './retry.ts'
 
@@ -110,16 +111,16 @@ class Exchange {
     const [status, headers] = [response.statusCode!, headersOf(response)]
     const isGood = status >= 200 && status < 300
     const most = isGood ? maximum : Math.max(maximum, LARGEST_REFUSAL)
-    const kept: Uint8Array[] = []
+    const body = sink && isGood ? undefined : new Body(Math.min(most, Number(headers.get('content-length')) || 0))
     let size = 0
     for await (const piece of this.#pieces(response)) {
       this.#silence.refresh()
       size += piece.length
       if (size > most) throw new TooLong(`${this.#url.host} answered with more than the ${most} bytes expected`)
-      if (sink && isGood) await sink(piece, { status, headers })
-      else kept.push(piece)
+      if (body) body.add(piece)
+      else await sink!(piece, { status, headers })
     }
-    return { status, headers, body: Buffer.concat(kept) }
+    return { status, headers, body: body?.bytes ?? Buffer.alloc(0) }
   }
 
   /** Nothing goes on once the request has failed or its answer was refused; after a good end this does nothing. */
@@ -157,6 +158,36 @@ class Exchange {
     const isStale = this.#sent.reusedSocket && !this.#responded && ['ECONNRESET', 'EPIPE'].includes(reason)
     const Lost = isStale ? Stale : Transient
     return new Lost(`the connection to ${host} failed: ${reason}`, { hint: isRefusedByProxy(cause) ? PROXY : AGAIN })
+  }
+}
+
+/** The bytes of an answer. Its pieces are given back: for Node to collect them as garbage takes longer than copying them. */
+class Body {
+  readonly #expected: number
+  #room = Buffer.alloc(0)
+  #size = 0
+
+  /** `expected`: bytes that it probably has. */
+  constructor(expected: number) {
+    this.#expected = expected
+  }
+
+  add(piece: Buffer): void {
+    const size = this.#size + piece.length
+    if (size > this.#room.length) this.#makeRoom(size <= this.#expected ? this.#expected : 2 * size)
+    this.#room.set(piece, this.#size)
+    this.#size = size
+    if (piece.length === piece.buffer.byteLength) giveBack(piece.buffer)
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#size)
+  }
+
+  #makeRoom(size: number): void {
+    const room = Buffer.allocUnsafeSlow(size)
+    room.set(this.bytes)
+    this.#room = room
   }
 }
 

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { request } from '../../src/net/http.ts'
 import { retry, Transient } from '../../src/net/retry.ts'
+import { noise } from '../support/bytes.ts'
 
 const signal = new AbortController().signal
 
@@ -96,6 +97,16 @@ describe('a request', () => {
     const error: unknown = await request(url(), {}, options).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(Transient)
     expect(String(error)).toMatch(/^Transient: 127\.0\.0\.1:\d+ has not answered for 0\.3 s$/)
+  })
+
+  test.each([0, 1, 70_000, 300_000])('that is answered with %d bytes gives them, announced or not', async (size) => {
+    const body = noise('body', size)
+    const [url, more] = [new URL(base), { ...options, maximum: size, silence: 10_000 }]
+    for (const headers of [{ 'content-length': size }, {}]) {
+      answer = (response) => response.writeHead(200, headers).end(body)
+      expect((await request(url, {}, more)).body.equals(body)).toBe(true)
+      expect((await request(url, { method: 'HEAD' }, more)).body.length).toBe(0)
+    }
   })
 
   test('that is answered with more than expected is given up', async () => {
