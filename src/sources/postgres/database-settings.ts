@@ -9,8 +9,6 @@ import { statementsOf, type Token, Tokens, tokensOf } from './tokens.ts'
 export interface DatabaseSettings {
   /** For CREATE DATABASE. */
   options: DatabaseOption[]
-  /** The number of archive entries that these statements are from, with the definition of the database. */
-  entries: number
   /** Roles that they name. */
   roles: Set<string>
   /** The role that the database is given to; undefined if owners are left out. */
@@ -44,10 +42,9 @@ export function databaseSettings(entries: readonly Entry[], database: string, ch
   const definition = own.find(({ kind }) => kind === 'DATABASE')
   if (!definition) return undefined
   const standardStrings = standardStringsIn(entries)
-  const settings: DatabaseSettings = { options: [], entries: 0, roles: new Set(), early: [], late: [] }
+  const settings: DatabaseSettings = { options: [], roles: new Set(), early: [], late: [] }
   for (const entry of own) {
     if (entry.kind === 'ACL' && choice.noPrivileges) continue
-    settings.entries++
     for (const statement of statements(entry, standardStrings)) {
       if (entry.kind === 'DATABASE') settings.options = readDefinition(new Tokens(statement), choice) ?? refuse(entry)
       else {

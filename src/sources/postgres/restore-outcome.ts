@@ -52,7 +52,10 @@ export interface Phases {
 }
 
 export interface RestoreOutcome extends RestoredDatabase {
-  /** Archive entries to restore, and of these restored; every error counts as an entry that is not restored. */
+  /**
+   * Archive entries to restore, as `pg_restore --list` counts them, without those of the database itself; and of these restored: every
+   * error counts as an entry that is not restored.
+   */
   entries: number
   restored: number
   /** Every error pg_restore printed; the restore has failed unless there is none. */

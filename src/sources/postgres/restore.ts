@@ -64,19 +64,14 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
 
 async function applied(
   outcome: RestoreOutcome,
-  { early, late, entries }: DatabaseSettings,
+  { early, late }: DatabaseSettings,
   context: QueryContext,
 ): Promise<RestoreOutcome> {
   try {
     await change([...early, ...late], context)
-    return { ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied' }
+    return { ...outcome, databaseSettings: 'applied' }
   } catch (error) {
-    return {
-      ...outcome,
-      entries: outcome.entries + entries,
-      errors: [`the settings of the database were not applied: ${messageOf(error)}`],
-      left: 'part',
-    }
+    return { ...outcome, errors: [`the settings of the database were not applied: ${messageOf(error)}`], left: 'part' }
   }
 }
 
@@ -129,8 +124,7 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
   }
   options.leaves?.(`the new database ${target.where} is completely restored`)
   tellSubscriptions(plan, report)
-  if (!wanted) return { ...outcome, databaseSettings: 'left as they are' }
-  return { ...outcome, entries: outcome.entries + wanted.entries, restored: outcome.restored + wanted.entries, databaseSettings: 'applied' }
+  return { ...outcome, databaseSettings: wanted ? 'applied' : 'left as they are' }
 }
 
 /** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */

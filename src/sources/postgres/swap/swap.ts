@@ -114,11 +114,7 @@ export async function restoreBySwap(given: RestoreOptions, swap: SwapOptions): P
     options.leaves?.(`${target.where} is completely restored; the database from before is kept as ${swapped.kept}`,
       marked`To go back to it: ‹undo: true›.`)
     tellSubscriptions(plan, report)
-    const { entries } = settings
-    return {
-      ...outcome, entries: outcome.entries + entries, restored: outcome.restored + entries, databaseSettings: 'applied', swapped,
-      ...(lacks.length > 0 && { removed: lacks }),
-    }
+    return { ...outcome, databaseSettings: 'applied', swapped, ...(lacks.length > 0 && { removed: lacks }) }
   })
 }
 
