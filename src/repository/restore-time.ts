@@ -20,7 +20,7 @@ const detailsSchema = z.object({
   snapshot: snapshotId,
   mode: z.string().regex(/^[a-z-]{1,40}$/),
   machine: z.string().max(200),
-  /** Of all sources together, some of which may have been restored at the same time. */
+  /** From the start of the restore, of all sources together, some of which may have been restored at the same time. */
   seconds,
   /** `bytes`: of the streams. */
   sources: z.array(z.object({ name: z.string().min(1), bytes: z.int().min(0), seconds })).min(1),

@@ -17,7 +17,7 @@ interface Restored {
   snapshot: AuthenticSnapshot
   sources: readonly SourceRecord[]
   results: readonly RestoredPart[]
-  /** Seconds of all together. */
+  /** Seconds from the start of the command, of all together. */
   seconds: number
 }
 
@@ -62,8 +62,9 @@ function isWhole(part: RestoredPart): boolean {
 }
 
 /**
- * The time that the last restore of these sources took, for as many bytes as they have now; undefined if it was not of all of them. Several
- * may have been restored at the same time.
+ * The time that the last restore of these sources took, for as many bytes as they have now; undefined if it was not of all of them: their
+ * own seconds and those that were of no source (opening the store, checks before the first change), but not more than all of it, for
+ * several may have been restored at the same time.
  */
 export async function timeOfRestore(
   { keys, header: { set } }: AuthenticSnapshot, sources: readonly SourceRecord[], store: Store,
@@ -76,7 +77,12 @@ export async function timeOfRestore(
   if (!last || same.length < sources.length) return undefined
   const { time, snapshot, mode, machine } = last
   const size = sources.reduce((sum, source) => sum + sourceSize(source), 0)
-  const bytes = last.sources.reduce((sum, source) => sum + source.bytes, 0)
-  const before = sources.length === 1 ? same[0]! : { seconds: last.seconds, bytes }
-  return { of: 'restore', seconds: before.seconds * (size / Math.max(1, before.bytes)), time, snapshot, machine, mode }
+  const before = sumOf(same)
+  const ofNoSource = Math.max(0, last.seconds - sumOf(last.sources).seconds)
+  const seconds = Math.min(last.seconds, before.seconds + ofNoSource)
+  return { of: 'restore', seconds: seconds * (size / Math.max(1, before.bytes)), time, snapshot, machine, mode }
+}
+
+function sumOf(sources: RestoreTime['sources']): { bytes: number; seconds: number } {
+  return sources.reduce((sum, one) => ({ bytes: sum.bytes + one.bytes, seconds: sum.seconds + one.seconds }), { bytes: 0, seconds: 0 })
 }

@@ -94,6 +94,7 @@ async function restoreParts(
   inputs: RestoreInputs, { all }: { all: boolean }, choice: (sources: readonly SourceRecord[], id: string) => PartToRestore[],
   context: SourceContext,
 ): Promise<PartsRestored> {
+  const started = performance.now()
   const { key, hooks, verifyOnly, dryRun } = inputs
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   context.leaves?.(UNCHANGED)
@@ -116,14 +117,9 @@ async function restoreParts(
           ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
         return { snapshot, sources, ...(expected && { expected }), ...passedOver }
       }
-      let seconds = 0
-      const work = async (): Promise<RestoredPart[]> => {
-        const began = performance.now()
-        const results = await restoreEach(ready, all, inputs, backups, context)
-        seconds = secondsSince(began)
-        return results
-      }
+      const work = (): Promise<RestoredPart[]> => restoreEach(ready, all, inputs, backups, context)
       const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)
+      const seconds = secondsSince(started)
       return {
         snapshot, sources: result, ...passedOver, ...(notResumed !== undefined && { notResumed }),
         keep: () => keepTime({ snapshot, sources: chosen, results: result, seconds }, inputs, store, context),
