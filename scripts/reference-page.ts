@@ -28,7 +28,7 @@ export function referencePage(): string {
     'A default that begins with `$` is the value of that environment variable; in an action it is read if the input is not given.',
     'A list takes one value per line, or the option several times. `lifeboat COMMAND --help` prints the same text.',
     '',
-    'Every action has the outputs `outcome` and `result`. Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.',
+    'Every action has the outputs `outcome` and `result`. Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted, 141 pipe closed.',
     '',
     `Actions: ${actions.map(link).join(', ')}. For the terminal only: ${terminal.map(link).join(', ')}.`,
     '',

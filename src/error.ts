@@ -1,5 +1,11 @@
-/** The exit status of a command that did not do what it was told: 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted. */
-export type FailureStatus = 1 | 2 | 3 | 130
+/**
+ * The exit status of a command that did not do what it was told: 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted, 141 the
+ * reader of its output closed the pipe.
+ */
+export type FailureStatus = 1 | 2 | 3 | 130 | 141
+
+/** That of a program that SIGPIPE ends, which a shell shows. */
+export const CLOSED_PIPE = 141
 
 /** A source whose restore failed: the state of its target, and the backup of the content from before, where they are known. */
 export interface Left {

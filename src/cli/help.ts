@@ -22,7 +22,7 @@ export function programHelp(columns?: number): string {
     '  lifeboat --version',
     '',
     ...wrapped('Secrets: set LIFEBOAT_ENCRYPTION_KEY and DATABASE_URL, or give - as the value to read it from standard input.', '', width),
-    ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted.', '', width),
+    ...wrapped('Exit status: 0 done, 1 failed, 2 wrong usage, 3 could not verify, 130 interrupted, 141 pipe closed.', '', width),
   ].join('\n')
 }
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { givesSecret, redacted, runCommand, statusOf, textOf, wroteData } from '../commands/run-command.ts'
 import { withSchema } from '../commands/command.ts'
 import type { Variables } from '../environment.ts'
-import { LifeboatError } from '../error.ts'
+import { CLOSED_PIPE, LifeboatError } from '../error.ts'
 import { exit } from '../process/exit.ts'
 import { type Command, commands, inputsOf } from '../commands/all.ts'
 import { secretsGiven, secretsOf } from '../inputs/secrets.ts'
@@ -32,8 +32,10 @@ export async function runTerminal(): Promise<void> {
   try {
     status = await run(process.argv.slice(2), process.env, redaction, report)
   } catch (error) {
-    report.failure(error)
     const failure = failureOf(error)
+    // A reader that has read enough (`head`) needs no message: the status tells that not everything was written.
+    if (failure.status === CLOSED_PIPE) report.end()
+    else report.failure(error)
     if (process.argv.includes('--json')) printJson({ error: redactedFailure(failure, (text) => redaction.apply(text)) })
     status = failure.status
   }

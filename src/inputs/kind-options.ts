@@ -67,7 +67,8 @@ export const objects: Group<ObjectSettings> = group(
     tables: {
       help:
         'Restore only these tables with everything that belongs to them and what they depend on: names, with or without a ' +
-        'schema, separated by commas or line ends, or as a JSON array. Foreign keys to other tables are left out and listed.',
+        'schema, separated by commas or line ends, or as a JSON array, which a name with a comma needs: ["a, b", ["schema", "c, d"]]. ' +
+        'Foreign keys to other tables are left out and listed.',
       expected: 'names of tables, separated by commas or line ends, or a JSON array of names and of pairs of schema and name',
       example: 'users, billing.orders',
       schema: schema.tableNames,

@@ -106,13 +106,19 @@ export function unknownInput(
       status: 2,
     })
   }
-  const near = nearest(name, names)
+  const near = nearest(name, names) ?? onlyOneOf(name, names)
   // Anything else than a name may be a secret in the wrong place.
   const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'
   return new LifeboatError(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
     hint,
     status: 2,
   })
+}
+
+/** The name that a letter stands for in other programs, as `-l` for `--level`. */
+function onlyOneOf(letter: string, names: readonly string[]): string | undefined {
+  const [one, ...others] = letter.length === 1 ? names.filter((name) => name.startsWith(letter)) : []
+  return others.length === 0 ? one : undefined
 }
 
 function expectedText({ expected, example }: Input): string {

@@ -195,12 +195,17 @@ export const timezone = parsing((text) => {
 export const words = parsing(splitWords)
 /** Names that need none of the separators' characters, or a JSON array of any names. */
 export const names = parsing((text) => (text.trimStart().startsWith('[') ? parseJson(text, z.array(z.string().min(1))) : splitWords(text)))
+const jsonOfTables = z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])]))
 export const tableNames = parsing((text): TableName[] =>
-  text.trimStart().startsWith('[') ? parseJson(
-    text,
-    z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.string().min(1)])])),
-  ) : splitWords(text),
+  text.trimStart().startsWith('[') ? parseJson(text, jsonOfTables) : splitWords(text),
 )
+/** One of them, in which a comma is a part of the name. */
+export const tableName = parsing((text): TableName => {
+  if (!text.trimStart().startsWith('[')) return text.trim()
+  const [table, ...others] = parseJson(text, jsonOfTables)
+  if (table === undefined || others.length > 0) throw new InvalidValue(`${quote(text)} is not one table`)
+  return table
+})
 
 function parseJson<T>(text: string, schema: z.ZodType<T>): T {
   try {

@@ -25,6 +25,7 @@ test('a letter stands for a name, each for one in every command', () => {
   expect(() => letters('-s')).toThrow('--set is not followed by a value')
   expect(() => letters('-s', '-q')).toThrow('--set is not followed by a value')
   expect(() => letters('-x', 'hunter22')).toThrow('show has no input "x"')
+  expect(() => letters('-d', 'hunter22')).toThrow('show has no input "d"; did you mean dry-run?')
   for (const command of commands) {
     const taken = inputsOf(command).flatMap(([, { short }]) => short ?? []).concat('q', 'v', 'h')
     expect([command, taken.filter((letter, index) => taken.indexOf(letter) !== index)]).toEqual([command, []])

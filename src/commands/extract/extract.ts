@@ -22,7 +22,7 @@ import type { ExtractResult } from './result.ts'
  */
 export async function extract(inputs: ExtractInputs, environment: Environment): Promise<ExtractResult> {
   const started = performance.now()
-  const { snapshot: choice, path, table: [table], output: given } = inputs
+  const { snapshot: choice, path, table, output: given } = inputs
   const { report, signal } = environment
   return withStore({ ...inputs, set: setFor(inputs.set, choice) }, environment, async (store, keys) => {
     const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
@@ -65,7 +65,7 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
 
 /** The error, and for a damaged chunk how to restore what is whole of the same. */
 function withSalvage(
-  error: unknown, snapshot: string, source: SourceRecord, { path, table: [table] }: Pick<ExtractInputs, 'path' | 'table'>,
+  error: unknown, snapshot: string, source: SourceRecord, { path, table }: Pick<ExtractInputs, 'path' | 'table'>,
 ): unknown {
   if (!(error instanceof DamagedChunk)) return error
   const { name } = source
@@ -83,7 +83,7 @@ function patternOf(path: string): string {
 
 function rowsOf(
   source: SourceRecord,
-  table: ExtractInputs['table'][number],
+  table: NonNullable<ExtractInputs['table']>,
   { tableFormat, intoSchema }: Pick<ExtractInputs, 'tableFormat' | 'intoSchema'>,
   reader: Reader,
 ): AsyncIterable<Buffer> {

@@ -31,10 +31,9 @@ export const inputs = commandInputs(
       help:
         'Of a database, the rows of one table alone. Of the data, only they are read, or, in a snapshot of an older version, everything ' +
         'before them as well.',
-      expected: 'the name of a table with its schema, or a JSON array of one pair of schema and name',
+      expected: 'the name of a table with its schema, as show lists it, or a JSON array of one pair of schema and name',
       example: 'public.orders',
-      schema: schema.tableNames,
-      default: '',
+      schema: schema.tableName,
     }),
     tableFormat: one('format', {
       help: 'With table: csv, as COPY writes it, with a header; or sql for psql, which fills a table that is there.',
@@ -53,6 +52,7 @@ export const inputs = commandInputs(
     }),
     output: one('output', {
       help: 'The file to write, which must not exist; or - for standard output.',
+      short: 'o',
       expected: 'a path, or -',
       example: 'app.dump',
       schema: schema.text,
@@ -64,13 +64,9 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { table, path, intoSchema, tableFormat } = slices
-    if (table.length > 1 || (table.length > 0 && path !== undefined)) {
-      const problem = table.length > 1 ? 'table: one table is extracted at a time' : 'a path and a table: one of them is extracted'
-      throw new LifeboatError(problem, {
-        hint: marked`Give ‹table› alone; a name with a comma as ‹table: [["schema", "name"]]›.`, status: 2,
-      })
-    }
-    if (intoSchema !== undefined && (table.length === 0 || tableFormat !== 'sql')) {
+    if (table !== undefined && path !== undefined)
+      throw new LifeboatError('a path and a table: one of them is extracted', { hint: marked`Give ‹table› alone.`, status: 2 })
+    if (intoSchema !== undefined && (table === undefined || tableFormat !== 'sql')) {
       throw new LifeboatError('into-schema is for the rows of a table as SQL', {
         hint: marked`Give ‹table› and ‹format: sql› too, or leave it out.`, status: 2,
       })

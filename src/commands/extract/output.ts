@@ -4,7 +4,7 @@ import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import type { Environment } from '../../environment.ts'
-import { LifeboatError, messageOf } from '../../error.ts'
+import { CLOSED_PIPE, LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 
 export interface OpenOutput {
@@ -31,8 +31,11 @@ function streamOutput(stream: Writable, signal: AbortSignal): OpenOutput {
   stream.on('error', onError)
   const requireOpen = (): void => {
     signal.throwIfAborted()
-    if (failure !== undefined || stream.destroyed)
-      throw new LifeboatError(`standard output was closed before everything was written: ${messageOf(failure)}`, { cause: failure })
+    if (failure === undefined && !stream.destroyed) return
+    const isPipe = failure instanceof Error && 'code' in failure && failure.code === 'EPIPE'
+    throw new LifeboatError(`standard output was closed before everything was written: ${messageOf(failure)}`, {
+      cause: failure, ...(isPipe && { status: CLOSED_PIPE }),
+    })
   }
   return {
     async write(bytes) {

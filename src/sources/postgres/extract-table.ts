@@ -129,7 +129,8 @@ function choose(
       hint: marked`Extract each of them, as ‹table›.`, status: 2,
     })
   throw new LifeboatError(`${source} has no rows of a table ${shown} in this snapshot`, {
-    hint: marked`Names are case-sensitive, without quotation marks: public.orders. ‹lifeboat show› lists the tables.`,
+    hint: marked`Names are case-sensitive, without quotation marks: public.orders. ‹lifeboat show› lists the tables.` +
+      (shown.includes(',') ? ' One table is extracted at a time.' : ''),
     status: 2,
   })
 }

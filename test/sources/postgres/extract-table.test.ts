@@ -59,6 +59,7 @@ async function extracted(table: string, format: string): Promise<string> {
 test.each([
   ['["odd, one"."ta""ble"]', '[["odd, one", "ta\\"ble"]]', '"odd, one"."ta""ble"'], ['single', 'single', 'single'], ['nothing', 'public.nothing', 'nothing'],
   ['orders', 'public.orders', 'orders'], ['other.orders', 'other.orders', 'other.orders'],
+  ['a name with a comma, as show lists it,', 'odd, one.ta"ble', '"odd, one"."ta""ble"'],
 ])('%s as CSV is what COPY writes, and as SQL it fills the table again', async (_, table, sql) => {
   expect(readFileSync(await extracted(table, 'csv'), 'utf8')).toBe(psql('-c', `COPY ${sql} TO STDOUT (FORMAT csv, HEADER)`).toString())
   const before = psql('-c', `SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM ${sql} t`).toString()
@@ -123,5 +124,6 @@ test('a table that is not there, that is there twice, of a volume, or with a pat
   for (const table of ['public.Whole', 'Whole', '[["public", "Whole"]]'])
     expect(await refused({ table })).toMatch(/Whole in shop is partitioned, and its rows are in its partitions: (other\.part_2, public\.part_1|public\.part_1, other\.part_2)\n/)
   expect(await refused({ table: 'x', source: 'files' })).toContain('files is of kind directory, which has no tables that can be extracted')
-  expect(await refused({ table: 'public.orders, single' })).toContain('one table is extracted at a time')
+  expect(await refused({ table: 'public.orders, single' })).toMatch(/no rows of a table public\.orders, single in this snapshot\n.*One table is extracted at a time\./)
+  expect(await refused({ table: '["public.orders", "single"]' })).toContain('is not one table')
 })
