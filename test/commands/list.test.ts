@@ -168,3 +168,20 @@ test('a snapshot of another key is listed as far as anyone can read it, and a wr
   const seen = (await list({ set: 'app' }, await writeKeyOf(identity, undefined))).result.snapshots
   expect(seen.map(({ authentic, sources }) => [authentic, sources])).toEqual(ids.map(() => [true, undefined]))
 })
+
+test('the recommended snapshot is called the newest only if it is, and else what it is the newest of', async () => {
+  const place = mkdtempSync(path.join(tmpdir(), 'lifeboat-list-newest-'))
+  const made = async (day: string, encryptionKey = identity): Promise<string> =>
+    (await backUp({ folder: place, encryptionKey, time: new Date(`${day}T02:00:00Z`), set: 'app', sources: { shop: [{ name: 'shop.dump', bytes: noise('newest', 1000) }] } })).id
+  const recommended = async (): Promise<string> => (await dispatched('list', { destination: `file:${place}`, 'encryption-key': identity }, now)).text
+  try {
+    const ours = await made('2026-11-18')
+    expect(await recommended()).toMatch(new RegExp(`^To restore the newest into [^]*--snapshot ${ours}`, 'm'))
+    await made('2026-11-19', (await newIdentity()).identity)
+    expect(await recommended()).toMatch(new RegExp(`^To restore the newest that this key opens into [^]*--snapshot ${ours}`, 'm'))
+    await made('2026-11-25')
+    expect(await recommended()).toMatch(new RegExp(`^To restore the newest that this key opens and that is not dated in the future into [^]*--snapshot ${ours}`, 'm'))
+  } finally {
+    rmSync(place, { recursive: true })
+  }
+})

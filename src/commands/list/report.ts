@@ -1,4 +1,5 @@
 import { marked } from '../../marks.ts'
+import { isAhead } from '../../repository/catalog.ts'
 import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import { provenText } from '../proven.ts'
 import { backupsIn } from './restorable.ts'
@@ -108,7 +109,7 @@ function unsoundLines({ unsound }: ListResult): string[] {
 }
 
 /** Only what can be relied on is recommended. */
-function recommendation({ snapshots, restorable, unsound }: ListResult, { destination, program }: TextContext): string[] {
+function recommendation({ snapshots, restorable, unsound, listed }: ListResult, { destination, program }: TextContext): string[] {
   // The newest of all says nothing about the other sets.
   if (new Set(backupsIn(snapshots).map(({ set }) => set)).size > 1) {
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
@@ -123,7 +124,14 @@ function recommendation({ snapshots, restorable, unsound }: ListResult, { destin
     if (newest?.sources === undefined) return [`${older} ${marked`‹lifeboat restore; skip-damaged: true› brings back what is whole.`}`]
     return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
   }
-  return restoreLines(`the newest${unsound.length > 0 ? ' that is whole' : ''}`, contentOf(chosen, destination), program)
+  const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
+  const why = [
+    ...(unsound.length > 0 ? ['is whole'] : []),
+    ...(newer.some(({ authentic }) => chosen.authentic && !authentic) ? ['this key opens'] : []),
+    ...(newer.some(({ id }) => isAhead(id, new Date(listed))) ? ['is not dated in the future'] : []),
+  ]
+  const newest = ['the newest', ...why.slice(0, 1).map((one) => `that ${one}`), ...why.slice(1).map((one) => `and that ${one}`)].join(' ')
+  return restoreLines(newest, contentOf(chosen, destination), program)
 }
 
 function contentOf({ set, id, sources = [] }: ListedSnapshot, destination: string): SnapshotContent {
