@@ -1,3 +1,4 @@
+import { formatBytes, formatCount, oneLine } from '../report/format.ts'
 import type { Extent } from '../repository/extent.ts'
 import type { StoredExtent } from '../repository/writer.ts'
 
@@ -5,10 +6,12 @@ import type { StoredExtent } from '../repository/writer.ts'
 export interface TableExtent extends Extent {
   /** `schema.table`. */
   table: string
+  /** Whether the backup before has the same bytes of it. */
+  isSame?: boolean
 }
 
 /** The bytes that a backup added for the tables of a source: together those of the source. */
-export interface AddedByTable {
+export type AddedByTable = {
   /** The tables with the most, most first. */
   most: { table: string; added: number }[]
   /** All other tables for which something was added: how many, and their bytes. */
@@ -22,7 +25,8 @@ const MOST = 20
 
 /**
  * Of each stream, the chunks that were put, and the places of its tables, both in its order; undefined if the places of one are not known.
- * Tables that share a chunk share its bytes by length. `added`: bytes added for the source.
+ * The bytes of a chunk are divided by length, without the tables that are as before, unless nothing else is in it. `added`: bytes added
+ * for the source.
  */
 export function addedByTable(
   added: number, chunks: readonly (readonly StoredExtent[])[], places: readonly (readonly TableExtent[] | undefined)[],
@@ -33,13 +37,22 @@ export function addedByTable(
     if (!tables) return undefined
     let next = 0
     for (const { start, end, stored } of extents) {
-      // Places are rounded, not shares, so that the shares add up.
-      const upTo = (place: number): number => Math.round((stored * (place - start)) / (end - start))
       while (next < tables.length && tables[next]!.end <= start) next++
-      for (let at = next; at < tables.length && tables[at]!.start < end; at++) {
-        const own = tables[at]!
-        const share = upTo(Math.min(end, own.end)) - upTo(Math.max(start, own.start))
-        if (share > 0) bytes.set(own.table, (bytes.get(own.table) ?? 0) + share)
+      let last = next
+      while (last < tables.length && tables[last]!.start < end) last++
+      const own = tables.slice(next, last).map((one) => ({ ...one, start: Math.max(start, one.start), end: Math.min(end, one.end) }))
+      const same = own.reduce((sum, one) => sum + (one.isSame ? one.end - one.start : 0), 0)
+      const all = end - start
+      const sharing = same < all ? all - same : all
+      // Places are rounded, not shares, so that the shares add up.
+      const upTo = (place: number): number => Math.round((stored * place) / sharing)
+      let [place, at] = [0, start]
+      for (const one of own) {
+        const from = place + one.start - at
+        place = from + (one.isSame && same < all ? 0 : one.end - one.start)
+        at = one.end
+        const share = upTo(place) - upTo(from)
+        if (share > 0) bytes.set(one.table, (bytes.get(one.table) ?? 0) + share)
       }
     }
   }
@@ -47,4 +60,20 @@ export function addedByTable(
   const sum = (all: typeof tables): number => all.reduce((sum, one) => sum + one.added, 0)
   const others = tables.slice(MOST)
   return { most: tables.slice(0, MOST), others: { tables: others.length, added: sum(others) }, rest: added - sum(tables) }
+}
+
+/** `12.0 MB for public.orders, 3.0 MB for public.events, 1.0 MB for 7 other tables, 2.0 kB for what is in no table`. */
+export function addedText({ most, others, rest }: AddedByTable, shown = most.length): string {
+  const hidden = most.slice(shown)
+  const more = { tables: others.tables + hidden.length, added: hidden.reduce((sum, { added }) => sum + added, others.added) }
+  return [
+    ...most.slice(0, shown).map(({ table, added }) => `${formatBytes(added)} for ${inList(table)}`),
+    ...(more.tables > 0 ? [`${formatBytes(more.added)} for ${formatCount(more.tables, 'other table')}`] : []),
+    ...(rest > 0 ? [`${formatBytes(rest)} for what is in no table`] : []),
+  ].join(', ')
+}
+
+/** A name with a comma would look like two. */
+function inList(table: string): string {
+  return table.includes(',') ? `"${oneLine(table)}"` : oneLine(table)
 }

@@ -1,6 +1,6 @@
 import { LifeboatError } from '../error.ts'
 import type { SourceRecord, StreamRecord } from '../repository/snapshot.ts'
-import type { TableExtent } from './added.ts'
+import type { AddedByTable, TableExtent } from './added.ts'
 
 /** A source of one backup. Used once: `open()`, then `streams()` once, each read to its end, then `facts()`. */
 export interface Source {
@@ -25,8 +25,11 @@ export interface Source {
    * Absent: the source has no tables.
    */
   tablesIn?(stream: string): readonly TableExtent[] | undefined
-  /** Facts about the source, known once all its streams have ended well: plain JSON, kept sealed in the snapshot. */
-  facts(): Json
+  /**
+   * Facts about the source, known once all its streams have ended well: plain JSON, kept sealed in the snapshot. `added`: what is known of
+   * its tables by then.
+   */
+  facts(added?: AddedByTable): Json
   /** Stops everything that still runs; safe to call at any time and more than once. */
   close(): Promise<void>
 }

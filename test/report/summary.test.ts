@@ -127,7 +127,7 @@ test('a backup names the tables for which most was added', () => {
     '| `public.bills` of `billing` | 90.0 kB | 2.9 % |',
   ].join('\n'))
   expect(summary).not.toContain('public.a|b')
-  expect(backupText({ ...backup, sources }, { ...context, program: 'lifeboat' })).toContain('  shop: 2.90 MB added for public.orders, 20.0 kB for public.a|b, 1.00 kB for 2 other tables, 500 B for what is in no table\n')
+  expect(backupText({ ...backup, sources }, { ...context, program: 'lifeboat' })).toContain('  shop: added 2.90 MB for public.orders, 20.0 kB for public.a|b, 1.00 kB for 2 other tables, 500 B for what is in no table\n')
   expect(backupSummary({ ...backup, sources: [{ ...shop, addedByTable: of() }] }, context)).not.toContain('Most was added')
 })
 

@@ -1,6 +1,5 @@
-import { formatBytes, formatCount, formatShare, oneLine } from '../../report/format.ts'
+import { formatBytes, formatShare } from '../../report/format.ts'
 import { code, table } from '../../report/markdown.ts'
-import type { AddedByTable } from '../../sources/added.ts'
 import type { Growth } from '../../sources/growth.ts'
 import type { BackupResult } from './result.ts'
 
@@ -27,18 +26,6 @@ export function addedTable({ sources, added }: Pick<BackupResult, 'sources' | 'a
     .slice(0, MOST_ADDED)
     .map((one) => [`${code(one.table)} of ${code(one.source)}`, formatBytes(one.added), formatShare(one.added, added)])
   return rows.length === 0 ? [] : [table(['Most was added for', 'Added', 'Of all that was added'], rows, 2)]
-}
-
-/** `12.0 MB added for public.orders, 3.0 MB for public.events, 1.0 MB for 7 other tables, 2.0 kB for what is in no table`. */
-export function addedText({ most, others, rest }: AddedByTable, shown = most.length): string {
-  const hidden = most.slice(shown)
-  const more = { tables: others.tables + hidden.length, added: hidden.reduce((sum, { added }) => sum + added, others.added) }
-  const parts = [
-    ...most.slice(0, shown).map(({ table, added }) => [added, oneLine(table)] as const),
-    ...(more.tables > 0 ? [[more.added, formatCount(more.tables, 'other table')] as const] : []),
-    ...(rest > 0 ? [[rest, 'what is in no table'] as const] : []),
-  ]
-  return parts.map(([bytes, what], index) => `${formatBytes(bytes)}${index === 0 ? ' added' : ''} for ${what}`).join(', ')
 }
 
 /** `+12.0 MB`; `new` for what the backup before did not have. */

@@ -10,11 +10,11 @@ import {
   parenthesised,
 } from '../../report/format.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { addedText } from '../../sources/added.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
 import { prunedAfter } from '../prune/report.ts'
-import { addedText } from './largest.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
@@ -85,7 +85,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     '',
     formatColumns(table, '  '),
     ...block(result.sources.flatMap(({ name, addedByTable }) =>
-      addedByTable?.most.length ? [`${name}: ${addedText(addedByTable, MOST_ADDED)}`] : [])),
+      addedByTable?.most.length ? [`${name}: added ${addedText(addedByTable, MOST_ADDED)}`] : [])),
     ...(result.shrunk.length > 0 ? [
       '',
       'Less than half of what the backup before ' +

@@ -4,13 +4,12 @@ import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord } from '../../repository/snapshot.ts'
 import type { Writer } from '../../repository/writer.ts'
-import { addedByTable } from '../../sources/added.ts'
+import { addedByTable, addedText } from '../../sources/added.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { amountOf, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source, type SourceStream } from '../../sources/source.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { asTheyCome } from '../../process/parallel.ts'
-import { addedText } from './largest.ts'
 import type { BackupResult } from './result.ts'
 import type { OpenedSources } from './opened-sources.ts'
 
@@ -101,13 +100,13 @@ async function storeSource(
   const streams = stored.filter((record) => record !== undefined)
   await writer.settled()
   const { name, kind } = source
-  const record = { name, kind, streams, facts: source.facts() }
-  const remarks = remarksOf(record)
-  const amount = amountOf(record)
   const added = writer.added - addedBefore
   const tables = streams.map((stream) => source.tablesIn?.(stream.name))
   const byTable = added > 0 ? addedByTable(added, writer.addedSince(listedBefore, streams), tables) : undefined
-  if (byTable) report.detail?.(`${name}: ${addedText(byTable)}`)
+  const record = { name, kind, streams, facts: source.facts(byTable) }
+  const remarks = remarksOf(record)
+  const amount = amountOf(record)
+  if (byTable) report.detail?.(`${name}: added ${addedText(byTable)}`)
   for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
   return {
     record,

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { Extent } from '../../repository/extent.ts'
 import { DamagedSnapshot } from '../../repository/snapshot.ts'
 import type { Block } from './data-blocks.ts'
-import { placeFacts } from './facts.ts'
+import { archivesFacts, placeFacts } from './facts.ts'
 
 /** A part of an archive, and its CRC-32. */
 export interface Summed extends Extent {
@@ -28,6 +28,18 @@ export function summedOf<B extends Extent>(
     head: { start: 0, end: blocks[0]?.start ?? size, sum: head },
     blocks: blocks.map((block, at) => ({ ...block, sum: sums[at]! })),
   }
+}
+
+/** By which an equal block of another backup is known, as surely as a figure for people needs: its length and its sum. */
+export function contentOf({ start, end, sum }: Summed): string {
+  return `${end - start} ${sum}`
+}
+
+/** Of all blocks of all archives that facts record; empty if they have no sums. */
+export function contentsIn(facts: unknown): Set<string> {
+  const { parts = [], ...main } = archivesFacts.safeParse(facts).data ?? {}
+  return new Set([main, ...parts].flatMap(({ data = [], sums = [] }) =>
+    data.map(([, start, end], at) => contentOf({ start, end, sum: sums[at + 1] ?? -1 }))))
 }
 
 /**

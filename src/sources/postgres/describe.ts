@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { formatBytes, formatColumns, formatCount, oneLine } from '../../report/format.ts'
+import { addedText } from '../added.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Remarks } from '../source-kind.ts'
 import { ofLargeObjects, tablesOf } from './archive-parts/archive-part.ts'
@@ -29,9 +30,14 @@ export function describeDatabase({ facts }: SourceRecord): DatabaseDetails {
   return { database: { ...others, entries: entries.length, ...shown } }
 }
 
+/** Tables that are named. */
+const MOST_ADDED = 10
+
 export function databaseText({ database: described }: DatabaseDetails): string[] {
   if (!described) return []
-  const { server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals, parts = [] } = described
+  const {
+    server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals, parts = [], addedByTable,
+  } = described
   const facts = [
     ['database', `${oneLine(database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
     ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
@@ -41,6 +47,7 @@ export function databaseText({ database: described }: DatabaseDetails): string[]
       'reason' in globals ? `not in it: ${oneLine(globals.reason)}` : `in it, ${globals.passwords ? 'with' : 'without'} passwords of roles`,
     ],
     ['archive', formatCount(entries, 'entry', 'entries') + partsText(parts)],
+    ...(addedByTable ? [['added', addedText(addedByTable, MOST_ADDED)]] : []),
   ]
   const largestFirst = tables.toSorted((a, b) => b.bytes - a.bytes)
   const rows = largestFirst.map(({ schema, name, rows, bytes, partitioned, archived }) => [

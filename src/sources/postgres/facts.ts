@@ -56,6 +56,12 @@ const part = z.strictObject({
   sums,
 })
 
+const addedByTable = z.strictObject({
+  most: z.array(z.strictObject({ table: z.string(), added: z.int() })),
+  others: z.strictObject({ tables: z.int(), added: z.int() }),
+  rest: z.int(),
+})
+
 /** The facts of a PostgreSQL source in a snapshot. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true, rowBytes: true }).shape,
@@ -81,6 +87,8 @@ export const postgresFacts = z.strictObject({
   warnings: z.array(z.string()).optional(),
   /** Arguments and warnings of pg_dump that tell that a part of the database may be missing. */
   omitted: z.array(z.string()).optional(),
+  /** Bytes that the backup added to the store. Absent if it added none, and where the places of tables are not known. */
+  addedByTable: addedByTable.optional(),
 })
 
 /** The facts that reading the archive back needs. A copy of all facts would double their memory. */
@@ -88,6 +96,9 @@ export const archiveFacts = z.object(postgresFacts.pick({ dumpVersion: true, ent
 
 /** The fact with which a part of the data is read. */
 export const placeFacts = z.object(postgresFacts.pick({ data: true, sums: true }).shape)
+
+/** The same, of all archives. */
+export const archivesFacts = placeFacts.extend({ parts: z.array(placeFacts).optional() })
 
 /** The facts that a restore uses if they are there. */
 export const sizeFacts = z.object(postgresFacts.pick({ tables: true, databaseSize: true, server: true }).partial().shape)

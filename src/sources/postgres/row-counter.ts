@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { Extent } from '../../repository/extent.ts'
+import type { Summed } from './block-sums.ts'
 import { ContentsReader, type Entry } from './contents.ts'
 import type { Format } from './contents-form.ts'
 import type { Block } from './data-blocks.ts'
@@ -75,11 +75,12 @@ export class RowCounter {
     return this.#broken || !this.#blocks?.ended ? undefined : this.#blocks.places
   }
 
-  /** The places of tables; undefined as `places`. */
-  tables(): (Extent & Pick<Entry, 'schema' | 'name'>)[] | undefined {
+  /** The places of tables and their CRC-32; undefined as `places`. */
+  tables(): (Summed & Pick<Entry, 'schema' | 'name'>)[] | undefined {
     const places = this.places()
     const names = new Map(places && this.#contents.finish().map(({ id, schema, name }) => [id, { schema, name }]))
-    return places?.flatMap(({ id, start, end }) => (names.has(id) ? [{ ...names.get(id)!, start, end }] : []))
+    const sums = this.#blocks?.sums ?? []
+    return places?.flatMap(({ id, start, end }, at) => (names.has(id) ? [{ ...names.get(id)!, start, end, sum: sums[at]! }] : []))
   }
 
   /** The CRC-32 of the table of contents, and of each of these places. */

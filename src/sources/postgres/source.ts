@@ -18,8 +18,10 @@ import type { Report, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
-import type { TableExtent } from '../added.ts'
+import type { AddedByTable, TableExtent } from '../added.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import { contentOf, contentsIn } from './block-sums.ts'
 
 export interface PostgresSourceOptions {
   name: string
@@ -68,6 +70,8 @@ export class PostgresSource implements Source {
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
+  /** The facts of the backup before. */
+  #before: unknown
 
   constructor(options: PostgresSourceOptions) {
     this.name = options.name
@@ -100,7 +104,8 @@ export class PostgresSource implements Source {
     })
   }
 
-  async *streams(): AsyncGenerator<SourceStream> {
+  async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
+    this.#before = before?.facts
     const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
@@ -127,7 +132,7 @@ export class PostgresSource implements Source {
     }
   }
 
-  facts(): Json {
+  facts(addedByTable?: AddedByTable): Json {
     if (!this.#opened || !this.#main || !this.#content || !this.#globals)
       throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, rowBytes: __, ...server } = this.#opened.server
@@ -141,6 +146,7 @@ export class PostgresSource implements Source {
       arguments: [...this.#options.dumpArguments],
       ...(warnings.length > 0 && { warnings }),
       ...(omitted.length > 0 && { omitted }),
+      ...(addedByTable && { addedByTable }),
     } satisfies PostgresFacts
   }
 
@@ -148,7 +154,9 @@ export class PostgresSource implements Source {
     if (stream === 'globals.sql') return []
     const part = this.#parts.find((part) => part.stream === stream)
     const archive = part ? part.archive : this.#main
-    return archive?.rows.tables()?.map(({ schema, name, start, end }) => ({ table: `${schema}.${name}`, start, end }))
+    const before = contentsIn(this.#before)
+    return archive?.rows.tables()?.map(({ schema, name, start, end, sum }) =>
+      ({ table: `${schema}.${name}`, start, end, isSame: before.has(contentOf({ start, end, sum })) }))
   }
 
   async close(): Promise<void> {
