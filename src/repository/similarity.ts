@@ -4,7 +4,7 @@
  */
 const HEADS = 1 << 16
 /**
- * An anchor that more chunks have than this says nothing: it is a phrase that repeats all over the data. The versions of one chunk that
+ * An anchor that more chunks have than this tells nothing: it is a phrase that repeats all over the data. The versions of one chunk that
  * the snapshots built on hold are fewer.
  */
 const MOST_OWNERS = 8
@@ -13,6 +13,11 @@ const MOST_OWNERS = 8
  * differences, of 86 that shared something in a first backup none did, and 62 of them shared less.
  */
 const LEAST_SHARED = 1 / 4
+/**
+ * Of many copies of the same files no anchor tells. The latest chunk that shares nearly all of such anchors is similar then: of 23 chunks
+ * of a changed source tree that had been stored whole, 22 became differences.
+ */
+const LEAST_COMMON = 3 / 4
 
 export class SimilarityIndex<Owner> {
   readonly #heads = new Int32Array(HEADS).fill(-1)
@@ -35,20 +40,28 @@ export class SimilarityIndex<Owner> {
     }
   }
 
-  /** The owner with most telling anchors in common, the latest among equals; undefined when none has enough. */
+  /**
+   * The owner with most telling anchors in common, the latest among equals; if none has enough, one with nearly all of those that do not
+   * tell; otherwise undefined.
+   */
   mostSimilar(anchors: Uint32Array): Owner | undefined {
-    const shared = new Map<number, number>()
+    const telling = new Map<number, number>()
+    const common = new Map<number, number>()
     for (const anchor of anchors) {
       const owners = this.#having(anchor)
-      if (owners.length > MOST_OWNERS) continue
+      const shared = owners.length > MOST_OWNERS ? common : telling
       for (const owner of owners) shared.set(owner, (shared.get(owner) ?? 0) + 1)
     }
+    return this.#best(telling, anchors.length * LEAST_SHARED) ?? this.#best(common, anchors.length * LEAST_COMMON)
+  }
+
+  #best(shared: ReadonlyMap<number, number>, least: number): Owner | undefined {
     let best = -1
     let most = 0
     for (const [owner, count] of shared) {
       if (count > most || (count === most && owner > best)) [best, most] = [owner, count]
     }
-    return most > 0 && most >= anchors.length * LEAST_SHARED ? this.#owners[best] : undefined
+    return most > 0 && most >= least ? this.#owners[best] : undefined
   }
 
   /** Those that have an anchor, or one more than tell anything. */

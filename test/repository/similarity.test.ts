@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { decodeAnchors, encodeAnchors, SimilarityIndex } from '../../src/repository/similarity.ts'
 
-/** The slow twin: for each anchor its owners in the order they were added; an anchor that more than 8 have says nothing. */
+/** The slow twin: for each anchor its owners in the order they were added; of more than 8 the last 9 count, and only if no other anchors tell. */
 class PlainIndex {
   readonly #owners = new Map<number, number[]>()
 
@@ -11,14 +11,18 @@ class PlainIndex {
 
   mostSimilar(anchors: Iterable<number>): number | undefined {
     const sought = [...anchors]
-    const counts = new Map<number, number>()
-    for (const anchor of sought) {
-      const owners = this.#owners.get(anchor) ?? []
-      if (owners.length <= 8) for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
-    }
-    const [best] = [...counts].toSorted(([owner, count], [otherOwner, otherCount]) => otherCount - count || otherOwner - owner)
-    return best && best[1] * 4 >= sought.length ? best[0] : undefined
+    const owners = sought.map((anchor) => this.#owners.get(anchor) ?? [])
+    const few = owners.filter(({ length }) => length <= 8)
+    const many = owners.filter(({ length }) => length > 8).map((list) => list.slice(-9))
+    return mostOf(few, sought.length / 4) ?? mostOf(many, (sought.length * 3) / 4)
   }
+}
+
+function mostOf(lists: readonly (readonly number[])[], least: number): number | undefined {
+  const counts = new Map<number, number>()
+  for (const owner of lists.flat()) counts.set(owner, (counts.get(owner) ?? 0) + 1)
+  const [best] = [...counts].toSorted(([owner, count], [otherOwner, otherCount]) => otherCount - count || otherOwner - owner)
+  return best && best[1] >= least ? best[0] : undefined
 }
 
 /** Few distinct values, many of which fall into the same of the index's lists: they have the same low 16 bits. */
@@ -49,14 +53,15 @@ test('an index that has grown many times over finds each of its chunks again', (
   for (let owner = 0; owner < 5000; owner += 7) expect(index.mostSimilar(anchorsOf(owner))).toBe(owner)
 })
 
-test('an anchor that many chunks share says nothing, however many they are', () => {
+test('an anchor that many chunks share says nothing beside others, however many they are; alone, the latest that has it is the most similar', () => {
   const index = new SimilarityIndex<number>()
   for (let owner = 0; owner < 8; owner++) index.add(Uint32Array.of(5), owner)
   expect(index.mostSimilar(Uint32Array.of(5))).toBe(7)
   index.add(Uint32Array.of(5, 6), 8)
   for (let owner = 9; owner < 20_000; owner++) index.add(Uint32Array.of(5), owner)
-  expect(index.mostSimilar(Uint32Array.of(5))).toBeUndefined()
   expect(index.mostSimilar(Uint32Array.of(5, 6))).toBe(8)
+  expect(index.mostSimilar(Uint32Array.of(5))).toBe(19_999)
+  expect(index.mostSimilar(Uint32Array.of(5, 7))).toBeUndefined()
 })
 
 test('a chunk without anchors is similar to none', () => {
