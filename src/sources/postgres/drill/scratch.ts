@@ -96,9 +96,10 @@ async function programsFor(major: number, image: string | undefined, context: So
   const newer = servers.filter((server) => server.major > major).at(-1)
   if (newer) return localPrograms(newer, variables)
   const here = servers.length === 0 ? 'none is installed' : `this machine has those of ${servers.map((server) => server.major).join(', ')}`
-  const why = [here, ...reasons].join('; ')
-  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${why}`, {
-    hint: `${installPackageHint(`postgresql-${major}`)} ${marked`Or give the URL of a server without data in ‹scratch-url›.`}`,
+  // A way out first: the reasons are long.
+  throw new LifeboatError(`a drill needs the server programs of PostgreSQL ${major} or newer (initdb, postgres): ${here}`, {
+    hint: `${installPackageHint(`postgresql-${major}`)} ${marked`Or give the URL of a server without data in ‹scratch-url›.`}` +
+      (reasons.length > 0 ? ` They could not be fetched: ${reasons.join('; ')}` : ''),
   })
 }
 
