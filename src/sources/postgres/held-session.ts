@@ -10,7 +10,7 @@ const ASK = Buffer.from('SELECT WHERE false;\n')
 const EVERY = 5000
 
 export interface HeldSession {
-  /** The output of its statements. */
+  /** The one line that its statements print. */
   answer: string
   /** Ends the session, after one more statement if that is given. False if it had ended before. */
   release: (last?: string) => Promise<boolean>
@@ -19,8 +19,8 @@ export interface HeldSession {
 }
 
 /**
- * Runs statements, the last of which prints something, in a session that stays. They reach the server as they are: psql takes no part of
- * them for a command of its own. `lost` makes the reason of `HeldSession.lost`.
+ * Runs statements, the last of which prints one line, and the others nothing, in a session that stays. They reach the server as they are:
+ * psql takes no part of them for a command of its own. `lost` makes the reason of `HeldSession.lost`.
  */
 export async function holdSession(
   statements: readonly string[], { connection, client, variables, signal, codes }: QueryContext, lost: (where: string) => LifeboatError,
@@ -35,7 +35,11 @@ export async function holdSession(
   )
   const { promise: answer, resolve, reject } = Promise.withResolvers<string>()
   const reading = (async () => {
-    for await (const piece of child.stdout) resolve(piece.toString().trim())
+    let printed = ''
+    for await (const piece of child.stdout) {
+      printed += piece.toString()
+      if (printed.includes('\n')) resolve(printed.trim())
+    }
     reject(new LifeboatError(`${connection.where} ended the session`))
   })()
   reading.catch(reject)
