@@ -2,7 +2,7 @@ import type { Config } from 'jest'
 
 /** They take one to two minutes each. `npm run test:long` runs them, in CI on GitHub a job of its own. */
 export const LONG = [
-  'test/commands/artifact-requests.test.ts', 'test/end-to-end/many-machines.test.ts', 'test/sources/postgres/drill/majors.test.ts',
+  'test/commands/artifact-requests.test.ts', 'test/commands/many-tables-parts.test.ts', 'test/end-to-end/many-machines.test.ts', 'test/sources/postgres/drill/majors.test.ts',
   'test/sources/postgres/parallel-restore-majors.test.ts',
   'test/sources/volumes/other-users.test.ts', 'test/stores/artifact-faults.test.ts', 'test/stores/artifact-large.test.ts', 'test/stores/artifact-runs.test.ts',
 ]
