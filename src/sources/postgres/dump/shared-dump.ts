@@ -1,4 +1,5 @@
 import { LifeboatError, messageOf } from '../../../error.ts'
+import { excludedTables } from '../dump-arguments.ts'
 import type { QueryContext } from '../query.ts'
 import { lockTableIsFull, lockTimedOut, noConnectionIsFree } from '../errors.ts'
 import { type DumpPlan, type PlannedDump, planDump } from './plan.ts'
@@ -33,7 +34,9 @@ export async function beginShared(
       if (attempt < ATTEMPTS && vanished(error)) continue
       // Nobody asked for more: one archive may succeed, but it would wait for the same lock.
       const otherwise = given.jobs === undefined && !context.signal?.aborted && !lockTimedOut(error)
-      if (!noConnectionIsFree(error) && !lockTableIsFull(error) && !otherwise) throw error
+      // All tables are locked, and pg_dump locks none of those that it leaves out.
+      const needless = lockTimedOut(error) && excludedTables(given.dumpArguments).length > 0
+      if (!noConnectionIsFree(error) && !lockTableIsFull(error) && !otherwise && !needless) throw error
       say(messageOf(error))
       return undefined
     }
