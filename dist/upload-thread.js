@@ -1,2 +1,2 @@
 import{createRequire}from'node:module';const require=createRequire(import.meta.url),__dirname=import.meta.dirname;
-import{ROLE,UPLOAD_THREAD,cleaned}from"./part-LXJKBZNO.js";import"./part-2IBUHU35.js";import"./part-2ZZLRT7P.js";export{ROLE,UPLOAD_THREAD,cleaned};
+import{ROLE,UPLOAD_THREAD,cleaned}from"./part-FIDBLBBL.js";import"./part-OWQ67INV.js";import"./part-2ZZLRT7P.js";export{ROLE,UPLOAD_THREAD,cleaned};
