@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
 import { DamagedObject, type GetOptions, NotFound, type Store } from '../stores/store.ts'
-import { Bases } from './bases.ts'
 import { type Extent, joined } from './extent.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
@@ -10,16 +9,17 @@ import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from '.
 
 /**
  * Bytes of plaintext that are fetched ahead: as many as were used already, because many callers want only the head of a stream, up to this
- * for all streams that are read at the same time.
+ * for all streams that are read at the same time. And the number of bases that are kept for later differences.
  */
 const PREFETCH_BYTES = 12 * 1024 * 1024
+const KEPT_BASES = 3
 
 /** Reads the plaintext of a snapshot's chunks, and checks every byte. */
 export class Reader {
   readonly #store: Store
   readonly #keys: Keys
   readonly #chunks: readonly ChunkEntry[]
-  readonly #bases = new Bases((index) => this.chunk(index))
+  readonly #bases = new Map<number, Promise<Buffer>>()
   /** How many streams are being read. */
   #streams = 0
   /** Indexes of the chunks that were read and found good. */
@@ -36,8 +36,7 @@ export class Reader {
   /** The plaintext of one chunk; throws as `openChunk` does. */
   async chunk(index: number): Promise<Buffer> {
     const entry = this.#chunks[index]!
-    const from = (base?: Buffer): Promise<Buffer> => openChunk(this.#store, this.#keys, entry, base)
-    const plaintext = await (entry[3] === null ? from() : this.#bases.with(entry[3], from))
+    const plaintext = await openChunk(this.#store, this.#keys, entry, entry[3] === null ? undefined : await this.#base(entry[3]))
     this.opened.add(index)
     return plaintext
   }
@@ -123,6 +122,16 @@ export class Reader {
     throw new DamagedSnapshot(
       `stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`,
     )
+  }
+
+  #base(index: number): Promise<Buffer> {
+    let base = this.#bases.get(index)
+    if (!base) {
+      base = this.chunk(index)
+      this.#bases.set(index, base)
+      if (this.#bases.size > KEPT_BASES) this.#bases.delete(this.#bases.keys().next().value!)
+    }
+    return base
   }
 }
 

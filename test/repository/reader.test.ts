@@ -1,10 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { messageOf } from '../../src/error.ts'
-import { inParallel } from '../../src/process/parallel.ts'
-import { Bases } from '../../src/repository/bases.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
 import { DamagedChunk, Reader } from '../../src/repository/reader.ts'
 import { chunkKey, DamagedSnapshot, openManifest, type StreamRecord } from '../../src/repository/snapshot.ts'
@@ -62,29 +59,6 @@ test('a stream of differences comes back, each base fetched a few times at most'
   })
   expect(sha256(Buffer.concat(await all(reader.stream(stream))))).toBe(sha256(second))
   expect(Math.max(...gets.values())).toBe(1)
-})
-
-test('a base is there as long as it is used, whatever is opened meanwhile, in memory that is used again', async () => {
-  const sizes = [100, 20_000, 70_000, 5 * MIB, 300_000, 1, 2 * MIB, 40_000, 1000]
-  const originals = sizes.map((size, index) => noise(`base ${index}`, size))
-  const bases = new Bases(async (index) => {
-    await turn()
-    if (index === sizes.length) throw new Error('damaged')
-    return Buffer.from(originals[index]!)
-  })
-  const draw = numbers(11)
-  const memory = new Set<ArrayBufferLike>()
-  const wanted = Array.from({ length: 200 }, () => ({ index: draw(sizes.length + 1), turns: draw(5) }))
-  await inParallel(wanted, 4, async ({ index, turns }) => {
-    const using = bases.with(index, async (base) => {
-      for (let waited = 0; waited < turns; waited++) await turn()
-      memory.add(base.buffer)
-      return base.equals(originals[index]!)
-    })
-    await (index === sizes.length ? expect(using).rejects.toThrow('damaged') : expect(using).resolves.toBe(true))
-  })
-  // Not one for each use. Memory that is too small for the largest base is left.
-  expect(memory.size).toBeLessThan(20)
 })
 
 test('parts of a stream are its bytes there, however they lie; only their chunks are read, each once', async () => {

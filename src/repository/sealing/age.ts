@@ -16,7 +16,7 @@ export async function encrypt(plaintext: Uint8Array, recipients: readonly string
 /** Decrypts and authenticates; throws when the bytes are not a whole, undamaged age file for this identity. */
 export async function decrypt(sealed: Uint8Array, identity: string): Promise<Buffer> {
   const { payload, fileKey } = await openAgeHeader(sealed, identity)
-  return decryptPayload(Buffer.from(payload), fileKey)
+  return decryptPayload(payload, fileKey)
 }
 
 export interface Header {

@@ -33,15 +33,13 @@ export function encryptPayload(plaintext: Uint8Array, header: Uint8Array, fileKe
   return file
 }
 
-/**
- * The plaintext of an age file's payload, in the place of the payload itself, as a new buffer would take half as long again; throws unless
- * the payload is whole and undamaged under this file key.
- */
+/** The plaintext of an age file's payload, in its own buffer; throws unless the payload is whole and undamaged under this file key. */
 export function decryptPayload(payload: Uint8Array, fileKey: Uint8Array): Buffer {
   if (payload.length < NONCE + TAG) throw new Error('age file is truncated')
   const key = payloadKey(fileKey, payload.subarray(0, NONCE))
   const body = payload.subarray(NONCE)
   const segments = Math.ceil(body.length / (SEGMENT + TAG))
+  const plaintext = Buffer.allocUnsafeSlow(Math.max(0, body.length - segments * TAG))
   for (let index = 0; index < segments; index++) {
     const segment = body.subarray(index * (SEGMENT + TAG), (index + 1) * (SEGMENT + TAG))
     // Only an empty file may have an empty segment.
@@ -55,11 +53,10 @@ export function decryptPayload(payload: Uint8Array, fileKey: Uint8Array): Buffer
       // The message of Node's error means nothing to people.
       throw new Error('its content was changed')
     }
-    // Ends before the next segment begins.
-    payload.set(decrypted, index * SEGMENT)
+    plaintext.set(decrypted, index * SEGMENT)
     giveBack(decrypted.buffer)
   }
-  return Buffer.from(payload.buffer, payload.byteOffset, body.length - segments * TAG)
+  return plaintext
 }
 
 /** Each segment would take a third longer with the bytes of the key. */

@@ -103,7 +103,9 @@ function levelOf(stream: number, compression: Compression): StreamLevel {
 
 function open({ payload, fileKey, idKey, size, base }: Opening): Done {
   const compressed = decryptPayload(payload, fileKey)
+  giveBack(payload.buffer)
   const plaintext = decompress(compressed, size, base)
   giveBack(compressed.buffer)
+  if (base) giveBack(base.buffer)
   return { bytes: plaintext, id: chunkId(plaintext, { idKey }) }
 }

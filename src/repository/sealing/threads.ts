@@ -27,7 +27,7 @@ export async function seal(
 
 /**
  * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity.
- * The sealed chunk is used up, with the whole buffer it is in; a base in shared memory is not copied.
+ * The sealed chunk is used up, with the whole buffer it is in.
  */
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
