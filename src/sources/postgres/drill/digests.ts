@@ -1,6 +1,6 @@
 import { createHash, hash, type Hash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
-import { isOfLargeObjects, ObjectCutter, type ObjectSink } from './large-objects.ts'
+import { isOfLargeObjects, isRange, ObjectCutter, type ObjectSink } from './large-objects.ts'
 import { LineSet } from './line-set.ts'
 import { inOrder, listsRoles } from './role-lists.ts'
 import { END, SqlCutter } from './sql-cutter.ts'
@@ -188,7 +188,8 @@ export interface Difference {
 
 /**
  * Compares the archive of a backup with `after`, that of its restoration. `wording`: also definitions; otherwise names, rows and other
- * data. Takes the entries that are equal out of `before`. `again`: the backup's archive, which is read once more if entries are missing.
+ * data, and all of large objects, whose statements are the same in all majors. Takes the entries that are equal out of `before`. `again`:
+ * the backup's archive, which is read once more if entries are missing.
  */
 export async function differences(
   before: Digests,
@@ -201,7 +202,7 @@ export async function differences(
   await eachEntry(after, (header, digest) => {
     const key = keyOf(header)
     const known = entries.get(key)?.split(' ') ?? []
-    const same = known.findIndex((one) => (!wording && !isData(header)) || isSame(one, digest))
+    const same = known.findIndex((one) => (!wording && !isData(header) && !isRange(header)) || isSame(one, digest))
     if (same < 0) append(others, header, digest)
     else if (known.length === 1) entries.delete(key)
     else entries.set(key, known.toSpliced(same, 1).join(' '))

@@ -11,7 +11,7 @@ const GROUP = /^-- (?:Data for )?Name: (?:(?:LARGE OBJECTS? )?\d+(?:\.\.\d+)?|BL
 const OF_GROUP = /^(?:--.*|BEGIN;|COMMIT;)?\n$/
 const ID = /^SELECT pg_catalog\.lo_(?:create|open)\('(\d+)'|\bON LARGE OBJECT (\d+) |^ALTER LARGE OBJECT (\d+) /
 const CLOSED = 'SELECT pg_catalog.lo_close('
-const RANGE_NAME = /^-- (?:Data for )?Name: \d+\.\.\d+; Type: (?:BLOBS|BLOB METADATA|ACL); Schema: -; Owner: $/
+const RANGE_NAME = /^-- (?:Data for )?Name: (?:LARGE OBJECTS )?\d+\.\.\d+; Type: (?:BLOBS|BLOB METADATA|ACL); Schema: -; Owner: $/
 /** Bytes at the beginning of a line that tell what it is; the rest is content. */
 const HEAD = 1024
 
@@ -66,6 +66,7 @@ export class ObjectCutter {
 
   #range(): string {
     const first = Math.floor(this.#id / RANGE) * RANGE
-    return `-- ${this.#kind === 'BLOBS' ? 'Data for ' : ''}Name: ${first}..${first + RANGE - 1}; Type: ${this.#kind}; Schema: -; Owner: `
+    const name = `${this.#kind === 'ACL' ? 'LARGE OBJECTS ' : ''}${first}..${first + RANGE - 1}`
+    return `-- ${this.#kind === 'BLOBS' ? 'Data for ' : ''}Name: ${name}; Type: ${this.#kind}; Schema: -; Owner: `
   }
 }

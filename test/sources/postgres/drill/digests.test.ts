@@ -61,8 +61,8 @@ test.each([
   ['a large object is missing', `SELECT lo_unlink(4712)`, 'BLOBS 0..65535', 'large object 4712 is missing'],
   ['the content of two large objects is exchanged', `SELECT lo_put(4711, 0, lo_get(4712)), lo_put(4712, 0, 'a large object')`, 'BLOBS 0..65535', 'large object 4711'],
   ['a large object has another owner', 'ALTER LARGE OBJECT 4711 OWNER TO reader', 'BLOB METADATA 0..65535', 'large object 4711'],
-  ['a privilege of a large object is another', 'REVOKE SELECT ON LARGE OBJECT 4712 FROM reader; GRANT UPDATE ON LARGE OBJECT 4712 TO reader', 'ACL 0..65535', 'large object 4712'],
-  ['a privilege of a large object has another grantor', 'SET ROLE lender; REVOKE SELECT ON LARGE OBJECT 70000 FROM reader; RESET ROLE; GRANT SELECT ON LARGE OBJECT 70000 TO reader', 'ACL 65536..131071', 'large object 70000'],
+  ['a privilege of a large object is another', 'REVOKE SELECT ON LARGE OBJECT 4712 FROM reader; GRANT UPDATE ON LARGE OBJECT 4712 TO reader', 'ACL LARGE OBJECTS 0..65535', 'large object 4712'],
+  ['a privilege of a large object has another grantor', 'SET ROLE lender; REVOKE SELECT ON LARGE OBJECT 70000 FROM reader; RESET ROLE; GRANT SELECT ON LARGE OBJECT 70000 TO reader', 'ACL LARGE OBJECTS 65536..131071', 'large object 70000'],
   ['a definition is changed', 'ALTER TABLE orders ALTER total SET NOT NULL', 'TABLE public.orders', /xxxx.*NOT NULL/],
   ['a privilege is lost', 'REVOKE SELECT ON orders FROM reader', 'ACL public.TABLE orders', undefined],
   ['a table is missing', 'DROP TABLE others', 'TABLE public.others', undefined],
@@ -114,6 +114,10 @@ test('with another major, only names, rows and other data count', async () => {
   expect(await compared(before, reworded)).toMatchObject([{ what: 'changed' }])
   expect(await compared(before, reworded, false)).toEqual([])
   expect(await compared(before, text.replace(/\n50\t.*\n/, '\n'), false)).toMatchObject([{ what: 'changed', rows: [50, 49] }])
+  for (const [was, is] of [['OBJECT 4711 OWNER TO postgres', 'OBJECT 4711 OWNER TO reader'], ['SELECT ON LARGE OBJECT 4712', 'ALL ON LARGE OBJECT 4712']] as const) {
+    expect(text).toContain(was)
+    expect(await compared(before, text.replace(was, is), false)).toMatchObject([{ what: 'changed' }])
+  }
 })
 
 test('the order of rows does not matter, but each of them does', async () => {
