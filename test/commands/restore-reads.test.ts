@@ -56,19 +56,6 @@ async function archive() {
   return { source, stream, chunks, keys: stream.chunks.map((place) => chunkKey(chunks[place]![0], chunks[place]![4])) }
 }
 
-test('before a restore, the server is asked once for what changes rarely, and again for its room', async () => {
-  await server.sql('ALTER SYSTEM SET log_statement = \'all\'')
-  await server.sql('SELECT pg_reload_conf()')
-  const log = path.join(server.socketDirectory, 'log')
-  const before = statSync(log).size
-  await restored({ jobs: '2' })
-  const asked = readFileSync(log).subarray(before).toString('latin1')
-  expect(asked.match(/pg_has_role\(oid, 'MEMBER'\)\)\)/g)?.length).toBe(1)
-  expect(asked.match(/current_setting\('max_connections'\)/g)?.length).toBe(2)
-  await server.sql('ALTER SYSTEM RESET log_statement')
-  await server.sql('SELECT pg_reload_conf()')
-})
-
 test.each(['1', '2'])('of a part, the table of contents and the chunks with its data are read; with jobs: %s', async (jobs) => {
   const all = await restored({ jobs })
   expect(all.result.read).toBeUndefined()

@@ -51,8 +51,6 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   lockTimeout: number
   /** Whether everything is checked, and nothing changed: the outcome has `planned`. */
   dryRun?: boolean
-  /** Whether a dry run with the same options has just passed. */
-  checked?: boolean
   /** Roles and tablespaces that the server lacks, and that the restore makes. */
   coming?: MadeGlobals
   /** Makes them, after `backUpTarget` and before anything else is changed. */

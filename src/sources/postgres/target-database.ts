@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
@@ -25,9 +24,6 @@ import { connectionTo, requireDatabaseName } from './sources.ts'
 import { type AfterSwapOptions, forgetOld, undoSwap } from './swap/after-swap.ts'
 import { archivedRows } from './swap/rows.ts'
 import { restoreBySwap } from './swap/swap.ts'
-
-/** Milliseconds for which checks that passed before a restore are not made again when it begins. */
-const CHECKED = 60_000
 
 /** A database to restore into. */
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
@@ -66,28 +62,21 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       makeComing: () => oneByOne(async () => void (made = await atServer(makeGlobals, target, route, stored, globals, context))),
     }
   }
-  const settingsFor = async (
-    stored: SourceToRestore | DamagedSource, more: Pick<RestoreOptions, 'dryRun' | 'checked'>,
-  ): Promise<DatabaseSettings> => ({ ...settings, mode, ...more, ...(await comingFor(stored)) })
-  const dry = { dryRun: true }
-  let plannedAt = -Infinity
-  const wet = () => ({ checked: performance.now() - plannedAt < CHECKED })
-  const planned = (restored: RestoredOrPlanned): PlannedRestore => {
-    plannedAt = performance.now()
-    return planOf(target, restored)
-  }
+  const settingsFor = async (stored: SourceToRestore | DamagedSource, more: { dryRun?: true } = {}): Promise<DatabaseSettings> =>
+    ({ ...settings, mode, ...more, ...(await comingFor(stored)) })
+  const dry = { dryRun: true } as const
   return {
     name: target.database ?? target.where,
     replaces: mode === 'clean' || mode === 'swap',
     require: archiveOf,
     restore: async (stored) =>
-      withMade(await restoreInto(target, route, stored, await settingsFor(stored, wet()), told)),
+      withMade(await restoreInto(target, route, stored, await settingsFor(stored), told)),
     salvage: {
       restore: async (damaged) =>
-        withMade(await salvageInto(target, route, damaged, await settingsFor(damaged, wet()), told)),
-      plan: async (damaged) => planned(await salvageInto(target, route, damaged, await settingsFor(damaged, dry), context)),
+        withMade(await salvageInto(target, route, damaged, await settingsFor(damaged), told)),
+      plan: async (damaged) => planOf(target, await salvageInto(target, route, damaged, await settingsFor(damaged, dry), context)),
     },
-    plan: async (stored) => planned(await restoreInto(target, route, stored, await settingsFor(stored, dry), context)),
+    plan: async (stored) => planOf(target, await restoreInto(target, route, stored, await settingsFor(stored, dry), context)),
     undo: () => after(undoSwap),
     forgetOld: () => after(forgetOld),
     close: () => route.close(),
@@ -151,7 +140,7 @@ function rolesToCreate({ streams }: SourceRecord, { objects }: RestoreSettings, 
 
 type RestoredOrPlanned = Restored & Pick<RestoreOutcome, 'planned'>
 
-type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun' | 'checked' | 'coming' | 'makeComing'>
+type DatabaseSettings = RestoreSettings & Pick<RestoreOptions, 'mode' | 'dryRun' | 'coming' | 'makeComing'>
 
 /** Restores everything but rows that are lost. A damaged database never replaces data that is there. */
 async function salvageInto(
@@ -200,7 +189,6 @@ async function restoreInto(
     lockTimeout: settings.swap.lockTimeout,
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true }),
-    ...(settings.checked && { checked: true }),
     ...(settings.coming && { coming: settings.coming }),
     ...(settings.makeComing && { makeComing: settings.makeComing }),
     ...(await clientPrograms(context)),

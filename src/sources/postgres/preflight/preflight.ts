@@ -20,8 +20,7 @@ interface Wanted {
 
 /**
  * Everything that a restore needs at the target's server, checked before anything is changed; gives its room. Throws one error for all that
- * is missing. Mode `empty` restores what it can: there, roles and extensions that are missing are warnings. With `checked`, the server is
- * not asked again for what changes rarely.
+ * is missing. Mode `empty` restores what it can: there, roles and extensions that are missing are warnings.
  */
 export async function preflight(
   plan: RestorePlan,
@@ -29,11 +28,11 @@ export async function preflight(
   options: RestoreOptions,
   context: QueryContext,
 ): Promise<Room> {
-  const { target: { where }, mode, jobs, databaseSize, report, checked } = options
+  const { target: { where }, mode, jobs, databaseSize, report } = options
   const room = await roomAt(context)
   const atOnce = Math.max(1, Math.min(jobs, room.connections))
   const { coming = { roles: [], tablespaces: [] } } = options
-  const needed: Check[] = checked ? [] : [
+  const needed: Check[] = [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
     () => requireAvailable(plan.needed.extensions, where, context),
     () => requireLibraries(plan.needed.libraries, where, context),
@@ -41,18 +40,15 @@ export async function preflight(
   const partly = mode === 'empty' && options.only !== 'data'
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint), atOnce)
   const { older } = plan
-  const lasting: Check[] = checked ? [] : [
+  await requireAll([
+    ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
+    ...more,
+    ...(partly ? [] : needed),
     ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
     ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, options, context)] : []),
     ...(settings?.owner === undefined ? [] : [() => requireOwner(settings.owner!, context)]),
     () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),
-  ]
-  await requireAll([
-    ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
-    ...more,
-    ...(partly ? [] : needed),
-    ...lasting,
     async () => requireConnections(jobs + 1, where, room),
     ...(databaseSize !== undefined && options.only === undefined && !plan.selection
       ? [async () => requireSpace(databaseSize, where, room)] : []),
