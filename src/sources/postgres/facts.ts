@@ -5,7 +5,7 @@ import { type QueryContext, queryJson } from './query.ts'
 const table = z.strictObject({
   schema: z.string(),
   name: z.string(),
-  /** The planner's estimate; null if the table was never analysed. */
+  /** The planner's estimate; null if the table was never analysed, and if it is not a number of rows. */
   rows: z.int().min(0).nullable(),
   /**
    * With indexes and TOAST, about, as of the last VACUUM or ANALYZE: exact sizes would wait for locks. A partitioned table has none of its
@@ -133,6 +133,9 @@ export type PostgresFacts = z.infer<typeof postgresFacts>
 export const toastPages = (row: string): string =>
   `CASE WHEN ${row}.relpages > 0 THEN ${row}.relpages ELSE (pg_catalog.pg_stat_get_live_tuples(${row}.oid) + 3) / 4 END`
 
+/** SQL for a size that comes from statistics, which an owner may set to anything: a number that JSON has exactly; 0 for NULL. */
+export const bounded = (size: string): string => `least(greatest(${size}, 0), ${Number.MAX_SAFE_INTEGER})`
+
 const SESSION = Object.keys(session.shape).map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')
 
 const sql = `SELECT pg_catalog.json_build_object(
@@ -148,8 +151,8 @@ const sql = `SELECT pg_catalog.json_build_object(
   'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   'rolePasswords', pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
   'rowBytes', (
-    SELECT coalesce(pg_catalog.sum(CASE c.relkind WHEN 't' THEN ${toastPages('c')} ELSE greatest(c.relpages, 0) END), 0)
-      * pg_catalog.current_setting('block_size')::pg_catalog.int8
+    SELECT ${bounded(`pg_catalog.sum(CASE c.relkind WHEN 't' THEN ${toastPages('c')} ELSE greatest(c.relpages, 0) END)
+      * pg_catalog.current_setting('block_size')::pg_catalog.int8`)}
     FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 't')),
   'session', pg_catalog.json_build_object(${SESSION}))
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
@@ -174,8 +177,8 @@ export const tablesSql = `WITH tables AS (
   LEFT JOIN indexes others ON others.indrelid = t.reltoastrelid
 )
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname,
-  'rows', CASE WHEN reltuples >= 0 THEN reltuples::pg_catalog.int8 END,
-  'bytes', CASE relkind WHEN 'p' THEN 0 ELSE pages * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+  'rows', CASE WHEN reltuples BETWEEN 0 AND 1e15 THEN reltuples::pg_catalog.int8 END,
+  'bytes', CASE relkind WHEN 'p' THEN 0 ELSE ${bounded(`pages * pg_catalog.current_setting('block_size')::pg_catalog.int8`)} END,
   'partitioned', relkind = 'p', 'rowSecurity', relrowsecurity) ORDER BY nspname, relname), '[]')
 FROM sizes`
 

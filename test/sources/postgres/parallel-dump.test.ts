@@ -122,6 +122,22 @@ describe.each([14, 18] as Major[])('PostgreSQL %i', (major) => {
     expect(await compareDatabases({ server, database: 'shop' }, { server, database: 'again' })).toEqual([])
   })
 
+  test('statistics that cannot be true fail no backup', async () => {
+    await server.createDatabase('untrue')
+    await server.sql(`CREATE TABLE many (id int, filler text); INSERT INTO many VALUES (1);
+      DO $$ BEGIN FOR i IN 1 .. 520 LOOP EXECUTE format('CREATE TABLE t%s (); CREATE INDEX ON many (id)', i); END LOOP; END $$;
+      UPDATE pg_class SET relpages = 2147483647 WHERE relkind IN ('r', 'i', 't') AND oid >= 16384;
+      UPDATE pg_class SET reltuples = 'Infinity' WHERE relname IN ('t1', 'many');
+      UPDATE pg_class SET reltuples = 'NaN' WHERE relname = 't2'; UPDATE pg_class SET reltuples = 1e30 WHERE relname = 't3';
+      UPDATE pg_class SET reltuples = -1e30, relpages = -2147483648 WHERE relname = 't4';
+      UPDATE pg_class SET reltuples = 7 WHERE relname = 't5'`, 'untrue')
+    const { facts } = await dump(sourceOf(server.url('untrue'), { jobs: 2 }))
+    expect(facts.parts).toHaveLength(1)
+    const { many, t1, t2, t3, t4, t5 } = Object.fromEntries(facts.tables.map((table) => [table.name, table]))
+    expect([many, t1, t2, t3, t4, t5].map((table) => table!.rows)).toEqual([null, null, null, null, null, 7])
+    expect([many!.bytes, many!.archived?.rows, t4!.bytes]).toEqual([Number.MAX_SAFE_INTEGER, 1, 0])
+  })
+
   test('one archive, where more is not asked for, or arguments for pg_dump select rows', async () => {
     expect((await dump(sourceOf(server.url('shop'), { jobs: undefined }))).facts.parts).toBeUndefined()
     expect(told.filter((line) => line.includes('one archive'))).toEqual([])

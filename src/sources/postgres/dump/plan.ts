@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
 import { formatCount } from '../../../report/format.ts'
-import { type ServerFacts, toastPages } from '../facts.ts'
+import { bounded, type ServerFacts, toastPages } from '../facts.ts'
 import { literal, queryJson, type QueryContext } from '../query.ts'
 import { type Exclusion, exclusionOf } from './exclusions.ts'
 
@@ -87,8 +87,8 @@ const sizesSql = (exclusions: readonly Exclusion[]): string => `WITH RECURSIVE e
   SELECT i.inhrelid, true FROM excluded JOIN pg_catalog.pg_inherits i ON i.inhparent = excluded.oid WHERE excluded.descendants
 ), tables AS (
   SELECT c.oid, n.oid AS namespace, n.nspname, c.relname, c.relpersistence, c.oid IN (SELECT oid FROM excluded) AS left_out,
-    c.reltuples < 0 AS unknown, (greatest(c.relpages, 0)::pg_catalog.int8 + coalesce(${toastPages('t')}, 0))
-      * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes
+    c.reltuples < 0 AS unknown, ${bounded(`(greatest(c.relpages, 0)::pg_catalog.int8 + coalesce(${toastPages('t')}, 0))
+      * pg_catalog.current_setting('block_size')::pg_catalog.int8`)} AS bytes
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -122,7 +122,7 @@ SELECT pg_catalog.json_build_object(
     CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
   'unknown', (SELECT pg_catalog.count(*) FROM tables WHERE unknown AND NOT left_out),
-  'bytes', (SELECT coalesce(pg_catalog.sum(bytes), 0) FROM tables WHERE NOT left_out),
+  'bytes', (SELECT ${bounded('pg_catalog.sum(bytes)')} FROM tables WHERE NOT left_out),
   'objects', (SELECT bytes FROM objects),
   'largeObjects', (SELECT CASE WHEN number BETWEEN 1 AND ${MOST_OBJECTS} THEN bytes ELSE 0 END FROM objects),
   'largest', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', nspname, 'name', relname, 'bytes', bytes)
