@@ -15,7 +15,7 @@ const LARGE = 32 * 1024 * 1024
 /** Bytes of an entry beside its content: two headers, extended attributes, padding. */
 const HEADERS = 2048
 /** Change it with every change that makes other tar bytes of the same files. */
-const VERSION = 'lifeboat tar 3\n'
+const VERSION = 'lifeboat tar 2\n'
 
 /**
  * Cuts a scan into segments. Whether a segment begins at an entry depends only on a hash of its path, its size, and whether the file before

@@ -8,12 +8,10 @@ import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 
 /**
  * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in
- * the names of sparse files but in this version). Extended headers have no name and time of their own, which no reader needs: copies of a
- * tree then differ less, and differences between them take a fifth less.
+ * the names of extended headers, and in those of sparse files but in this version).
  */
 const CREATE = [
-  '--create', '--format=posix', '--pax-option=exthdr.name=PaxHeaders,exthdr.mtime=0,delete=atime,delete=ctime',
-  '--sparse', '--sparse-version=0.0',
+  '--create', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--sparse', '--sparse-version=0.0',
   '--xattrs', '--xattrs-include=*', '--acls', '--blocking-factor=128', '--no-recursion', '--quoting-style=escape',
   // Hard links of files are separated before; a symbolic link or a pipe that has several names is kept under each of them.
   '--hard-dereference',
