@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LifeboatError } from '../../error.ts'
 import { MOST_ENTRIES } from './contents-form.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -126,19 +127,38 @@ export type SessionSettings = z.infer<typeof session>
 export type ServerFacts = z.infer<typeof serverFacts>
 export type PostgresFacts = z.infer<typeof postgresFacts>
 
+/** SQL for the pages of a TOAST table, whose row of pg_class has this name. */
+export type ToastPages = (row: string) => string
+
+const LIVE_TUPLES = 'pg_stat_get_live_tuples'
+
 /**
- * SQL for the pages of a TOAST table, whose row of pg_class has this name; NULL if there is none. Before its first VACUUM, pg_class knows
- * of no pages, because ANALYZE leaves it out, but the statistics have its tuples, four to a page (EXTERN_TUPLES_PER_PAGE in heaptoast.h).
+ * Before its first VACUUM, pg_class knows of no pages of a TOAST table, because ANALYZE leaves it out, but the statistics have its tuples,
+ * four to a page (EXTERN_TUPLES_PER_PAGE in heaptoast.h).
  */
-export const toastPages = (row: string): string =>
-  `CASE WHEN ${row}.relpages > 0 THEN ${row}.relpages ELSE (pg_catalog.pg_stat_get_live_tuples(${row}.oid) + 3) / 4 END`
+const estimatedPages: ToastPages = (row) =>
+  `CASE WHEN ${row}.relpages > 0 THEN ${row}.relpages ELSE (pg_catalog.${LIVE_TUPLES}(${row}.oid) + 3) / 4 END`
+const vacuumedPages: ToastPages = (row) => `greatest(${row}.relpages, 0)`
+
+/**
+ * Runs a query whose one value is JSON, again without the statistics of TOAST if the role may not execute their function. The server checks
+ * that when a query starts, also for a branch of a CASE that it never takes.
+ */
+export async function queryPages<T>(sql: (pages: ToastPages) => string, shape: z.ZodType<T>, context: QueryContext): Promise<T> {
+  try {
+    return await queryJson(sql(estimatedPages), shape, context)
+  } catch (error) {
+    if (!(error instanceof LifeboatError && error.cause instanceof Error && error.cause.message.includes(LIVE_TUPLES))) throw error
+    return queryJson(sql(vacuumedPages), shape, context)
+  }
+}
 
 /** SQL for a size that comes from statistics, which an owner may set to anything: a number that JSON has exactly; 0 for NULL. */
 export const bounded = (size: string): string => `least(greatest(${size}, 0), ${Number.MAX_SAFE_INTEGER})`
 
 const SESSION = Object.keys(session.shape).map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')
 
-const sql = `SELECT pg_catalog.json_build_object(
+const serverSql = (toastPages: ToastPages): string => `SELECT pg_catalog.json_build_object(
   'server', pg_catalog.json_build_object(
     'major', pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000,
     'version', pg_catalog.current_setting('server_version')),
@@ -158,11 +178,11 @@ const sql = `SELECT pg_catalog.json_build_object(
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 
 export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
-  return queryJson(sql, serverFacts, context)
+  return queryPages(serverSql, serverFacts, context)
 }
 
 /** One pass over the catalogs, for any number of tables: every table is joined with its TOAST table and the indexes of both. */
-export const tablesSql = `WITH tables AS (
+export const tablesSql = (toastPages: ToastPages = estimatedPages): string => `WITH tables AS (
   SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -188,7 +208,7 @@ export function readSession(context: QueryContext): Promise<SessionSettings> {
 }
 
 export function readTables(context: QueryContext): Promise<Table[]> {
-  return queryJson(tablesSql, z.array(table), context)
+  return queryPages(tablesSql, z.array(table), context)
 }
 
 /** Apart from the other facts: with 50,000 tables the server takes 0.4 s to look at all files. */

@@ -94,8 +94,9 @@ describe.each([14, 15, 16, 17, 18] as const)('PostgreSQL %i', (major) => {
     await parseWholeArchive(piece(dump), context)
   })
 
-  test('a role that may not read passwords of roles gets globals without them', async () => {
-    await server.sql(`CREATE ROLE reader LOGIN PASSWORD 'readers password' BYPASSRLS; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`, 'app')
+  test('a role that may not read passwords of roles gets globals without them, and one that may not read statistics a backup', async () => {
+    await server.sql(`CREATE ROLE reader LOGIN PASSWORD 'readers password' BYPASSRLS; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+      REVOKE EXECUTE ON FUNCTION pg_stat_get_live_tuples(oid) FROM PUBLIC`, 'app')
     const source = sourceOf(server.url('app', 'reader', 'readers password'))
     const globals = (await read(source)).get('globals.sql')!.toString()
     expect(globals).toContain('CREATE ROLE "someone else"')

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
 import { formatCount } from '../../../report/format.ts'
-import { bounded, type ServerFacts, toastPages } from '../facts.ts'
-import { literal, queryJson, type QueryContext } from '../query.ts'
+import { bounded, queryPages, type ServerFacts, type ToastPages } from '../facts.ts'
+import { literal, type QueryContext } from '../query.ts'
 import { type Exclusion, exclusionOf } from './exclusions.ts'
 
 export interface LargeTable {
@@ -75,7 +75,7 @@ export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
  * the database. A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that
  * pg_dump may be told to leave out stay in the main archive, so that none may be missing in a part.
  */
-const sizesSql = (exclusions: readonly Exclusion[]): string => `WITH RECURSIVE excluded AS (
+const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages): string => `WITH RECURSIVE excluded AS (
   SELECT found.oid, pattern.descendants
   FROM pg_catalog.json_to_recordset(${literal(JSON.stringify(exclusions))}) AS pattern (schema text, name text, descendants bool),
   LATERAL (
@@ -149,7 +149,7 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
 
 /** Of all that these arguments of pg_dump do not leave out, and when the server had started. */
 export async function readSizes(dumpArguments: readonly string[], context: QueryContext): Promise<Sizes & { start: string }> {
-  const { objects, ...found } = await queryJson(sizesSql(excludedTables(dumpArguments).map(exclusionOf)), sizes, context)
+  const { objects, ...found } = await queryPages(sizesSql(excludedTables(dumpArguments).map(exclusionOf)), sizes, context)
   const named = largeObjectsIn(dumpArguments)
   return { ...found, bytes: named === false ? found.bytes : found.bytes + objects, ...(named !== undefined && { largeObjects: 0 }) }
 }
