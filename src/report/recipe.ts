@@ -17,9 +17,11 @@ export interface SnapshotContent extends Whereabouts {
   confirm?: string
   /** A restore takes only what is whole. */
   partly?: boolean
+  /** The backup lacks a part of its sources, so that it takes the place of no database. */
+  partial?: boolean
 }
 
-type Names = Pick<SnapshotContent, 'databases' | 'volumes' | 'confirm' | 'partly'>
+type Names = Pick<SnapshotContent, 'databases' | 'volumes' | 'confirm' | 'partly' | 'partial'>
 
 export const severalSources = ({ databases, volumes = [] }: Names): boolean => databases.length + volumes.length > 1
 
@@ -27,14 +29,18 @@ export const severalSources = ({ databases, volumes = [] }: Names): boolean => d
 const MOST_VOLUMES = 20
 
 /** The target of the restore that is shown: `a database that exists`, `new databases and an empty folder`. */
-export function restoreInto({ databases, volumes = [], partly = false }: Names): string {
-  if (databases.length === 1 && volumes.length === 0)
-    return partly ? 'a new database' : 'a database that exists (mode create makes a new one)'
+export function restoreInto({ databases, volumes = [], partly = false, partial = false }: Names): string {
+  if (databases.length === 1 && volumes.length === 0) {
+    if (partly) return 'a new database'
+    return partial ? `a new database (it is PARTIAL, and ${LOSES})` : 'a database that exists (mode create makes a new one)'
+  }
   const database = databases.length > 1 ? 'new databases' : volumes.length > 0 ? 'a new database' : 'an empty database'
   const volume = volumes.length > 1 ? 'empty folders' : 'an empty folder'
   // Without the key it is not known what a snapshot has.
   return [...(databases.length > 0 || volumes.length === 0 ? [database] : []), ...(volumes.length > 0 ? [volume] : [])].join(' and ')
 }
+
+const LOSES = 'a database in whose place it is put loses the rest'
 
 /** The volumes for which no target is shown. */
 export function volumesNotShown({ volumes = [] }: Names): number {
@@ -42,15 +48,16 @@ export function volumesNotShown({ volumes = [] }: Names): number {
 }
 
 /** The inputs of a restore of everything in a snapshot that say what and where to, beside DATABASE_URL; several values have a line each. */
-function selection({ partly = false, ...names }: Names): [input: string, value: string | readonly string[]][] {
-  return [...places(names, partly), ...(partly ? [['skip-damaged', 'true'] satisfies [string, string]] : [])]
+function selection({ partly = false, partial = false, ...names }: Names): [input: string, value: string | readonly string[]][] {
+  return [...places(names, partly || partial), ...(partly ? [['skip-damaged', 'true'] satisfies [string, string]] : [])]
 }
 
-function places({ databases, volumes = [], confirm }: Names, partly: boolean): [input: string, value: string | readonly string[]][] {
+/** `made`: a database is restored into a new one. */
+function places({ databases, volumes = [], confirm }: Names, made: boolean): [input: string, value: string | readonly string[]][] {
   if (!severalSources({ databases, volumes })) {
-    const made = (name: string): [string, string][] => (
-      partly ? [['mode', 'create']] : [['mode', 'swap'], ['confirm', confirm ?? name]])
-    return [...volumes.map((name) => ['target', `./${name}`] satisfies [string, string]), ...databases.flatMap(made)]
+    const database = (name: string): [string, string][] => (
+      made ? [['mode', 'create']] : [['mode', 'swap'], ['confirm', confirm ?? name]])
+    return [...volumes.map((name) => ['target', `./${name}`] satisfies [string, string]), ...databases.flatMap(database)]
   }
   const map = volumes.slice(0, MOST_VOLUMES).map((name) => `${name}=./${name}`)
   return [

@@ -1,5 +1,6 @@
 import { formatCount } from '../report/format.ts'
 import { kindIfKnown } from './known-kinds.ts'
+import type { Remarks } from './source-kind.ts'
 
 /** Unknown kinds count as volumes. */
 export function isDatabase({ kind }: { kind: string }): boolean {
@@ -26,14 +27,15 @@ export function confirmedBy({ name, kind, facts }: { name: string; kind: string;
   return confirm === undefined || confirm === name ? {} : { confirm }
 }
 
-/** The names of a snapshot's databases, and of its volumes; `confirm` of one database alone. */
+/** The names of a snapshot's databases, and of its volumes; `confirm` of one database alone; `partial` if one of them lacks a part. */
 export function namesByNoun(
-  sources: readonly ({ name: string; kind: string } & Confirmed)[],
-): { databases: string[]; volumes: string[] } & Confirmed {
+  sources: readonly ({ name: string; kind: string } & Confirmed & Pick<Remarks, 'partial'>)[],
+): { databases: string[]; volumes: string[]; partial?: true } & Confirmed {
   const [databases, volumes] = [sources.filter(isDatabase), sources.filter((source) => !isDatabase(source))]
   const confirm = databases.length === 1 ? databases[0]!.confirm : undefined
   return {
     databases: databases.map(({ name }) => name), volumes: volumes.map(({ name }) => name), ...(confirm !== undefined && { confirm }),
+    ...(sources.some(({ partial }) => partial) && { partial: true as const }),
   }
 }
 

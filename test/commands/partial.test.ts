@@ -44,12 +44,25 @@ test('a backup of everything is not partial, for anyone', async () => {
   expect((await run('check', { set: 'whole' })).text).not.toContain('PARTIAL')
 })
 
+/** No command that is pasted puts a part in the place of a whole database. */
+const OFFERED = /To restore (?:it|the newest) into a new database \(it is PARTIAL, and a database in whose place it is put loses the rest\), with [^]* --mode create$/
+
+test('a list recommends the newest backup that is complete, before newer ones that are partial', async () => {
+  const { result: whole } = await backup('mixed', 'sessions')
+  await backup('mixed', 'sessions', { 'pg-dump-args': '-T users' })
+  const { result, text } = await run('list', { set: 'mixed' })
+  expect(result.restorable).toBe(whole.snapshot)
+  expect(text).toMatch(new RegExp(`To restore the newest that is complete into a database that exists .* --snapshot ${whole.snapshot} --mode swap --confirm sessions$`, 's'))
+})
+
 describe('a backup without the rows of a table', () => {
   const lack = 'pg_dump ran with --exclude-table-data=sessions'
   beforeAll(async () => {
     const { result, text } = await backup('sessions', 'sessions', { 'pg-dump-args': '--exclude-table-data=sessions' })
     expect(result.sources).toMatchObject([{ name: 'sessions', partial: [lack] }])
     expect(text).toContain(`sessions: in part: ${lack}`)
+    expect(text).toMatch(OFFERED)
+    expect(backupSummary(result, context)).not.toContain('swap')
     expect(backupSummary(result, context)).toMatch(/^### ⚠️ Lifeboat: 1 database backed up in part and verified\n[^]*⚠️ sessions.* in part.*--exclude-table-data/)
   })
 
@@ -57,6 +70,7 @@ describe('a backup without the rows of a table', () => {
     const { result, text } = await run('list', { set: 'sessions' })
     expect(result.snapshots).toMatchObject([{ partial: true, sources: [{ partial: [lack] }] }])
     expect(text).toContain(`PARTIAL (sessions: ${lack})`)
+    expect(text).toMatch(OFFERED)
     expect(listSummary(result, context)).toContain('PARTIAL')
     for (const key of [await writeKeyOf(identity, undefined), undefined]) {
       const { result, text } = await dispatched('list', { destination, set: 'sessions', ...(key !== undefined && { 'encryption-key': key }) })
@@ -69,6 +83,7 @@ describe('a backup without the rows of a table', () => {
     const shown = await run('show', { set: 'sessions' })
     expect(shown.result).toMatchObject({ partial: true, sources: [{ partial: [lack] }] })
     expect(shown.text).toContain('PARTIAL')
+    expect(shown.text).toMatch(OFFERED)
     expect(shown.text).toContain(`sessions: in part: ${lack}`)
     const verified = await run('verify', { set: 'sessions' })
     expect(verified.result).toMatchObject({ result: 'verified', sources: [{ partial: [lack] }] })

@@ -5,8 +5,9 @@ import { restoreCommand, restoreInto, restoreVariables } from '../../report/reci
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import { type Confirmed, namesByNoun } from '../../sources/nouns.ts'
+import type { Remarks } from '../../sources/remarks.ts'
 
-type SnapshotSource = Pick<SourceRecord, 'name' | 'kind'> & Confirmed
+type SnapshotSource = Pick<SourceRecord, 'name' | 'kind'> & Confirmed & Pick<Remarks, 'partial'>
 
 /** The newest backup of a set from before a run that failed, as far as it is known. */
 export type Newest =

@@ -10,6 +10,7 @@ import { SetProofs } from '../../repository/set-proofs.ts'
 import { idTime, openManifest } from '../../repository/snapshot.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
+import { remarksOf } from '../../sources/remarks.ts'
 import { type Destination, openStore } from '../../stores/destination.ts'
 import { accessOf } from './access.ts'
 
@@ -82,7 +83,10 @@ async function newestIn(destination: Destination, inputs: Wanted, before: Date, 
     const sources = keys.identity === undefined ? undefined : (await openManifest(good.snapshot)).sources
     return {
       set, unsound, snapshot: id, time, ...(inputs.destinations.length > 1 && { destination: destination.text }),
-      ...(sources && { sources: sources.map((source) => ({ name: source.name, kind: source.kind, ...confirmedBy(source) })) }),
+      ...(sources && { sources: sources.map((source) => {
+        const { partial } = remarksOf(source)
+        return { name: source.name, kind: source.kind, ...confirmedBy(source), ...(partial && { partial }) }
+      }) }),
     }
   } finally {
     await store.close()

@@ -19,7 +19,7 @@ export const list = {
     outcome: { help: 'done or failed.', value: ({ missing }) => (missing ? 'failed' : 'done') },
     count: { help: 'How many snapshots there are.', value: ({ snapshots }) => `${snapshots.length}` },
     'snapshot-id': {
-      help: 'The id of the newest snapshot that is whole; empty when there is none.',
+      help: 'The id of the newest snapshot that is whole and, unless all of them are partial, complete; empty when there is none.',
       value: ({ restorable = '' }) => restorable,
     },
     result: asJson('All snapshots, as JSON.'),

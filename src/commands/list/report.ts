@@ -127,6 +127,7 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
   const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
   const why = [
     ...(unsound.length > 0 ? ['is whole'] : []),
+    ...(newer.some(({ partial }) => partial) && !chosen.partial ? ['is complete'] : []),
     ...(newer.some(({ authentic }) => chosen.authentic && !authentic) ? ['this key opens'] : []),
     ...(newer.some(({ id }) => isAhead(id, new Date(listed))) ? ['is not dated in the future'] : []),
   ]

@@ -10,8 +10,8 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 const LOOKED_AT = 5
 
 /**
- * The newest of these that is whole; those of another key cannot be restored with this one, and those dated in the future are of a clock
- * that is wrong.
+ * The newest of these that is whole: that is complete, if there is one. Those of another key cannot be restored with this one, and those
+ * dated in the future are of a clock that is wrong.
  */
 export async function restorableOf(
   snapshots: readonly ListedSnapshot[],
@@ -22,8 +22,13 @@ export async function restorableOf(
   const own = backupsIn(snapshots)
     .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
     .toSorted((a, b) => b.time.localeCompare(a.time))
-  const { good, unsound } = await firstGood(own, LOOKED_AT, (one) => lookAt(one, store, keys))
-  return { ...(good !== undefined && { restorable: good }), unsound }
+  const search = (among: typeof own): Promise<{ good: ListedSnapshot | undefined; unsound: Unsound[] }> =>
+    firstGood(among, LOOKED_AT, (one) => lookAt(one, store, keys))
+  const newest = await search(own)
+  const older = newest.good?.partial ? own.slice(own.indexOf(newest.good) + 1).filter(({ partial }) => !partial) : []
+  const complete = await search(older)
+  const { good, unsound } = complete.good ? { ...complete, unsound: [...newest.unsound, ...complete.unsound] } : newest
+  return { ...(good && { restorable: good.id }), unsound }
 }
 
 /** Without safety backups, unless there are no others. */
@@ -32,18 +37,19 @@ export function backupsIn(snapshots: readonly ListedSnapshot[]): readonly Listed
   return others.length > 0 ? others : snapshots
 }
 
-/** The id of a snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */
+/** A snapshot that is whole, or why it is not; undefined if it was deleted meanwhile. */
 async function lookAt(
-  { id, set, damage }: ListedSnapshot,
+  one: ListedSnapshot,
   store: Store,
   keys: Keys | undefined,
-): Promise<{ good: string } | Unsound | undefined> {
+): Promise<{ good: ListedSnapshot } | Unsound | undefined> {
+  const { id, set, damage } = one
   if (damage !== undefined) return { snapshot: id, why: damage }
   const key = snapshotKey(set, id)
   try {
     const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))
     const why = await whyNotWhole(store, snapshot, new Set())
-    return why === undefined ? { good: id } : { snapshot: id, why }
+    return why === undefined ? { good: one } : { snapshot: id, why }
   } catch (error) {
     if (error instanceof NotFound) return undefined
     throw error

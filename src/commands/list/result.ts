@@ -12,7 +12,7 @@ export interface ListResult extends InArtifacts {
   listed: string
   /** Newest first. */
   snapshots: ListedSnapshot[]
-  /** Of these the newest that is whole and not known to be damaged: the one to restore. Absent where none of the newest is. */
+  /** Of these the newest that is whole and, unless all of those are partial, complete: the one to restore. Absent where none is whole. */
   restorable?: string
   /** Newer ones that are damaged. */
   unsound: Unsound[]
