@@ -54,7 +54,7 @@ export interface Phases {
 export interface RestoreOutcome extends RestoredDatabase {
   /**
    * Archive entries to restore, as `pg_restore --list` counts them, without those of the database itself; and of these restored: every
-   * error counts as an entry that is not restored.
+   * error of pg_restore counts as an entry that is not restored.
    */
   entries: number
   restored: number

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { isOfLargeObjects, isRange, ObjectCutter, type ObjectSink } from './large-objects.ts'
 import { LineSet } from './line-set.ts'
 import { inOrder, listsRoles } from './role-lists.ts'
-import { END, SqlCutter } from './sql-cutter.ts'
+import { DATA, END, SqlCutter } from './sql-cutter.ts'
 
 /** Digests of the entries of an archive: short texts, as there may be hundreds of thousands. */
 export interface Digests {
@@ -21,8 +21,6 @@ export interface Digests {
 
 /** The header of what comes before the first entry: the settings of the session. */
 const SETTINGS = ''
-/** Before rows and the content of large objects. */
-const DATA = '-- Data for '
 
 /**
  * pg_dump writes this before rows that are loaded through the root of their partitions, which may put them into others (pg_dump.c:
@@ -103,7 +101,7 @@ async function eachEntry(sql: AsyncIterable<Buffer>, take: (header: string, dige
   cutter.end()
   finish()
   for (const [root, { rows, lines }] of roots)
-    take(`-- Data for Name: ${root}; Type: TABLE DATA; Schema: -; Owner: `, `root:${rows}:${lines.digest()}`)
+    take(`${DATA}Name: ${root}; Type: TABLE DATA; Schema: -; Owner: `, `root:${rows}:${lines.digest()}`)
   for (const [range, { rows, lines }] of ranges) take(range, `objects:${rows}:${lines.digest()}`)
   return total
 }

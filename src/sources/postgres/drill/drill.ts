@@ -32,8 +32,9 @@ import { Watch } from './watch.ts'
 
 /** The entries that make large objects, of pg_dump 17 and newer. */
 const LARGE_OBJECTS = 'BLOB METADATA'
-/** Entries of data, and of all about large objects, in `pg_restore --list`. */
-const DATA = /^\d+; \d+ \d+ (?:TABLE DATA|SEQUENCE SET|BLOBS?|BLOB METADATA|STATISTICS DATA|[A-Z ]+ - LARGE OBJECTS?) /
+/** Entries of `pg_restore --list` that are of no use without tables, and those of large objects. */
+const OF_TABLES = /^\d+; \d+ \d+ (?:TABLE DATA|SEQUENCE SET|STATISTICS DATA) /
+const OF_OBJECTS = /^\d+; \d+ \d+ (?:BLOBS?|BLOB METADATA|[A-Z ]+ - LARGE OBJECTS?) /
 /** Bytes of an empty cluster, and of the log that a server writes ahead of its tables. */
 const CLUSTER = 100_000_000
 const MOST_LOG = 1_000_000_000
@@ -53,7 +54,8 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     throw new LifeboatError(`the snapshot does not say how pg_dump was called, which left a part of ${stored.source.name} out`, {
       hint: 'Drill a newer snapshot.' })
   refuseForeignRows(entries)
-  if (facts.omitted !== undefined && entries.every((entry) => DATA.test(entry)))
+  const ofTables = entries.some((entry) => OF_TABLES.test(entry))
+  if (facts.omitted !== undefined && ofTables && entries.every((entry) => OF_TABLES.test(entry) || OF_OBJECTS.test(entry)))
     throw new LifeboatError(`the backup of ${stored.source.name} has data only, without the tables that a drill needs`, {
       hint: 'Back up without --data-only, or restore it into a database with these tables.' })
   const assertions = allAssertions(settings).filter(({ database }) => database === undefined || database === stored.source.name)

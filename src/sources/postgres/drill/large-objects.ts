@@ -6,7 +6,11 @@
 
 /** Ids in a range: there are at most 65,536 ranges. */
 const RANGE = 65_536
-const GROUP = /^-- (?:Data for )?Name: (?:(?:LARGE OBJECTS? )?\d+(?:\.\.\d+)?|BLOBS); Type: (BLOBS?|BLOB METADATA|ACL); Schema: -; Owner: /
+const GROUP = /^-- (?:Data for )?Name: (?:(?:LARGE OBJECTS? )?[\d.]+|BLOBS); Type: (BLOBS?|BLOB METADATA|ACL); Schema: -; Owner: (.*)$/
+/** The header of another entry ends with this, whose name may be anything. */
+const OTHER = /; Type: .*; Schema: .*; Owner: /
+/** In privileges, this tells who grants what follows, if that is not the owner. */
+const GRANTOR = /^(?:RE)?SET SESSION AUTHORIZATION\b/
 /** These lines say nothing of an object. */
 const OF_GROUP = /^(?:--.*|BEGIN;|COMMIT;)?\n$/
 const ID = /^SELECT pg_catalog\.lo_(?:create|open)\('(\d+)'|\bON LARGE OBJECT (\d+) |^ALTER LARGE OBJECT (\d+) /
@@ -31,9 +35,9 @@ export function isRange(header: string): boolean {
   return RANGE_NAME.test(header)
 }
 
-/** A name, of a table or a role, may have the same text in it. */
 function kindOf(header: string): string | undefined {
-  return header.indexOf('; Type: ') === header.lastIndexOf('; Type: ') ? GROUP.exec(header)?.[1] : undefined
+  const [, kind, owner = ''] = GROUP.exec(header) ?? []
+  return OTHER.test(owner) ? undefined : kind
 }
 
 /** Cuts the lines of such an entry into what they say of each object. */
@@ -41,7 +45,6 @@ export class ObjectCutter {
   readonly #kind: string
   readonly #sink: ObjectSink
   #id = 0
-  /** Who grants, if that is not the owner. */
   #grantor = ''
 
   constructor(header: string, sink: ObjectSink) {
@@ -55,7 +58,7 @@ export class ObjectCutter {
     if (OF_GROUP.test(text)) return
     const id = ID.exec(text)?.slice(1).find((one) => one !== undefined)
     if (id !== undefined) this.#id = Number(id)
-    if (this.#kind === 'ACL' && id === undefined) {
+    if (GRANTOR.test(text)) {
       this.#grantor = text === 'RESET SESSION AUTHORIZATION;\n' ? '' : text
       return
     }

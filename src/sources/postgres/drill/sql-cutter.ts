@@ -15,7 +15,9 @@ const LONGEST_HEAD = 1024 * 1024
 const NEWLINE = 10
 /** The header of the end, which is not an entry. */
 export const END = '-- PostgreSQL database dump complete'
-const HEADERS = ['-- Name: ', '-- Data for Name: ', END].map((text) => Buffer.from(text))
+/** Before rows and the content of large objects. */
+export const DATA = '-- Data for '
+const HEADERS = ['-- Name: ', `${DATA}Name: `, END].map((text) => Buffer.from(text))
 /** Comments and marks that differ between two runs. */
 const PASSED_OVER = ['\\restrict ', '\\unrestrict ', '-- Dumped '].map((text) => Buffer.from(text))
 const COPY = Buffer.from('COPY ')
@@ -108,7 +110,7 @@ export class SqlCutter {
 
   #begin(header: string): void {
     this.#inserts = new InsertLines()
-    this.#data = header.startsWith('-- Data for ')
+    this.#data = header.startsWith(DATA)
     // The setting stays until it is changed: it is said once for many tables.
     const ofTable = /; Type: (?:TABLE|MATERIALIZED VIEW); Schema: /.test(header)
     this.#sink.entry(header)
