@@ -20,6 +20,7 @@ export interface SnapshotSeen {
   size: number
   /** Of a safety backup. */
   until?: Date
+  partial?: true
   /** Its MAC verifies, and its key is its own. Of other snapshots only the list of chunks counts. */
   authentic: boolean
 }
@@ -234,6 +235,6 @@ async function readPublicPart(key: string, object: Buffer, keys: Keys): Promise<
   return { snapshot: { key, ...seen(header), authentic }, chunks: header.chunks.map(([chunk, , , , mark]) => `${chunk}-${mark}`) }
 }
 
-function seen({ id, set, time, size, until }: Card['header']): Omit<SnapshotSeen, 'key' | 'authentic'> {
-  return { id, set, time: new Date(time), size, ...(until !== undefined && { until: new Date(until) }) }
+function seen({ id, set, time, size, until, partial }: Card['header']): Omit<SnapshotSeen, 'key' | 'authentic'> {
+  return { id, set, time: new Date(time), size, ...(until !== undefined && { until: new Date(until) }), ...(partial && { partial }) }
 }

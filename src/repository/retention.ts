@@ -22,6 +22,8 @@ export interface Candidate {
   pinned: boolean
   /** It was read back and found good. */
   verified: boolean
+  /** It lacks a part of what was backed up. */
+  partial?: true
   /** It was restored and found equal. */
   drilled: boolean
 }
@@ -39,8 +41,9 @@ type Period = (typeof PERIODS)[number]
 /**
  * Which snapshots a policy keeps (grandfather, father, son), each set by itself; newest first within a set. The newest snapshot of a day,
  * an ISO week, a month or a year in `timeZone` (IANA) stands for it, and only periods that have a snapshot count: a month without backups
- * costs no older one. The newest snapshot of a set, the newest verified one and every pinned one always stay; with an empty policy all
- * stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong. A safety backup stays until its time.
+ * costs no older one. The newest snapshot of a set, the newest verified one, the newest verified one that is not partial and every pinned
+ * one always stay; with an empty policy all stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong.
+ * A safety backup stays until its time.
  */
 export function retain<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy, timeZone: string, now: Date): Decision<T>[] {
   const periods = periodsIn(timeZone)
@@ -60,6 +63,7 @@ function retainSet<T extends Candidate>(
   const endless = Object.keys(policy).length === 0
   const counted = sorted.filter(({ time, until }) => time <= now && until === undefined)
   const newestVerified = counted.find(({ verified }) => verified)
+  const newestComplete = counted.find(({ verified, partial }) => verified && !partial)
   const taken: Record<Period, Set<string>> = { daily: new Set(), weekly: new Set(), monthly: new Set(), yearly: new Set() }
   let rank = 0
   let drills = 0
@@ -72,6 +76,7 @@ function retainSet<T extends Candidate>(
     if (snapshot.until !== undefined) return ofSafety(snapshot, snapshot.until, kept, now)
     if (rank++ === 0) kept.push('newest')
     if (snapshot === newestVerified) kept.push('newest verified')
+    else if (snapshot === newestComplete) kept.push('newest complete')
     if (policy.last !== undefined)
       (rank <= policy.last ? kept : against).push(rank <= policy.last ? `last ${rank} of ${policy.last}` : `not of the last ${policy.last}`)
     const periods = periodsOf(snapshot.time)

@@ -53,6 +53,8 @@ export interface Search {
   proofs: SetProofs
   /** Only snapshots whose last proof says verified. */
   verified: boolean
+  /** Only snapshots that are not partial. */
+  complete?: boolean
   /** The most snapshots that are read. Default: all. */
   most?: number
   /** Only those made earlier. */
@@ -77,7 +79,7 @@ export interface Found {
  */
 export async function newestGood(
   store: Store, keys: Keys, snapshots: readonly string[],
-  { proofs, verified, most = Infinity, before, wanted, damaged = new Set() }: Search,
+  { proofs, verified, complete = false, most = Infinity, before, wanted, damaged = new Set() }: Search,
 ): Promise<Found> {
   interface Candidate {
     key: string
@@ -100,6 +102,7 @@ export async function newestGood(
       if (key === snapshots[0]) other = looked.other
       return undefined
     }
+    if (complete && looked.header.partial) return undefined
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }

@@ -64,7 +64,7 @@ test('the artifact that the newest depends on is deleted: no command calls it go
   // A prune keeps it as long as it would keep a whole one of that age, and not in the place of one.
   const pruned = async (retention: string) => (await jobs.run('prune', { retention, 'dry-run': 'true', 'max-delete': '100%' })).result.snapshots
   expect((await pruned('last=3')).filter(({ keep }) => keep).map(({ id }) => id)).toContain(ids[0])
-  expect((await pruned('last=2')).find(({ id }) => id === ids[3])).toMatchObject({ keep: true, reasons: ['has lost a part, and goes when the retention keeps none of its age and a newer one is verified'] })
+  expect((await pruned('last=2')).find(({ id }) => id === ids[3])).toMatchObject({ keep: true, reasons: ['has lost a part, and goes when the retention keeps none of its age and a newer one that is as complete is verified'] })
   expect((await pruned('last=1')).find(({ id }) => id === ids[3])).toMatchObject({ keep: false, reasons: ['has lost a part', 'not of the last 1'] })
 })
 

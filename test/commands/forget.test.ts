@@ -8,7 +8,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import { backUp } from '../support/backup.ts'
 import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
-import { digests, identity, keys, restored } from '../support/engine.ts'
+import { backUp as backUpOnce, digests, identity, keys, restored } from '../support/engine.ts'
 
 let folder: string
 let store: FileStore
@@ -75,6 +75,14 @@ test('the newest of a set, the only verified one and a pinned one are not forgot
   expect(objects().toSorted()).toEqual(before.toSorted())
   expect((await forget(ids, { force: 'true' })).result.forgotten).toHaveLength(3)
   expect(objects().filter((key) => /^(snapshots|proofs|labels)\//.test(key))).toEqual([])
+})
+
+test('the only verified one that is complete is not forgotten as long as the others are partial', async () => {
+  const { id } = await backUpOnce({ store, time: new Date('2026-11-21T02:00:00Z'), partial: true }, { shop: noise('part', 1000) })
+  for (const one of [ids[1]!, id]) await verified(one)
+  expect(await refusal(forget([ids[0]!, ids[1]!]))).toContain(`no other verified snapshot of set app is whole and complete: only ${ids[1]}`)
+  await verified(ids[0]!)
+  expect((await forget([ids[1]!])).result.left).toBe(3)
 })
 
 test('an id that is not there, or that is none, deletes nothing', async () => {

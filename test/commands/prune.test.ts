@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { refusal } from '../support/dispatched.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { prune, pruneAfterBackup } from '../../src/commands/prune/prune.ts'
 import type { Environment } from '../../src/environment.ts'
 import { marked, markedCommand } from '../../src/marks.ts'
@@ -10,13 +10,14 @@ import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
+import { chunkKey } from '../../src/repository/snapshot.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { authenticatorOf } from '../../src/repository/authenticator.ts'
 import { pruneSummary, pruneText } from '../../src/commands/prune/report.ts'
 import { openStore, parseDestination } from '../../src/stores/destination.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
-import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
+import { backUp, entriesOf, identity, keys, otherKeys } from '../support/engine.ts'
 import { GitHub } from '../support/github/emulator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-prune-'))
@@ -113,6 +114,46 @@ test('keeps what is pinned, the newest that is known to be good, and what is not
   expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of 11 snapshots of set app, ${theirs}, has another key or was changed; it is not pruned$`)), expect.stringContaining(`snapshot ${ids[6]} is damaged, and does not count as the newest verified`)])
 })
 
+const verify = (id: string, result: 'verified' | 'failed' = 'verified'): Promise<string> =>
+  writeProof(new FileStore(root), keys, { snapshot: id, set: 'app', level: 'list', result, seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null, time: new Date(NEWEST) })
+
+const partial = async (minute: number): Promise<string> => {
+  const { id } = await backUp({ store: new FileStore(root), time: new Date(NEWEST + minute * 60_000), partial: true }, { app: noise(`partial ${minute}`, 2000) })
+  await verify(id)
+  return id
+}
+
+describe('where the newest backups are partial', () => {
+  test('the newest complete one that is verified and whole stays, after a backup and by itself; where a newer one is, it goes', async () => {
+    await verify(ids[1]!)
+    await verify(ids[2]!)
+    const parts = [await partial(2), await partial(1)]
+    expect(await after({ retention: 'last=8' }, 'list', parts[0])).toMatchObject({ deleted: 4 })
+    expect((await run({ retention: 'last=1', force: 'true' })).snapshots.filter(({ keep }) => keep)).toMatchObject([{ id: parts[0], reasons: ['newest', 'newest verified', 'last 1 of 1'] }, { id: ids[1], reasons: ['newest complete'] }])
+    const newer = await partial(3)
+    expect(await after({ retention: 'last=1', 'prune-min-size': '0%' }, 'list', newer)).toMatchObject({ deleted: 1, kept: 2 })
+    const listed = await dispatched('list', { destination: `file:${root}`, 'encryption-key': identity, set: 'app', retention: 'last=1' }, new Date(NEWEST + 3_600_000))
+    expect(listed.result.snapshots.map(({ id, retention }) => [id, retention!.reasons.at(-1)])).toEqual([[newer, 'last 1 of 1'], [ids[1], 'newest complete']])
+    const complete = (await backUp({ store: new FileStore(root), time: new Date(NEWEST + 240_000) }, { app: noise('complete', 2000) })).id
+    await verify(complete)
+    await run({ retention: 'last=1', force: 'true' })
+    expect(left()).toEqual([complete])
+  })
+
+  test('where all are, no more is kept; where the complete one is not whole, it does not count', async () => {
+    await verify(ids[1]!)
+    await verify(ids[2]!)
+    const [entry] = await entriesOf(new FileStore(root), ids[1]!)
+    rmSync(path.join(root, chunkKey(entry![0], entry![4])))
+    const parts = [await partial(2), await partial(1)]
+    expect((await run({ retention: 'last=2', force: 'true' })).snapshots.filter(({ keep }) => keep).map(({ id }) => id)).toEqual([...parts, ids[2]])
+    expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[1]} is damaged, and does not count as the newest complete`)])
+    await dispatched('forget', { destination: `file:${root}`, 'encryption-key': identity, snapshots: ids[2]!, force: 'true' })
+    await run({ retention: 'last=1', force: 'true' })
+    expect(left()).toEqual([parts[0]])
+  })
+})
+
 test('of several sets it touches the one it is told', async () => {
   const other = await backUp({ store: new FileStore(root), set: 'other', time: new Date(NEWEST - 99 * DAY) }, { app: noise('other', 2000) })
   await run({ retention: '1h', force: 'true' })
@@ -127,9 +168,9 @@ test('a policy that is not given is refused before anything is opened; none keep
   expect(() => parseInputs('prune', given({ 'max-delete': '120%' }), {})).toThrow('"120%" is neither a number nor a percentage')
 })
 
-function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list'): ReturnType<typeof pruneAfterBackup> {
+function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list', id = ids[0]!): ReturnType<typeof pruneAfterBackup> {
   const inputs = parseInputs('backup', { ...given(more), 'database-url': 'postgres://u@h/db' }, {})
-  return pruneAfterBackup(new FileStore(root), keys, { ...inputs, destination: `file:${root}` }, ids[0]!, verified, environment())
+  return pruneAfterBackup(new FileStore(root), keys, { ...inputs, destination: `file:${root}` }, id, verified, environment())
 }
 
 describe('after a backup', () => {

@@ -37,6 +37,8 @@ export interface RunOptions {
   signal?: AbortSignal
   /** The run uses what interrupted ones left, by this clock. */
   resume?: () => Date
+  /** The snapshot is marked as partial. */
+  partial?: true
   /** The known chunks that the run reuses. Default: those that the store has now. */
   known?: KnownChunks
 }
@@ -53,12 +55,12 @@ export class Run {
   readonly id: string
   /** The objects that were reported as damaged. */
   readonly damage: string[]
-  readonly #options: Required<Pick<RunOptions, 'store' | 'set' | 'time'>>
+  readonly #options: Required<Pick<RunOptions, 'store' | 'set' | 'time'>> & Pick<RunOptions, 'partial'>
   readonly #sources: SourceRecord[] = []
 
   private constructor(options: RunOptions, id: string, time: Date, known: KnownChunks, unfinished: Unfinished | undefined, damage: string[]) {
-    const { store, set = 'app', jobs = 2, largestSnapshot, signal = new AbortController().signal } = options
-    this.#options = { store, set, time }
+    const { store, set = 'app', jobs = 2, largestSnapshot, signal = new AbortController().signal, partial } = options
+    this.#options = { store, set, time, ...(partial && { partial }) }
     this.damage = damage
     this.id = id
     const onDamaged = (error: Error): void => void damage.push(error.message)
@@ -84,8 +86,8 @@ export class Run {
   }
 
   async commit(): Promise<this> {
-    const { set, time } = this.#options
-    await this.writer.commit({ format: 'lifeboat/1', id: this.id, set, time: time.toISOString(), tags: [] }, { sources: this.#sources, description: '', run: null, lifeboat: '0.0.0' })
+    const { set, time, partial } = this.#options
+    await this.writer.commit({ format: 'lifeboat/1', id: this.id, set, time: time.toISOString(), tags: [], ...(partial && { partial }) }, { sources: this.#sources, description: '', run: null, lifeboat: '0.0.0' })
     return this
   }
 }

@@ -48,12 +48,15 @@ function passedOverLines({ sets }: CheckResult): string[] {
 }
 
 export function checkHeadline({ sets, problems, store }: CheckResult): string {
-  return problems.length === 0 ? `${formatCount(sets.length, 'set')} in ${store}: all is fresh` : problems.join('; ')
+  if (problems.length > 0) return problems.join('; ')
+  const partial = sets.filter(({ verified }) => verified?.partial).map(({ set }) => set)
+  const lacking = partial.length > 0 ? `; backed up in part: ${partial.join(', ')}` : ''
+  return `${formatCount(sets.length, 'set')} in ${store}: all is fresh${lacking}`
 }
 
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
   const rows = result.sets.map(({ set, verified, proof, drilled, problems, unsound, unproven }) => [
-    unsound.length > 0 ? 'DAMAGED' : unproven ? 'NOT PROVEN' : problems.length > 0 ? 'STALE' : 'ok',
+    unsound.length > 0 ? 'DAMAGED' : unproven ? 'NOT PROVEN' : problems.length > 0 ? 'STALE' : verified?.partial ? 'PARTIAL' : 'ok',
     set,
     verified
       ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
@@ -75,7 +78,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
 function setsTable(result: CheckResult, { timeZone }: Shown): string {
   const drills = result.sets.some(({ drilled }) => drilled)
   const rows = result.sets.map(({ set, newest, verified, proof, drilled, problems }) => [
-    problems.length > 0 ? '❌' : '✅',
+    problems.length > 0 ? '❌' : verified?.partial ? '⚠️' : '✅',
     escape(set),
     newest === undefined ? '' : code(newest),
     verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',

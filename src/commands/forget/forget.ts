@@ -4,7 +4,7 @@ import { marked } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
-import { idOf, setOf, snapshotKeys } from '../../repository/catalog.ts'
+import { idOf, setOf, snapshotIfAuthentic, snapshotKeys } from '../../repository/catalog.ts'
 import { forgetSnapshot } from '../../repository/forget.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
@@ -83,16 +83,22 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
     const verdict = await proofs.verdict(id)
     if (verdict && isGood(verdict)) verified.push(id)
   }
-  const good = verified.length === 0 ? undefined : (await newestGood(
-    store,
-    keys,
-    rest.map((id) => snapshotKey(set, id)),
-    { proofs, verified: true },
-  )).good
+  const complete: string[] = []
+  for (const id of verified) {
+    const snapshot = await snapshotIfAuthentic(store, snapshotKey(set, id), keys)
+    if (snapshot && !snapshot.header.partial) complete.push(id)
+  }
+  const others = rest.map((id) => snapshotKey(set, id))
+  const hasGood = async (complete: boolean): Promise<boolean> =>
+    (await newestGood(store, keys, others, { proofs, verified: true, complete })).good !== undefined
   return [
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
-    ...(verified.length > 0 && !good ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`] : []),
+    ...(verified.length > 0 && !(await hasGood(false))
+      ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`]
+      : complete.length > 0 && !(await hasGood(true))
+        ? [`no other verified snapshot of set ${set} is whole and complete: only ${complete.join(', ')}`]
+        : []),
   ]
 }
 

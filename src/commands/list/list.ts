@@ -140,6 +140,7 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     pinned: listed.pinned,
     ...(listed.until !== undefined && { until: new Date(listed.until) }),
     verified: listed.verified,
+    ...(listed.partial && { partial: true as const }),
     drilled: listed.verified && isDrilled(listed.proofs),
     listed,
   }))

@@ -46,45 +46,52 @@ export async function decide(
   }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time, until }) => time <= now && until === undefined)
-  const newestVerified = stored !== undefined && counted[0]?.key === stored
-    ? counted[0].id
-    : await findNewestVerified(store, keys, counted, set, report)
+  const newestOf = (snapshots: readonly SnapshotSeen[], which: string): Promise<SnapshotSeen | undefined> | SnapshotSeen =>
+    stored !== undefined && snapshots[0]?.key === stored ? snapshots[0] : findGood(store, keys, snapshots, { set, which, report })
+  const newestVerified = await newestOf(counted, 'newest verified')
+  const newestComplete = newestVerified?.partial
+    ? await newestOf(counted.filter(({ id, partial }) => !partial && id < newestVerified.id), 'newest complete')
+    : newestVerified
   const drilled = policy.drilled === undefined ? new Set<string>() : await newestDrilled(store, keys, counted.map(({ key }) => key), {
     proofs: await SetProofs.list(store, keys, set, warningOf(report)), most: policy.drilled,
   })
   const candidateOf = (snapshot: SnapshotSeen): Candidate & SnapshotSeen => ({
     ...snapshot,
     pinned: labels.get(snapshot.id)?.pinned ?? false,
-    verified: snapshot.id === newestVerified,
+    verified: [newestVerified?.id, newestComplete?.id].includes(snapshot.id),
     drilled: drilled.has(snapshot.id),
   })
   const candidates = own.map(candidateOf)
   const incomplete = ofSet.filter(({ authentic, key }) => authentic && lost.has(key)).map(candidateOf)
-  // They take no place of others. As long as no newer one is verified, what is left of them may be needed.
+  // They take no place of others. As long as no newer one that has as much is verified, what is left of them may be needed.
   const decidedOnLost = retain([...candidates, ...incomplete], policy, timeZone, now).filter(({ snapshot }) => lost.has(snapshot.key))
-    .map(({ snapshot, keep, reasons }) => keep || newestVerified === undefined || snapshot.id > newestVerified
-      ? { snapshot, keep: true, reasons: [snapshot.pinned ? 'pinned; has lost a part' : LOST_FOR_NOW] }
-      : { snapshot, keep, reasons: ['has lost a part', ...reasons] })
+    .map(({ snapshot, keep, reasons }) => {
+      const instead = snapshot.partial ? newestVerified : newestComplete
+      return keep || instead === undefined || snapshot.id > instead.id
+        ? { snapshot, keep: true, reasons: [snapshot.pinned ? 'pinned; has lost a part' : LOST_FOR_NOW] }
+        : { snapshot, keep, reasons: ['has lost a part', ...reasons] }
+    })
   return [...retain(candidates, policy, timeZone, now), ...decidedOnLost]
 }
 
-const LOST_FOR_NOW = 'has lost a part, and goes when the retention keeps none of its age and a newer one is verified'
+const LOST_FOR_NOW =
+  'has lost a part, and goes when the retention keeps none of its age and a newer one that is as complete is verified'
 
-/** Of snapshots, newest first, the id of the first that is verified and whole. */
-async function findNewestVerified(
+/** Of snapshots, newest first, the first that is verified and whole. */
+async function findGood(
   store: Store,
   keys: Keys,
   snapshots: readonly SnapshotSeen[],
-  set: string,
-  report: Environment['report'],
-): Promise<string | undefined> {
+  { set, which, report }: { set: string; which: string; report: Environment['report'] },
+): Promise<SnapshotSeen | undefined> {
+  if (snapshots.length === 0) return undefined
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
   for (const { snapshot, why } of unsound) {
     report.warning(
-      `snapshot ${snapshot} is damaged, and does not count as the newest verified: ${why}`,
+      `snapshot ${snapshot} is damaged, and does not count as the ${which}: ${why}`,
       marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
     )
   }
-  return good?.snapshot.header.id
+  return good && snapshots.find(({ id }) => id === good.snapshot.header.id)
 }
