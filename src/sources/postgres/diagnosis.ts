@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { marked } from '../../marks.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
+import { readLargeObjects } from './errors.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -21,9 +22,8 @@ const diagnosis = z.strictObject({
   unreadable: names,
   /** Tables of which row-level security hides rows from this role. */
   hidden: names,
-  /** How many large objects belong to another role. */
-  foreignLargeObjects: z.int(),
-  superuser: z.boolean(),
+  /** How many large objects the role may not read. */
+  unreadableLargeObjects: z.int(),
   /** Bytes on the server's disk, indexes included, which a dump leaves out. */
   size: z.int(),
   locks: z.array(z.strictObject({ table: z.string(), pid: z.int(), seconds: z.number() })),
@@ -53,9 +53,13 @@ const sql = `SELECT pg_catalog.json_build_object(
   'standby', pg_catalog.pg_is_in_recovery(),
   'unreadable', ${some(unreadable)},
   'hidden', ${some(`c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)`)},
-  'foreignLargeObjects', (
-    SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE')),
-  'superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+  'unreadableLargeObjects', (
+    SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata o
+    WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off'
+      AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.aclexplode(coalesce(o.lomacl, pg_catalog.acldefault('L', o.lomowner))) a
+        WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))),
   'size', pg_catalog.pg_database_size(pg_catalog.current_database()),
   'locks', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
@@ -134,10 +138,10 @@ function rowSecurity({ user, hidden }: Facts): Judgement {
   return bad('row security', `rows of ${namesText(hidden)} are hidden from the role ${user}`, fix)
 }
 
-function largeObjects({ foreignLargeObjects, superuser }: Facts): Judgement[] {
-  if (foreignLargeObjects === 0 || superuser) return []
-  const says = `${formatCount(foreignLargeObjects, 'large object')} of other roles may not be readable`
-  return [warning('large objects', says, 'Dump as their owner or a superuser, or GRANT SELECT ON LARGE OBJECT.')]
+function largeObjects({ user, unreadableLargeObjects }: Facts): Judgement[] {
+  if (unreadableLargeObjects === 0) return []
+  const says = `the role ${user} may not read ${formatCount(unreadableLargeObjects, 'large object')}`
+  return [bad('large objects', says, readLargeObjects(user))]
 }
 
 function locks({ locks }: Facts): Judgement {

@@ -36,6 +36,12 @@ const transactionPooler = new RegExp(
   'i',
 )
 
+/** No predefined role may read all large objects. `role`: as an SQL name. */
+export function readLargeObjects(role: string): string {
+  return 'Dump as a superuser, or as a member of all owners of large objects. Or run this in psql as a superuser, again when there are ' +
+    `new ones: SELECT format('GRANT SELECT ON LARGE OBJECT %s TO ${role}', oid) FROM pg_largeobject_metadata \\gexec`
+}
+
 // The first that matches wins: causes before their consequences.
 const rules: Rule[] = [
   [
@@ -186,14 +192,22 @@ const rules: Rule[] = [
     /permission denied for large object (\d+)/,
     (m, where, role) => ({
       problem: `permission denied for large object ${m[1]} at ${where}`,
-      hint: `Dump as the owner of the large objects or a superuser, or GRANT SELECT ON LARGE OBJECT ${m[1]} TO ${role}.`,
+      hint: readLargeObjects(role),
     }),
   ],
   [
-    /permission denied for (table|sequence|schema|view|materialized view|foreign table|function) "?([^"\n]+)"?/,
+    /permission denied for function "?([^"\n]+)"?/,
+    (m, where, role) => ({
+      problem: `permission denied for function ${m[1]} at ${where}`,
+      hint: `As a superuser run in that database GRANT EXECUTE ON FUNCTION ${m[1]} TO ${role}.`,
+    }),
+  ],
+  [
+    /permission denied for (table|sequence|schema|view|materialized view|foreign table) "?([^"\n]+)"?/,
     (m, where, role) => ({
       problem: `permission denied for ${m[1]} ${m[2]} at ${where}`,
-      hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read everything.`,
+      hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read every table and sequence, but not the large ` +
+        'objects of other roles.',
     }),
   ],
   // pg_dump keeps --lock-wait-timeout with statement_timeout.

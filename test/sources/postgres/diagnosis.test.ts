@@ -26,17 +26,35 @@ const statesOf = (checks: ReturnType<typeof judge>): Record<string, string> => O
 
 test('for a superuser all is well, but that the connection is in the clear', async () => {
   const facts = await diagnose(context(server.url('shop')))
-  expect(facts).toMatchObject({ user: 'postgres', superuser: true, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
+  expect(facts).toMatchObject({ user: 'postgres', unreadableLargeObjects: 0, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
   expect(facts.size).toBeGreaterThan(1e6)
   expect(statesOf(judge('shop', facts, at(), server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
 })
 
 test('tables that a role may not read, or that row security hides rows of, are named', async () => {
   const facts = await diagnose(context(server.url('shop', 'reader', 'reader-password')))
-  expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], foreignLargeObjects: 1, superuser: false })
+  expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], unreadableLargeObjects: 1 })
   const checks = judge('shop', facts, at(), server.port)
-  expect(statesOf(checks)).toMatchObject({ privileges: 'bad', 'row security': 'bad', 'large objects': 'warning' })
+  expect(statesOf(checks)).toMatchObject({ privileges: 'bad', 'row security': 'bad', 'large objects': 'bad' })
   expect(checks.find(({ check }) => check === 'privileges')).toMatchObject({ says: expect.stringContaining('public."Odd name"'), fix: 'GRANT pg_read_all_data TO reader' })
+})
+
+test('large objects that a role may not read are a problem until the fix has been run, and not where it is granted them or the server checks none', async () => {
+  await server.createDatabase('objects')
+  await server.sql(`GRANT pg_read_all_data TO reader; CREATE ROLE keeper; GRANT keeper TO reader; CREATE ROLE other; SELECT lo_create(id) FROM generate_series(1, 6) id;
+    ALTER LARGE OBJECT 1 OWNER TO keeper; GRANT SELECT ON LARGE OBJECT 2 TO PUBLIC; GRANT SELECT ON LARGE OBJECT 3 TO keeper; GRANT UPDATE ON LARGE OBJECT 4 TO reader;
+    GRANT SELECT ON LARGE OBJECT 5 TO other; ALTER LARGE OBJECT 6 OWNER TO keeper; REVOKE SELECT ON LARGE OBJECT 6 FROM keeper`, 'objects')
+  const url = server.url('objects', 'reader', 'reader-password')
+  const readable = (await server.sql(`SET ROLE reader;\n\\set ON_ERROR_STOP off\n${[1, 2, 3, 4, 5, 6].map((id) => `SELECT ${id} WHERE lo_get(${id}) IS NOT NULL;`).join('\n')}`, 'objects')).trim()
+  expect(readable).toBe('1\n2\n3')
+  const found = async () => judge('objects', await diagnose(context(url)), at(), server.port).find(({ check }) => check === 'large objects')
+  const problem = await found()
+  expect(problem).toMatchObject({ state: 'bad', says: 'the role reader may not read 3 large objects' })
+  await server.sql('ALTER ROLE reader SET lo_compat_privileges = on')
+  expect(await found()).toBeUndefined()
+  await server.sql('ALTER ROLE reader RESET lo_compat_privileges')
+  await server.sql(/SELECT format.*gexec/.exec(problem!.fix!)![0], 'objects')
+  expect(await found()).toBeUndefined()
 })
 
 test('a table that another session has locked is named, and asking does not wait for it', async () => {

@@ -15,7 +15,7 @@ function explained(stderr: string): LifeboatError {
 test.each([['backup', '"backup"'], ['App-1', '"App-1"'], ['postgres.project', 'the_role'], [undefined, 'the_role']])('a hint to grant something names the role %s', (PGUSER, role) => {
   const environment: Record<string, string> = PGUSER === undefined ? {} : { PGUSER }
   const error = clientError(failed('ERROR:  permission denied for table orders'), 'dump', { ...connection, environment })
-  expect(error).toMatchObject({ hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read everything.` })
+  expect(error).toMatchObject({ hint: `As a superuser run GRANT pg_read_all_data TO ${role}; then the role can read every table and sequence, but not the large objects of other roles.` })
 })
 
 // Messages of PostgreSQL's programs, LC_ALL=C; those that tests with real servers provoke are not repeated here.
@@ -45,6 +45,7 @@ test.each([
   ['pg_dump: error: query failed: ERROR:  prepared statement "pgbouncer_1" does not exist', 'pooler in transaction mode', 'session pooler'],
   ['psql: error: FATAL:  unsupported startup parameter in options: search_path', 'pooler in transaction mode', 'session pooler'],
   ['pg_dump: error: query failed: ERROR:  permission denied for sequence orders_id_seq\npg_dump: detail: Query was: SELECT last_value', 'permission denied for sequence orders_id_seq', 'pg_read_all_data'],
+  ['pg_dump: error: query failed: ERROR:  permission denied for function pg_postmaster_start_time', 'permission denied for function', 'GRANT EXECUTE ON FUNCTION pg_postmaster_start_time TO'],
   ['pg_dump: error: Dumping the contents of table "t" failed: PQgetResult() failed.\nERROR: could not write to file "base/pgsql_tmp/x": No space left on device', 'a disk is full', 'Free space'],
   ['pg_dump: error: query failed: server closed the connection unexpectedly', 'the connection to db.example:5432/app was cut', 'try again'],
   ['pg_dump: error: query failed: FATAL:  terminating connection due to administrator command', 'was cut', 'try again'],
