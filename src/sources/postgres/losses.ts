@@ -40,12 +40,16 @@ function isPartition({ schema, name }: Table, { entries }: PostgresFacts): boole
   return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `))
 }
 
-const counted = z.object({ tables: z.array(z.unknown()) })
+const counted = z.object({ entries: z.array(z.string()) })
 
-/** Tables of the server, whether or not pg_dump left some out. */
+/** Entries of `pg_restore --list`; 1259 is the oid of pg_class, which is the same everywhere. */
+const [TABLE, TABLE_DATA] = [/^\d+; 1259 \d+ TABLE /, /^\d+; \d+ \d+ TABLE DATA /]
+
+/** Tables in the archive: of one without definitions, those of which it has the rows. */
 export function amountOfTables(facts: unknown): Amount | undefined {
   const { data } = counted.safeParse(facts)
-  return data && { count: data.tables.length, noun: 'table' }
+  const count = (entry: RegExp): number => data!.entries.filter((line) => entry.test(line)).length
+  return data && { count: count(TABLE) || count(TABLE_DATA), noun: 'table' }
 }
 
 const sized = postgresFacts.pick({ tables: true }).strip()
