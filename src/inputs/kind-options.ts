@@ -16,7 +16,7 @@ export const dump: Group<DumpSettings> = group(
       code: true,
       help:
         'More arguments for pg_dump. Arguments that would change the format or the place of its output are refused; arguments ' +
-        'that leave something out mark the snapshot as partial.',
+        `that leave something out mark the snapshot as partial. A name with capitals needs double quotes in single ones: -T '"Audit Log"'.`,
       expected: 'arguments as on a command line',
       example: '--exclude-table-data=public.sessions',
       schema: schema.text,

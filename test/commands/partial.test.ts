@@ -21,7 +21,8 @@ let destination: string
 beforeAll(async () => {
   server = await startServer(17)
   await server.sql(`CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO reader`)
-  for (const name of ['whole', 'sessions', 'subscribed']) await server.createDatabase(name)
+  for (const name of ['whole', 'sessions', 'audited', 'subscribed']) await server.createDatabase(name)
+  await server.sql('CREATE TABLE "Audit, Log" AS SELECT 1 AS id', 'audited')
   await server.sql('CREATE TABLE sessions AS SELECT 1 AS id; CREATE TABLE users AS SELECT 1 AS id', 'sessions')
   await server.sql(`CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false)`, 'subscribed')
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-partial-'))
@@ -46,6 +47,15 @@ test('a backup of everything is not partial, for anyone', async () => {
 
 /** No command that is pasted puts a part in the place of a whole database. */
 const OFFERED = /To restore (?:it|the newest) into a new database \(it is PARTIAL, and a database in whose place it is put loses the rest\), with [^]* --mode create$/
+
+test('an exclusion that matches no table is warned of, and does not make the backup partial', async () => {
+  const { result, warnings } = await backup('audited', 'audited', { 'pg-dump-args': `-T "Audit, Log" --exclude-table-data=nothing.*` })
+  expect(warnings).toEqual(["audited: -T 'Audit, Log' matches no table: nothing was left out by it", 'audited: --exclude-table-data=nothing.* matches no table: nothing was left out by it'])
+  expect(result.sources).toMatchObject([{ amount: { count: 1 } }])
+  expect(result.sources[0]).not.toHaveProperty('partial')
+  const quoted = await backup('audited', 'audited', { 'pg-dump-args': `-T '"Audit, Log"'` })
+  expect(quoted.result.sources).toMatchObject([{ amount: { count: 0 }, partial: [`pg_dump ran with -T '"Audit, Log"'`] }])
+})
 
 test('a list recommends the newest backup that is complete, before newer ones that are partial', async () => {
   const { result: whole } = await backup('mixed', 'sessions')

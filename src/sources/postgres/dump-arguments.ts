@@ -83,10 +83,15 @@ export function omissionsOf(words: readonly string[]): string[] {
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!
     const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
-    const text = takesNext ? `${word} ${words[++at]!}` : word
+    const text = takesNext ? written(word, words[++at]!) : written(word)
     if (word.startsWith('--') ? !COMPLETE.has(word.split('=')[0]!) : !harmless(word)) omissions.push(text)
   }
   return omissions
+}
+
+/** An argument for a person: a value that a shell would take apart is in quotes. */
+function written(word: string, ...values: string[]): string {
+  return [word, ...values].map((one) => (/[\s'"\\]/.test(one) ? `'${one.replaceAll("'", `'\\''`)}'` : one)).join(' ')
 }
 
 /** The same arguments for a dump of the restored database, where no other role and no snapshot of the server are. */
@@ -139,6 +144,8 @@ export function argumentsOfParts(words: readonly string[]): string[] | undefined
 
 /** A pattern of pg_dump. `descendants`: and of all tables that inherit from the tables. */
 export interface TablePattern {
+  /** The argument, as `omissionsOf` gives it. */
+  text: string
   pattern: string
   descendants: boolean
 }
@@ -152,7 +159,8 @@ export function excludedTables(words: readonly string[]): TablePattern[] {
     if (!match) continue
     const [, descendants, pattern = ''] = match
     const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
-    excluded.push({ pattern: takesNext ? words[++at]! : pattern, descendants: descendants !== undefined })
+    const next = takesNext ? [words[++at]!] : []
+    excluded.push({ text: written(word, ...next), pattern: next[0] ?? pattern, descendants: descendants !== undefined })
   }
   return excluded
 }

@@ -1,11 +1,12 @@
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
-import { argumentsOfParts, omissionsOf } from './dump-arguments.ts'
+import { argumentsOfParts, excludedTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import type { Connection } from './connection.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
+import { unmatched } from './dump/exclusions.ts'
 import type { PartPlan } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
 import { beginTogether, type Dump, reasonForOne } from './dump/together.ts'
@@ -49,6 +50,9 @@ export interface PostgresSourceOptions {
  */
 const LONGEST_WAIT_TOGETHER = 10_000
 
+const QUOTED = 'pg_dump lower-cases names: one with capitals, spaces or other signs needs double quotes that reach pg_dump, in the ' +
+  `quotes of the shell, like '-T "\\"Audit Log\\""' or -T '"Audit Log"'.`
+
 /**
  * A database: `<name>.dump` from pg_dump, `<name>.1.dump` and so on with rows of large tables or large objects, if any, and `globals.sql`,
  * its server's roles and tablespaces, if they may be read.
@@ -70,6 +74,8 @@ export class PostgresSource implements Source {
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
+  /** Arguments of pg_dump that would leave something out, and left nothing out. */
+  #unmatched: ReadonlySet<string> = new Set()
   /** The facts of the backup before. */
   #before: unknown
 
@@ -97,6 +103,14 @@ export class PostgresSource implements Source {
     this.#opened = { server, client, connection }
   }
 
+  /** After pg_dump, so that a table that it saw is seen. */
+  async #warnOfUnmatched(context: QueryContext): Promise<void> {
+    const excluded = excludedTables(this.#options.dumpArguments)
+    const texts = (await this.#track(this.#withCause(unmatched(excluded, context)))).map(({ text }) => text)
+    this.#unmatched = new Set(texts)
+    this.#warn(texts.map((text) => `${text} matches no table: nothing was left out by it`), QUOTED)
+  }
+
   #warnOfPartialCheck(reason: string): void {
     warningOf(this.#options.report)({
       message: `${this.name}: the check for a pooler is partial, because a second session failed: ${reason}`,
@@ -117,6 +131,7 @@ export class PostgresSource implements Source {
     yield* archives
     const globals = await reading
     this.#content = await content
+    await this.#warnOfUnmatched(context)
     if ('reason' in globals) {
       this.#globals = { reason: globals.reason }
       report.warning(
@@ -137,7 +152,8 @@ export class PostgresSource implements Source {
       throw new Error(`${this.name}: facts are asked for before all streams have ended`)
     const { rolePasswords: _, rowBytes: __, ...server } = this.#opened.server
     const warnings = this.#warnings
-    const omitted = [...omissionsOf(this.#options.dumpArguments), ...warnings.filter(tellsOfLoss)]
+    const omissions = omissionsOf(this.#options.dumpArguments).filter((text) => !this.#unmatched.has(text))
+    const omitted = [...omissions, ...warnings.filter(tellsOfLoss)]
     return {
       ...server,
       ...this.#content,
@@ -237,9 +253,9 @@ export class PostgresSource implements Source {
   }
 
   /** Several pg_dump warn of the same. */
-  #warn(all: readonly string[]): void {
+  #warn(all: readonly string[], hint?: string): void {
     const warnings = all.filter((warning) => !this.#warnings.includes(warning))
-    for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`)
+    for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`, hint)
     this.#warnings.push(...warnings)
   }
 

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import type { TablePattern } from '../dump-arguments.ts'
+import { literal, queryJson, type QueryContext } from '../query.ts'
 
 /** Regular expressions of PostgreSQL for the schema and the name. `descendants`: and all tables that inherit from such tables. */
 export interface Exclusion {
@@ -11,7 +13,7 @@ export interface Exclusion {
  * All tables that pg_dump excludes by a pattern, and maybe others: without a schema it excludes only those in its search path, and it fails
  * if the pattern names another database (PostgreSQL documentation, psql, "Patterns"; string_utils.c: patternToSQLRegex).
  */
-export function exclusionOf({ pattern, descendants }: TablePattern): Exclusion {
+export function exclusionOf({ pattern, descendants }: Pick<TablePattern, 'pattern' | 'descendants'>): Exclusion {
   const parts = ['']
   for (const [token, quoted] of pattern.matchAll(/"((?:""|[^"])*)"?|\[\]|./gsu)) {
     if (token === '.') parts.push('')
@@ -30,4 +32,16 @@ function unquotedRegex(token: string): string {
   if (token === '*') return '.*'
   if (token === '?') return '.'
   return token === '$' || token === '[]' ? `\\${token}` : token.replace(/[A-Z]/, (letter) => letter.toLowerCase())
+}
+
+/** Those of the patterns that certainly match no table, view or sequence of the database: pg_dump is silent about them. */
+export async function unmatched(patterns: readonly TablePattern[], context: QueryContext): Promise<TablePattern[]> {
+  if (patterns.length === 0) return []
+  const numbered = JSON.stringify(patterns.map((one, number) => ({ number, ...exclusionOf(one) })))
+  const numbers = await queryJson(`SELECT coalesce(pg_catalog.json_agg(number), '[]')
+    FROM pg_catalog.json_to_recordset(${literal(numbered)}) AS pattern (number int, schema text, name text)
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default")`,
+  z.array(z.int()), context)
+  return numbers.map((number) => patterns[number]!)
 }
