@@ -28,12 +28,15 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-archive-parts-'))
   chmodSync(folder, 0o777)
   await server.createDatabase('shop')
-  await server.sql(`
+  await server.sql(`CREATE ROLE lender; CREATE ROLE "SET SESSION AUTHORIZATION;"; CREATE ROLE reader;
     CREATE TABLE customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text); INSERT INTO customers (name) SELECT md5(g::text) FROM generate_series(1, 2000) g;
     CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, text text); INSERT INTO orders SELECT g, g % 2000 + 1, md5(g::text) || md5((-g)::text) FROM generate_series(1, 12000) g;
     CREATE TABLE "the ""items""" (id serial PRIMARY KEY, "order" int REFERENCES orders, note text); INSERT INTO "the ""items""" ("order", note) SELECT g, repeat(md5(g::text), 3) FROM generate_series(1, 6000) g;
     CREATE TABLE notes AS SELECT g AS id FROM generate_series(1, 3000) g;
-    CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM orders; SELECT lo_from_bytea(4711, 'large')`, 'shop')
+    CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM orders; SELECT lo_from_bytea(4711, 'large');
+    SELECT lo_create(4712), lo_create(4713); ALTER LARGE OBJECT 4712 OWNER TO lender; ALTER LARGE OBJECT 4713 OWNER TO lender;
+    GRANT SELECT ON LARGE OBJECT 4712, 4713 TO "SET SESSION AUTHORIZATION;" WITH GRANT OPTION;
+    SET SESSION AUTHORIZATION "SET SESSION AUTHORIZATION;"; GRANT SELECT ON LARGE OBJECT 4712, 4713 TO reader`, 'shop')
   whole = (await run('backup', { set: 'whole', 'database-url': server.url('shop') })).result.snapshot
   const store = new FileStore(path.join(folder, 'store'))
   const snapshot = await findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'whole', { kind: 'latest' })
@@ -207,7 +210,7 @@ describe.each([['lost', 'app.1.dump', 'orders'], ['changed', 'app.2.dump', 'the 
       const { result, text } = await run('restore', { set: 'parts', 'database-url': server.url('rescued'), mode: 'create', 'skip-damaged': 'true' }, copy)
       const lost = table === 'orders'
         ? ['rows of the table public.orders', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows', 'foreign key public.orders orders_customer_fkey, which needs these rows', 'rows of the materialized view public.summary, which reads these rows']
-        : ['large objects', 'rows of the table public.notes', 'rows of the table public.the "items"', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows']
+        : ['large objects', 'large objects', 'rows of the table public.notes', 'rows of the table public.the "items"', 'foreign key public.the "items" the "items"_order_fkey, which needs these rows']
       expect(result.missing!.toSorted()).toEqual(lost.toSorted())
       expect(result.errors).toEqual([])
       expect(text).toContain('Restored IN PART')

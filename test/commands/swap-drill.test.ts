@@ -15,14 +15,16 @@ const at = (name: string): string => path.join(folder, name)
 beforeAll(async () => {
   server = await startServer(17)
   folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-swap-drill-'))
-  await server.sql('CREATE ROLE tenant')
+  await server.sql('CREATE ROLE tenant; CREATE ROLE lender; CREATE ROLE reader')
   await server.createDatabase('source')
   await server.sql(`
     CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text);
     INSERT INTO orders (note) SELECT md5(g::text) FROM generate_series(1, 500) g;
     CREATE VIEW notes AS SELECT note FROM orders;
     ALTER VIEW notes OWNER TO tenant; GRANT SELECT ON orders TO tenant;
-    ALTER DATABASE source SET work_mem = '17MB'; ALTER DATABASE source CONNECTION LIMIT 42;`, 'source')
+    ALTER DATABASE source SET work_mem = '17MB'; ALTER DATABASE source CONNECTION LIMIT 42;
+    SELECT lo_create(1), lo_create(2); GRANT SELECT ON LARGE OBJECT 1, 2 TO lender WITH GRANT OPTION;
+    SET SESSION AUTHORIZATION lender; GRANT SELECT ON LARGE OBJECT 1, 2 TO reader; RESET SESSION AUTHORIZATION;`, 'source')
 })
 afterAll(async () => {
   rmSync(folder, { recursive: true })

@@ -1028,6 +1028,8 @@ export const instructions = [
   '  Where a database of that name exists, restore into one of another name: `createdb -T template0 restored`, then the same lines with `db=restored`, and the one with `--create` without it and with `-d restored`.',
   '  Its own settings, owner and privileges are left out then.',
   '- On a server where you cannot make those roles, give `pg_restore` also `--no-owner --no-privileges`.',
+  '- `syntax error` in a statement that begins with `SET SESSION AUTHORIZATION`: `pg_restore` 17 and 18 write it wrongly for large objects on which somebody',
+  '  other than their owner granted privileges. The backup is good. Give `pg_restore` also `--no-privileges`, and grant them again by hand.',
   '- An extension that the new server lacks stops the restore with its name. Install it and start again with a fresh database.',
   '- `-j 4` makes a large restore faster.',
   '',

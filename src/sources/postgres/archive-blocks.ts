@@ -20,7 +20,8 @@ export interface ArchiveBlocks {
 }
 
 /** The blocks of an archive by the places that its facts record; undefined if they record none, or not all of the archive. */
-export function blocksOf({ source, readParts }: PartlyRead, { main, parts }: StoredArchive): ArchiveBlocks | undefined {
+export function blocksOf({ source, readParts }: PartlyRead, archive: StoredArchive): ArchiveBlocks | undefined {
+  const { main, parts } = archive
   const blocks = placesOf(source.facts, main.size)
   if (!blocks) return undefined
   const head: Extent = { start: 0, end: blocks[0]?.start ?? main.size }
@@ -40,7 +41,7 @@ export function blocksOf({ source, readParts }: PartlyRead, { main, parts }: Sto
     sizes: new Map([...blocks, ...parts.flatMap((part) => part.blocks)].map(({ id, start, end }) => [id, end - start])),
     read: (wanted) => {
       const own = readMain([head, ...blocks.filter(({ id }) => wanted(id))])
-      return withParts(own, parts, (part) => dataOf(part, wanted))
+      return withParts(own, archive, (part) => dataOf(part, wanted))
     },
     async *data(wanted) {
       yield* readMain(blocks.filter(({ id }) => wanted(id)))

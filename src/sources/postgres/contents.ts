@@ -186,7 +186,9 @@ export class ContentsReader {
     else if (this.#changes && kind === 'SEARCHPATH') {
       this.#pass(before, `${sql?.toString('latin1') ?? ''}${this.#changes.first}`, drop, cursor.at)
       this.#hasFirst = true
-    } else if (this.#changes) this.#passed.push(raw)
+    } else if (this.#changes && isOfGroup(kind, text(name)))
+      this.#pass(before, withGrantors(sql?.toString('latin1') ?? ''), drop, cursor.at)
+    else if (this.#changes) this.#passed.push(raw)
     if (!this.#keeps(passing)) return undefined
     const entry = {
       id, kind, name: text(name), schema: this.#shared(schema), owner: this.#shared(owner), tablespace: this.#shared(tablespace),
@@ -231,9 +233,29 @@ export interface AddedEntries {
   last: (form: Format) => Buffer
 }
 
+/** Whether an entry has the privileges of several large objects, of which pg_dump 17 and newer make groups. */
+function isOfGroup(kind: string, name: string): boolean {
+  return kind === 'ACL' && name.startsWith('LARGE OBJECTS ')
+}
+
 /**
- * The archive with changes. Only for a pg_restore that cannot seek, because positions in the file are no longer correct. pg_restore runs
- * the definition of the entry SEARCHPATH as it is, when it has begun its transaction.
+ * pg_restore 17 and 18 repeat each statement of such an entry for each object, with its id as number after `LARGE OBJECT`. One that says
+ * who grants has no such number, and becomes `SET SESSION AUTHORIZATION bob1001(null);` (IssueACLPerBlob in pg_backup_archiver.c). Here, it
+ * gets a comment with one.
+ */
+function withGrantors(sql: string): string {
+  const statements = /("[^"]*")|(?:RE)?SET SESSION AUTHORIZATION\b/g
+  return sql.replaceAll(statements, (text, quoted?: string) => quoted ?? `--LARGE OBJECT 1\n${text}`)
+}
+
+/** The archive, in which pg_restore finds who grants privileges on large objects of a group. */
+export function corrected(archive: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  return changed(archive, { dropless: new Set(), first: '' })
+}
+
+/**
+ * The archive with changes, and corrected. If it has places of its data, which an archive that was written to a pipe lacks, it is only for
+ * a pg_restore that cannot seek. pg_restore runs the definition of the entry SEARCHPATH as it is, when it has begun its transaction.
  */
 export async function* changed(archive: AsyncIterable<Buffer>, changes: Changes): AsyncGenerator<Buffer> {
   const reader = new ContentsReader({ changes, keeps: () => false })

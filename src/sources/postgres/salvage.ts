@@ -21,13 +21,14 @@ export interface SalvagedArchive {
 export async function salvageArchive(
   { source, read, holes }: Pick<DamagedSource, 'source' | 'read' | 'holes'>,
 ): Promise<SalvagedArchive | undefined> {
-  const { main, parts } = archiveOf(source)
+  const archive = archiveOf(source)
+  const { main, parts } = archive
   if ([main, ...parts.map(({ record }) => record)].every((record) => holes(record).length === 0)) return undefined
   const whole = holes(main).length > 0 ? await salvageMain(source, () => read(main), holes(main)) : undefined
   const ofParts = parts.flatMap(({ record, blocks }) => blocks.filter((block) => touches(block, holes(record))))
   const lost = new Set([...(whole?.lost ?? []), ...ofParts.map(({ id }) => id)])
   return {
-    bytes: () => withParts(whole?.bytes() ?? read(main), parts, (part) => dataWithout(part, () => read(part.record), lost)),
+    bytes: () => withParts(whole?.bytes() ?? read(main), archive, (part) => dataWithout(part, () => read(part.record), lost)),
     lost,
   }
 }

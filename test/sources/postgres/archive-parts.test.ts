@@ -171,9 +171,10 @@ describe('archives that contradict each other', () => {
 
   test('rows that are lost are in the table of contents, and a pg_restore that wants them fails', async () => {
     const { source, read } = storedParts(dumped)
-    const { main, parts } = archiveOf(source)
+    const stored = archiveOf(source)
+    const { main, parts } = stored
     const lost = parts[0]!.blocks[0]!.id
-    const archive = Buffer.concat(await all(withParts(read(main), parts, (part) => dataWithout(part, () => read(part.record), new Set([lost])))))
+    const archive = Buffer.concat(await all(withParts(read(main), stored, (part) => dataWithout(part, () => read(part.record), new Set([lost])))))
     expect(listed(archive, 17)).toEqual(listed(await assemble(dumped), 17))
     const { status, stderr } = spawnSync(path.join(clientDirectory(17), 'pg_restore'), ['-f', '/dev/null'], { input: archive, encoding: 'utf8' })
     expect([status, stderr]).toEqual([1, expect.stringContaining(`could not find block ID ${lost} in archive`)])

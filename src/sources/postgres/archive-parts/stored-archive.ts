@@ -3,6 +3,7 @@ import { factsOf, type SourceRecord, type StreamRecord } from '../../../reposito
 import type { StoredSource } from '../../source-kind.ts'
 import { BadSource } from '../../source.ts'
 import { compared, placesOf, type Summed, summedOf } from '../block-sums.ts'
+import { corrected } from '../contents.ts'
 import type { Block } from '../data-blocks.ts'
 import { archiveFacts } from '../facts.ts'
 import { type ArchivePart, assembledIds, isData, type PartData } from './archive-part.ts'
@@ -70,15 +71,21 @@ export function isArchive({ format }: StreamRecord): boolean {
 }
 
 /** The whole archive of a database as pg_restore reads it. Of the parts, none is opened for its table of contents. */
-export function readArchive({ source, read }: StoredSource, { main, parts } = archiveOf(source)): AsyncIterable<Buffer> {
-  return withParts(read(main), parts, (part) => ({ blocks: part.blocks, bytes: () => dataOf(part, read(part.record)) }))
+export function readArchive({ source, read }: StoredSource, archive = archiveOf(source)): AsyncIterable<Buffer> {
+  return withParts(read(archive.main), archive, (part) => ({ blocks: part.blocks, bytes: () => dataOf(part, read(part.record)) }))
 }
 
 /** The same, with the bytes of the main archive and the data of each part as they are given. */
 export function withParts(
-  main: AsyncIterable<Buffer>, parts: readonly StoredPart[], data: (part: StoredPart) => PartData,
+  main: AsyncIterable<Buffer>, { parts, entries }: Pick<StoredArchive, 'parts' | 'entries'>, data: (part: StoredPart) => PartData,
 ): AsyncIterable<Buffer> {
-  return parts.length === 0 ? main : assembled(main, parts, data)
+  const archive = parts.length === 0 ? main : assembled(main, parts, data)
+  return grantsInGroups(entries) ? corrected(archive) : archive
+}
+
+/** Whether pg_dump made groups of large objects that have privileges. `entries`: the lines of `pg_restore --list`. */
+export function grantsInGroups(entries: readonly string[]): boolean {
+  return entries.some((line) => line.includes(' ACL - LARGE OBJECTS '))
 }
 
 /** The data in a whole part. */

@@ -5,7 +5,7 @@ import { BadSource } from '../../source.ts'
 import { type ArchiveContext, readContents, sqlOf } from '../archive.ts'
 import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
-import type { Entry } from '../contents.ts'
+import { corrected, type Entry } from '../contents.ts'
 import { type DatabaseSettings, databaseSettings } from '../database-settings.ts'
 import { argumentsAgain } from '../dump-arguments.ts'
 import { clientError } from '../errors.ts'
@@ -23,6 +23,8 @@ export interface RestoredCopy {
   archive: () => AsyncIterable<Buffer>
   /** The arguments of the dump that the archive is. */
   again: readonly string[]
+  /** Whether `archive` is corrected: pg_dump writes the SQL as it is. */
+  groups: boolean
   /** Of the database itself. */
   settings: DatabaseSettings | undefined
   database: string
@@ -81,8 +83,9 @@ function placeOf(header: string, restored: RestoredCopy): Promise<string | undef
  * (`--no-owner`, `--create`).
  */
 function redumped<T>(restored: RestoredCopy, read: (sql: AsyncIterable<Buffer>) => Promise<T>): Promise<T> {
-  if (restored.again.length === 0) return dumped(restored, ['--format=plain', '--no-tablespaces'], read)
-  return dumped(restored, ARCHIVE, (archive) => read(sqlOf(archive, restored.reading)), argumentsAgain(restored.again))
+  const { again, groups, reading } = restored
+  if (again.length === 0 && !groups) return dumped(restored, ['--format=plain', '--no-tablespaces'], read)
+  return dumped(restored, ARCHIVE, (archive) => read(sqlOf(groups ? corrected(archive) : archive, reading)), argumentsAgain(again))
 }
 
 /** The settings, owner, privileges and comment of the database itself, of which the SQL of an archive tells nothing. */

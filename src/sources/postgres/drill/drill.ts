@@ -13,7 +13,7 @@ import { drillFacts, type SessionSettings } from '../facts.ts'
 import { change, type QueryContext, withoutTransaction } from '../query.ts'
 import { allAssertions, type Assertion, type ScratchSettings } from '../settings.ts'
 import { RecordedEntries } from '../archive-parts/recorded-entries.ts'
-import { archiveOf, isArchive, readArchive } from '../archive-parts/stored-archive.ts'
+import { archiveOf, grantsInGroups, isArchive, readArchive } from '../archive-parts/stored-archive.ts'
 import { checkAssertions, checkIndexes } from './checks.ts'
 import { requireCollations } from './collations.ts'
 import { comparison, type RestoredCopy, settingsIn } from './comparison.ts'
@@ -82,7 +82,7 @@ export async function drillDatabase(stored: StoredSource, settings: ScratchSetti
     const known = { names, memberships, superusers: new Set([...superusers, ...(facts.superuser === undefined ? [] : [facts.superuser])]) }
     const wording = scratch.major === facts.server.major && client.major === dumpMajor
     const found = await drill.run(archive, head, known, {
-      recorded: new RecordedEntries(stream),
+      recorded: new RecordedEntries(stream), groups: grantsInGroups(entries),
       again: facts.arguments ?? [], session: facts.session, encoding: facts.encoding, dumpMajor, wording, assertions,
     })
     const { version, image } = scratch
@@ -105,6 +105,8 @@ async function rolesOf(stored: StoredSource): Promise<ServerRoles | undefined> {
 
 interface Choices {
   recorded: RecordedEntries
+  /** Whether large objects with privileges are in groups. */
+  groups: boolean
   /** The arguments of the dump. */
   again: readonly string[]
   /** Of the session of the dump; undefined in older snapshots. */
@@ -149,7 +151,7 @@ class Drill {
     archive: () => AsyncIterable<Buffer>,
     head: Head,
     { superusers, ...roles }: Pick<ServerRoles, 'names' | 'memberships'> & { superusers: ReadonlySet<string> },
-    { recorded, again, session, encoding, dumpMajor, wording, assertions }: Choices,
+    { recorded, groups, again, session, encoding, dumpMajor, wording, assertions }: Choices,
   ): Promise<Pick<SourceVerified, 'problems' | 'drill'>> {
     const watch = new Watch()
     const { loader, maker, group } = namesOf(this.#id)
@@ -179,7 +181,7 @@ class Drill {
       watch.next('compare')
       this.#context.report.info(`${this.#name}: comparing the restored database`)
       const of: RestoredCopy = {
-        connection: this.#superuser, unlike, reading: this.#reading, archive, again, settings, database: this.#database,
+        connection: this.#superuser, unlike, reading: this.#reading, archive, groups, again, settings, database: this.#database,
       }
       const problems = await comparison(of, restored.digests, wording)
       watch.next('checks')

@@ -3,6 +3,7 @@ import { marked } from '../../../marks.ts'
 import { factsOf, type SourceRecord } from '../../../repository/snapshot.ts'
 import { type ArchiveContext, readContents, sqlOf } from '../archive.ts'
 import { withOptions } from '../connection.ts'
+import { archiveOf, grantsInGroups } from '../archive-parts/stored-archive.ts'
 import { comparison } from '../drill/comparison.ts'
 import { digestsOf } from '../drill/digests.ts'
 import { encodedAs, likeBackup } from '../drill/session.ts'
@@ -32,7 +33,8 @@ export async function requireEqual(
   const before = await digestsOf(sqlOf(archive(), reading))
   const wording = major === server.major && reading.client.major === dumpMajor
   const problems = await comparison({
-    connection, unlike, reading, archive, again: again ?? [], settings: undefined, database: context.connection.database ?? '',
+    connection, unlike, reading, archive, groups: grantsInGroups(archiveOf(source).entries), again: again ?? [], settings: undefined,
+    database: context.connection.database ?? '',
   }, before, wording)
   if (problems.length === 0) return
   throw new LifeboatError(
