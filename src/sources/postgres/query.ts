@@ -15,6 +15,8 @@ export interface QueryContext {
   variables: Variables
   /** Aborting it cancels the query on the server too. */
   signal?: AbortSignal
+  /** The session begins with the client encoding that one of pg_dump has: that of the connection, the role or the server. */
+  encodingOfDump?: true
   /** Errors have SQLSTATE before the message. */
   codes?: true
   /** Milliseconds after which a query is cancelled. Default: five minutes; Infinity for none. */
@@ -111,7 +113,7 @@ async function psql(
     if (!/^[A-Z]/.test(statement)) throw new Error(`not a statement: ${statement.slice(0, 40)}`)
     if (Buffer.byteLength(statement) + 16 > LONGEST_ARGUMENT) throw new Error(`too long for an argument: ${statement.slice(0, 40)}`)
   }
-  const { connection, client, variables, signal, codes, timeLimit = TIME_LIMIT } = context
+  const { connection, client, variables, signal, codes, encodingOfDump, timeLimit = TIME_LIMIT } = context
   const limit = timeLimit === Infinity ? undefined : AbortSignal.timeout(timeLimit)
   const parameters = [
     '-X',
@@ -127,7 +129,7 @@ async function psql(
   ]
   try {
     const child = startChild(programOf(client, 'psql'), parameters, {
-      environment: { ...clientEnvironment(connection, variables), PGCLIENTENCODING: encodingOf(statements) },
+      environment: { ...clientEnvironment(connection, variables), ...(!encodingOfDump && { PGCLIENTENCODING: encodingOf(statements) }) },
       signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
       stopSignal: 'SIGINT', // psql asks the server to cancel the query.
       memory: PSQL_MEMORY,

@@ -373,6 +373,19 @@ describe('while others work', () => {
     expect((await thrownBy(dump(sourceOf(server.url(database), { clients, dumpArguments: ['-T', 'tin', '--exclude-table-data=other'] })))).message).toMatch(message)
   })
 
+  test('where pg_dump does not take names in UTF-8, large tables with other names than ASCII are in the main archive', async () => {
+    await accounts('encoded')
+    await server.sql(`ALTER TABLE others RENAME TO "ünï"; CREATE ROLE latin LOGIN PASSWORD 'latin'; GRANT pg_read_all_data TO latin; ALTER ROLE latin SET client_encoding = 'LATIN1'`, 'encoded')
+    for (const [url, tables] of [
+      [server.url('encoded'), ['credits', 'debits', 'ünï']], [`${server.url('encoded')}?client_encoding=LATIN1`, ['credits', 'debits']],
+      [server.url('encoded', 'latin', 'latin'), ['credits', 'debits']], [`${server.url('encoded', 'latin', 'latin')}?client_encoding=UTF8`, ['credits', 'debits', 'ünï']],
+    ] as const) {
+      const { facts } = await dump(sourceOf(url, { jobs: 4 }))
+      expect([url, tablesOf(facts).toSorted()]).toEqual([url, tables])
+      expect(facts.tables.map(({ name, archived }) => [name, archived?.rows])).toEqual([['credits', 12_000], ['debits', 12_000], ['ünï', 12_000]])
+    }
+  })
+
   test('the plan has no table that pg_dump leaves out, whatever the pattern', async () => {
     const names = ['public.orders', 'public.Orders', 'public.order_items', 'public.a$b', 'public.a.b', 'public.a"b', 'public.arr[]', 'public.x*y', 'public.q?r', 'public.qur', 'public.ünï',
       'audit.log', 'audit.orders', 'Au.dit.log', 'public.parent', 'public.child', 'public.grandchild', 'public.measured', 'public.measured_1']

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
 import { formatCount } from '../../../report/format.ts'
 import { bounded, queryPages, type ServerFacts, type ToastPages } from '../facts.ts'
-import { literal, type QueryContext } from '../query.ts'
+import { literal, type QueryContext, withoutTransaction } from '../query.ts'
 import { type Exclusion, exclusionOf } from './exclusions.ts'
 
 export interface LargeTable {
@@ -143,7 +143,8 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
   const obstacle = obstacleTo(given, context)
   if (obstacle !== undefined) return { why: obstacle }
   const { start, ...found } = await readSizes(given.dumpArguments, context)
-  const plan = divide(found, jobs, availableParallelism())
+  const largest = await nameable(found.largest, context)
+  const plan = divide({ ...found, largest }, jobs, availableParallelism())
   return 'why' in plan ? plan : { ...plan, start }
 }
 
@@ -154,6 +155,18 @@ export async function readSizes(dumpArguments: readonly string[], context: Query
   return { ...found, bytes: named === false ? found.bytes : found.bytes + objects, ...(named !== undefined && { largeObjects: 0 }) }
 }
 
+/** Those whose names pg_dump takes as arguments: it compares their bytes with names in the client encoding of its session. */
+async function nameable<T extends LargeTable>(tables: readonly T[], context: QueryContext): Promise<T[]> {
+  const ascii = tables.filter(({ schema, name }) => isAscii(schema + name))
+  if (ascii.length === tables.length) return ascii
+  const encoding = await withoutTransaction("SELECT pg_catalog.current_setting('client_encoding')", { ...context, encodingOfDump: true })
+  return encoding.toString().trim() === 'UTF8' ? [...tables] : ascii
+}
+
+function isAscii(text: string): boolean {
+  return /^\p{ASCII}*$/u.test(text)
+}
+
 function obstacleTo(
   { dumpArguments, allowPooler, server: { encoding } }: PlannedDump, { connection: { environment }, client }: QueryContext,
 ): string | undefined {
@@ -161,7 +174,7 @@ function obstacleTo(
   const excluded = excludedTables(dumpArguments).map(({ pattern }) => pattern).join('')
   if (excluded.length > LONGEST_PATTERNS) return 'pg_dump runs with very many patterns of tables'
   // pg_dump compares the bytes of such a pattern.
-  if (encoding !== 'UTF8' && !/^\p{ASCII}*$/u.test(excluded)) return `pg_dump runs with ${excluded} in a database in ${encoding}`
+  if (encoding !== 'UTF8' && !isAscii(excluded)) return `pg_dump runs with ${excluded} in a database in ${encoding}`
   if (allowPooler) return 'a pooler in transaction mode is allowed'
   if ((environment.PGHOST ?? '').includes(',')) return 'the URL names several servers'
   if (client.major > NEWEST_CLIENT) return `the archives of pg_dump ${client.major} are not known yet`
