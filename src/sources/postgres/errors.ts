@@ -163,8 +163,8 @@ const rules: Rule[] = [
     (_, where) => ({
       problem: `${where} has no free connection`,
       hint:
-        'Run at a quieter time, raise max_connections, or close idle connections; a backup needs two, and with ' +
-        marked`‹dump-jobs› three more than that.`,
+        'Run at a quieter time, raise max_connections or the CONNECTION LIMIT of the role or database, or close idle connections; a ' +
+        marked`backup needs two, with ‹dump-jobs› three more than that, and a restore one more than ‹jobs›.`,
     }),
   ],
   [

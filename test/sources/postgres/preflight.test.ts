@@ -64,6 +64,26 @@ test('permissions and connections are among the findings', async () => {
   expect(await databases()).toBe('app postgres')
 })
 
+test('the limits of connections that a role and a database have are among the findings, and what they leave is enough', async () => {
+  await server.sql('CREATE DATABASE narrow OWNER plain CONNECTION LIMIT 2; CREATE DATABASE wide OWNER plain')
+  await server.sql('CREATE TABLE a AS SELECT i FROM generate_series(1, 9) i; CREATE TABLE b AS SELECT 1; CREATE TABLE c AS SELECT 2', 'postgres')
+  const tables = dump(server, 'postgres', 17)
+  const into = (database: string, jobs: number, user = 'plain', password = 'plain') =>
+    restoreInto(server, database, tables, temporary, told, { jobs, noOwner: true, noPrivileges: true, target: parseDatabaseUrl(server.url(database, user, password), variables) })
+  const tooFew = { message: expect.stringContaining('has 2 free connections, and the restore needs 4') }
+  expect(await thrownBy(into('narrow', 3))).toMatchObject({ ...tooFew, hint: expect.stringContaining('Raise the CONNECTION LIMIT of the database, ') })
+  await server.sql('ALTER ROLE plain CONNECTION LIMIT 2')
+  expect(await thrownBy(into('wide', 3))).toMatchObject({ ...tooFew, hint: expect.stringContaining('Raise the CONNECTION LIMIT of the role, ') })
+  await server.sql('ALTER ROLE plain CONNECTION LIMIT 3')
+  expect(await into('wide', 2)).toMatchObject({ errors: [] })
+  // They do not bind a superuser, and that of a database says nothing of one that is made.
+  expect(await into('narrow', 3, 'postgres', server.password)).toMatchObject({ errors: [] })
+  const narrow = { ...context(), connection: parseDatabaseUrl(server.url('narrow', 'plain', 'plain'), variables) }
+  expect((await roomAt(narrow)).connections).toMatchObject({ role: 3, database: 2 })
+  expect((await roomAt(narrow, true)).connections).toMatchObject({ role: 3, database: null })
+  await server.sql('ALTER ROLE plain CONNECTION LIMIT -1; DROP DATABASE narrow; DROP DATABASE wide; DROP TABLE a, b, c')
+})
+
 const withLocale = (locale: string) => [{ name: 'encoding', value: { text: 'UTF8' } }, { name: 'locale', value: { text: locale } }]
 
 test('a locale that the server does not have is named, and one that it has is not', async () => {

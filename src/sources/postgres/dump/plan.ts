@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-arguments.ts'
 import { formatCount } from '../../../report/format.ts'
 import { bounded, queryPages, type ServerFacts, type ToastPages } from '../facts.ts'
+import { freeConnections } from '../free-connections.ts'
 import { literal, type QueryContext, withoutTransaction } from '../query.ts'
 import { type Exclusion, exclusionOf } from './exclusions.ts'
 
@@ -72,8 +73,7 @@ export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
 /**
  * Rows and TOAST, about, as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and
  * whose rows a standby has too. Names in other encodings than UTF8 are converted on the way to pg_dump, which compares them with those of
- * the database. A role without pg_read_all_stats does not see the types of sessions of others: all in a database count. Tables that
- * pg_dump may be told to leave out stay in the main archive, so that none may be missing in a part.
+ * the database. Tables that pg_dump may be told to leave out stay in the main archive, so that none may be missing in a part.
  */
 const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages): string => `WITH RECURSIVE excluded AS (
   SELECT found.oid, pattern.descendants
@@ -105,21 +105,10 @@ const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages):
   SELECT greatest(relpages, 0)::pg_catalog.int8 * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes,
     (SELECT pg_catalog.count(*) FROM (SELECT FROM pg_catalog.pg_largeobject_metadata LIMIT ${MOST_OBJECTS + 1}) AS counted) AS number
   FROM pg_catalog.pg_class WHERE oid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass
-), sessions AS (
-  SELECT pg_catalog.count(*) AS of_server, pg_catalog.count(*) FILTER (WHERE usesysid = r.oid) AS of_role,
-    pg_catalog.count(*) FILTER (WHERE datid = d.oid) AS of_database, r.rolconnlimit, d.datconnlimit
-  FROM pg_catalog.pg_roles r, pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_stat_activity a
-    ON a.backend_type = 'client backend' OR (a.backend_type IS NULL AND a.datid IS NOT NULL)
-  WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database() GROUP BY r.oid, r.rolconnlimit, d.oid, d.datconnlimit
 )
 SELECT pg_catalog.json_build_object(
   'start', extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text,
-  'free', (SELECT 1 + least(
-    pg_catalog.current_setting('max_connections')::pg_catalog.int8
-      - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8
-      - coalesce(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int8, 0) - of_server,
-    CASE WHEN rolconnlimit >= 0 THEN rolconnlimit - of_role END,
-    CASE WHEN datconnlimit >= 0 THEN datconnlimit - of_database END) FROM sessions),
+  'free', (SELECT least(of_server, of_role, of_database) FROM ${freeConnections(true)} AS f),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
   'unknown', (SELECT pg_catalog.count(*) FROM tables WHERE unknown AND NOT left_out),
   'bytes', (SELECT ${bounded('pg_catalog.sum(bytes)')} FROM tables WHERE NOT left_out),

@@ -6,6 +6,7 @@ import { marked } from '../../../marks.ts'
 import { formatBytes, formatSome, oneLine } from '../../../report/format.ts'
 import { withoutRolesHint } from '../restore-output.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
+import { freeConnections } from '../free-connections.ts'
 import type { DatabaseOption } from '../database-settings.ts'
 import { change, literal, queryJson, type QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
@@ -129,39 +130,48 @@ export async function requireCreateRole(roles: readonly string[], where: string,
 
 /** Room at a server, and what tells it from others. */
 export interface Room {
-  /** Connections that this role may still open. */
-  connections: number
+  /** Connections that this role may still have: at the server, and by the limits of the role and of the database (null: none). */
+  connections: z.infer<typeof connections>
   /** The disk by the number of its device, and its free bytes; absent unless it is certainly one of this machine. */
   disk?: { device: number; free: number }
   /** Equal for two connections to the same server, by whatever address; not for a copy of it. */
   server: string
 }
 
-const room = z.strictObject({ connections: z.number(), folder: z.string().nullable(), started: z.number(), server: z.string() })
+const connections = z.strictObject({ server: z.int(), role: z.int().nullable(), database: z.int().nullable() })
+const room = z.strictObject({ connections, folder: z.string().nullable(), started: z.number(), server: z.string() })
 
-/** Asks for all of it at once. Other sessions of a restore would count, so that none is open meanwhile. */
-export async function roomAt(context: QueryContext): Promise<Room> {
+/**
+ * Asks for all of it at once. Other sessions of a restore would count, so that none is open meanwhile. `inNew`: the restore makes a
+ * database, and the limit of the one that is asked says nothing.
+ */
+export async function roomAt(context: QueryContext, inNew = false): Promise<Room> {
   const { connections, folder, started, server } = await queryJson(
     `SELECT pg_catalog.json_build_object(
-      'connections', pg_catalog.current_setting('max_connections')::pg_catalog.int4
-        - CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 0
-          ELSE pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4 END
-        - (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-           WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()),
+      'connections', (SELECT pg_catalog.json_build_object('server', of_server, 'role', of_role, 'database', of_database)
+        FROM ${freeConnections(false)} AS f),
       'folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
       'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000,
       'server', (SELECT system_identifier || ' ' || pg_catalog.pg_postmaster_start_time() FROM pg_catalog.pg_control_system()))`,
     room, context,
   )
   const disk = await diskOf(folder, started)
-  return { connections, server, ...(disk && { disk }) }
+  return { connections: { ...connections, ...(inNew && { database: null }) }, server, ...(disk && { disk }) }
 }
 
-/** Throws if the server has not that many connections left. */
-export function requireConnections(wanted: number, where: string, { connections }: Room): void {
-  if (connections >= wanted) return
-  throw new LifeboatError(`${where} has ${Math.max(0, connections)} free connections, and the restore needs ${wanted}`, {
-    hint: marked`Raise max_connections, stop clients, or lower ‹jobs›.` })
+/** The connections that a restore may have. */
+export function freeIn({ connections: { server, role, database } }: Room): number {
+  return Math.max(0, Math.min(server, role ?? Infinity, database ?? Infinity))
+}
+
+/** Throws if a restore may not have that many connections. */
+export function requireConnections(wanted: number, where: string, room: Room): void {
+  const free = freeIn(room)
+  if (free >= wanted) return
+  const { server, role } = room.connections
+  const limit = server < wanted ? 'max_connections' : `the CONNECTION LIMIT of the ${role !== null && role < wanted ? 'role' : 'database'}`
+  throw new LifeboatError(`${where} has ${free} free connections, and the restore needs ${wanted}`, {
+    hint: marked`Raise ${limit}, stop clients, or lower ‹jobs›.` })
 }
 
 /** Room for statistics, WAL and indexes that are built, as a share of the database. */

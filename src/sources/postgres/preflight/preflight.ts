@@ -6,7 +6,7 @@ import { requireKnown } from './newer-constructs.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
-  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
+  freeIn, requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
   requireOwnersAndGrantees, requireSpace, type Room, roomAt,
 } from './checks.ts'
 
@@ -29,8 +29,8 @@ export async function preflight(
   context: QueryContext,
 ): Promise<Room> {
   const { target: { where }, mode, jobs, databaseSize, report } = options
-  const room = await roomAt(context)
-  const atOnce = Math.max(1, Math.min(jobs, room.connections))
+  const room = await roomAt(context, creates !== undefined)
+  const atOnce = Math.max(1, Math.min(jobs, freeIn(room)))
   const { coming = { roles: [], tablespaces: [] } } = options
   const needed: Check[] = [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),

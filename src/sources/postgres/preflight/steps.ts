@@ -88,15 +88,20 @@ function stays(others: readonly string[] | undefined): string {
 }
 
 function sharesOf(
-  { databaseSize, jobs, target: { server } }: Pick<RestoreOptions, 'jobs' | 'target'> & { databaseSize: number | undefined },
-  { disk, connections }: { disk: Room['disk'] | undefined; connections: number },
+  { databaseSize, jobs, target }: Pick<RestoreOptions, 'jobs' | 'target'> & { databaseSize: number | undefined },
+  { disk, connections }: { disk: Room['disk'] | undefined; connections: Room['connections'] },
 ): Share[] {
+  const { server, environment: { PGUSER: user } } = target
   return [
     ...(disk && databaseSize !== undefined ? [{
       what: `the disk of ${server}`, at: `this machine, ${disk.device}`, measure: 'bytes' as const, needed: databaseSize * MARGIN,
       free: disk.free,
     }] : []),
-    { what: server, at: server, measure: 'connections', needed: jobs + 1, free: connections },
+    { what: server, at: server, measure: 'connections', needed: jobs + 1, free: connections.server },
+    ...(connections.role === null || user === undefined ? [] : [{
+      what: `the role ${user} at ${server}`, at: `${server}, ${user}`, measure: 'connections' as const, needed: jobs + 1,
+      free: connections.role,
+    }]),
   ]
 }
 
