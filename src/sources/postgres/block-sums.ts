@@ -30,16 +30,47 @@ export function summedOf<B extends Extent>(
   }
 }
 
-/** By which an equal block of another backup is known, as surely as a figure for people needs: its length and its sum. */
-export function contentOf({ start, end, sum }: Summed): string {
-  return `${end - start} ${sum}`
+/**
+ * By which equal data in another backup is known, as surely as a figure for people needs: the length of the block, and the sum that it
+ * would have with the id 0, because each pg_dump gives entries other ids. CRC-32 is linear: a difference of first bytes changes the sum by
+ * its own, times x to the number of bits that follow.
+ */
+export function contentOf({ id, start, end, sum }: Summed & Block): string {
+  const head = Buffer.alloc(HEAD)
+  head.writeUInt32LE(id, HEAD - 4)
+  const difference = crc32(head) ^ crc32(Buffer.alloc(HEAD))
+  return `${end - start} ${(sum ^ times(difference, powerOfX(8 * (end - start - HEAD)))) >>> 0}`
+}
+
+/** Bytes of a block up to the id of its entry, of four bytes: its type, and a sign. */
+const HEAD = 6
+/** The polynomial of CRC-32, and the polynomials 1 and x; their highest bit is that of x to the power of 0. */
+const [CRC_32, ONE, X] = [0xedb88320, 0x80000000, 0x40000000]
+
+/** The product of two polynomials over GF(2), modulo that of CRC-32. */
+function times(one: number, other: number): number {
+  let [product, shifted] = [0, other]
+  for (let bit = ONE; bit !== 0; bit >>>= 1) {
+    if (one & bit) product ^= shifted
+    shifted = shifted & 1 ? (shifted >>> 1) ^ CRC_32 : shifted >>> 1
+  }
+  return product
+}
+
+function powerOfX(exponent: number): number {
+  let [power, square] = [ONE, X]
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) power = times(power, square)
+    square = times(square, square)
+  }
+  return power
 }
 
 /** Of all blocks of all archives that facts record; empty if they have no sums. */
 export function contentsIn(facts: unknown): Set<string> {
   const { parts = [], ...main } = archivesFacts.safeParse(facts).data ?? {}
   return new Set([main, ...parts].flatMap(({ data = [], sums = [] }) =>
-    data.map(([, start, end], at) => contentOf({ start, end, sum: sums[at + 1] ?? -1 }))))
+    data.flatMap(([id, start, end], at) => (sums[at + 1] === undefined ? [] : [contentOf({ id, start, end, sum: sums[at + 1]! })]))))
 }
 
 /**

@@ -76,11 +76,11 @@ export class RowCounter {
   }
 
   /** The places of tables and their CRC-32; undefined as `places`. */
-  tables(): (Summed & Pick<Entry, 'schema' | 'name'>)[] | undefined {
+  tables(): (Summed & Block & Pick<Entry, 'schema' | 'name'>)[] | undefined {
     const places = this.places()
     const names = new Map(places && this.#contents.finish().map(({ id, schema, name }) => [id, { schema, name }]))
     const sums = this.#blocks?.sums ?? []
-    return places?.flatMap(({ id, start, end }, at) => (names.has(id) ? [{ ...names.get(id)!, start, end, sum: sums[at]! }] : []))
+    return places?.flatMap(({ id, start, end }, at) => (names.has(id) ? [{ ...names.get(id)!, id, start, end, sum: sums[at]! }] : []))
   }
 
   /** The CRC-32 of the table of contents, and of each of these places. */

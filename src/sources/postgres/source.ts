@@ -171,8 +171,8 @@ export class PostgresSource implements Source {
     const part = this.#parts.find((part) => part.stream === stream)
     const archive = part ? part.archive : this.#main
     const before = contentsIn(this.#before)
-    return archive?.rows.tables()?.map(({ schema, name, start, end, sum }) =>
-      ({ table: `${schema}.${name}`, start, end, isSame: before.has(contentOf({ start, end, sum })) }))
+    return archive?.rows.tables()?.map(({ schema, name, ...block }) =>
+      ({ table: `${schema}.${name}`, start: block.start, end: block.end, isSame: before.has(contentOf(block)) }))
   }
 
   async close(): Promise<void> {
