@@ -32,7 +32,7 @@ export async function measureStorage(
     return store
   }
   const rows = new ChangingRows(megabytes * 1e6, 'typical')
-  const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean; drilled: boolean }[] = []
+  const made: { id: string; set: string; time: Date; pinned: boolean; verified: boolean; damaged: boolean; drilled: boolean }[] = []
   let uploaded = 0
   const start = Date.now()
   try {
@@ -51,7 +51,7 @@ export async function measureStorage(
       await store.close()
       const { size } = github.artifacts.at(-1)!
       uploaded += size
-      made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true, drilled: false })
+      made.push({ id, set: 'bench', time: github.now(), pinned: false, verified: true, damaged: false, drilled: false })
       if ((number + 1) % perDay > 0) continue
       const kept = new Set(retain(made, policy, 'UTC', github.now()).filter(({ keep }) => keep).map(({ snapshot }) => snapshotKey('bench', snapshot.id)))
       const pruning = open()

@@ -10,6 +10,7 @@ import { verifySummary } from '../../src/commands/verify/report.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
+import { NOT_REPLACED } from '../../src/repository/retention.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
@@ -109,6 +110,15 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     const { result, warnings } = await run('prune', { retention: 'last=1', force: 'true', 'dry-run': 'true' })
     expect(result.snapshots.map(({ reasons }) => reasons.includes('newest verified'))).toEqual([false, false, false])
     expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged`), expect.stringContaining(ids[1]!), expect.stringContaining(ids[0]!)])
+  })
+
+  test('then prune deletes none of them, and says why, as long as no newer one is verified and whole; forced, it does', async () => {
+    const { result, text, warnings } = await run('prune', { retention: 'last=1', 'max-delete': '100%' })
+    expect(result).toMatchObject({ deleted: 0, kept: 3, snapshots: [{ reasons: ['newest', 'last 1 of 1', NOT_REPLACED] }, { reasons: [NOT_REPLACED] }, { reasons: [NOT_REPLACED] }] })
+    expect(text).toMatch(new RegExp(`keep +${ids[0]} .* ${NOT_REPLACED}`))
+    expect(warnings.at(-1)).toContain(`2 damaged snapshots of set app that the policy does not keep stay, because none that is verified and whole can replace them: ${ids[1]}, ${ids[0]}`)
+    expect((await run('list', { retention: 'last=1' })).result.snapshots.map(({ retention }) => retention!.reasons.at(-1))).toEqual([NOT_REPLACED, NOT_REPLACED, NOT_REPLACED])
+    expect((await run('prune', { retention: 'last=1', force: 'true' })).result).toMatchObject({ deleted: 2, kept: 1 })
   })
 
   test('and a whole snapshot without that volume is not named as the one to restore instead', async () => {

@@ -10,6 +10,7 @@ import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
+import { NOT_REPLACED } from '../../src/repository/retention.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { authenticatorOf } from '../../src/repository/authenticator.ts'
@@ -114,8 +115,19 @@ test('keeps what is pinned, the newest that is known to be good, and what is not
   expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of 11 snapshots of set app, ${theirs}, has another key or was changed; it is not pruned$`)), expect.stringContaining(`snapshot ${ids[6]} is damaged, and does not count as the newest verified`)])
 })
 
-const verify = (id: string, result: 'verified' | 'failed' = 'verified'): Promise<string> =>
-  writeProof(new FileStore(root), keys, { snapshot: id, set: 'app', level: 'list', result, seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null, time: new Date(NEWEST) })
+const verify = (id: string, result: 'verified' | 'failed' = 'verified', damaged: string[] = []): Promise<string> =>
+  writeProof(new FileStore(root), keys, { snapshot: id, set: 'app', level: 'list', result, seconds: 1, bytes: 1, damaged, problems: [], versions: {}, run: null, time: new Date(NEWEST) })
+
+test('where none is verified, no damaged one goes, nor the newest that is not known to be damaged; once one is verified, they do', async () => {
+  const damaged = await Promise.all([0, 1, 4].map(async (place) => (await entriesOf(new FileStore(root), ids[place]!)).map(([chunk, , , , mark]) => chunkKey(chunk, mark))))
+  await verify(ids[0]!, 'failed', damaged.flat())
+  await expect(run({ retention: 'last=1' })).rejects.toThrow('would delete 6 of the 10')
+  expect((await run({ retention: 'last=1', 'max-delete': '100%' })).snapshots.filter(({ keep }) => keep).map(({ id, reasons }) => [id, reasons.at(-1)])).toEqual([[ids[0], NOT_REPLACED], [ids[1], NOT_REPLACED], [ids[2], 'newest not known to be damaged'], [ids[4], NOT_REPLACED]])
+  expect(warnings.at(-1)).toContain(`2 damaged snapshots of set app that the policy does not keep stay, because none that is verified and whole can replace them: ${ids[1]}, ${ids[4]}`)
+  await verify(ids[2]!)
+  await run({ retention: 'last=1', 'max-delete': '100%' })
+  expect(left()).toEqual([ids[0], ids[2]])
+})
 
 const partial = async (minute: number): Promise<string> => {
   const { id } = await backUp({ store: new FileStore(root), time: new Date(NEWEST + minute * 60_000), partial: true }, { app: noise(`partial ${minute}`, 2000) })

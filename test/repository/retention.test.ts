@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { parseRetention, retentionText } from '../../src/inputs/retention.ts'
-import { type Candidate, daysWanted, retain, type RetentionPolicy } from '../../src/repository/retention.ts'
+import { type Candidate, daysWanted, NOT_REPLACED, retain, type RetentionPolicy } from '../../src/repository/retention.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -9,7 +9,7 @@ const policyOf = (text: string): RetentionPolicy => parseRetention(text, (proble
 function candidate(time: string | number, more: Partial<Candidate> = {}): Candidate {
   const date = new Date(time)
   const second = date.toISOString().slice(0, 19)
-  return { id: `${second.replaceAll(/[-:]/g, '')}Z-${(date.getTime() % 0xffff).toString(16).padStart(8, '0')}`, set: 'app', time: date, pinned: false, verified: false, drilled: false, ...more }
+  return { id: `${second.replaceAll(/[-:]/g, '')}Z-${(date.getTime() % 0xffff).toString(16).padStart(8, '0')}`, set: 'app', time: date, pinned: false, verified: false, damaged: false, drilled: false, ...more }
 }
 
 /** One a day at 02:00 UTC, newest first, the newest on 2026-11-20. */
@@ -79,6 +79,16 @@ test.each([
   expect(retain(set, policyOf('1h'), 'UTC', new Date('2027-06-01T00:00:00Z')).map(({ keep, reasons }) => keep && reasons)).toEqual(expected)
 })
 
+test.each([
+  ['while none is verified, the damaged ones and the newest that is not damaged stay', '**p..', '', [['newest', NOT_REPLACED], [NOT_REPLACED], ['newest not known to be damaged'], false, false]],
+  ['once one is verified, the damaged ones go', '.****', 'v', [['newest', 'newest verified'], false, false, false, false]],
+  ['while none that is complete is verified, damaged complete ones stay', 'p*p**', 'v', [['newest', 'newest verified'], [NOT_REPLACED], false, [NOT_REPLACED], [NOT_REPLACED]]],
+  ['where none is damaged, none stays that goes elsewhere', '.....', '', [['newest'], false, false, false, false]],
+])('%s', (_, kinds, verified, expected) => {
+  const set = nightly(5).map((one, index) => ({ ...one, verified: verified[index] === 'v', damaged: kinds[index] === '*', ...(kinds[index] === 'p' && { partial: true as const }) }))
+  expect(retain(set, policyOf('1h'), 'UTC', new Date('2027-06-01T00:00:00Z')).map(({ keep, reasons }) => keep && reasons)).toEqual(expected)
+})
+
 test('sets are judged one by one', () => {
   const sets = ['app', 'shop', 'app.2'].flatMap((set) => nightly(4).map((one) => ({ ...one, set })))
   const decisions = retain(sets, policyOf('last=2'), 'UTC', now)
@@ -124,7 +134,7 @@ test('after a clock that was ahead has been set right, what it dated in the futu
 
 const START = Date.UTC(2024, 1, 1)
 const snapshots = fc.uniqueArray(
-  fc.record({ hours: fc.integer({ min: 0, max: 3 * 365 * 24 }), set: fc.constantFrom('a', 'b'), pinned: fc.boolean(), verified: fc.boolean(), partial: fc.boolean() })
+  fc.record({ hours: fc.integer({ min: 0, max: 3 * 365 * 24 }), set: fc.constantFrom('a', 'b'), pinned: fc.boolean(), verified: fc.boolean(), partial: fc.boolean(), damaged: fc.boolean() })
     .map(({ hours, partial, ...more }) => candidate(START + hours * HOUR, { ...more, ...(partial && { partial }) })),
   { selector: ({ id }) => id, maxLength: 60 },
 )
@@ -178,7 +188,7 @@ describe('with any snapshots, policy, zone and clock', () => {
   test('one more snapshot takes the place of at most one for each rule, one that stood for the newest, one for the newest verified and one for the newest complete', () => {
     fc.assert(
       fc.property(snapshots, policies, zones, fc.boolean(), (given, policy, zone, verified) => {
-        const own = given.map((one) => ({ ...one, set: 'a' }))
+        const own = given.map((one) => ({ ...one, set: 'a', damaged: false }))
         const more = candidate(END.getTime() - HOUR, { set: 'a', verified })
         const before = keptIds(own, policy, zone, END)
         const lost = lacking(keptIds([...own, more], policy, zone, END), before)

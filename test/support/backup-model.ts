@@ -127,7 +127,7 @@ export async function simulate({ seed, steps, store = (now) => new MemoryStore(n
     const pruning = { destination: 'memory', set, policy: parseRetention(policy, Error), timeZone: 'UTC', grace: without.grace ? HOUR : GRACE, minimumPart: 0, dryRun: false, most: { part: 1 }, force: false }
     const best = varied ? bestOf(site.model, set, began) : undefined
     // Without the damage that the real decision looks for, steps are better spent on what may meet.
-    const own = references.snapshots.filter((one) => one.authentic && one.set === set).map((one) => ({ ...one, pinned: false, drilled: false, verified: false }))
+    const own = references.snapshots.filter((one) => one.authentic && one.set === set).map((one) => ({ ...one, pinned: false, drilled: false, verified: false, damaged: false }))
     const decisions = varied ? await decide(seen, by, references, pruning, environmentOf(now)) : retain(own, pruning.policy, 'UTC', now())
     const going = decisions.filter(({ keep }) => !keep).map(({ snapshot: { key } }) => key)
     const pinned = going.find((key) => !site.model.forgotten.has(key) && (site.model.pinned.get(key) ?? Infinity) < began - STALE)

@@ -57,7 +57,7 @@ function facts(snapshots: readonly PageSnapshot[], more: Partial<PageFacts> = {}
 }
 
 function kept(snapshots: readonly PageSnapshot[], policy: RetentionPolicy): PageSnapshot[] {
-  const candidates = snapshots.map((one) => ({ id: one.id, set: one.set, time: new Date(one.time), pinned: one.pinned, verified: one.verified, drilled: false, one }))
+  const candidates = snapshots.map((one) => ({ id: one.id, set: one.set, time: new Date(one.time), pinned: one.pinned, verified: one.verified, damaged: false, drilled: false, one }))
   return retain(candidates, policy, 'UTC', new Date(MADE)).map(({ snapshot, keep, reasons }) => ({ ...snapshot.one, retention: { keep, reasons } }))
 }
 

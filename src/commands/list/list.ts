@@ -141,6 +141,7 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     ...(listed.until !== undefined && { until: new Date(listed.until) }),
     verified: listed.verified,
     ...(listed.partial && { partial: true as const }),
+    damaged: listed.damage !== undefined,
     drilled: listed.verified && isDrilled(listed.proofs),
     listed,
   }))

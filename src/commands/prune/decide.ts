@@ -1,14 +1,16 @@
 import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
+import { formatCount, formatSome } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
+import { snapshotIfAuthentic } from '../../repository/catalog.ts'
 import { newestDrilled } from '../../repository/drills.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
 import type { References, SnapshotSeen } from '../../repository/references.ts'
-import { type Candidate, type Decision, retain } from '../../repository/retention.ts'
+import { type Candidate, type Decision, NOT_REPLACED, retain } from '../../repository/retention.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { newestGood } from '../../repository/wholeness.ts'
+import { damageIn, newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import type { PruneOptions } from './guards.ts'
 
@@ -20,7 +22,7 @@ export async function decide(
   store: Store,
   keys: Keys,
   references: References,
-  { set, policy, timeZone, stored }: PruneOptions,
+  { set, policy, timeZone, stored, force }: PruneOptions,
   environment: Environment,
 ): Promise<Decision<Candidate & SnapshotSeen>[]> {
   const { report } = environment
@@ -46,19 +48,39 @@ export async function decide(
   }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time, until }) => time <= now && until === undefined)
-  const newestOf = (snapshots: readonly SnapshotSeen[], which: string): Promise<SnapshotSeen | undefined> | SnapshotSeen =>
-    stored !== undefined && snapshots[0]?.key === stored ? snapshots[0] : findGood(store, keys, snapshots, { set, which, report })
+  let listed: Promise<SetProofs> | undefined
+  const proofsOfSet = (): Promise<SetProofs> => (listed ??= SetProofs.list(store, keys, set, warningOf(report)))
+  const damaged = new Set<string>()
+  const newestOf = async (snapshots: readonly SnapshotSeen[], which: string): Promise<SnapshotSeen | undefined> => {
+    const [first] = snapshots
+    if (!first || first.key === stored) return first
+    const search = { proofs: await proofsOfSet(), verified: true }
+    const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), search)
+    for (const { snapshot, why } of unsound) {
+      damaged.add(snapshot)
+      report.warning(
+        `snapshot ${snapshot} is damaged, and does not count as the ${which}: ${why}`,
+        marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
+      )
+    }
+    return good && snapshots.find(({ id }) => id === good.snapshot.header.id)
+  }
   const newestVerified = await newestOf(counted, 'newest verified')
   const newestComplete = newestVerified?.partial
     ? await newestOf(counted.filter(({ id, partial }) => !partial && id < newestVerified.id), 'newest complete')
     : newestVerified
   const drilled = policy.drilled === undefined ? new Set<string>() : await newestDrilled(store, keys, counted.map(({ key }) => key), {
-    proofs: await SetProofs.list(store, keys, set, warningOf(report)), most: policy.drilled,
+    proofs: await proofsOfSet(), most: policy.drilled,
   })
+  const notReplaced = counted.filter(({ id, partial }) => !damaged.has(id) && (partial ? newestVerified : newestComplete) === undefined)
+  if (!force && notReplaced.length > 0) {
+    for (const id of await knownToBeDamaged(store, keys, notReplaced, await proofsOfSet())) damaged.add(id)
+  }
   const candidateOf = (snapshot: SnapshotSeen): Candidate & SnapshotSeen => ({
     ...snapshot,
     pinned: labels.get(snapshot.id)?.pinned ?? false,
     verified: [newestVerified?.id, newestComplete?.id].includes(snapshot.id),
+    damaged: !force && damaged.has(snapshot.id),
     drilled: drilled.has(snapshot.id),
   })
   const candidates = own.map(candidateOf)
@@ -71,27 +93,34 @@ export async function decide(
         ? { snapshot, keep: true, reasons: [snapshot.pinned ? 'pinned; has lost a part' : LOST_FOR_NOW] }
         : { snapshot, keep, reasons: ['has lost a part', ...reasons] }
     })
-  return [...retain(candidates, policy, timeZone, now), ...decidedOnLost]
+  const decided = retain(candidates, policy, timeZone, now)
+  warnOfNotReplaced(decided, set, report)
+  return [...decided, ...decidedOnLost]
 }
 
 const LOST_FOR_NOW =
   'has lost a part, and goes when the retention keeps none of its age and a newer one that is as complete is verified'
 
-/** Of snapshots, newest first, the first that is verified and whole. */
-async function findGood(
-  store: Store,
-  keys: Keys,
-  snapshots: readonly SnapshotSeen[],
-  { set, which, report }: { set: string; which: string; report: Environment['report'] },
-): Promise<SnapshotSeen | undefined> {
-  if (snapshots.length === 0) return undefined
-  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
-  const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), { proofs, verified: true })
-  for (const { snapshot, why } of unsound) {
-    report.warning(
-      `snapshot ${snapshot} is damaged, and does not count as the ${which}: ${why}`,
-      marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
-    )
+/** Ids of the snapshots that need an object of which a proof says that it is damaged. Reads none if there is no such object. */
+async function knownToBeDamaged(store: Store, keys: Keys, snapshots: readonly SnapshotSeen[], proofs: SetProofs): Promise<string[]> {
+  const ids: string[] = []
+  for (const { id, key, time } of snapshots) {
+    const damage = await proofs.damagedSince(time)
+    const snapshot = damage.size > 0 ? await snapshotIfAuthentic(store, key, keys) : undefined
+    if (snapshot && damageIn(snapshot, damage) !== undefined) ids.push(id)
   }
-  return good && snapshots.find(({ id }) => id === good.snapshot.header.id)
+  return ids
+}
+
+/** Warns of damaged snapshots that stay only because there is nothing better. */
+function warnOfNotReplaced(decisions: readonly Decision<Candidate>[], set: string, report: Environment['report']): void {
+  const staying = decisions.filter(({ reasons }) => reasons.length === 1 && reasons[0] === NOT_REPLACED).map(({ snapshot: { id } }) => id)
+  if (staying.length === 0) return
+  const [stay, them] = staying.length === 1 ? ['stays', 'it'] : ['stay', 'them']
+  report.warning(
+    `${formatCount(staying.length, 'damaged snapshot')} of set ${set} that the policy does not keep ${stay}, because none that is ` +
+      `verified and whole can replace ${them}: ${formatSome(staying, 3)}`,
+    `Back up everything again; the next prune deletes ${them} then. ` +
+      marked`To delete ${them} now, give ‹force: true›, or use ‹lifeboat forget ID›.`,
+  )
 }
