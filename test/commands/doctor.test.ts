@@ -3,7 +3,7 @@ import { judgeSpace } from '../../src/commands/doctor/doctor.ts'
 test('a destination in which a first backup may not fit is warned of; without a database its free space is told alone', () => {
   expect(judgeSpace('file:/b', 3e9, 3e9)).toEqual({
     about: 'file:/b', check: 'space', state: 'good',
-    says: '3.00 GB free; a first backup of these databases usually stores up to 1.00 GB, and up to 3.00 GB if most of it is compressed or encrypted already',
+    says: '3.00 GB free; a first backup of these databases usually stores up to 1.00 GB, and up to 3.00 GB if most of it is compressed or encrypted already; later ones store what changed',
   })
   expect(judgeSpace('file:/b', 2.9e9, 3e9)).toMatchObject({ state: 'warning', fix: expect.stringContaining('Free some space') })
   expect(judgeSpace('file:/b', 1e9, 0)).toMatchObject({ state: 'good', says: '1.00 GB free' })

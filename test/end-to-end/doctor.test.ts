@@ -24,7 +24,8 @@ test('where all is well it says so, and leaves nothing in the store', async () =
   expect(out).toMatch(/ok +key +the store is empty/)
   expect(out).toMatch(/ok +client +pg_dump 17 in/)
   expect(out).toMatch(/ok +space +[\d.]+ [GT]B free; a first backup of these databases usually stores up to [\d.]+ [kM]B/)
-  expect(out).toMatch(/\d+ checks: 1 warning$/m)
+  expect(out).toMatch(/ok +encryption +in the clear, to a loopback address/)
+  expect(out).toMatch(/\d+ checks: all is well$/m)
   expect(existsSync(`${sandbox.store}/doctor`) ? readdirSync(`${sandbox.store}/doctor`) : []).toEqual([])
 })
 

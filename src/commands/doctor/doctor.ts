@@ -57,7 +57,7 @@ const USUAL_PART = 1 / 3
 /** `size`: of the databases, on their servers' disks; 0 when none was looked at. Pure. */
 export function judgeSpace(about: string, free: number, size: number): Finding {
   const stores = `; a first backup of these databases usually stores up to ${formatBytes(size * USUAL_PART)}, and up to ` +
-    `${formatBytes(size)} if most of it is compressed or encrypted already`
+    `${formatBytes(size)} if most of it is compressed or encrypted already; later ones store what changed`
   const says = `${formatBytes(free)} free${size > 0 ? stores : ''}`
   if (size <= free) return { about, check: 'space', state: 'good', says }
   return {

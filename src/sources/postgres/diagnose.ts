@@ -40,12 +40,16 @@ async function diagnoseOne(about: string, given: Connection, route: Route, conte
     const client = await anyClient(programs.clients, programs.provide)
     const facts = await diagnose({ connection, client, variables, signal })
     const port = Number(connection.environment['PGPORT'] ?? '5432')
-    const findings = judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined)
+    const findings = judge(about, facts, connection.server, Number.isInteger(port) ? port : undefined, isLoopback(given))
     return { findings: [...findings, await diagnoseClient(about, Number.parseInt(facts.version, 10), programs)], size: facts.size }
   } catch (error) {
     signal.throwIfAborted()
     return { findings: [badFinding(about, 'connection', await route.causeOf(error))], size: 0 }
   }
+}
+
+function isLoopback({ environment: { PGHOST, PGHOSTADDR, PGSERVICE } }: Connection): boolean {
+  return PGSERVICE === undefined && /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(PGHOSTADDR ?? PGHOST ?? '')
 }
 
 async function diagnoseClient(about: string, major: number, { clients, provide }: ClientPrograms): Promise<Finding> {

@@ -78,11 +78,14 @@ export async function diagnose(context: QueryContext): Promise<Diagnosis & Pooli
 type Facts = Diagnosis & Pooling
 type Judgement = Omit<Finding, 'about'>
 
-/** The meaning of the facts for a backup; pure. `server` is the one that was connected to, `port` its port. */
-export function judge(about: string, facts: Facts, server: string, port: number | undefined): Finding[] {
+/**
+ * The meaning of the facts for a backup; pure. `server` is the one that was connected to, `port` its port. `loopback`: its address is one
+ * of this machine, or of the SSH server of a tunnel.
+ */
+export function judge(about: string, facts: Facts, server: string, port: number | undefined, loopback: boolean): Finding[] {
   const judgements = [
     good('connection', `PostgreSQL ${facts.version}, as ${facts.user}`),
-    encryption(facts),
+    encryption(facts, loopback),
     session(facts, server, port),
     privileges(facts),
     rowSecurity(facts),
@@ -106,9 +109,10 @@ function bad(check: string, says: string, fix: string): Judgement {
   return { check, state: 'bad', says, fix }
 }
 
-function encryption({ tls, local }: Facts): Judgement {
+function encryption({ tls, local }: Facts, loopback: boolean): Judgement {
   if (tls !== null) return good('encryption', tls)
   if (local) return good('encryption', 'a local socket')
+  if (loopback) return good('encryption', 'in the clear, to a loopback address')
   const fix = 'Unless the network is private, add sslmode=require to the URL, or better sslmode=verify-full.'
   return warning('encryption', 'the connection is in the clear', fix)
 }

@@ -28,13 +28,13 @@ test('for a superuser all is well, but that the connection is in the clear', asy
   const facts = await diagnose(context(server.url('shop')))
   expect(facts).toMatchObject({ user: 'postgres', unreadableLargeObjects: 0, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
   expect(facts.size).toBeGreaterThan(1e6)
-  expect(statesOf(judge('shop', facts, at(), server.port))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
+  expect(statesOf(judge('shop', facts, at(), server.port, false))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
 })
 
 test('tables that a role may not read, or that row security hides rows of, are named', async () => {
   const facts = await diagnose(context(server.url('shop', 'reader', 'reader-password')))
   expect(facts).toMatchObject({ unreadable: ['billing.invoices', 'billing.invoices_id_seq', 'public."Odd name"'], hidden: ['public.tenants'], unreadableLargeObjects: 1 })
-  const checks = judge('shop', facts, at(), server.port)
+  const checks = judge('shop', facts, at(), server.port, false)
   expect(statesOf(checks)).toMatchObject({ privileges: 'bad', 'row security': 'bad', 'large objects': 'bad' })
   expect(checks.find(({ check }) => check === 'privileges')).toMatchObject({ says: expect.stringContaining('public."Odd name"'), fix: 'GRANT pg_read_all_data TO reader' })
 })
@@ -47,7 +47,7 @@ test('large objects that a role may not read are a problem until the fix has bee
   const url = server.url('objects', 'reader', 'reader-password')
   const readable = (await server.sql(`SET ROLE reader;\n\\set ON_ERROR_STOP off\n${[1, 2, 3, 4, 5, 6].map((id) => `SELECT ${id} WHERE lo_get(${id}) IS NOT NULL;`).join('\n')}`, 'objects')).trim()
   expect(readable).toBe('1\n2\n3')
-  const found = async () => judge('objects', await diagnose(context(url)), at(), server.port).find(({ check }) => check === 'large objects')
+  const found = async () => judge('objects', await diagnose(context(url)), at(), server.port, false).find(({ check }) => check === 'large objects')
   const problem = await found()
   expect(problem).toMatchObject({ state: 'bad', says: 'the role reader may not read 3 large objects' })
   await server.sql('ALTER ROLE reader SET lo_compat_privileges = on')
@@ -66,17 +66,18 @@ test('a table that another session has locked is named, and asking does not wait
   const facts = await diagnose(context(server.url('shop')))
   await holder.stop()
   expect(facts.locks).toEqual([{ table: 'public.orders', pid: expect.any(Number), seconds: expect.any(Number) }])
-  expect(judge('shop', facts, at(), server.port)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
+  expect(judge('shop', facts, at(), server.port, false)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
 })
 
 test('through a socket nobody can listen', async () => {
   const url = `postgresql:///shop?host=${server.socketDirectory}&port=${server.port}&user=postgres&password=${encodeURIComponent(server.password)}`
-  expect(statesOf(judge('shop', await diagnose(context(url)), at(), server.port))).toMatchObject({ encryption: 'good', session: 'good' })
+  expect(statesOf(judge('shop', await diagnose(context(url)), at(), server.port, false))).toMatchObject({ encryption: 'good', session: 'good' })
 })
 
 test('a pooler in transaction mode is a problem, and another port than the server knows of a warning', async () => {
   const facts = await diagnose(context(server.url('shop')))
-  expect(statesOf(judge('shop', { ...facts, pooled: true, direct: 'db:5432' }, at(), server.port))).toMatchObject({ session: 'bad' })
-  expect(statesOf(judge('shop', facts, at(), server.port + 1))).toMatchObject({ session: 'warning' })
-  expect(statesOf(judge('shop', { ...facts, standby: true, tls: 'TLSv1.3' }, at(), server.port))).toMatchObject({ standby: 'warning', encryption: 'good' })
+  expect(statesOf(judge('shop', { ...facts, pooled: true, direct: 'db:5432' }, at(), server.port, false))).toMatchObject({ session: 'bad' })
+  expect(statesOf(judge('shop', facts, at(), server.port + 1, false))).toMatchObject({ session: 'warning' })
+  expect(statesOf(judge('shop', { ...facts, standby: true, tls: 'TLSv1.3' }, at(), server.port, false))).toMatchObject({ standby: 'warning', encryption: 'good' })
+  expect(statesOf(judge('shop', facts, at(), server.port, true))).toMatchObject({ encryption: 'good' })
 })

@@ -93,7 +93,7 @@ test('after any other failure of the second session the first answers for itself
   const reasons: string[] = []
   await requireSession({ ...at, connection: second }, (reason) => reasons.push(reason))
   expect(reasons).toEqual([answer.partial])
-  const checks = judge('shop', { ...(await diagnose(at)), ...answer }, at.connection.server, server.port)
+  const checks = judge('shop', { ...(await diagnose(at)), ...answer }, at.connection.server, server.port, false)
   expect(checks).toContainEqual(expect.objectContaining({ check: 'session', state: 'warning', says: expect.stringContaining('work_mem') }))
 })
 
@@ -130,7 +130,7 @@ test('a pooler in statement mode is told as well', () =>
 test('doctor names it, and the server to use instead', () =>
   through({ pool_mode: 'transaction' }, async (pooler) => {
     const at = context(pooler.url('shop'))
-    const checks = judge('shop', await diagnose(at), at.connection.server, pooler.port)
+    const checks = judge('shop', await diagnose(at), at.connection.server, pooler.port, false)
     expect(checks).toContainEqual(expect.objectContaining({ check: 'session', state: 'bad', fix: expect.stringContaining(`with 127.0.0.1:${server.port} in place of`) }))
   }))
 
