@@ -97,6 +97,12 @@ test('deletes nothing by default when the newest backup is much smaller than the
   const small = (await backUp({ store: new FileStore(root), time: new Date(NEWEST + 60_000) }, { app: noise('small', 900) })).id
   await expect(run()).rejects.toThrow('the newest backup of set app has 900 B, less than 50 % of the 2.00 kB of the one before')
   expect(left()).toEqual([small, ...ids])
+  // A dry run names every guard that would refuse, and a way that satisfies them all.
+  await run({ retention: 'last=4', 'dry-run': 'true' })
+  expect(warnings).toEqual([expect.stringContaining('this would be refused: the policy would delete 7 of the 11'), expect.stringContaining('this would be refused: the newest backup of set app has 900 B')])
+  expect(hints[0]).toBe(marked`To delete them all the same, run it with ‹force: true›. Nothing was deleted.`)
+  expect(hints[1]).toContain(marked`To delete them all the same, run it with ‹force: true›`)
+  expect(await refusal(run({ retention: 'last=4' }))).not.toContain('max-delete: 7')
   await run({ 'prune-min-size': '40%' })
   expect(left()).toEqual([small, ...ids.slice(0, 5)])
 })

@@ -92,38 +92,41 @@ export async function whyIncomplete(
 /** The end of a hint that begins with a dry run. */
 const once = (given: string): string => `with ${given} in place of ${marked`‹dry-run: true›`}, the same deletes it`
 
-/** A guard that says no. */
-export function reasonAgainst(
+/** All guards that say no. */
+export function reasonsAgainst(
   all: readonly Decision<Candidate & SnapshotSeen>[],
   options: PruneOptions,
-): LifeboatError | undefined {
+): LifeboatError[] {
   const { set, dryRun, most, minimumPart, force, stored } = options
-  if (force) return undefined
+  if (force) return []
   // Safety backups go when their time is over, however many they are.
   const decisions = all.filter(({ snapshot }) => snapshot.until === undefined)
   const going = decisions.filter(({ keep }) => !keep).length
   const limit = 'count' in most ? most.count : Math.floor(decisions.length * most.part)
+  const [newest, before] = decisions.map(({ snapshot }) => snapshot)
+  const small = going > 0 && newest && before && newest.size < before.size * minimumPart
+  const reasons: LifeboatError[] = []
   const look = `See what would go: ${commandOf(options, { 'dry-run': 'true' })}`
-  const atLeast = stored !== undefined ? `${look}; ${once(marked`‹max-delete: ${going}›`)}.`
-    : dryRun ? marked`To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
-      : marked`${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
+  const overruled = marked`To delete them all the same, run it with ‹force: true›`
   if (going > limit) {
-    return new LifeboatError(
+    // Where both say no, max-delete satisfies this one alone: a dry run names all.
+    const atLeast = small ? `${dryRun ? overruled : look}.`
+      : stored !== undefined ? `${look}; ${once(marked`‹max-delete: ${going}›`)}.`
+        : dryRun ? marked`To delete these ${going}, run it without ‹dry-run› and with ‹max-delete: ${going}›.`
+          : marked`${look}. To delete these ${going}, run it again with ‹max-delete: ${going}›.`
+    reasons.push(new LifeboatError(
       `the policy would delete ${going} of the ${decisions.length} snapshots of set ${set}, more than the ${limit} that ` +
         `${stored === undefined ? 'max-delete' : 'a prune after a backup'} allows`,
       { hint: `${atLeast} Nothing was deleted.` },
-    )
+    ))
   }
-  const [newest, before] = decisions.map(({ snapshot }) => snapshot)
-  const forced = `${look}; ${once(marked`‹force: true›`)}`
-  if (going > 0 && newest && before && newest.size < before.size * minimumPart) {
+  if (small) {
     const part = `less than ${Math.round(minimumPart * 100)} % of the ${formatBytes(before.size)} of the one before`
-    return new LifeboatError(`the newest backup of set ${set} has ${formatBytes(newest.size)}, ${part}`, {
+    reasons.push(new LifeboatError(`the newest backup of set ${set} has ${formatBytes(newest.size)}, ${part}`, {
       hint:
         'If something is missing from it, the older ones are needed. If not: the next backup of this size prunes; or set another ' +
-        marked`‹prune-min-size›. ${dryRun ? marked`To delete them all the same, run it with ‹force: true›` : forced}. ` +
-        'Nothing was deleted.',
-    })
+        marked`‹prune-min-size›. ${dryRun ? overruled : `${look}; ${once(marked`‹force: true›`)}`}. Nothing was deleted.`,
+    }))
   }
-  return undefined
+  return reasons
 }

@@ -15,7 +15,7 @@ import { secondsSince } from '../../process/elapsed.ts'
 import { withStore } from '../with-store.ts'
 import { decide } from './decide.ts'
 import { deleteUnneeded, releaseArtifacts } from './free.ts'
-import { commandOf, type PruneOptions, reasonAgainst, refuse, refuseOtherKey, whyIncomplete } from './guards.ts'
+import { commandOf, type PruneOptions, reasonsAgainst, refuse, refuseOtherKey, whyIncomplete } from './guards.ts'
 import type { PruneInputs } from './inputs.ts'
 import type { PruneAfterBackup, PruneResult } from './result.ts'
 
@@ -84,7 +84,7 @@ async function pruneSet(store: Store, keys: Keys, options: PruneOptions, environ
   const references = await readReferences(store, keys, reading)
   await requireSnapshots(store, references, options, report)
   const decisions = await decide(store, keys, references, options, environment)
-  refuse(reasonAgainst(decisions, options), options, report)
+  for (const reason of reasonsAgainst(decisions, options)) refuse(reason, options, report)
   const keysWhere = (stays: boolean): string[] => decisions.filter(({ keep }) => keep === stays).map(({ snapshot }) => snapshot.key)
   const [kept, going] = [keysWhere(true), keysWhere(false)]
   const freed: Pick<PruneResult, 'chunks' | 'artifacts'> = store.groups
