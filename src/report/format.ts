@@ -104,6 +104,11 @@ export function formatColumns(rows: readonly (readonly string[])[], indent = '')
 /** ` (text)`'s parentheses; nothing for an empty text. */
 export const parenthesised = (text: string): string => (text === '' ? '' : `(${text})`)
 
+/** A name in a list on one line: one with a comma would look like two. */
+export function listedName(name: string): string {
+  return name.includes(',') ? `"${oneLine(name)}"` : oneLine(name)
+}
+
 /** `a, b and 3 more`. */
 export function formatSome(names: readonly string[], most: number): string {
   return names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '')

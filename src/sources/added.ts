@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, oneLine } from '../report/format.ts'
+import { formatBytes, formatCount, listedName } from '../report/format.ts'
 import type { Extent } from '../repository/extent.ts'
 import type { StoredExtent } from '../repository/writer.ts'
 
@@ -67,13 +67,8 @@ export function addedText({ most, others, rest }: AddedByTable, shown = most.len
   const hidden = most.slice(shown)
   const more = { tables: others.tables + hidden.length, added: hidden.reduce((sum, { added }) => sum + added, others.added) }
   return [
-    ...most.slice(0, shown).map(({ table, added }) => `${formatBytes(added)} for ${inList(table)}`),
+    ...most.slice(0, shown).map(({ table, added }) => `${formatBytes(added)} for ${listedName(table)}`),
     ...(more.tables > 0 ? [`${formatBytes(more.added)} for ${formatCount(more.tables, 'other table')}`] : []),
     ...(rest > 0 ? [`${formatBytes(rest)} for what is in no table`] : []),
   ].join(', ')
-}
-
-/** A name with a comma would look like two. */
-function inList(table: string): string {
-  return table.includes(',') ? `"${oneLine(table)}"` : oneLine(table)
 }

@@ -1,4 +1,4 @@
-import { formatAge, formatBytes, formatColumns, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime } from '../../src/report/format.ts'
+import { formatAge, formatBytes, formatColumns, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime, listedName } from '../../src/report/format.ts'
 
 test.each([
   [0, '0 B'], [999, '999 B'], [1000, '1.00 kB'], [1536, '1.54 kB'], [9_994, '9.99 kB'], [9_995, '10.0 kB'], [99_949, '99.9 kB'], [99_950, '100 kB'],
@@ -42,4 +42,8 @@ test.each([
 ])('a backup %d s before this one is %s old', (seconds, text) => {
   const now = Date.parse('2026-11-20T02:00:00Z')
   expect(formatLapse(new Date(now - seconds * 1000).toISOString(), new Date(now).toISOString())).toBe(text)
+})
+
+test('a name with a comma is no two names of a list', () => {
+  expect(['public.orders', 'public.Audit, Log'].map(listedName).join(', ')).toBe('public.orders, "public.Audit, Log"')
 })

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatSeconds, formatSome, formatTime, oneLine } from '../../../report/format.ts'
+import { formatBytes, formatCount, formatSeconds, formatSome, formatTime, listedName, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
 import type { Others } from '../clean/others.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
@@ -62,7 +62,8 @@ const MOST_NAMED = 20
 /** The objects of the target that mode clean drops. */
 function dropped({ dropOthers, target: { where } }: RestoreOptions, { selection, entries }: RestorePlan): string {
   if (dropOthers) return `all objects of ${where}`
-  const named = selection ? entries.filter(({ kind }) => RELATIONS.has(kind)).map(({ schema, name }) => oneLine(`${schema}.${name}`)) : []
+  const relations = selection ? entries.filter(({ kind }) => RELATIONS.has(kind)) : []
+  const named = relations.map(({ schema, name }) => listedName(`${schema}.${name}`))
   return `the objects of ${where} that are ${selection ? `selected${named.length > 0 ? ` (${formatSome(named, MOST_NAMED)})` : ''}`
     : 'in the archive'}`
 }
@@ -71,19 +72,19 @@ function dropped({ dropOthers, target: { where } }: RestoreOptions, { selection,
 function removes(others: Others | undefined, all: boolean): string[] {
   const { go } = others ?? { go: [] }
   if (all) {
-    const which = go.length === 0 ? 'none was found' : `${formatCount(go.length, 'object')}: ${formatSome(go.map(oneLine), MOST_NAMED)}`
+    const which = go.length === 0 ? 'none was found' : `${formatCount(go.length, 'object')}: ${formatSome(go.map(listedName), MOST_NAMED)}`
     return [`With that, remove what the backup does not have, with all rows and large objects, for good: ${which}.`]
   }
   if (go.length === 0) return []
   return [`Drop with their tables ${formatCount(go.length, 'partition')} that the backup does not have, and all rows in them: ` +
-    `${formatSome(go.map(oneLine), MOST_NAMED)}.`]
+    `${formatSome(go.map(listedName), MOST_NAMED)}.`]
 }
 
 /** The part of a target that mode clean does not touch. */
 function stays(others: readonly string[] | undefined): string {
   if (others === undefined) return 'Everything else in the target stays as it is.'
   if (others.length === 0) return 'The target has no tables or views that the backup does not have.'
-  const which = formatSome(others.map(oneLine), MOST_NAMED)
+  const which = formatSome(others.map(listedName), MOST_NAMED)
   return `Leave ${formatCount(others.length, 'table or view', 'tables and views')} that the backup does not have as they are: ${which}.`
 }
 
