@@ -85,7 +85,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     '',
     formatColumns(table, '  '),
     ...block(result.sources.flatMap(({ name, addedByTable }) =>
-      addedByTable?.most.length ? [`${name}: added ${addedText(addedByTable, MOST_ADDED)}`] : [])),
+      addedByTable ? [`${name}: added ${addedText(addedByTable, MOST_ADDED)}`] : [])),
     ...(result.shrunk.length > 0 ? [
       '',
       'Less than half of what the backup before ' +
