@@ -110,6 +110,7 @@ test('a dry run of everything changes nothing, and tells the steps of each sourc
   expect(text).toMatch(/^Nothing was changed\. All 4 sources of snapshot \S+ can be restored\n\napp of snapshot .*\(mode clean\)\n  1\. /)
   expect(text).toMatch(/uploads of snapshot .* can be restored into .*dry.uploads \(mode clean\)\n  1\. Make .*dry\/uploads, which is not there\.\n  2\. Extract 3 files and folders, .* are free\.\n  3\. Move it to its place\./)
   expect(text).toMatch(/media of snapshot .*\n  1\. Back up \S+full into the store: .*\n  2\. Extract .*\n  3\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
+  expect(text).toMatch(/\nThe data was not read: `lifeboat verify --snapshot \S+ --level read` reads all of it\.\n/)
   expect(text).toMatch(/(About .* as the restore of .* \(mode create, .*\)|How long it takes is not known: no drill or restore of this set was found)\.$/)
   expect([existsSync(at('touched')), existsSync(at('dry')), readdirSync(at('full')), await databases()]).toEqual([false, false, ['mine'], there])
 })

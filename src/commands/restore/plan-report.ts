@@ -1,6 +1,7 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { escapedLines, escapeMarkdown as escape, withinLimit } from '../../report/markdown.ts'
+import { marked } from '../../marks.ts'
 import { missingLines } from './missing.ts'
 import { isComplete, restoredName } from './report.ts'
 import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
@@ -40,8 +41,9 @@ function numbered({ steps }: DryResult): string[] {
   return steps.map((step, index) => `${index + 1}. ${oneLine(step)}`)
 }
 
-function ending({ time, expected }: Pick<RestoreResult, 'time' | 'expected'>, timeZone: string): string[] {
+function ending({ time, snapshot, expected }: Pick<RestoreResult, 'time' | 'snapshot' | 'expected'>, timeZone: string): string[] {
   return [
+    marked`The data was not read: ‹lifeboat verify; snapshot: ${snapshot}; level: read› reads all of it.`,
     `The snapshot is of ${formatTime(time, timeZone)}.`,
     expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.',
   ]
