@@ -15,7 +15,7 @@ export function warningOf(report: Pick<Report, 'warning'>): (error: { message: s
     if (messages.size <= MOST_WARNINGS) report.warning(message, hint)
     else report.warning(
       `more than ${MOST_WARNINGS} such problems; the others are not named`,
-      marked`‹lifeboat list› and ‹lifeboat verify; snapshot: all› look at all snapshots.`,
+      marked`‹lifeboat list› and, with ‹set›, ‹lifeboat verify; snapshot: all; level: read› look at all snapshots.`,
     )
   }
 }

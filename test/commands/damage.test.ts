@@ -92,6 +92,8 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect(result.snapshots.map(({ verified, damage }) => [verified, damage?.includes(keyOf(shared))])).toEqual([[false, true], [false, true], [false, true]])
     expect(result.restorable).toBeUndefined()
     expect(text).toMatch(new RegExp(`what is whole of the newest into empty folders, .*:\\n {2}lifeboat restore .* --snapshot ${ids[2]} .* --skip-damaged$`))
+    // No older one can be whole.
+    expect(text).toContain('None of them can be restored as it is.')
     expect(text).toContain(`Snapshot ${ids[2]} is DAMAGED`)
     expect((await run('list', { since: new Date(start + 1.5 * HOUR).toISOString() })).result.snapshots).toMatchObject([{ id: ids[2], verified: false, damage: expect.stringContaining(keyOf(shared)) }])
     const shown = await run('show', { snapshot: ids[2]! })

@@ -117,8 +117,13 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
   const chosen = snapshots.find(({ id }) => id === restorable)
   if (!chosen) {
     if (unsound.length === 0) return []
-    const older = unsound.length < backupsIn(snapshots).length
-      ? marked`None of the newest can be restored as it is; an older one may be whole: ‹lifeboat verify; snapshot: all› tells.`
+    const found = new Set(unsound.map(({ snapshot }) => snapshot))
+    const keyed = snapshots.some(({ authentic }) => authentic)
+    const perhaps = backupsIn(snapshots).find(({ id, authentic, damage }) =>
+      damage === undefined && !found.has(id) && (authentic || !keyed))
+    const older = perhaps
+      ? 'None of the newest can be restored as it is; an older one may be whole: ' +
+        marked`‹lifeboat verify; set: ${perhaps.set}; snapshot: all; level: read› tells.`
       : 'None of them can be restored as it is.'
     const newest = snapshots.find(({ id }) => id === unsound[0]!.snapshot)
     if (newest?.sources === undefined) return [`${older} ${marked`‹lifeboat restore; skip-damaged: true› brings back what is whole.`}`]
