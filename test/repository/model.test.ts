@@ -20,7 +20,8 @@ const first = Number(process.env['LIFEBOAT_SEED'] ?? 1)
 test.each(Array.from({ length: seeds }, (_, index) => first + index))('in memory, with the seed %i, every snapshot that exists restores at every step', async (seed) => {
   const done = await simulate({ seed, steps })
   if (process.env['LIFEBOAT_SEEDS']) process.stderr.write(`${seed}: ${JSON.stringify(done)}\n`)
-  for (const kind of ['backup', 'prune', 'restore', 'chunksDeleted', 'snapshotsDeleted']) expect([kind, done[kind]! > 0]).toEqual([kind, true])
+  // Seldom, a run deletes no chunk: those that are shared do.
+  for (const kind of ['backup', 'prune', 'restore', 'snapshotsDeleted']) expect([kind, done[kind]! > 0]).toEqual([kind, true])
 }, 600_000)
 
 test('in a store that is shared with another key, and with someone who forges trash, every snapshot restores at every step', async () => {
@@ -45,8 +46,9 @@ test('each kind of model, in artifacts as well, runs in a process that seals not
 }, 600_000)
 
 test('in a folder, every snapshot that exists restores at every step', async () => {
-  const done = await simulate({ seed: first, steps, store: () => new FileStore(path.join(folder, 'store')) })
-  expect(done['chunksDeleted']).toBeGreaterThan(0)
+  const runs: Record<string, number>[] = []
+  for (const seed of [first, first + 1]) runs.push(await simulate({ seed, steps: steps / 2, store: () => new FileStore(path.join(folder, `store-${seed}`)) }))
+  expect(runs.some((done) => done['chunksDeleted']! > 0)).toBe(true)
 }, 600_000)
 
 test('in a bucket of a real S3 server, every snapshot that exists restores at every step', async () => {
