@@ -69,10 +69,12 @@ export async function decide(
   const newestComplete = newestVerified?.partial
     ? await newestOf(counted.filter(({ id, partial }) => !partial && id < newestVerified.id), 'newest complete')
     : newestVerified
+  // A newer one takes the place of a snapshot if it has as much.
+  const replacing = ({ partial }: SnapshotSeen): SnapshotSeen | undefined => (partial ? newestVerified : newestComplete)
   const drilled = policy.drilled === undefined ? new Set<string>() : await newestDrilled(store, keys, counted.map(({ key }) => key), {
     proofs: await proofsOfSet(), most: policy.drilled,
   })
-  const notReplaced = counted.filter(({ id, partial }) => !damaged.has(id) && (partial ? newestVerified : newestComplete) === undefined)
+  const notReplaced = counted.filter((one) => !damaged.has(one.id) && replacing(one) === undefined)
   if (!force && notReplaced.length > 0) {
     for (const id of await knownToBeDamaged(store, keys, notReplaced, await proofsOfSet())) damaged.add(id)
   }
@@ -88,7 +90,7 @@ export async function decide(
   // They take no place of others. As long as no newer one that has as much is verified, what is left of them may be needed.
   const decidedOnLost = retain([...candidates, ...incomplete], policy, timeZone, now).filter(({ snapshot }) => lost.has(snapshot.key))
     .map(({ snapshot, keep, reasons }) => {
-      const instead = snapshot.partial ? newestVerified : newestComplete
+      const instead = replacing(snapshot)
       return keep || instead === undefined || snapshot.id > instead.id
         ? { snapshot, keep: true, reasons: [snapshot.pinned ? 'pinned; has lost a part' : LOST_FOR_NOW] }
         : { snapshot, keep, reasons: ['has lost a part', ...reasons] }

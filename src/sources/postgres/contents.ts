@@ -239,9 +239,9 @@ function isOfGroup(kind: string, name: string): boolean {
 }
 
 /**
- * pg_restore 17 and 18 repeat each statement of such an entry for each object, with its id as number after `LARGE OBJECT`. One that says
- * who grants has no such number, and becomes `SET SESSION AUTHORIZATION bob1001(null);` (IssueACLPerBlob in pg_backup_archiver.c). Here, it
- * gets a comment with one.
+ * pg_restore 17 and 18 repeat each statement of such an entry for each object, and put its id after `LARGE OBJECT`. A statement that names
+ * the grantor has no such words, and becomes `SET SESSION AUTHORIZATION bob1001(null);` (IssueACLPerBlob in pg_backup_archiver.c). A
+ * comment with these words before it prevents that.
  */
 function withGrantors(sql: string): string {
   const statements = /("[^"]*")|(?:RE)?SET SESSION AUTHORIZATION\b/g

@@ -37,6 +37,7 @@ export async function holdSession(
   const reading = (async () => {
     let printed = ''
     for await (const piece of child.stdout) {
+      if (printed.includes('\n')) continue // After the answer, nothing is kept.
       printed += piece.toString()
       if (printed.includes('\n')) resolve(printed.trim())
     }

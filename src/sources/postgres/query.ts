@@ -162,7 +162,11 @@ async function psql(
  * encoding.
  */
 export function encodingOf(statements: readonly string[]): 'SQL_ASCII' | 'UTF8' {
-  return statements.every((statement) => /^\p{ASCII}*$/u.test(statement)) ? 'SQL_ASCII' : 'UTF8'
+  return statements.every(isAscii) ? 'SQL_ASCII' : 'UTF8'
+}
+
+export function isAscii(text: string): boolean {
+  return /^\p{ASCII}*$/u.test(text)
 }
 
 /** Text in an unknown encoding: UTF-8 stays, every other byte is written as `\xE9`. `latin1` has a character for each byte. */

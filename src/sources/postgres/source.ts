@@ -76,8 +76,9 @@ export class PostgresSource implements Source {
   readonly #warnings: string[] = []
   /** Arguments of pg_dump that would leave something out, and left nothing out. */
   #unmatched: ReadonlySet<string> = new Set()
-  /** The facts of the backup before. */
+  /** The facts of the backup before, and what `contentsIn` finds in them once it is asked for. */
   #before: unknown
+  #contentsBefore: ReadonlySet<string> | undefined
 
   constructor(options: PostgresSourceOptions) {
     this.name = options.name
@@ -120,6 +121,7 @@ export class PostgresSource implements Source {
 
   async *streams(before?: SourceRecord): AsyncGenerator<SourceStream> {
     this.#before = before?.facts
+    this.#contentsBefore = undefined
     const { report, variables } = this.#options
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
@@ -170,7 +172,7 @@ export class PostgresSource implements Source {
     if (stream === 'globals.sql') return []
     const part = this.#parts.find((part) => part.stream === stream)
     const archive = part ? part.archive : this.#main
-    const before = contentsIn(this.#before)
+    const before = (this.#contentsBefore ??= contentsIn(this.#before))
     return archive?.rows.tables()?.map(({ schema, name, ...block }) =>
       ({ table: `${schema}.${name}`, start: block.start, end: block.end, isSame: before.has(contentOf(block)) }))
   }

@@ -4,7 +4,7 @@ import { marked } from '../../../marks.ts'
 import { formatSome } from '../../../report/format.ts'
 import type { Entry, PassingEntry } from '../contents.ts'
 import { standardStringsIn } from '../database-settings.ts'
-import { changing, identifier, literal, queryJson, type QueryContext } from '../query.ts'
+import { changing, identifier, isAscii, literal, queryJson, type QueryContext } from '../query.ts'
 import { Tokens, tokensOf } from '../tokens.ts'
 import { CREATE_COLLATION, serverCollationsOf } from './statements.ts'
 
@@ -66,7 +66,7 @@ function* tries(own: NeededCollations['own'], entries: readonly Entry[]): Genera
   let some: Try[] = []
   let bytes = 0
   for (const [options, name] of own) {
-    const statement = exact || /^\p{ASCII}*$/u.test(options) ? made(options, standardStrings) : undefined
+    const statement = exact || isAscii(options) ? made(options, standardStrings) : undefined
     if (statement === undefined) continue
     some.push({ name, statement })
     bytes += Buffer.byteLength(literal(JSON.stringify(statement)))

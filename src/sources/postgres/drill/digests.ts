@@ -1,6 +1,6 @@
 import { createHash, hash, type Hash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
-import { isOfLargeObjects, isRange, ObjectCutter, type ObjectSink } from './large-objects.ts'
+import { isRange, type ObjectCutter, objectCutter, type ObjectSink } from './large-objects.ts'
 import { LineSet } from './line-set.ts'
 import { inOrder, listsRoles } from './role-lists.ts'
 import { DATA, END, SqlCutter } from './sql-cutter.ts'
@@ -148,8 +148,7 @@ interface Started {
 
 function started(header: string, sink: ObjectSink): Started {
   const lines = header.startsWith(DATA) && header.includes('; Type: TABLE DATA; ') ? new LineSet() : undefined
-  const objects = isOfLargeObjects(header) ? new ObjectCutter(header, sink) : undefined
-  return { header, rows: 0, lines, held: listsRoles(header) ? [] : undefined, objects }
+  return { header, rows: 0, lines, held: listsRoles(header) ? [] : undefined, objects: objectCutter(header, sink) }
 }
 
 /** SHA-256 of one text after the other. A `Hash` of node holds memory until it is collected, so that only long texts get one. */

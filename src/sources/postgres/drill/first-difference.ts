@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { isOfLargeObjects, isRange, ObjectCutter, type ObjectSink } from './large-objects.ts'
+import { isRange, type ObjectCutter, objectCutter, type ObjectSink } from './large-objects.ts'
 import { DATA, SqlCutter } from './sql-cutter.ts'
 import { rowShapes, textShapes } from './shape.ts'
 
@@ -70,7 +70,7 @@ async function objectsOf(range: string, sql: AsyncIterable<Buffer>): Promise<Map
     },
   }
   const cutter = new SqlCutter({
-    entry: (header) => void (current = isOfLargeObjects(header) ? new ObjectCutter(header, sink) : undefined),
+    entry: (header) => void (current = objectCutter(header, sink)),
     bytes: (piece) => current?.line(piece),
     rows: () => undefined,
   })

@@ -25,19 +25,16 @@ export interface ObjectSink {
   end(range: string, id: number): void
 }
 
-/** Whether the comment before an entry says that it is of large objects: of their data, of themselves, or of their privileges. */
-export function isOfLargeObjects(header: string): boolean {
-  return kindOf(header) !== undefined
-}
-
 /** Whether a name is that of a range. */
 export function isRange(header: string): boolean {
   return RANGE_NAME.test(header)
 }
 
-function kindOf(header: string): string | undefined {
+/** Undefined unless the comment before an entry says that it is of large objects: of their data, of themselves, or of their privileges. */
+export function objectCutter(header: string, sink: ObjectSink): ObjectCutter | undefined {
   const [, kind, owner = ''] = GROUP.exec(header) ?? []
-  return OTHER.test(owner) ? undefined : kind
+  if (kind === undefined || OTHER.test(owner)) return undefined
+  return new ObjectCutter(kind === 'BLOB' ? 'BLOB METADATA' : kind, sink)
 }
 
 /** Cuts the lines of such an entry into what they say of each object. */
@@ -47,9 +44,8 @@ export class ObjectCutter {
   #id = 0
   #grantor = ''
 
-  constructor(header: string, sink: ObjectSink) {
-    const kind = kindOf(header)!
-    this.#kind = kind === 'BLOB' ? 'BLOB METADATA' : kind
+  constructor(kind: string, sink: ObjectSink) {
+    this.#kind = kind
     this.#sink = sink
   }
 

@@ -9,6 +9,9 @@ export interface Exclusion {
   descendants: boolean
 }
 
+/** SQL for whether the row `pattern` has the regular expressions of an exclusion of the relation `c` in the schema `n`. */
+export const EXCLUDED = 'n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default"'
+
 /**
  * All tables that pg_dump excludes by a pattern, and maybe others: without a schema it excludes only those in its search path, and it fails
  * if the pattern names another database (PostgreSQL documentation, psql, "Patterns"; string_utils.c: patternToSQLRegex).
@@ -41,7 +44,7 @@ export async function unmatched(patterns: readonly TablePattern[], context: Quer
   const numbers = await queryJson(`SELECT coalesce(pg_catalog.json_agg(number), '[]')
     FROM pg_catalog.json_to_recordset(${literal(numbered)}) AS pattern (number int, schema text, name text)
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default")`,
+      WHERE ${EXCLUDED})`,
   z.array(z.int()), context)
   return numbers.map((number) => patterns[number]!)
 }

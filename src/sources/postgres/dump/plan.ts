@@ -4,8 +4,8 @@ import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-argume
 import { formatCount } from '../../../report/format.ts'
 import { bounded, queryPages, type ServerFacts, type ToastPages } from '../facts.ts'
 import { freeConnections } from '../free-connections.ts'
-import { literal, type QueryContext, withoutTransaction } from '../query.ts'
-import { type Exclusion, exclusionOf } from './exclusions.ts'
+import { isAscii, literal, type QueryContext, withoutTransaction } from '../query.ts'
+import { EXCLUDED, type Exclusion, exclusionOf } from './exclusions.ts'
 
 export interface LargeTable {
   schema: string
@@ -80,8 +80,7 @@ const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages):
   FROM pg_catalog.json_to_recordset(${literal(JSON.stringify(exclusions))}) AS pattern (schema text, name text, descendants bool),
   LATERAL (
     SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f')
-      AND n.nspname ~ pattern.schema COLLATE pg_catalog."default" AND c.relname ~ pattern.name COLLATE pg_catalog."default"
+    WHERE c.relkind IN ('r', 'p', 'f') AND ${EXCLUDED}
     OFFSET 0) AS found
   UNION
   SELECT i.inhrelid, true FROM excluded JOIN pg_catalog.pg_inherits i ON i.inhparent = excluded.oid WHERE excluded.descendants
@@ -150,10 +149,6 @@ async function nameable<T extends LargeTable>(tables: readonly T[], context: Que
   if (ascii.length === tables.length) return ascii
   const encoding = await withoutTransaction("SELECT pg_catalog.current_setting('client_encoding')", { ...context, encodingOfDump: true })
   return encoding.toString().trim() === 'UTF8' ? [...tables] : ascii
-}
-
-function isAscii(text: string): boolean {
-  return /^\p{ASCII}*$/u.test(text)
 }
 
 function obstacleTo(
