@@ -12,7 +12,7 @@ export interface ChildOptions {
   stopSignal?: NodeJS.Signals
   /** The most bytes that the child may allocate, where the system can limit that (Linux). */
   memory?: number
-  /** Bytes of the end of stderr that are kept. Default: 64 KiB. */
+  /** Bytes of the end of stderr that are kept. Default: 256 KiB, since pg_dump repeats a query of 100 kB after its error. */
   stderrLimit?: number
   /** The folder it is started in. Default: that of this process. */
   folder?: string
@@ -105,7 +105,7 @@ function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
 }
 
-function exitOf(child: ChildProcessWithoutNullStreams, { stderrLimit = 64 * 1024, onStderr }: ChildOptions): Promise<Exit> {
+function exitOf(child: ChildProcessWithoutNullStreams, { stderrLimit = 256 * 1024, onStderr }: ChildOptions): Promise<Exit> {
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))
   const stderr = tail(child.stderr, stderrLimit)

@@ -69,7 +69,7 @@ test('the end of a long stderr is kept', async () => {
   await failure(collect(child))
   const { stderr } = await child.exit
   // From the start of a line on.
-  expect(stderr.length).toBe(64 * 1024 - 3)
+  expect(stderr.length).toBe(256 * 1024 - 3)
   expect(stderr).toMatch(/^\d{5}\n/)
   expect(stderr.endsWith('99999\n100000\n')).toBe(true)
 })

@@ -269,7 +269,7 @@ export function clientError(
   connection: Pick<Connection, 'where' | 'secrets'> & Partial<Pick<Connection, 'environment'>>,
 ): unknown {
   if (!(error instanceof ChildError)) return error
-  const stderr = blot(error.exit.stderr, connection.secrets)
+  const stderr = withoutQueries(blot(error.exit.stderr, connection.secrets))
   const cause = new Error(lastLines(stderr) || error.message)
   for (const [pattern, describe] of rules) {
     const match = pattern.exec(stderr)
@@ -355,6 +355,12 @@ function named(stderr: string): string {
   const statement = /(?:LOCK TABLE|COPY) ((?:"(?:[^"]|"")+"|[^\s("]+)+)[^\n]*/.exec(stderr)
   if (!statement || !/lock timeout|could not obtain lock|statement timeout/.test(stderr)) return ''
   return ` (among: ${beginningOf(statement[0], 300)})`
+}
+
+/** A failed query can be longer than every message: its first line tells enough. */
+function withoutQueries(stderr: string): string {
+  const query = /^((?:pg_\w+: )?(?:detail: )?(?:Query|Command) was: .*)(?:\n(?!pg_\w+: ).*)*/gm
+  return stderr.replaceAll(query, (_, beginning: string) => beginningOf(beginning, 1000))
 }
 
 function lastLines(text: string): string {

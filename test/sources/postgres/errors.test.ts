@@ -1,7 +1,7 @@
 import { ChildError } from '../../../src/process/child.ts'
 import { LifeboatError } from '../../../src/error.ts'
 import { marked } from '../../../src/marks.ts'
-import { clientError, noConnectionIsFree, refusal } from '../../../src/sources/postgres/errors.ts'
+import { clientError, lockTableIsFull, lockTimedOut, noConnectionIsFree, refusal } from '../../../src/sources/postgres/errors.ts'
 
 const connection = { where: 'db.example:5432/app', secrets: ['postgres://u:hunter2@db.example/app', 'hunter2'] }
 const failed = (stderr: string, exit: Partial<ChildError['exit']> = {}) => new ChildError('pg_dump', { status: 1, signal: null, stderr, ...exit })
@@ -65,6 +65,20 @@ test('a message that no rule knows passes through', () => {
   expect(explained('pg_dump: error: something new\npg_dump: detail: more').message).toBe(
     'dumping db.example:5432/app: pg_dump ended with exit status 1\npg_dump: error: something new\npg_dump: detail: more',
   )
+})
+
+test('the query that pg_dump repeats hides no error, however long it is', () => {
+  const query = `pg_dump: detail: Query was: SELECT\n${Array.from({ length: 50 }, (_, column) => `t.column_${column},`).join('\n')}\nFROM t`
+  const memory = 'pg_dump: error: query failed: ERROR:  out of shared memory\nHINT:  You might need to increase "max_locks_per_transaction".'
+  expect(lockTableIsFull(explained(`${memory}\n${query}`))).toBe(true)
+  expect(explained(`pg_dump: error: query failed: ERROR:  something new\n${query}\npg_dump: detail: more`).message).toBe(
+    'dumping db.example:5432/app: pg_dump ended with exit status 1\npg_dump: error: query failed: ERROR:  something new\n' +
+      'pg_dump: detail: Query was: SELECT\npg_dump: detail: more',
+  )
+  const locks = `pg_dump: detail: Query was: LOCK TABLE ${Array.from({ length: 5000 }, (_, table) => `public.orders_of_${table}`).join(', ')} IN ACCESS SHARE MODE`
+  const waited = explained(`pg_dump: error: query failed: ERROR:  canceling statement due to lock timeout\n${locks}`)
+  expect(lockTimedOut(waited)).toBe(true)
+  expect(waited.message).toMatch(/lock-timeout.* \(among: LOCK TABLE public\.orders_of_0, .{100,300}\)$/)
 })
 
 test('of a long message the end is kept', () => {
