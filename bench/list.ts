@@ -17,7 +17,7 @@ const commands: readonly [name: string, command: readonly string[], key?: string
 await bench({}, ({ rounds, work, lifeboat, environment, table }) => table('list', async (add) => {
   for (const chunks of [600, 40]) {
     const folder = path.join(work, `${chunks}`)
-    await fillWithSnapshots(new FileStore(folder), { snapshots: 1000, chunks })
+    await fillWithSnapshots(new FileStore(folder), { snapshots: 1000, chunks, newest: true })
     for (let round = 1; round <= rounds; round++) {
       for (const [name, command, key = IDENTITY] of commands) {
         const variables = { ...environment, LIFEBOAT_DESTINATION: `file:${folder}`, LIFEBOAT_ENCRYPTION_KEY: key }

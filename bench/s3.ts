@@ -115,7 +115,7 @@ await bench({}, async ({ rounds, megabytes, work, lifeboat, environment, server:
   async function listing(ceph: Ceph, chunks: number, add: Add): Promise<void> {
     const bucket = await newBucket(ceph)
     const store = openBucket(destinationOf(ceph, bucket))
-    await fillWithSnapshots(store, { snapshots: 1000, chunks })
+    await fillWithSnapshots(store, { snapshots: 1000, chunks, newest: true })
     await store.close()
     for (const delay of [0, LATENCY]) {
       const proxy = await startDelay(portOf(ceph), delay)

@@ -224,6 +224,14 @@ describe('reading a snapshot that is not authenticated is bounded', () => {
     ['nesting', () => outline('[['.repeat(20_000))],
     ['many members', (text) => text.replace('{', `{${Array.from({ length: 3000 }, (_, index) => `"${index}":1,`).join('')}`)],
     ['lists where numbers belong', (text) => text.replace(/"size":\d+/, '"size":[]')],
+    ['a number that begins with a zero', (text) => text.replace(/"size":(\d+)/, '"size":0$1')],
+    ['a comma after the last chunk', (text) => text.replace('],"manifest"', ',],"manifest"')],
+    ['no comma between chunks', (text) => text.replace('],["', ']["')],
+    ['a comma after the last tag', (text) => text.replace(/"tags":\[("[^\]]*)?\]/, '"tags":["a",]')],
+    ['no comma between tags', (text) => text.replace(/"tags":\[[^\]]*\]/, '"tags":["a""b"]')],
+    ['a comma after the last recipient', (text) => text.replace(/"recipients":\[.*?\],"chunks"/, '"recipients":[["00000000","0123456789abcdef"],],"chunks"')],
+    ['a manifest that is no base64', (text) => text.replace(/"manifest":"../, '"manifest":"\\n')],
+    ['padding in the middle of the manifest', (text) => text.replace(/"manifest":"../, '"manifest":"==')],
     ['many tags', (text) => text.replace('"tags":[', `"tags":[${'"a",'.repeat(200)}`)],
   ])('a header with %s is refused without being parsed, and with the right MAC as well', async (_, edit) => {
     const edited = edit(line)
