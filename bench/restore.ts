@@ -1,7 +1,7 @@
-// npm run bench:restore -- [--rounds 3] [--megabytes 600] [--write]: restores a shop with pg_restore of one archive, with pg_restore --jobs=2 of the same, and with
-// `lifeboat restore --jobs 2` out of a store in a folder, in turn; then one table of 50 MB.
+// npm run bench:restore -- [--only restore,restore-table] [--rounds 3] [--megabytes 600] [--write]: restores a shop with pg_restore of one archive, with pg_restore --jobs=2 of the
+// same, and with `lifeboat restore --jobs 2` out of a store in a folder, in turn; and one table of 50 MB out of a shop that is eight times as large.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { loadDataset } from '../test/support/dataset.ts'
 import { clientEnvironment } from '../test/support/postgres-server.ts'
@@ -9,36 +9,57 @@ import { bench, cost } from './harness.ts'
 import { measure } from './measure.ts'
 
 const PART = 50
+const TIMES = 8
 
-await bench({ megabytes: 600 }, ({ rounds, megabytes, work, lifeboat, environment, server: start, table }) => table('restore', async (add) => {
-  const server = await start({ maintenance_work_mem: '128MB' })
-  await server.createDatabase('shop')
-  await loadDataset(server, 'shop', { megabytes })
-  await server.sql(`CREATE TABLE one_part AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, ${Math.round((PART * 1e6) / 72)}) g`, 'shop')
-  const variables = { ...environment, ...clientEnvironment(server, 'shop') }
-  const ours = (command: string, database: string, ...more: string[]): string[] =>
-    ['env', `DATABASE_URL=${server.url(database)}`, process.execPath, lifeboat, command, '--destination', `file:${work}/store`, '--json', ...more]
-  await measure(ours('backup', 'shop'), variables, work)
-  const archive = path.join(work, 'archive')
-  execFileSync('pg_dump', ['--format=custom', '--compress=0', `--file=${archive}`], { env: variables })
+await bench({ megabytes: 600 }, async ({ rounds, megabytes, work, lifeboat, environment, server: start, table }) => {
+  await table('restore', (add) => withShop(megabytes, async ({ variables, ours, restored }) => {
+    const archive = path.join(work, 'archive')
+    execFileSync('pg_dump', ['--format=custom', '--compress=0', `--file=${archive}`], { env: variables })
+    for (let round = 1; round <= rounds; round++) {
+      const whole = async (program: string, command: readonly string[], creates = false): Promise<void> => add('the whole', program, await restored(command, creates))
+      await whole('pg_restore', ['pg_restore', '--dbname=again', archive])
+      await whole('pg_restore --jobs=2', ['pg_restore', '--dbname=again', '--jobs=2', archive])
+      await whole('Lifeboat', ours('restore', 'again', '--mode', 'create', '--jobs', '2'), true)
+    }
+    rmSync(archive)
+  }))
+  await table('restore-table', (add) => withShop(megabytes * TIMES, async ({ ours, restored }) => {
+    const said = path.join(work, 'said')
+    const one = ours('restore', 'again', '--mode', 'create', '--tables', 'one_part')
+    for (let round = 1; round <= rounds; round++) {
+      const figures = await restored(['sh', '-c', 'out=$1; shift; "$@" >"$out"', 'sh', said, ...one], true)
+      const { read }: { read: number } = JSON.parse(readFileSync(said, 'utf8'))
+      add(`one table of ${PART} MB`, 'Lifeboat', { ...figures, read })
+    }
+  }))
 
-  const restored = async (scenario: string, program: string, command: readonly string[], { creates = false, after = () => ({}) } = {}): Promise<void> => {
-    await server.sql('DROP DATABASE IF EXISTS again')
-    if (!creates) await server.createDatabase('again')
-    await server.sql('CHECKPOINT')
-    const figures = cost(await measure(command, variables, work))
-    add(scenario, program, { ...figures, ...after() })
+  interface Shop {
+    variables: NodeJS.ProcessEnv
+    /** A command of Lifeboat for a database of its server. */
+    ours: (command: string, database: string, ...more: string[]) => string[]
+    /** Runs a restore into a database of the name `again`, which is there unless the command `creates` it. */
+    restored: (command: readonly string[], creates: boolean) => Promise<ReturnType<typeof cost>>
   }
-  for (let round = 1; round <= rounds; round++) {
-    await restored('the whole', 'pg_restore', ['pg_restore', '--dbname=again', archive])
-    await restored('the whole', 'pg_restore --jobs=2', ['pg_restore', '--dbname=again', '--jobs=2', archive])
-    await restored('the whole', 'Lifeboat', ours('restore', 'again', '--mode', 'create', '--jobs', '2'), { creates: true })
+
+  /** With a shop of so many megabytes and a table of 50, which are backed up. */
+  async function withShop(size: number, run: (shop: Shop) => Promise<void>): Promise<void> {
+    const server = await start({ maintenance_work_mem: '128MB' })
+    await server.createDatabase('shop')
+    await loadDataset(server, 'shop', { megabytes: size })
+    await server.sql(`CREATE TABLE one_part AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, ${Math.round((PART * 1e6) / 72)}) g`, 'shop')
+    const variables = { ...environment, ...clientEnvironment(server, 'shop') }
+    const store = path.join(work, `store-${size}`)
+    const ours: Shop['ours'] = (command, database, ...more) =>
+      ['env', `DATABASE_URL=${server.url(database)}`, process.execPath, lifeboat, command, '--destination', `file:${store}`, '--json', ...more]
+    const restored: Shop['restored'] = async (command, creates) => {
+      await server.sql('DROP DATABASE IF EXISTS again')
+      if (!creates) await server.createDatabase('again')
+      await server.sql('CHECKPOINT')
+      return cost(await measure(command, variables, work))
+    }
+    await measure(ours('backup', 'shop'), variables, work)
+    await run({ variables, ours, restored })
+    for (const database of ['again', 'shop']) await server.sql(`DROP DATABASE ${database}`)
+    rmSync(store, { recursive: true })
   }
-  const said = path.join(work, 'said')
-  const one = ours('restore', 'again', '--mode', 'create', '--tables', 'one_part')
-  const read = (): { read: number } => {
-    const result: { read: number } = JSON.parse(readFileSync(said, 'utf8'))
-    return { read: result.read }
-  }
-  for (let round = 1; round <= rounds; round++) await restored(`one table of ${PART} MB`, 'Lifeboat', ['sh', '-c', 'out=$1; shift; "$@" >"$out"', 'sh', said, ...one], { creates: true, after: read })
-}))
+})
