@@ -53,6 +53,8 @@ const NEWEST_CLIENT = 18
 const sizes = z.strictObject({
   /** When the server started. */
   start: z.string(),
+  /** Whether rows may be refused if those of another table are not there yet. */
+  ordered: z.boolean(),
   /** Sessions that this role may still open in the database. */
   free: z.int(),
   /** The number of all tables. */
@@ -68,7 +70,21 @@ const sizes = z.strictObject({
 })
 
 /** `bytes`: of all rows and large objects that are dumped. `largeObjects`: bytes of those that may be in a part. */
-export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
+export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects' | 'ordered'>
+
+/**
+ * CHECK constraints and generated columns that call functions, other than those of the server and of extensions: they may look into other
+ * tables. pg_dump does not order rows by that (PostgreSQL documentation, "Check Constraints"), but a restore of its archive, by schema and
+ * name, may succeed where one with other tables last does not.
+ */
+const FUNCTIONS = `SELECT FROM pg_catalog.pg_depend d
+  LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid
+  LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid
+  LEFT JOIN pg_catalog.pg_attrdef f ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = d.objid
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) AND d.refobjid >= 16384
+  AND (k.contype = 'c' OR c.relkind IN ('r', 'p') OR pg_catalog.to_jsonb(a) ->> 'attgenerated' <> '')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e')`
 
 /**
  * Rows and TOAST, about, as of the last VACUUM or ANALYZE. Only ordinary tables and partitions that are not part of an extension, and
@@ -107,6 +123,7 @@ const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages):
 )
 SELECT pg_catalog.json_build_object(
   'start', extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text,
+  'ordered', EXISTS (${FUNCTIONS}),
   'free', (SELECT least(of_server, of_role, of_database) FROM ${freeConnections(true)} AS f),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
   'unknown', (SELECT pg_catalog.count(*) FROM tables WHERE unknown AND NOT left_out),
@@ -130,14 +147,17 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
   if (jobs === 1 || (jobs === undefined && rowBytes < SMALL)) return { why: undefined }
   const obstacle = obstacleTo(given, context)
   if (obstacle !== undefined) return { why: obstacle }
-  const { start, ...found } = await readSizes(given.dumpArguments, context)
+  const { start, ordered, ...found } = await readSizes(given.dumpArguments, context)
+  if (ordered) return { why: 'CHECK constraints or generated columns call functions, which may look into other tables' }
   const largest = await nameable(found.largest, context)
   const plan = divide({ ...found, largest }, jobs, availableParallelism())
   return 'why' in plan ? plan : { ...plan, start }
 }
 
 /** Of all that these arguments of pg_dump do not leave out, and when the server had started. */
-export async function readSizes(dumpArguments: readonly string[], context: QueryContext): Promise<Sizes & { start: string }> {
+export async function readSizes(
+  dumpArguments: readonly string[], context: QueryContext,
+): Promise<Sizes & { start: string; ordered: boolean }> {
   const { objects, ...found } = await queryPages(sizesSql(excludedTables(dumpArguments).map(exclusionOf)), sizes, context)
   const named = largeObjectsIn(dumpArguments)
   return { ...found, bytes: named === false ? found.bytes : found.bytes + objects, ...(named !== undefined && { largeObjects: 0 }) }
