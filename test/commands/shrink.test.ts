@@ -99,21 +99,25 @@ test('a volume that is no longer backed up counts, and with a write key the size
   expect((await backup(volumes())).warnings).toEqual([expect.stringMatching(/^compared with the previous backup: the volume large is missing, because this run was not given it; it had 3.\d\d MB in the backup before$/)])
 })
 
-test('tables that were truncated or dropped are named, a partition that was dropped is not', async () => {
+test('tables that were truncated or dropped are named, of few rows too; a partition that was dropped and a table that was renamed are not', async () => {
   await server.sql(`
     CREATE TABLE orders AS SELECT g AS id, repeat(md5(g::text), 8) AS note FROM generate_series(1, 8000) g;
     CREATE TABLE customers AS SELECT g AS id FROM generate_series(1, 3000) g;
     CREATE TABLE few AS SELECT g AS id FROM generate_series(1, 20) g;
+    CREATE TABLE photos AS SELECT repeat(md5(g::text), 3000) AS photo FROM generate_series(1, 40) g;
+    CREATE TABLE renamed AS SELECT g AS id, 'renamed' AS note FROM generate_series(1, 30) g;
     CREATE TABLE events (day int, what text) PARTITION BY LIST (day);
     CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);
     INSERT INTO events SELECT 1, 'x' FROM generate_series(1, 2000)`, 'shop')
   const database = { 'database-url': server.url('shop') }
   await backup(database)
-  await server.sql('TRUNCATE orders; DROP TABLE customers; DROP TABLE few; DROP TABLE events_1', 'shop')
+  await server.sql('TRUNCATE orders, photos; DROP TABLE customers, few, events_1; ALTER TABLE renamed RENAME TO other', 'shop')
   const { result, warnings } = await backup(database)
   expect(warnings.join()).toContain('the table public.orders of shop has 0 rows, and had 8,000 rows in the backup before')
+  expect(warnings.join()).toContain('the table public.photos of shop has 0 B, and had 3.84 MB in the backup before')
+  expect(warnings.join()).toContain('the table public.few of shop is missing; it had 20 rows in the backup before')
   const tables = result.shrunk.filter(({ table }) => table !== undefined)
-  expect(tables.map(({ source, table, now }) => [source, table, now])).toEqual([['shop', 'public.customers', null], ['shop', 'public.orders', 0]])
+  expect(tables.map(({ source, table, now }) => [source, table, now])).toEqual([['shop', 'public.customers', null], ['shop', 'public.few', null], ['shop', 'public.orders', 0], ['shop', 'public.photos', 0]])
   expect(result.shrunk.filter(({ table }) => table === undefined)).toMatchObject([{ source: 'shop', kind: 'postgres', measure: 'bytes' }])
 })
 

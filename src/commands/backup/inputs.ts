@@ -214,8 +214,8 @@ export const inputs = commandInputs(
       help:
         'The reaction to a database, a table, a volume or a bucket that is gone or has less than half of what it had in the ' +
         'newest snapshot of the set: warn, or fail the step. In both cases the snapshot is kept, and this run prunes nothing. ' +
-        'Only sources with at least 1,000 rows, 10 files or 1 MB are compared; removed partitions ' +
-        'do not count. A write key compares only the size of the whole.',
+        'Only sources and tables with at least 1,000 rows, 10 files or 1 MB are compared; a table that is gone counts from one row. ' +
+        'Removed partitions and renamed tables do not count. A write key compares only the size of the whole.',
       expected: 'warn or fail',
       example: 'fail',
       schema: schema.oneOf('warn', 'fail'),

@@ -2,42 +2,86 @@ import { z } from 'zod'
 import { sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { LEAST, lost } from '../loss.ts'
 import type { Amount, Loss, Sized, SizedSource } from '../source-kind.ts'
-import { type PostgresFacts, postgresFacts, rowCount, type Table } from './facts.ts'
+import { type PostgresFacts, postgresFacts, type Table } from './facts.ts'
+import type { CountedRows } from './row-counter.ts'
 
-/** A database that lost more than half of its bytes, and tables that did or are gone, by their rows in the archive or by estimates. */
+/** A database that lost more than half of its bytes, and tables that did or are gone, by what the archive has of them or by estimates. */
 export function databaseLosses(old: SourceRecord, same: SourceRecord): Loss[] {
   const whole = lost('bytes', sourceSize(old), sourceSize(same))
   const [before, now] = [postgresFacts.safeParse(old.facts).data, postgresFacts.safeParse(same.facts).data]
   if (!before || !now) return whole
   const shrinkage = sourceSize(old) - sourceSize(same)
   const tables = new Map(now.tables.map((table) => [keyOf(table), table]))
-  return [...whole, ...before.tables.flatMap((table) => tableLosses(table, tables.get(keyOf(table)), before, shrinkage))]
+  const gone = before.tables.filter((table) => !tables.has(keyOf(table)))
+  const isExpected = expectedToGo(before, now, gone)
+  return [...whole, ...before.tables.flatMap((table) => {
+    const same = tables.get(keyOf(table))
+    const losses = same ? tableLosses(table, same, shrinkage) : isExpected(table) ? [] : lossOfAll(table)
+    return losses.map((loss) => ({ table: `${table.schema}.${table.name}`, ...loss }))
+  })]
 }
 
 /** `shrinkage`: bytes that the archive of the database lost. */
-function tableLosses(before: Table, now: Table | undefined, facts: PostgresFacts, shrinkage: number): Loss[] {
-  const table = `${before.schema}.${before.name}`
-  if (!now) {
-    // Old partitions are dropped on purpose, day by day.
-    const { rows, exact } = rowCount(before)
-    const [measure, amount] = rows === null ? (['bytes', before.bytes] as const) : (['rows', rows] as const)
-    return amount < LEAST[measure] || isPartition(before, facts) ? [] : [{ table, measure, before: amount, now: null, ...(exact && EXACT) }]
+function tableLosses(before: Table, now: Table, shrinkage: number): Loss[] {
+  if (before.archived && now.archived) {
+    const { rows, bytes } = now.archived
+    return [...lost('rows', before.archived.rows, rows), ...lost('bytes', before.archived.bytes, bytes)].slice(0, 1).map(exactly)
   }
-  if (before.archived && now.archived)
-    return lost('rows', before.archived.rows, now.archived.rows).map((loss) => ({ table, ...loss, ...EXACT }))
-  if (before.rows !== null && now.rows !== null) return lost('rows', before.rows, now.rows).map((loss) => ({ table, ...loss }))
+  if (before.rows !== null && now.rows !== null) return lost('rows', before.rows, now.rows)
   // A table has no estimates after TRUNCATE, and after a restore until it is analysed. Only in the first case is the archive smaller.
-  return shrinkage < before.bytes / 4 ? [] : lost('bytes', before.bytes, now.bytes).map((loss) => ({ table, ...loss }))
+  return shrinkage < before.bytes / 4 ? [] : lost('bytes', before.bytes, now.bytes)
 }
 
-const EXACT = { exact: true } as const
+/** A table is not dropped every day: one row in the archive is enough. By estimates, it must be a large one. */
+function lossOfAll({ rows, bytes, archived }: Table): Loss[] {
+  if (archived) return archived.rows === 0 ? [] : [exactly({ measure: 'rows', before: archived.rows, now: null })]
+  const [measure, before] = rows === null ? (['bytes', bytes] as const) : (['rows', rows] as const)
+  return before < LEAST[measure] ? [] : [{ measure, before, now: null }]
+}
+
+function exactly(loss: Loss): Loss {
+  return { ...loss, exact: true }
+}
 
 function keyOf({ schema, name }: Table): string {
   return JSON.stringify([schema, name])
 }
 
-function isPartition({ schema, name }: Table, { entries }: PostgresFacts): boolean {
-  return entries.some((entry) => entry.includes(` TABLE ATTACH ${schema} ${name} `))
+/** Tells of each table that is gone whether nothing is lost with it, or it is one of many that are made and dropped by their age. */
+function expectedToGo(before: PostgresFacts, now: PostgresFacts, gone: readonly Table[]): (table: Table) => boolean {
+  const partitions = new Set(before.entries.flatMap(attached).map(family))
+  const isPartition = (table: Table): boolean => partitions.has(family(nameOf(table)))
+  // Partitions are dropped by their age, also some time after they were detached; or all of them with their table.
+  const byAge = !gone.some((table) => table.partitioned && !isPartition(table))
+  const left = new Set(now.tables.map((table) => family(nameOf(table))))
+  const old = new Set(before.tables.map(keyOf))
+  const renamed = new Set(now.tables.flatMap((table) => (!old.has(keyOf(table)) && table.archived ? [amountOf(table.archived)] : [])))
+  return (table) => {
+    // Its partitions have its rows.
+    if (table.partitioned || (byAge && isPartition(table))) return true
+    if (!table.archived) return false
+    const { rows, bytes } = table.archived
+    return renamed.has(amountOf(table.archived)) || (rows < LEAST.rows && bytes < LEAST.bytes && left.has(family(nameOf(table))))
+  }
+}
+
+/** The names that an entry of a partition may mean: spaces separate schema, name and owner, which may have some, and up to 63 bytes. */
+function attached(entry: string): string[] {
+  const words = / TABLE ATTACH (.{0,200})/.exec(entry)?.[1]?.split(' ') ?? []
+  return words.map((_, end) => words.slice(0, end).join(' '))
+}
+
+function nameOf({ schema, name }: Table): string {
+  return `${schema} ${name}`
+}
+
+/** Equal for tables whose names differ only in numbers: `log_2026_11_01`. */
+function family(name: string): string {
+  return name.replaceAll(/\d+/g, '0')
+}
+
+function amountOf({ rows, bytes }: CountedRows): string {
+  return `${rows} ${bytes}`
 }
 
 const counted = z.object({ entries: z.array(z.string()) })
