@@ -70,12 +70,12 @@ function unexpected(command: string, rows: readonly [string, Input][], { value, 
   )
 }
 
-/** At a terminal the name of a flag alone means `true`. */
+/** At a terminal the name of a flag alone means `true`, also before another argument. */
 function withFlagValues(rows: readonly [string, Input][], given: readonly string[]): string[] {
   const flags = new Set(rows.filter(([, { flag }]) => flag).flatMap(([name, { short }]) => [`--${name}`, ...(short ? [`-${short}`] : [])]))
   return given.flatMap((argument, index) => {
     const next = given[index + 1]
-    return flags.has(argument) && (next === undefined || next.startsWith('-')) ? [argument, 'true'] : [argument]
+    return flags.has(argument) && next !== 'true' && next !== 'false' ? [argument, 'true'] : [argument]
   })
 }
 

@@ -10,6 +10,7 @@ const read = (...given: string[]) => readArguments('show', rows, { json: '', qui
 test('values without a name fill the positional inputs in their order, the last of them, a list, with all that follow', () => {
   expect(read('a', '--set', 'app', 'b', 'c', '--json')).toEqual({ raw: { from: 'a', more: 'b\nc', set: 'app' }, switches: new Set(['json']) })
   expect(read('a').raw).toEqual({ from: 'a' })
+  expect(read('--dry-run', 'a').raw).toEqual({ from: 'a', 'dry-run': 'true' })
   expect(read('--from', 'a', '--dry-run').raw).toEqual({ from: 'a', 'dry-run': 'true' })
 })
 

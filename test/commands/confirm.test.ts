@@ -1,3 +1,4 @@
+import { marked } from '../../src/marks.ts'
 import { requireConfirmed } from '../../src/commands/restore/confirm.ts'
 import { thrownBy } from '../support/thrown.ts'
 
@@ -32,7 +33,9 @@ test('of several targets, each is confirmed by its own name', async () => {
     'this replaces the data in /srv/uploads, and another name was given to confirm it: nothing was changed')
   const none = await thrownBy(confirmed(undefined, undefined, both).done)
   expect(none).toMatchObject({ message: 'this replaces the database shop, the data in /srv/uploads, which nobody has confirmed', status: 2 })
-  expect(none.hint).toContain('one per line: shop, /srv/uploads')
+  const hint = marked`Check the targets. To go on, give ‹confirm: shop› and ‹confirm: /srv/uploads› (in a workflow one name a line).`
+  expect(none.hint).toBe(hint)
+  expect((await thrownBy(confirmed(['shop'], undefined, both).done)).hint).toBe(hint)
   const stopped = confirmed(undefined, ['no', '/srv/uploads'], both)
   expect(await thrownBy(stopped.done)).toMatchObject({ status: 2 })
   expect(stopped.asked).toHaveLength(1)

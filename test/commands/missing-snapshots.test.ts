@@ -7,6 +7,7 @@ import { atTerminal } from '../../src/cli/spelling.ts'
 import { spelled } from '../../src/marks.ts'
 import { backup } from '../../src/commands/backup/backup.ts'
 import { check } from '../../src/commands/check/check.ts'
+import { checkText } from '../../src/commands/check/report.ts'
 import { doctor } from '../../src/commands/doctor/doctor.ts'
 import { forget } from '../../src/commands/forget/forget.ts'
 import { label } from '../../src/commands/label/label.ts'
@@ -27,6 +28,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { WebdavStore } from '../../src/stores/webdav/store.ts'
 import { noise } from '../support/bytes.ts'
+import { thrownBy } from '../support/thrown.ts'
 import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-missing-'))
@@ -126,7 +128,10 @@ test('check names a prune that accepts the loss: it deletes no snapshot that is 
   const [, gone, ...left] = ids.app
   move(snapshotKey('app', gone!))
   expect(await problemsOf()).toEqual([expect.stringContaining('if they are not needed any more, once: `lifeboat prune --set app --retention none --force`')])
-  await expect(runPrune({ retention: 'none' })).rejects.toThrow(/proofs of snapshots/)
+  const refused = await thrownBy(runPrune({ retention: 'last=1' }))
+  expect(spelled(refused.hint!, atTerminal('lifeboat'))).toContain(`once: \`lifeboat prune --destination file:${root} --set app --retention none --force\``)
+  const found = await check(parseInputs('check', { ...given({}), 'max-age': '3000d' }, {}), environment())
+  expect(checkText(found, { destination: `file:${root}`, timeZone: 'UTC' })).toMatch(/^MISSING +app /)
   expect(await runPrune({ retention: 'none', force: 'true' })).toMatchObject({ deleted: 0, kept: left.length + 1 })
   expect(await problemsOf()).toEqual([])
 })

@@ -54,9 +54,19 @@ export function checkHeadline({ sets, problems, store }: CheckResult): string {
   return `${formatCount(sets.length, 'set')} in ${store}: all is fresh${lacking}`
 }
 
+type State = Pick<CheckResult['sets'][number], 'verified' | 'problems' | 'unsound' | 'missing' | 'unproven'>
+
+function stateOf({ verified, problems, unsound, missing, unproven }: State): string {
+  if (unsound.length > 0) return 'DAMAGED'
+  if (missing.length > 0) return 'MISSING'
+  if (unproven) return 'NOT PROVEN'
+  if (problems.length > 0) return 'STALE'
+  return verified?.partial ? 'PARTIAL' : 'ok'
+}
+
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
-  const rows = result.sets.map(({ set, verified, proof, drilled, problems, unsound, unproven }) => [
-    unsound.length > 0 ? 'DAMAGED' : unproven ? 'NOT PROVEN' : problems.length > 0 ? 'STALE' : verified?.partial ? 'PARTIAL' : 'ok',
+  const rows = result.sets.map(({ set, verified, proof, drilled, ...state }) => [
+    stateOf({ verified, ...state }),
     set,
     verified
       ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`

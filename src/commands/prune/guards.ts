@@ -7,7 +7,7 @@ import { marked, markedCommand } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { setOf } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
-import { missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
+import { acceptLoss, missingHint, missingText, type References, type SnapshotSeen } from '../../repository/references.ts'
 import type { Candidate, Decision, RetentionPolicy } from '../../repository/retention.ts'
 import type { Store } from '../../stores/store.ts'
 
@@ -52,6 +52,9 @@ export function commandOf({ destination, set, policy, grace, minimumPart }: Prun
   })
 }
 
+const acceptedLosses = (missing: readonly string[], { destination }: PruneOptions): string[] =>
+  [...new Set(missing.map(setOf))].map((set) => acceptLoss(set, destination))
+
 /** Signs that a listing of all snapshots does not show them all: a prune that does not see some would delete their chunks. */
 export async function whyIncomplete(
   store: Store,
@@ -68,7 +71,8 @@ export async function whyIncomplete(
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
-      hint: `${missingHint(`once: ${commandOf(options, { force: 'true' })}`)} ${otherwise}`,
+      // The policy follows by itself: with force it would run without any guard.
+      hint: `${missingHint(`once: ${acceptedLosses(missing, options).join(' ')}`)} ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined

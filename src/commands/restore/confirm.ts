@@ -32,7 +32,7 @@ export async function requireConfirmed(
     confirm === undefined && ask === undefined
       ? `${what}, which nobody has confirmed`
       : `${what}, and another name was given to confirm it: nothing was changed`,
-    { hint: hintFor(missing), status: 2 },
+    { hint: hintFor(targets), status: 2 },
   )
 }
 
@@ -50,9 +50,7 @@ function described({ noun, name }: Replaced): string {
 }
 
 function hintFor(targets: readonly Replaced[]): string {
-  const [first, ...more] = targets.map(({ name }) => oneLine(name))
+  const names = targets.map(({ name }) => marked`‹confirm: ${oneLine(name)}›`)
   const check = targets.some(({ noun }) => noun === 'volume') ? 'Check the targets.' : marked`Check ‹database-url›.`
-  return `${check} ${more.length === 0
-    ? marked`To go on, give ‹confirm: ${first}›.`
-    : marked`To go on, give ‹confirm› with these names, one per line: ${[first, ...more].join(', ')}.`}`
+  return `${check} To go on, give ${names.join(' and ')}${names.length > 1 ? ' (in a workflow one name a line)' : ''}.`
 }
