@@ -1,7 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { Environment, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
-import { formatBytes } from '../../report/format.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { drillFigures } from '../../repository/drills.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
@@ -78,7 +78,7 @@ function tooLittle(shares: readonly Share[], atOnce: number): LifeboatError[] {
     return [measure === 'bytes'
       ? new LifeboatError(`${what} has ${formatBytes(free)} free, and all that is restored there needs about ${formatBytes(needed)}`, {
         hint: marked`Make room there, or restore the sources one after the other, without ‹all›.` })
-      : new LifeboatError(`${what} has ${free} free connections, and the restores at the same time need ${needed}`, {
+      : new LifeboatError(`${what} has ${formatCount(free, 'free connection')}, and the restores at the same time need ${needed}`, {
         hint: marked`Raise max_connections, stop clients, lower ‹jobs›, or restore the databases without ‹all›.` })]
   })
 }

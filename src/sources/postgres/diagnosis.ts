@@ -3,6 +3,7 @@ import { marked } from '../../marks.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import { readLargeObjects } from './errors.ts'
+import { connections, connectionsSql, freeOf, limitBelow } from './free-connections.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -27,6 +28,7 @@ const diagnosis = z.strictObject({
   /** Bytes on the server's disk, indexes included, which a dump leaves out. */
   size: z.int(),
   locks: z.array(z.strictObject({ table: z.string(), pid: z.int(), seconds: z.number() })),
+  connections,
 })
 
 export type Diagnosis = z.infer<typeof diagnosis>
@@ -61,6 +63,7 @@ const sql = `SELECT pg_catalog.json_build_object(
         SELECT FROM pg_catalog.aclexplode(coalesce(o.lomacl, pg_catalog.acldefault('L', o.lomowner))) a
         WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))),
   'size', pg_catalog.pg_database_size(pg_catalog.current_database()),
+  'connections', ${connectionsSql},
   'locks', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'table', l.relation::pg_catalog.regclass::pg_catalog.text, 'pid', l.pid,
@@ -87,6 +90,7 @@ export function judge(about: string, facts: Facts, server: string, port: number 
     good('connection', `PostgreSQL ${facts.version}, as ${facts.user}`),
     encryption(facts, loopback),
     session(facts, server, port),
+    freedom(facts),
     privileges(facts),
     rowSecurity(facts),
     ...largeObjects(facts),
@@ -129,6 +133,23 @@ function session({ pooled, direct, partial, port: listens }: Facts, server: stri
   if (port === undefined || listens === null || listens === port) return good('session', 'one session, one server process')
   const says = `the server listens on port ${listens}, not on ${port}: a pooler, a proxy or a forwarded port is in between`
   return warning('session', says, 'If it is a pooler, use its session mode, or the direct URL.')
+}
+
+/** Connections that a backup needs, and those at which it is sure to have them though clients come and go. */
+const [NEEDED, SPARE] = [2, 4]
+
+/** The session that asked is one of those counted. A pooler may have more: it gave a second session at the same time, or did not. */
+function freedom({ connections, single }: Facts): Judgement {
+  const free = freeOf(connections)
+  const needs = marked`a backup needs two, with ‹dump-jobs› three more than that`
+  if (free < SPARE) {
+    const limit = limitBelow(SPARE, connections)
+    const says = `the role may have ${formatCount(free, 'connection')} now, by ${limit}, and a backup needs ${NEEDED}`
+    const judgement = single && free < NEEDED ? bad : warning
+    return judgement('connections', says, `Raise ${limit}, or close idle connections: ${needs}.`)
+  }
+  if (!single) return good('connections', `${free.toLocaleString('en-US')} are free`)
+  return warning('connections', 'a second session got no connection', `If a pooler is in between, give it more: ${needs}.`)
 }
 
 function privileges({ user, unreadable }: Facts): Judgement {

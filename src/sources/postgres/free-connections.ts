@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /**
  * SQL for a table of one row: the connections that this session's role may still have, its own session included, by the settings of the
  * server, the limit of the role and that of the database (NULL: none). A role without pg_read_all_stats does not see the types of sessions
@@ -20,3 +22,20 @@ export const freeConnections = (leavesReserved: boolean): string => `(
     ON a.backend_type = 'client backend' OR (a.backend_type IS NULL AND a.datid IS NOT NULL)
   WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()
   GROUP BY r.oid, r.rolsuper, r.rolconnlimit, d.oid, d.datconnlimit)`
+
+/** Connections that a role may still have: at the server, and by the limits of the role and of the database (null: none). */
+export const connections = z.strictObject({ server: z.int(), role: z.int().nullable(), database: z.int().nullable() })
+export type Connections = z.infer<typeof connections>
+
+/** The same as SQL; a superuser may have the reserved ones as well. */
+export const connectionsSql = `(
+  SELECT pg_catalog.json_build_object('server', of_server, 'role', of_role, 'database', of_database) FROM ${freeConnections(false)} AS f)`
+
+export function freeOf({ server, role, database }: Connections): number {
+  return Math.max(0, Math.min(server, role ?? Infinity, database ?? Infinity))
+}
+
+/** The setting by which fewer than `wanted` are free. */
+export function limitBelow(wanted: number, { server, role }: Connections): string {
+  return server < wanted ? 'max_connections' : `the CONNECTION LIMIT of the ${role !== null && role < wanted ? 'role' : 'database'}`
+}

@@ -22,6 +22,8 @@ export interface Pooling {
   direct?: string
   /** The reason why there was no second session to compare with, if it was not that the server had no connection to give. */
   partial?: string
+  /** There was no second session, because the server, or a pooler in session mode, had no connection to give. */
+  single?: true
 }
 
 const sighting = `SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), ' of ', extract(epoch FROM pg_catalog.pg_postmaster_start_time())),
@@ -43,21 +45,21 @@ export async function detectPooler(context: QueryContext): Promise<Pooling> {
   })
   const first = parse(printed)
   const direct = directServer(context.connection, first[0])
-  const { seen = [], partial } = second ?? {}
-  return { pooled: sharesProcesses([first, seen]), ...(direct !== undefined && { direct }), ...(partial !== undefined && { partial }) }
+  const { seen = [], ...failure } = second ?? {}
+  return { pooled: sharesProcesses([first, seen]), ...(direct !== undefined && { direct }), ...failure }
 }
 
 /**
  * Nothing is seen if the server, or a pooler in session mode, has no second connection to give; of every other failure, `partial` is the
  * message: servers and poolers say the same in many words and languages. The first session then answers for itself.
  */
-async function secondSession(context: QueryContext): Promise<{ seen: Sighting[]; partial?: string }> {
+async function secondSession(context: QueryContext): Promise<{ seen: Sighting[] } & Pick<Pooling, 'partial' | 'single'>> {
   try {
     return { seen: parse(await withoutTransaction(sightings, { ...context, timeLimit: SECOND_SESSION })) }
   } catch (error) {
     context.signal?.throwIfAborted()
     if (!(error instanceof LifeboatError)) throw error
-    return { seen: [], ...(!(error instanceof NoAnswerInTime || noConnectionIsFree(error)) && { partial: error.message }) }
+    return { seen: [], ...(error instanceof NoAnswerInTime || noConnectionIsFree(error) ? { single: true } : { partial: error.message }) }
   }
 }
 

@@ -28,7 +28,7 @@ test('for a superuser all is well, but that the connection is in the clear', asy
   const facts = await diagnose(context(server.url('shop')))
   expect(facts).toMatchObject({ user: 'postgres', unreadableLargeObjects: 0, unreadable: [], hidden: [], locks: [], tls: null, local: false, port: server.port, standby: false, pooled: false })
   expect(facts.size).toBeGreaterThan(1e6)
-  expect(statesOf(judge('shop', facts, at(), server.port, false))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
+  expect(statesOf(judge('shop', facts, at(), server.port, false))).toEqual({ connection: 'good', encryption: 'warning', session: 'good', connections: 'good', privileges: 'good', 'row security': 'good', locks: 'good', size: 'good' })
 })
 
 test('tables that a role may not read, or that row security hides rows of, are named', async () => {
@@ -67,6 +67,20 @@ test('a table that another session has locked is named, and asking does not wait
   await holder.stop()
   expect(facts.locks).toEqual([{ table: 'public.orders', pid: expect.any(Number), seconds: expect.any(Number) }])
   expect(judge('shop', facts, at(), server.port, false)).toContainEqual(expect.objectContaining({ check: 'locks', state: 'warning', says: expect.stringMatching(/^public\.orders has been locked for/) }))
+})
+
+test('too few connections for a backup are a problem, and few a warning, with the limit that leaves them', async () => {
+  await server.sql("CREATE ROLE few LOGIN PASSWORD 'few-password' CONNECTION LIMIT 2; CREATE DATABASE narrow CONNECTION LIMIT 3")
+  const found = async (database: string) => judge(database, await diagnose(context(server.url(database, 'few', 'few-password'))), at(), server.port, false).find(({ check }) => check === 'connections')
+  expect(await found('shop')).toMatchObject({ state: 'warning', says: 'the role may have 2 connections now, by the CONNECTION LIMIT of the role, and a backup needs 2' })
+  await server.sql('ALTER ROLE few CONNECTION LIMIT -1')
+  expect(await found('shop')).toMatchObject({ state: 'good', says: expect.stringMatching(/^\d+ are free$/) })
+  expect(await found('narrow')).toMatchObject({ state: 'warning', says: expect.stringMatching(/^the role may have 3 connections now, by the CONNECTION LIMIT of the database,/) })
+  const facts = await diagnose(context(server.url('shop')))
+  const nearlyTaken = { ...facts, connections: { server: 1, role: null, database: 50 } }
+  // A pooler has connections that it shares: the second session got one.
+  expect(statesOf(judge('shop', nearlyTaken, at(), server.port, false))).toMatchObject({ connections: 'warning' })
+  expect(judge('shop', { ...nearlyTaken, single: true }, at(), server.port, false)).toContainEqual(expect.objectContaining({ check: 'connections', state: 'bad', says: 'the role may have 1 connection now, by max_connections, and a backup needs 2' }))
 })
 
 test('through a socket nobody can listen', async () => {

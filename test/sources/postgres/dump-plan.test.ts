@@ -75,5 +75,5 @@ test('connections that the server cannot give are not counted on, one stays free
   expect([parts(7, 4), parts(6, 4), parts(5, 4)].map((part) => part?.length)).toEqual([3, 2, 1])
   expect([parts(12, undefined), parts(10, undefined), parts(9, undefined)].map((part) => part?.length)).toEqual([3, 2, 1])
   expect([parts(4, 4), parts(7, undefined)]).toEqual(['the server has only 4 free connections', 'the server has only 7 free connections'])
-  expect(parts(-2, undefined)).toBe('the server has only 0 free connections')
+  expect([parts(-2, undefined), parts(1, undefined)]).toEqual(['the server has only 0 free connections', 'the server has only 1 free connection'])
 })

@@ -74,12 +74,14 @@ test('a pooler in session mode is as good as the server, however small its pool 
 
 test('a server with a single free connection answers for that one', async () => {
   await server.sql("CREATE ROLE single LOGIN CONNECTION LIMIT 1")
-  expect(await detectPooler(context(`postgres://single@127.0.0.1:${server.port}/shop`))).toEqual({ pooled: false })
+  expect(await detectPooler(context(`postgres://single@127.0.0.1:${server.port}/shop`))).toEqual({ pooled: false, single: true })
 })
 
 test('a pooler in session mode that has one server connection to give answers for that one', () =>
   through({ pool_mode: 'session', default_pool_size: '1', query_wait_timeout: '1' }, async (pooler) => {
-    expect(await detectPooler(context(pooler.url('shop')))).toMatchObject({ pooled: false })
+    const facts = await diagnose(context(pooler.url('shop')))
+    expect(facts).toMatchObject({ pooled: false, single: true })
+    expect(judge('shop', facts, 'db:5432', pooler.port, false)).toContainEqual(expect.objectContaining({ check: 'connections', state: 'warning', says: 'a second session got no connection' }))
   }))
 
 test('after any other failure of the second session the first answers for itself, and the cause is known', async () => {

@@ -193,7 +193,7 @@ export function divide(found: Sizes, given: number | undefined, processors: numb
   const wanted = given ?? Math.min(MOST, Math.max(2, processors))
   const left = given === undefined ? Math.ceil(found.free / 2) : 1
   const most = Math.min(wanted, found.free - left - OTHERS)
-  if (most < 2) return { why: `the server has only ${Math.max(0, found.free)} free connections` }
+  if (most < 2) return { why: `the server has only ${formatCount(Math.max(0, found.free), 'free connection')}` }
   const least = CATALOG * found.tables + (given === undefined ? WORTH.automatic : WORTH.given)
   for (let jobs = most; jobs > 1; jobs--) {
     const parts = partsOf(found, jobs - 1)

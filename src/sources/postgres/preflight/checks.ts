@@ -3,10 +3,10 @@ import path from 'node:path'
 import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { formatBytes, formatSome, oneLine } from '../../../report/format.ts'
+import { formatBytes, formatCount, formatSome, oneLine } from '../../../report/format.ts'
 import { withoutRolesHint } from '../restore-output.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
-import { freeConnections } from '../free-connections.ts'
+import { type Connections, connections, connectionsSql, freeOf, limitBelow } from '../free-connections.ts'
 import type { DatabaseOption } from '../database-settings.ts'
 import { change, literal, queryJson, type QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
@@ -130,15 +130,13 @@ export async function requireCreateRole(roles: readonly string[], where: string,
 
 /** Room at a server, and what tells it from others. */
 export interface Room {
-  /** Connections that this role may still have: at the server, and by the limits of the role and of the database (null: none). */
-  connections: z.infer<typeof connections>
+  connections: Connections
   /** The disk by the number of its device, and its free bytes; absent unless it is certainly one of this machine. */
   disk?: { device: number; free: number }
   /** Equal for two connections to the same server, by whatever address; not for a copy of it. */
   server: string
 }
 
-const connections = z.strictObject({ server: z.int(), role: z.int().nullable(), database: z.int().nullable() })
 const room = z.strictObject({ connections, folder: z.string().nullable(), started: z.number(), server: z.string() })
 
 /**
@@ -148,8 +146,7 @@ const room = z.strictObject({ connections, folder: z.string().nullable(), starte
 export async function roomAt(context: QueryContext, inNew = false): Promise<Room> {
   const { connections, folder, started, server } = await queryJson(
     `SELECT pg_catalog.json_build_object(
-      'connections', (SELECT pg_catalog.json_build_object('server', of_server, 'role', of_role, 'database', of_database)
-        FROM ${freeConnections(false)} AS f),
+      'connections', ${connectionsSql},
       'folder', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
       'started', extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000,
       'server', (SELECT system_identifier || ' ' || pg_catalog.pg_postmaster_start_time() FROM pg_catalog.pg_control_system()))`,
@@ -159,19 +156,12 @@ export async function roomAt(context: QueryContext, inNew = false): Promise<Room
   return { connections: { ...connections, ...(inNew && { database: null }) }, server, ...(disk && { disk }) }
 }
 
-/** The connections that a restore may have. */
-export function freeIn({ connections: { server, role, database } }: Room): number {
-  return Math.max(0, Math.min(server, role ?? Infinity, database ?? Infinity))
-}
-
 /** Throws if a restore may not have that many connections. */
-export function requireConnections(wanted: number, where: string, room: Room): void {
-  const free = freeIn(room)
+export function requireConnections(wanted: number, where: string, { connections }: Room): void {
+  const free = freeOf(connections)
   if (free >= wanted) return
-  const { server, role } = room.connections
-  const limit = server < wanted ? 'max_connections' : `the CONNECTION LIMIT of the ${role !== null && role < wanted ? 'role' : 'database'}`
-  throw new LifeboatError(`${where} has ${free} free connections, and the restore needs ${wanted}`, {
-    hint: marked`Raise ${limit}, stop clients, or lower ‹jobs›.` })
+  throw new LifeboatError(`${where} has ${formatCount(free, 'free connection')}, and the restore needs ${wanted}`, {
+    hint: marked`Raise ${limitBelow(wanted, connections)}, stop clients, or lower ‹jobs›.` })
 }
 
 /** Room for statistics, WAL and indexes that are built, as a share of the database. */

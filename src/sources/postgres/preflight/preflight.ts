@@ -1,12 +1,13 @@
 import { allOf, type Check, requireAll } from '../../checks.ts'
 import type { DatabaseSettings } from '../database-settings.ts'
+import { freeOf } from '../free-connections.ts'
 import type { QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
 import { requireKnown } from './newer-constructs.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
-  freeIn, requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
+  requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
   requireOwnersAndGrantees, requireSpace, type Room, roomAt,
 } from './checks.ts'
 
@@ -30,7 +31,7 @@ export async function preflight(
 ): Promise<Room> {
   const { target: { where }, mode, jobs, databaseSize, report } = options
   const room = await roomAt(context, creates !== undefined)
-  const atOnce = Math.max(1, Math.min(jobs, freeIn(room)))
+  const atOnce = Math.max(1, Math.min(jobs, freeOf(room.connections)))
   const { coming = { roles: [], tablespaces: [] } } = options
   const needed: Check[] = [
     () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
