@@ -24,21 +24,31 @@ export class Reader {
   #streams = 0
   /** Indexes of the chunks that were read and found good. */
   readonly opened: Set<number>
+  readonly #damage: Map<string, DamagedChunk>
 
-  /** `opened`: is shared by readers of the same chunks. */
-  constructor(store: Store, keys: Keys, chunks: readonly ChunkEntry[], opened = new Set<number>()) {
+  /** `opened`, and the `damage` that was found, by the keys of the objects: are shared by readers of the same chunks. */
+  constructor(
+    store: Store, keys: Keys, chunks: readonly ChunkEntry[], opened = new Set<number>(), damage = new Map<string, DamagedChunk>(),
+  ) {
     this.#store = store
     this.#keys = keys
     this.#chunks = chunks
     this.opened = opened
+    this.#damage = damage
   }
 
   /** The plaintext of one chunk; throws as `openChunk` does. */
   async chunk(index: number): Promise<Buffer> {
     const entry = this.#chunks[index]!
-    const plaintext = await openChunk(this.#store, this.#keys, entry, entry[3] === null ? undefined : await this.#base(entry[3]))
-    this.opened.add(index)
-    return plaintext
+    const base = entry[3] === null ? undefined : await this.#base(entry[3])
+    try {
+      const plaintext = await openChunk(this.#store, this.#keys, entry, base)
+      this.opened.add(index)
+      return plaintext
+    } catch (error) {
+      if (error instanceof DamagedChunk) this.#damage.set(error.key, error)
+      throw error
+    }
   }
 
   /** The bytes of a stream, chunk by chunk. The last chunk is yielded only after the SHA-256 of the whole was compared. */
@@ -143,7 +153,8 @@ export class DamagedChunk extends LifeboatError {
   constructor(key: string, message: string, cause?: unknown) {
     const hint =
       'Check the disk or the transfer. Snapshots that do not need this chunk are not affected; ' +
-      marked`‹lifeboat verify; snapshot: all; level: read› with ‹set› tells for each, and the next backup stores damaged chunks again.`
+      marked`‹lifeboat verify; snapshot: all; level: read› with ‹set› tells for each, and records it: a backup after that stores ` +
+      'damaged chunks again.'
     super(message, { cause, hint })
     this.name = 'DamagedChunk'
     this.key = key

@@ -16,6 +16,8 @@ import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { entriesOf, identity } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 
 const HOUR = 3_600_000
 const start = Date.parse('2026-11-20T02:00:00Z')
@@ -181,6 +183,54 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
   test('a verification of level list reads it again, and does not call good what is damaged', async () => {
     expect((await run('verify', { snapshot: ids[2]! })).result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], good: [] })
   })
+})
+
+const backUp = () => dispatched('backup', { ...given(), volumes: `large=${folder}/large\nsmall=${folder}/small`, 'check-reused': '0%', 'client-install': 'never' }, now(), { variables: process.env, temporary: path.join(folder, 'tmp') })
+
+test.each<[string, () => Promise<unknown>]>([
+  ['a restore', () => run('restore', { volume: 'large', target: path.join(folder, `target-${count}`) })],
+  ['a restore of everything', () => run('restore', { all: 'true', map: `large=${folder}/target-${count}/large\nsmall=${folder}/target-${count}/small` })],
+  ['a restore that only verifies', () => run('restore', { volume: 'large', 'verify-only': 'true' })],
+  ['a restore that skips it', () => run('restore', { volume: 'large', target: path.join(folder, `target-${count}`), 'skip-damaged': 'true' })],
+  ['extract', () => dispatched('extract', { ...given(), snapshot: 'latest', source: 'large', output: path.join(folder, `extracted-${count}`) }, now())],
+])('damage that %s meets is known to list, check and the next backup, which stores the content again', async (_, meet) => {
+  flipBit(fileOf(shared))
+  await meet().catch((error: unknown) => expect(String(error)).toContain(`chunk ${keyOf(shared)} in file:${root} is damaged`))
+  const expectKnown = async (): Promise<void> => {
+    expect((await run('list')).result.snapshots.filter(({ id }) => ids.includes(id)).map(({ verified, damage }) => [verified, damage !== undefined])).toEqual([[false, true], [false, true], [false, true]])
+  }
+  await expectKnown()
+  expect((await run('check')).result.problems[0]).toContain(`set app: snapshot ${ids[2]} is damaged`)
+  expect((await run('show', { snapshot: ids[2]! })).result.proofs[0]).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], problems: [expect.stringContaining(keyOf(shared))] })
+  // A restore that meets it again records nothing.
+  const proofs = readdirSync(path.join(root, 'proofs/app')).length
+  await refusal(run('restore', { volume: 'large', target: path.join(folder, `again-${count}`) }))
+  expect(readdirSync(path.join(root, 'proofs/app'))).toHaveLength(proofs)
+  const { snapshot, newChunks } = (await backUp()).result
+  expect(newChunks).toBeGreaterThan(0)
+  await expectKnown()
+  expect((await run('verify', { snapshot, level: 'read' })).result.result).toBe('verified')
+  expect((await run('check')).result.problems).toEqual([])
+})
+
+test.each<[string, (from: string, to: string) => Promise<unknown>]>([
+  ['diff', (from, to) => dispatched('diff', { ...given(), from, to }, now())],
+  ['show of the files', (_, snapshot) => run('show', { snapshot, files: 'true' })],
+])('so is damage that %s meets', async (_, meet) => {
+  for (const entry of await entriesOf(new FileStore(root), ids[2]!)) if (entry[4] === ids[2]!.slice(-8)) flipBit(fileOf(entry))
+  expect(await refusal(meet(ids[1]!, ids[2]!))).toMatch(/chunk \S+ in \S+ is damaged/)
+  expect((await run('list')).result.snapshots.map(({ verified }) => verified)).toEqual([false, true, true])
+})
+
+test('damage that cannot be recorded, in a store that takes no proof, is the same error, with a warning that says what to do before the next backup', async () => {
+  flipBit(fileOf(shared))
+  rmSync(path.join(root, 'proofs'), { recursive: true, force: true })
+  writeFileSync(path.join(root, 'proofs'), '')
+  const warnings: string[] = []
+  const report = { ...quiet, warning: (message: string, hint?: string) => void warnings.push(spelled(`${message} ${hint}`, atTerminal('lifeboat'))) }
+  const said = await refusal(dispatched('extract', { ...given(), snapshot: 'latest', source: 'large', output: path.join(folder, 'not there') }, now(), { report }))
+  expect(said).toMatch(new RegExp(`^error: chunk ${keyOf(shared)} in file:${root} is damaged[^]*level read.* records it: a backup after that stores damaged chunks again`))
+  expect(warnings).toEqual([expect.stringMatching(new RegExp(`the damage of snapshot ${ids[2]} was not recorded in file:${root}: .*before you back up again, run \`lifeboat verify --set app --snapshot ${ids[2]} --level read\` where the store can be written to`))])
 })
 
 test('a proof that someone forged makes no snapshot damaged', async () => {

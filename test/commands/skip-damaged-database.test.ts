@@ -41,7 +41,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-const run = <C extends 'backup' | 'restore'>(command: C, at: string, raw: Record<string, string>) =>
+const run = <C extends 'backup' | 'restore' | 'verify' | 'list'>(command: C, at: string, raw: Record<string, string>) =>
   dispatched(command, { destination: `file:${at}/store`, 'encryption-key': identity, ...raw }, new Date(), {
     variables: { PATH: `${clientDirectory(17)}:${process.env['PATH']}` }, temporary: path.join(at, 'tmp') })
 
@@ -152,4 +152,20 @@ test('a damaged table of contents, and mode clean, are refused', async () => {
   expect(await refusal(rescued(0))).toMatch(/the archive of shop is damaged in its table of contents: nothing of it can be restored\nhint: No other snapshot of set default is whole and has shop/)
   expect(await refusal(rescued(1, { mode: 'clean', confirm: 'shop', 'database-url': server.url('shop') }))).toContain('shop is damaged, and with mode clean would replace what is there')
   expect(await checksums('shop', ['t00'])).not.toEqual(['0 0'])
+})
+
+test('damage that a restore meets while pg_restore reads is known to the next backup', async () => {
+  const copy = mkdtempSync(path.join(folder, 'copy-'))
+  cpSync(path.join(folder, 'store'), path.join(copy, 'store'), { recursive: true })
+  const { chunks } = source.streams[0]!
+  const [id, , , , mark] = snapshot.header.chunks[chunks[Math.floor(chunks.length / 2)]!]!
+  const file = path.join(copy, 'store', chunkKey(id, mark))
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 100]! ^= 1
+  writeFileSync(file, bytes)
+  await server.sql('DROP DATABASE IF EXISTS rescued')
+  expect(await refusal(run('restore', copy, { 'database-url': server.url('rescued'), mode: 'create' }))).toContain(`chunk ${chunkKey(id, mark)} in file:${copy}/store is damaged`)
+  expect((await run('list', copy, {})).result.snapshots).toMatchObject([{ id: snapshot.header.id, verified: false, damage: expect.stringContaining(chunkKey(id, mark)) }])
+  const { result } = await run('backup', copy, { 'database-url': server.url('shop'), 'check-reused': '0%', verify: 'none' })
+  expect((await run('verify', copy, { snapshot: result.snapshot, level: 'read' })).result.result).toBe('verified')
 })

@@ -1,10 +1,10 @@
 import type { Environment } from '../../environment.ts'
-import { Reader } from '../../repository/reader.ts'
+import type { Reader } from '../../repository/reader.ts'
 import { findSnapshot, type SnapshotChoice } from '../../repository/catalog.ts'
 import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize } from '../../repository/snapshot.ts'
-import type { Store } from '../../stores/store.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { StoredSource } from '../../sources/source-kind.ts'
+import { recordingDamage } from '../recording-damage.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { DiffInputs } from './inputs.ts'
 import type { DiffResult, SourceDiff } from './result.ts'
@@ -24,7 +24,10 @@ export function diff(inputs: DiffInputs, environment: Environment): Promise<Diff
     const [from, to] = [await side(inputs.from), await side(inputs.to)]
     const names = [...new Set([from, to].flatMap(({ manifest }) => manifest.sources.map(({ name }) => name)))]
     const sources: DiffResult['sources'] = []
-    for (const name of names) sources.push(await compareSources(name, from, to, store))
+    await recordingDamage(from.snapshot, store, environment, (ofFrom) =>
+      recordingDamage(to.snapshot, store, environment, async (ofTo) => {
+        for (const name of names) sources.push(await compareSources(storedIn(from, name, ofFrom()), storedIn(to, name, ofTo())))
+      }))
     return { from: headOf(from), to: headOf(to), content: contentOf(from, to), sources }
   })
 }
@@ -60,17 +63,15 @@ function chunksOf({ snapshot, manifest }: Side): Map<string, number> {
   return chunks
 }
 
-async function compareSources(name: string, from: Side, to: Side, store: Store): Promise<SourceDiff> {
-  const [before, after] = [storedIn(from, name, store), storedIn(to, name, store)]
-  const kind = (after ?? before)!.source.kind
+async function compareSources(before: StoredSource | undefined, after: StoredSource | undefined): Promise<SourceDiff> {
+  const { name, kind } = (after ?? before)!.source
   const common = { name, kind, from: before ? sourceSize(before.source) : null, to: after ? sourceSize(after.source) : null }
   if (!before || !after) return common
   return { ...common, identical: hashesOf(before) === hashesOf(after), ...(await kindIfKnown(kind)?.compare(before, after)) }
 }
 
-function storedIn({ snapshot, manifest }: Side, name: string, store: Store): StoredSource | undefined {
+function storedIn({ manifest }: Side, name: string, reader: Reader): StoredSource | undefined {
   const source = manifest.sources.find((source) => source.name === name)
-  const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
   return source && { source, read: (stream) => reader.stream(stream) }
 }
 

@@ -3,7 +3,7 @@ import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { markedCommand } from '../../marks.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
-import { DamagedChunk, Reader } from '../../repository/reader.ts'
+import { DamagedChunk, type Reader } from '../../repository/reader.ts'
 import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase } from '../../sources/nouns.ts'
@@ -11,6 +11,7 @@ import type { PartlyRead } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { backupRemarks } from '../restore/before-restore.ts'
 import { OLDER } from '../restore/chosen.ts'
+import { recordingDamage } from '../recording-damage.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ExtractInputs } from './inputs.ts'
 import { openOutput } from './output.ts'
@@ -29,23 +30,26 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
     const { id, set, time } = snapshot.header
     const source = sourceIn(await openManifest(snapshot), inputs.source, id)
     backupRemarks(source, report)
-    const reader = new Reader(store, snapshot.keys, snapshot.header.chunks)
-    const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, inputs, reader)
-    const output = await openOutput(given, environment)
-    let size = 0
-    try {
-      for await (const piece of bytes) {
-        signal.throwIfAborted()
-        await output.write(piece)
-        size += piece.length
-        report.progress({ activity: `writing ${source.name}`, done: size })
+    const size = await recordingDamage(snapshot, store, environment, async (newReader) => {
+      const reader = newReader()
+      const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, inputs, reader)
+      const output = await openOutput(given, environment)
+      let written = 0
+      try {
+        for await (const piece of bytes) {
+          signal.throwIfAborted()
+          await output.write(piece)
+          written += piece.length
+          report.progress({ activity: `writing ${source.name}`, done: written })
+        }
+        await output.finish()
+        return written
+      } catch (error) {
+        throw withSalvage(error, id, source, inputs)
+      } finally {
+        await output.close()
       }
-      await output.finish()
-    } catch (error) {
-      throw withSalvage(error, id, source, inputs)
-    } finally {
-      await output.close()
-    }
+    })
     return {
       snapshot: id, set, time, source: source.name, ...(path !== undefined && { path }),
       ...(table !== undefined && { table: typeof table === 'string' ? table : table.join('.') }),

@@ -13,6 +13,7 @@ import type { SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
 import { keyAt } from '../verify/chunks.ts'
+import { keepDamage } from '../verify/proof.ts'
 import type { SnapshotVerified } from '../verify/result.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
 
@@ -23,6 +24,11 @@ export interface Chosen {
   source: string
   /** How a restore takes what is whole of it, if it is damaged. */
   skip: string
+  /**
+   * Whether only objects of a database are restored, which may not need the chunks that are known to be damaged: these are a warning, for
+   * they are found again if they are needed, and the database is left as it was.
+   */
+  selects: boolean
   store: Store
 }
 
@@ -32,7 +38,7 @@ export interface Chosen {
  * Damage to other sources is a warning.
  */
 export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<void> {
-  const { snapshot, source, skip } = chosen
+  const { snapshot, source, skip, selects } = chosen
   const { id } = snapshot.header
   const { report } = context
   const { proofs, suspects, verified } = await looked(chosen, level, context)
@@ -51,7 +57,10 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
   const rest = damageIn(snapshot, known)
   const verdict = rest === undefined ? await proofs.verdict(id) : undefined
   if (rest !== undefined)
-    report.warning(`snapshot ${id} is damaged, though not in ${source}: ${rest}`, await elsewhere(chosen, source, known, proofs, report))
+    report.warning(
+      `snapshot ${id} is damaged, ${selects ? 'perhaps not in the selected objects' : `though not in ${source}`}: ${rest}`,
+      await elsewhere(chosen, source, known, proofs, report),
+    )
   else if (verdict?.result === 'failed') report.warning(
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
     await elsewhere(chosen, source, known, proofs, report),
@@ -96,11 +105,14 @@ interface Looked {
   verified: SnapshotVerified
 }
 
-async function looked({ snapshot, source, store }: Chosen, level: ReadLevel, context: SourceContext): Promise<Looked> {
+async function looked({ snapshot, source, store, selects }: Chosen, level: ReadLevel, context: SourceContext): Promise<Looked> {
   const { set, time } = snapshot.header
   const proofs = await SetProofs.list(store, snapshot.keys, set, warningOf(context.report))
   const suspects = await proofs.damagedSince(new Date(time))
-  return { proofs, suspects, verified: await verifySnapshot(snapshot, level, store, context, { only: source, suspects }) }
+  const verified = await verifySnapshot(snapshot, level, store, context, { only: source, ...(!selects && { suspects }) })
+  // The suspects are recorded already.
+  if (verified.damaged.some((key) => !suspects.has(key))) await keepDamage(verified, store, snapshot.keys, context)
+  return { proofs, suspects, verified }
 }
 
 /** For a damaged snapshot: its sources that are whole, and for each of the others the newest snapshot that has it whole. */

@@ -6,7 +6,7 @@ import { restoreOptions } from '../../inputs/kind-options.ts'
 import { marked } from '../../marks.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { holesOf, readAround } from '../../repository/holes.ts'
-import { Reader } from '../../repository/reader.ts'
+import type { Reader } from '../../repository/reader.ts'
 import { kindAt, kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { NothingWhole } from '../../sources/nothing-whole.ts'
@@ -16,7 +16,7 @@ import type { DamagedSource, Location, RestoreTarget, Salvage, SourceContext } f
 import { afterwards } from './afterwards.ts'
 import type { Placed, Ready } from './before-change.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole, skipHint } from './before-restore.ts'
-import type { RestoreInputs } from './inputs.ts'
+import { partsIn, type RestoreInputs } from './inputs.ts'
 import type { RestoreResult } from './result.ts'
 import type { SafetyBackups } from './safety.ts'
 import type { State } from './state.ts'
@@ -39,8 +39,8 @@ function settingsFrom(inputs: RestoreInputs, mode: RestoreMode): RestoreSettings
 
 /** Verifies the data of one source, whatever the state of the others. */
 export async function prepared(
-  { source, into, mode }: PartToRestore, { snapshot, store }: Pick<Chosen, 'snapshot' | 'store'>, inputs: RestoreInputs,
-  backups: SafetyBackups, context: SourceContext,
+  { source, into, mode }: PartToRestore, { snapshot, store, reader }: Pick<Chosen, 'snapshot' | 'store'> & { reader: Reader },
+  inputs: RestoreInputs, backups: SafetyBackups, context: SourceContext,
 ): Promise<Ready> {
   const { skipDamaged } = inputs
   const kind = kindOf(source)
@@ -49,8 +49,8 @@ export async function prepared(
   const { id, set, time, chunks } = snapshot.header
   const noun = isDatabase(source) ? 'database' : 'volume'
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
-  const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), store }
-  const reader = new Reader(store, snapshot.keys, chunks)
+  const selects = isDatabase(source) && partsIn(inputs.objects).length > 0
+  const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), selects, store }
   const started = performance.now()
   if (!into) {
     const selected = await kind.selected?.({ source, read: (stream) => reader.stream(stream) }, settingsFrom(inputs, mode), context)

@@ -6,6 +6,7 @@ import { missingInput } from '../../inputs/parse.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { together } from '../../report/together.ts'
+import type { Reader } from '../../repository/reader.ts'
 import { type AuthenticSnapshot, openManifest, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
 import { NothingWhole } from '../../sources/nothing-whole.ts'
 import { formatSources, isDatabase, namesByNoun } from '../../sources/nouns.ts'
@@ -13,6 +14,7 @@ import type { RestoreMode } from '../../sources/settings.ts'
 import type { Location, RestoreTarget, SourceContext } from '../../sources/source-kind.ts'
 import { databasesAtOnce } from '../at-once.ts'
 import { whileQuiet } from '../quiesce.ts'
+import { recordingDamage } from '../recording-damage.ts'
 import { requireRequests } from '../verify/chunks.ts'
 import { setFor, withStore } from '../with-store.ts'
 import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
@@ -99,36 +101,40 @@ async function restoreParts(
   if (key === undefined) throw missingInput('encryption-key', encryptionKey)
   context.leaves?.(UNCHANGED)
   const given = { ...inputs, key, set: setFor(inputs.set, inputs.snapshot) }
-  const { keep, ...restored } = await withStore(given, context, async (store, keys): Promise<PartsRestored & Keeping> => {
+  const { keep, ...restored } = await withStore(given, context, async (store, keys) => {
     const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, context)
-    const { sources } = await openManifest(snapshot)
-    const parts = choice(sources, snapshot.header.id)
-    const chosen = parts.map(({ source }) => source)
-    const backups = new SafetyBackups({ ...inputs, key }, context)
-    try {
-      await requireGiven(parts, inputs, context)
-      await requireRequests(store, snapshot, chosen)
-      const ready: (PartToRestore & Ready)[] = []
-      for (const part of parts) ready.push({ ...part, ...(await prepared(part, { snapshot, store }, inputs, backups, context)) })
-      const plans = await beforeChange(ready, inputs, atOnce(parts), context)
-      if (dryRun) {
-        const expected = await expectedTime(snapshot, chosen, store, context)
-        const sources = plans.map((plan, index) =>
-          ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
-        return { snapshot, sources, ...(expected && { expected }), ...passedOver }
+    const restoring = async (newReader: () => Reader): Promise<PartsRestored & Keeping> => {
+      const { sources } = await openManifest(snapshot)
+      const parts = choice(sources, snapshot.header.id)
+      const chosen = parts.map(({ source }) => source)
+      const backups = new SafetyBackups({ ...inputs, key }, context)
+      try {
+        await requireGiven(parts, inputs, context)
+        await requireRequests(store, snapshot, chosen)
+        const ready: (PartToRestore & Ready)[] = []
+        for (const part of parts)
+          ready.push({ ...part, ...(await prepared(part, { snapshot, store, reader: newReader() }, inputs, backups, context)) })
+        const plans = await beforeChange(ready, inputs, atOnce(parts), context)
+        if (dryRun) {
+          const expected = await expectedTime(snapshot, chosen, store, context)
+          const sources = plans.map((plan, index) =>
+            ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
+          return { snapshot, sources, ...(expected && { expected }), ...passedOver }
+        }
+        const work = (): Promise<RestoredPart[]> => restoreEach(ready, all, inputs, backups, context)
+        const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)
+        const seconds = secondsSince(started)
+        return {
+          snapshot, sources: result, ...passedOver, ...(notResumed !== undefined && { notResumed }),
+          keep: () => keepTime({ snapshot, sources: chosen, results: result, seconds }, inputs, store, context),
+        }
+      } catch (error) {
+        throw withLeft(error, parts.flatMap((part) => leftOf(part, backups)))
+      } finally {
+        for (const { into } of parts) await into?.target.close()
       }
-      const work = (): Promise<RestoredPart[]> => restoreEach(ready, all, inputs, backups, context)
-      const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)
-      const seconds = secondsSince(started)
-      return {
-        snapshot, sources: result, ...passedOver, ...(notResumed !== undefined && { notResumed }),
-        keep: () => keepTime({ snapshot, sources: chosen, results: result, seconds }, inputs, store, context),
-      }
-    } catch (error) {
-      throw withLeft(error, parts.flatMap((part) => leftOf(part, backups)))
-    } finally {
-      for (const { into } of parts) await into?.target.close()
     }
+    return recordingDamage(snapshot, store, context, restoring)
   })
   await keep?.()
   return restored

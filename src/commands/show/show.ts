@@ -8,13 +8,13 @@ import { warningOf } from '../../report/warnings.ts'
 import { withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
-import { Reader } from '../../repository/reader.ts'
 import { isCarried, type Proof, readableDetails, readProof, type Verdict } from '../../repository/proofs.ts'
 import { type AuthenticSnapshot, markOf, openManifest, type Snapshot, sourceSize, type SourceRecord } from '../../repository/snapshot.ts'
 import { decodeAuthentic, decodeVisible, type Surveyed } from '../../repository/survey.ts'
 import type { Store } from '../../stores/store.ts'
 import { whyNotWhole } from '../../repository/wholeness.ts'
 import { expiries, pinOf, standing, sumsOf, visiblePart, warnOfLabels, whatIsKnown } from '../list/facts.ts'
+import { recordingDamage } from '../recording-damage.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { ShowInputs } from './inputs.ts'
 import type { ShownSource, ShowResult } from './result.ts'
@@ -49,7 +49,7 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
       ...countsOf(snapshot),
       recipients: recipientsOf(snapshot),
       proofs: await shownProofs(found, store, keys, authentic, environment),
-      ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, files ? store : undefined))),
+      ...(authentic?.keys.identity !== undefined && (await openedPart(authentic, environment, files ? store : undefined))),
     }
   })
 }
@@ -101,22 +101,25 @@ async function shownProof(
 /** With a store the files of sources as well. */
 async function openedPart(
   snapshot: AuthenticSnapshot,
+  environment: Environment,
   store: Store | undefined,
 ): Promise<Pick<ShowResult, 'newChunks' | 'deltaChunks' | 'description' | 'run' | 'lifeboat' | 'sources'>> {
   const { description, run, lifeboat, sources, marks } = await openManifest(snapshot)
   const shown: ShownSource[] = []
   for (const source of sources) {
-    const files = store ? await filesOf(source, snapshot, store) : []
+    const files = store ? await filesOf(source, snapshot, store, environment) : []
     shown.push({ ...shownSource(source), ...(files.length > 0 && { files }) })
   }
   return { ...countsOf(snapshot, marks), description, run, lifeboat, sources: shown }
 }
 
-async function filesOf(source: SourceRecord, { header, keys }: AuthenticSnapshot, store: Store): Promise<ShownFile[]> {
-  const reader = new Reader(store, keys, header.chunks)
-  const files: ShownFile[] = []
-  for await (const file of kindIfKnown(source.kind)?.files?.({ source, read: (stream) => reader.stream(stream) }) ?? []) files.push(file)
-  return files
+function filesOf(source: SourceRecord, snapshot: AuthenticSnapshot, store: Store, environment: Environment): Promise<ShownFile[]> {
+  return recordingDamage(snapshot, store, environment, async (newReader) => {
+    const reader = newReader()
+    const files: ShownFile[] = []
+    for await (const file of kindIfKnown(source.kind)?.files?.({ source, read: (stream) => reader.stream(stream) }) ?? []) files.push(file)
+    return files
+  })
 }
 
 function shownSource(source: SourceRecord): ShownSource {

@@ -1,11 +1,12 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import type { AccessInputs } from '../../inputs/store.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
+import { VERSION } from '../../version.ts'
 import { machine } from '../machine.ts'
 import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
@@ -27,22 +28,22 @@ export async function keepProofs(
   const { report, signal, run } = environment
   const [first] = found
   if (!first) return { kept: true, ...(attesting && { attested: false }) }
-  const own = store.groups?.ofSet(first.set) ?? store
   let attested = 0
   const told = (kept: boolean): KeptProofs => ({ kept, ...(attesting && { attested: attested === found.length }) })
   try {
-    for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
-      const drill = drilled(sources, seconds)
-      const result = unmet === undefined ? outcome : unmet === 'all else verified' ? 'conditions not met' : 'could not verify'
-      const verification = {
-        snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
-        run: run?.url ?? null, ...(drill && { drill }),
-      } as const
-      const bundle = attesting && (await attestation(verification, store, keys, attesting, environment))
-      if (bundle) attested++
-      await proveSnapshot(own, keys, { ...verification, ...(bundle && { attestation: bundle }) })
-    }
-    await own.groups?.commit([])
+    await putTogether(store, first.set, async (own) => {
+      for (const { snapshot, set, level, result: outcome, unmet, seconds, bytes, damaged, good, problems, versions, sources } of found) {
+        const drill = drilled(sources, seconds)
+        const result = unmet === undefined ? outcome : unmet === 'all else verified' ? 'conditions not met' : 'could not verify'
+        const verification = {
+          snapshot, set, time: environment.now(), level, result, seconds, bytes, damaged, good, problems, versions,
+          run: run?.url ?? null, ...(drill && { drill }),
+        } as const
+        const bundle = attesting && (await attestation(verification, store, keys, attesting, environment))
+        if (bundle) attested++
+        await proveSnapshot(own, keys, { ...verification, ...(bundle && { attestation: bundle }) })
+      }
+    })
     return told(true)
   } catch (error) {
     signal.throwIfAborted()
@@ -51,6 +52,41 @@ export async function keepProofs(
       marked`It holds all the same; but ‹lifeboat list› does not know of it, nor does the next backup of what was found damaged.`,
     )
     return told(false)
+  }
+}
+
+/** Damage that another command than `verify` met in a snapshot. */
+export type Damage = Pick<SnapshotVerified, 'snapshot' | 'set' | 'level' | 'seconds' | 'bytes' | 'damaged' | 'problems'>
+
+/**
+ * Stores a proof of damage, as of a verification that failed, so that `list`, `check`, `prune` and the next backup know of it. Never
+ * throws: the command tells of the damage itself.
+ */
+export async function keepDamage(damage: Damage, store: Store, keys: Keys, environment: Environment): Promise<void> {
+  const { report, run } = environment
+  const { snapshot, set, level, seconds, bytes, damaged, problems } = damage
+  const verification = {
+    snapshot, set, level, seconds, bytes, damaged, problems,
+    time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
+  } as const
+  try {
+    await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
+    report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}: the next backup stores again what it needs of it`)
+  } catch (error) {
+    report.warning(
+      `the damage of snapshot ${snapshot} was not recorded in ${store.name}: ${messageOf(error)}`,
+      'A backup that does not know of it may rely on the same chunks: before you back up again, run ' +
+        `${markedCommand('verify', { set, snapshot, level: 'read' })} where the store can be written to, which records it.`,
+    )
+  }
+}
+
+/** Puts proofs of a set, which artifacts keep together. */
+async function putTogether(store: Store, set: string, put: (own: Store) => Promise<void>): Promise<void> {
+  const own = store.groups?.ofSet(set) ?? store
+  try {
+    await put(own)
+    await own.groups?.commit([])
   } finally {
     if (own !== store) await own.close()
   }
