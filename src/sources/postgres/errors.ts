@@ -22,7 +22,9 @@ const noFreeConnection = new RegExp(
   ['too many clients already', 'remaining connection slots are reserved', 'too many connections for', 'no more connections allowed',
     'query_wait_timeout', 'max clients reached', 'too many (?:tcp )?connections',
     // RDS Proxy, pgcat.
-    'timed-out waiting to acquire database connection', 'could not get connection from the pool'].join('|'), 'i',
+    'timed-out waiting to acquire database connection', 'could not get connection from the pool',
+    // It names no reason: psql was asked for it, and found none (globals.ts).
+    'pg_dumpall: error: could not connect to database'].join('|'), 'i',
 )
 
 const LOCK_TIMEOUT =
@@ -269,7 +271,7 @@ export function clientError(
   connection: Pick<Connection, 'where' | 'secrets'> & Partial<Pick<Connection, 'environment'>>,
 ): unknown {
   if (!(error instanceof ChildError)) return error
-  const stderr = withoutQueries(blot(error.exit.stderr, connection.secrets))
+  const stderr = withoutParameters(withoutQueries(blot(error.exit.stderr, connection.secrets)))
   const cause = new Error(lastLines(stderr) || error.message)
   for (const [pattern, describe] of rules) {
     const match = pattern.exec(stderr)
@@ -361,6 +363,11 @@ function named(stderr: string): string {
 function withoutQueries(stderr: string): string {
   const query = /^((?:pg_\w+: )?(?:detail: )?(?:Query|Command) was: .*)(?:\n(?!pg_\w+: ).*)*/gm
   return stderr.replaceAll(query, (_, beginning: string) => beginningOf(beginning, 1000))
+}
+
+/** pg_dumpall calls the parameters of a connection a database. */
+function withoutParameters(stderr: string): string {
+  return stderr.replaceAll(/^(pg_dumpall: error: could not connect to database) ".*"$/gm, '$1')
 }
 
 function lastLines(text: string): string {

@@ -2,8 +2,9 @@ import type { Variables } from '../../environment.ts'
 import { collectBytes, startChild } from '../../process/child.ts'
 import { type Client, programOf } from './clients.ts'
 import { clientEnvironment, type Connection } from './connection.ts'
-import { clientError, refusal } from './errors.ts'
+import { clientError, noConnectionIsFree, refusal } from './errors.ts'
 import { unexpectedLine } from './globals-script.ts'
+import { withoutTransaction } from './query.ts'
 import { warningsOf } from './warnings.ts'
 
 /** A server's roles and tablespaces, as SQL; or why they are not available. */
@@ -40,7 +41,10 @@ export async function readGlobals({ client, connection, passwords, variables, si
   } catch (error) {
     const reason = refusal(error, connection)
     if (reason !== undefined) return { reason }
-    throw clientError(error, 'dump', connection)
+    const failure = clientError(error, 'dump', connection)
+    // pg_dumpall does not say why it could not connect: psql does.
+    if (noConnectionIsFree(failure)) await withoutTransaction('SELECT', { client, connection, variables, signal })
+    throw failure
   }
   const line = unexpectedLine(bytes)
   if (line === undefined) return { bytes, passwords, warnings }

@@ -41,6 +41,7 @@ test.each([
   ['FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute', 'has no free connection', 'max_connections'],
   ['FATAL:  Timed-out waiting to acquire database connection', 'has no free connection', 'a backup needs two'],
   ['FATAL:  could not get connection from the pool', 'has no free connection', 'a backup needs two'],
+  [`pg_dumpall: error: could not connect to database "keepalives='1'"`, 'has no free connection', 'a backup needs two'],
   ['pg_dump: error: server version: 17.5; pg_dump version: 15.14\npg_dump: error: aborting because of server version mismatch', 'the server is PostgreSQL 17.5, newer than pg_dump 15.14', 'postgresql-client-17'],
   ['pg_dump: error: query failed: ERROR:  prepared statement "pgbouncer_1" does not exist', 'pooler in transaction mode', 'session pooler'],
   ['psql: error: FATAL:  unsupported startup parameter in options: search_path', 'pooler in transaction mode', 'session pooler'],
@@ -53,6 +54,10 @@ test.each([
   const error = explained(stderr)
   expect(error.message).toContain(message)
   expect(error.hint).toContain(hint)
+})
+
+test('the parameters that pg_dumpall calls a database are left out', () => {
+  expect(explained(`pg_dumpall: error: could not connect to database "keepalives_idle='60'"`).cause).toMatchObject({ message: 'pg_dumpall: error: could not connect to database' })
 })
 
 test('servers and poolers say in these words that no connection is free', () => {

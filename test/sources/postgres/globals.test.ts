@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, wr
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { onDatabase, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { startChild } from '../../../src/process/child.ts'
+import { clientEnvironment as clientEnvironmentOf, onDatabase, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import { readGlobals } from '../../../src/sources/postgres/globals.ts'
 import { unexpectedLine } from '../../../src/sources/postgres/globals-script.ts'
 import { clientDirectory, clientEnvironment, type Server, startServer } from '../../support/postgres-server.ts'
@@ -96,6 +97,22 @@ test('a script of an old or hostile pg_dumpall with a command in it is left out,
   chmodSync(path.join(directory, 'pg_dumpall'), 0o755)
   const globals = await readGlobals({ ...options, client: { major: 17, directory }, connection: parseDatabaseUrl(server.url()) })
   expect(globals).toEqual({ reason: 'line 2 of what pg_dumpall 17 wrote could run commands in psql: "\\\\! id\\""', hint: expect.stringContaining('update the client programs') })
+})
+
+test('the reason why pg_dumpall could not connect is told, which it does not tell itself', async () => {
+  await server.sql("CREATE ROLE lone LOGIN PASSWORD 'lone' CONNECTION LIMIT 1")
+  const connection = parseDatabaseUrl(server.url('postgres', 'lone', 'lone'))
+  const holder = startChild(path.join(client.directory, 'psql'), ['-X', '-q', '-A', '-t', '-w'], { environment: clientEnvironmentOf(connection, variables) })
+  const output = holder.stdout[Symbol.asyncIterator]()
+  try {
+    await holder.write(Buffer.from("SELECT 'connected';\n"))
+    await output.next()
+    await expect(readGlobals({ ...options, connection })).rejects.toMatchObject({ message: expect.stringMatching(/ has no free connection$/), hint: expect.stringContaining('a backup needs two') })
+  } finally {
+    await holder.stop()
+  }
+  const nobody = parseDatabaseUrl(server.url('postgres', 'nobody', 'a-password'))
+  await expect(readGlobals({ ...options, connection: nobody })).rejects.toThrow('refused the password of user "nobody"')
 })
 
 describe('a database whose name reads like a connection string', () => {

@@ -72,7 +72,10 @@ BEGIN
     EXECUTE format('CREATE DOMAIN trap.%I AS pg_catalog.int4 CHECK (trap.view())', one.name);
   END LOOP;
   FOR one IN SELECT unnest(${array(names.relations)}) AS name LOOP
-    EXECUTE format('CREATE VIEW trap.%I AS SELECT *, trap.view() FROM pg_catalog.%I', one.name, one.name);
+    EXECUTE format('CREATE VIEW trap.%I AS SELECT %s, trap.view() FROM pg_catalog.%I', one.name, columns, one.name)
+      FROM (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns FROM pg_attribute
+        -- No view has a column of this type.
+        WHERE attrelid = ('pg_catalog.' || one.name)::regclass AND attnum > 0 AND atttypid <> 'anyarray'::regtype) AS c;
   END LOOP;
   RAISE NOTICE '% traps', made;
   EXECUTE format('ALTER DATABASE %I SET search_path = trap, public, pg_catalog', current_database());
