@@ -213,9 +213,17 @@ export interface SourceToRestore extends PartlyRead {
   readonly snapshot: string
   /**
    * Backs up what the target has. To be called when every check has passed, before data that is there is replaced and not kept. Throws if
-   * that failed: then nothing may be changed. Absent: nobody wants it.
+   * that failed: then nothing may be changed. Absent: nobody wants it. `before`: of a restore of selected objects.
    */
-  readonly backUpTarget?: () => Promise<void>
+  readonly backUpTarget?: (before?: SelectedBefore) => Promise<void>
+}
+
+/** The selected objects that a target had before a restore: the schemas that were named, the others by schema and name. */
+export interface SelectedBefore {
+  schemas: readonly string[]
+  tables: readonly (readonly [schema: string, name: string])[]
+  /** Statements that remove the selected tables and views that it did not have, in order. */
+  removal: readonly string[]
 }
 
 export interface Diagnosed {

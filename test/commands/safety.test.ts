@@ -9,6 +9,8 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 
 const DAY = 86_400_000
@@ -57,13 +59,31 @@ test('the database that a restore replaces is backed up first, and comes back wi
   const [id] = safeties()
   expect(restored.safety).toEqual({ snapshot: id, set: 'default.safety', until: new Date(now.getTime() + 7 * DAY).toISOString() })
   expect(text).toMatch(new RegExp(`before is in snapshot ${id} of set default.safety, a safety backup that is kept until `))
-  expect(text).toContain(`Restore it into the same target: \`lifeboat restore --snapshot ${id} --mode swap\``)
+  expect(text).toContain(`Restore it into the same target: \`lifeboat restore --snapshot ${id} --mode swap --confirm app\``)
   await run('restore', into({ mode: 'swap', snapshot: id! }))
   expect(await rows()).toBe('1|0')
   // Nothing that was made after the backup is left out.
   expect(await server.sql('SELECT count(*) FROM later', 'app')).toBe('0')
   // The swap keeps the database from before, and needs no safety backup.
   expect(safeties()).toEqual([id])
+})
+
+test('the way back from a restore of tables is of those that the target had, with their schemas and the name that confirms it; the others are to be removed', async () => {
+  await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 1 AS id; CREATE TABLE photos AS SELECT 1 AS id; CREATE VIEW seen AS SELECT * FROM photos`, 'source')
+  const { result: { snapshot } } = await run('backup', { 'database-url': `app=${server.url('source')}` })
+  await server.sql('DROP VIEW seen; DROP TABLE photos, "Audit, Log"', 'source')
+  await server.sql('CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id', 'app')
+  const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log"]' }))).result
+  expect(await rows()).toBe('100|100')
+  const back = spelled(first.after!.back, atTerminal('lifeboat'))
+  const [, words, statements] = /^Restore it into the same target: `lifeboat restore (.*)`\. Remove what it did not have: run (.*)$/.exec(back)!
+  expect(words).toBe(`--snapshot ${safeties()[0]} --mode clean --tables '[["public","Audit, Log"],["public","orders"]]' --confirm app`)
+  await run('restore', { 'database-url': server.url('app'), snapshot: safeties()[0]!, mode: 'clean', tables: '[["public","Audit, Log"],["public","orders"]]', confirm: 'app' })
+  await server.sql(statements!, 'app')
+  expect([await rows(), await server.sql(`SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v') AND oid >= 16384`, 'app')]).toEqual(['1|0', 'Audit, Log later orders orders'])
+  // The target has none of them.
+  const { after } = (await run('restore', into({ snapshot, tables: 'photos' }))).result
+  expect(after!.back).toBe('The target had none of the selected tables: run DROP TABLE "public"."photos";')
 })
 
 test('the commands that are shown confirm a restore by the name of the database, where the source has another one', async () => {

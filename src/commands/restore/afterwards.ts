@@ -2,31 +2,27 @@ import { marked } from '../../marks.ts'
 import { formatTime, oneLine } from '../../report/format.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { Afterwards, RestoreResult } from './result.ts'
-import { goingBack } from './safety.ts'
 
 type Given = Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>
 type Target = Omit<Afterwards, 'leftOut'>
 
-/** Undefined for a run that restored nothing on purpose. */
-export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given): Afterwards | undefined {
+/** Undefined for a run that restored nothing on purpose. `wayBack`: to the content that a safety backup has. */
+export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given, wayBack?: string): Afterwards | undefined {
   if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
   const target = result.volume === undefined ? databaseAfter(result, given) : volumeAfter(result, given)
-  return { ...target, ...safetyAfter(result, target, given), leftOut: leftOutBy(given, result) }
+  return { ...target, ...safetyAfter(result, target, given, wayBack), leftOut: leftOutBy(given, result) }
 }
 
 /** Where the content from before is, if a safety backup was made and something was replaced. */
 function safetyAfter(
-  { safety, volume, left, swapped, target }: Omit<RestoreResult, 'seconds'>, without: Target, { objects, timeZone }: Given,
+  { safety, left, swapped }: Omit<RestoreResult, 'seconds'>, without: Target, { timeZone }: Given, wayBack: string | undefined,
 ): Pick<Target, 'before' | 'back'> | undefined {
-  if (!safety || left === 'unchanged') return undefined
+  if (!safety || wayBack === undefined || left === 'unchanged') return undefined
   const where = `snapshot ${safety.snapshot} of set ${oneLine(safety.set)}`
   const until = `a safety backup that is kept until ${formatTime(safety.until, timeZone)}`
   // The database that was exchanged has everything, and is faster to get back.
   if (swapped) return { ...without, before: `${without.before} The same, from before the restore began, is in ${where}, ${until}.` }
-  return {
-    before: `The content from before is in ${where}, ${until}.`,
-    back: goingBack(safety, volume === undefined ? objects : { volume, target }),
-  }
+  return { before: `The content from before is in ${where}, ${until}.`, back: wayBack }
 }
 
 const NOTHING = 'Nothing was changed.'

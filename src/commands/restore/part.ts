@@ -107,8 +107,9 @@ export function finished(
   result: Omit<RestoreResult, 'seconds'>,
   given: Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>,
   { leaves }: Pick<Environment, 'leaves'>,
+  wayBack?: string,
 ): Omit<RestoreResult, 'seconds'> {
-  const after = afterwards(result, given)
+  const after = afterwards(result, given, wayBack)
   if (!after) return result
   leaves?.(after.now.replace(/\.$/, ''))
   return { ...result, after }

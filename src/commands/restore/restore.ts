@@ -208,7 +208,9 @@ async function restoreEach(
   }
   const restoreOne = (part: PartToRestore & Ready): Promise<void> =>
     attempt(part, async (started) => {
-      results.set(part, { ...finished(await part.restore(), inputs, part.state), seconds: secondsSince(started) })
+      const restored = await part.restore()
+      const wayBack = part.into && backups.wayBack(part.source, part.into.target.name)
+      results.set(part, { ...finished(restored, inputs, part.state, wayBack), seconds: secondsSince(started) })
     })
   const databases = parts.filter(({ source }) => isDatabase(source))
   const volumes = parts.filter(({ source }) => !isDatabase(source))

@@ -3,12 +3,12 @@ import type { Environment } from '../../environment.ts'
 import { type Left, LifeboatError, messageOf } from '../../error.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { marked, markedCommand } from '../../marks.ts'
-import { oneLine } from '../../report/format.ts'
+import { formatSome, oneLine } from '../../report/format.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { KEEP_OLD as KEPT } from '../../sources/settings.ts'
-import type { Location, RestoreTarget } from '../../sources/source-kind.ts'
+import type { Location, RestoreTarget, SelectedBefore } from '../../sources/source-kind.ts'
 import { backup } from '../backup/backup.ts'
 import { type BackupInputs, inputs as backupInputs } from '../backup/inputs.ts'
 import { secondsSince } from '../../process/elapsed.ts'
@@ -38,6 +38,7 @@ export class SafetyBackups {
   readonly #inputs: RestoreInputs & { key: string }
   readonly #environment: Environment
   readonly #made = new Map<SourceRecord, Safety>()
+  readonly #before = new Map<SourceRecord, SelectedBefore>()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(inputs: RestoreInputs & { key: string }, environment: Environment) {
@@ -58,17 +59,18 @@ export class SafetyBackups {
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
     { target, location }: { target: Pick<RestoreTarget, 'name'>; location: Location },
-    restore: (backUpTarget: (() => Promise<void>) | undefined) => Promise<R>,
+    restore: (backUpTarget: ((before?: SelectedBefore) => Promise<void>) | undefined) => Promise<R>,
   ): Promise<R & { safety?: Safety }> {
     if (!this.#inputs.safetyBackup) return restore(undefined)
     let seconds = 0
-    const backUpTarget = async (): Promise<void> => {
+    const backUpTarget = async (before?: SelectedBefore): Promise<void> => {
       const started = performance.now()
+      if (before) this.#before.set(source, before)
       const made = this.#last.then(() => this.#make(source, { location, target: target.name }, restored))
       this.#last = made.catch(() => undefined)
       const safety = await made
       this.#made.set(source, safety)
-      this.#environment.report.info(this.#back(safety, source, target.name))
+      this.#environment.report.info(this.of(source, target.name)!.back!)
       seconds = secondsSince(started)
     }
     const result = await restore(backUpTarget)
@@ -79,7 +81,15 @@ export class SafetyBackups {
   /** The backup of the target that a source was restored into, if one was made, and the way back. */
   of(source: SourceRecord, target: string): Pick<Left, 'safety' | 'back'> | undefined {
     const safety = this.#made.get(source)
-    return safety && { safety, back: this.#back(safety, source, target) }
+    if (!safety) return undefined
+    const { snapshot, set } = safety
+    return { safety, back: `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${this.wayBack(source, target)}` }
+  }
+
+  /** The way back to it; undefined if no backup was made. */
+  wayBack(source: SourceRecord, target: string): string | undefined {
+    const safety = this.#made.get(source)
+    return safety && goingBack(safety, target, isDatabase(source) ? { before: this.#before.get(source) } : { volume: source.name })
   }
 
   async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
@@ -102,11 +112,6 @@ export class SafetyBackups {
         cause, hint: [hint, marked`To restore without it, set ‹safety-backup: false›.`].filter((text) => text !== undefined).join(' '),
       })
     }
-  }
-
-  #back({ snapshot, set }: Safety, source: SourceRecord, target: string): string {
-    const back = goingBack({ snapshot }, isDatabase(source) ? this.#inputs.objects : { volume: source.name, target })
-    return `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${back}`
   }
 
   #backupInputs(
@@ -138,23 +143,24 @@ function apart(took: Took | undefined, safety: number): { took?: Took } {
   return took ? { took: { ...took, restore: Math.max(0, took.restore - safety), safety } } : {}
 }
 
-/**
- * The way back to what there was: of a database from which only objects were selected, these alone. `target`: of a volume, where it is
- * known how it is given.
- */
+/** The way back to what a target had: of a database from which only objects were selected, these alone. */
 export function goingBack(
-  { snapshot }: Pick<Safety, 'snapshot'>, what: Pick<RestoreInputs['objects'], 'tables' | 'schemas'> | { volume: string; target?: string },
+  { snapshot }: Safety, target: string, what: { before: SelectedBefore | undefined } | { volume: string },
 ): string {
   if ('volume' in what) {
-    const { volume, target } = what
     // The name of a bucket alone does not say how it is reached; its mode clean has another name.
-    const bucket = target?.startsWith('s3://') === true
-    const mode: Record<string, string> = bucket ? { mode: 'overwrite', 'delete-extra': 'true' } : { mode: 'clean' }
-    const into = target === undefined || bucket ? 'Restore it into the same target' : 'Restore it'
-    return `${into}: ${markedCommand('restore', { snapshot, volume, ...(target !== undefined && { target }), ...mode })}.`
+    const bucket = target.startsWith('s3://')
+    const mode: Record<string, string> = bucket ? { mode: 'overwrite', 'delete-extra': 'true' } : { target, mode: 'clean' }
+    const into = bucket ? 'Restore it into the same target' : 'Restore it'
+    return `${into}: ${markedCommand('restore', { snapshot, volume: what.volume, ...mode, confirm: target })}.`
   }
+  const { before } = what
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
-    .filter((name) => what[name].length > 0).map((name) => [name, JSON.stringify(what[name])]))
-  const mode = Object.keys(parts).length > 0 ? 'clean' : 'swap'
-  return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode, ...parts })}.`
+    .flatMap((name) => (before && before[name].length > 0 ? [[name, JSON.stringify(before[name])]] : [])))
+  const removal = formatSome(before?.removal.map(oneLine) ?? [], MOST_REMOVED).replaceAll(';, ', '; ')
+  if (before && Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
+  const command = markedCommand('restore', { snapshot, mode: before ? 'clean' : 'swap', ...parts, confirm: target })
+  return `Restore it into the same target: ${command}.${removal === '' ? '' : ` Remove what it did not have: run ${removal}`}`
 }
+
+const MOST_REMOVED = 10

@@ -1,6 +1,7 @@
 import { LifeboatError } from '../../error.ts'
 import type { Environment, Report, Variables } from '../../environment.ts'
 import { marked } from '../../marks.ts'
+import type { SelectedBefore, SourceToRestore } from '../source-kind.ts'
 import type { ArchiveBlocks } from './archive-blocks.ts'
 import { type ArchiveContext, readContents } from './archive.ts'
 import { type Provide, restoreClient } from './client-download/choose.ts'
@@ -13,7 +14,7 @@ import { rolesOf } from './named-roles.ts'
 import { databaseSettings } from './database-settings.ts'
 import { addNeeded, type Needed, nothingNeeded } from './preflight/needed.ts'
 import { NewerConstructs, type OlderServer } from './preflight/newer-constructs.ts'
-import type { QueryContext } from './query.ts'
+import { identifier, type QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
@@ -56,7 +57,7 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   /** Makes them, after `backUpTarget` and before anything else is changed. */
   makeComing?: () => Promise<void>
   /** Backs up the target, before data of it is replaced that nothing else keeps. */
-  backUpTarget?: () => Promise<void>
+  backUpTarget?: SourceToRestore['backUpTarget']
   /** How to create the roles of the backup, for hints. */
   roles: string
   /** The archive is staged here for several jobs. */
@@ -88,6 +89,8 @@ export interface RestorePlan {
   /** Of a restore of everything with mode clean: tables and views of the target that the archive does not have. */
   others?: Others
   selection?: Selection
+  /** Of a selection with mode clean: the part of it that the target has. */
+  before?: SelectedBefore
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
   /** Set if the server is of an older major version than the one that was backed up. */
@@ -178,8 +181,20 @@ export async function planRestore(
     const { rest, missing } = withoutLost(entries, lost)
     return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...selected }
   }
-  const replaced = objects && { only: objects.oids(entries.filter(({ kind }) => RELATIONS.has(kind))) }
-  return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...(replaced && { replaced }) }
+  const clean = objects && {
+    replaced: { only: objects.oids(relationsOf(entries)) }, before: selectedBefore(entries, schemas, objects),
+  }
+  return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
+}
+
+function selectedBefore(entries: readonly Entry[], schemas: readonly string[], objects: TargetObjects): SelectedBefore {
+  const there = entries.filter((entry) => objects.has(entry))
+  const missing = entries.filter((entry) => !objects.has(entry))
+  return {
+    schemas: schemas.filter((schema) => there.some((entry) => entry.schema === schema)),
+    tables: relationsOf(there).filter(({ schema }) => !schemas.includes(schema)).map(({ schema, name }) => [schema, name]),
+    removal: relationsOf(missing).toReversed().map(({ kind, schema, name }) => `DROP ${kind} ${identifier(schema)}.${identifier(name)};`),
+  }
 }
 
 /** Whether an entry is left out because the server does not have these roles. */
@@ -188,6 +203,7 @@ function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: Re
 }
 
 const RELATIONS = new Set(['TABLE', 'FOREIGN TABLE', 'VIEW', 'MATERIALIZED VIEW'])
+const relationsOf = (entries: readonly Entry[]): readonly Entry[] => entries.filter(({ kind }) => RELATIONS.has(kind))
 
 /** If everything is restored, the entries of which more than their number is needed. */
 function matters({ kind }: Pick<Entry, 'kind'>, { only, mode, noTablespaces }: RestoreOptions): boolean {

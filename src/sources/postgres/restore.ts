@@ -45,7 +45,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
   const first = mode === 'clean' && options.backUpTarget && (await hasObjects(context)) ? options.backUpTarget : undefined
   if (options.dryRun) return dryRun(options, plan, { settings: wanted, backsUp: first !== undefined }, room)
   if (first && plan.replaced) await tryLocks(plan.replaced, options.lockTimeout, context, report)
-  await first?.()
+  await first?.(plan.before)
   await options.makeComing?.()
   const run = await tellingState(options, plan, context, () => runRestore(options, plan))
   if (plan.replaced && wasBusy(run.errors)) {
