@@ -4,6 +4,7 @@ import type { Client } from './clients.ts'
 import { argumentsOfParts, excludedTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import type { Connection } from './connection.ts'
+import { beginAlone } from './dump/alone.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
 import { unmatched } from './dump/exclusions.ts'
@@ -18,6 +19,7 @@ import { type PostgresFacts, readDatabaseSize, readServerFacts, readTables, type
 import type { Report, Variables } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
+import { formatSome, oneLine } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import type { AddedByTable, TableExtent } from '../added.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
@@ -69,6 +71,8 @@ export class PostgresSource implements Source {
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   /** How many archives are read side by side. */
   #together = 1
+  /** Tables that another session rewrote each time that the one pg_dump began. */
+  #rewritten: readonly string[] = []
   #main: DumpedArchive | undefined
   #parts: DumpedPart[] = []
   #content: Content | undefined
@@ -202,7 +206,23 @@ export class PostgresSource implements Source {
         say(why)
       }
     }
-    return this.#dumps([], []).map(({ stream, dump }) => this.#archive(stream, dump(this.#signal)))
+    const { stream, dump } = this.#dumps([], [])[0]!
+    const again = (table: string): void =>
+      report.info(`${this.name}: ${oneLine(table)} was rewritten by another session before pg_dump had locked it: pg_dump begins again`)
+    const { archive, rewritten } = await this.#withCause(beginAlone(dump, { ...context, signal: this.#signal }, again))
+    this.#rewritten = rewritten
+    return [this.#archive(stream, archive)]
+  }
+
+  #warnOfRewritten({ rows }: DumpedArchive): void {
+    const empty = new Set(rows.finish().filter((table) => table.rows === 0).map(({ schema, name }) => `${schema}.${name}`))
+    const lost = this.#rewritten.filter((table) => empty.has(table))
+    if (lost.length === 0) return
+    const tables = formatSome(lost.map(oneLine), 5)
+    this.#warn(
+      [`rows were perhaps not dumped of ${tables}: another session rewrote such a table (TRUNCATE, ALTER TABLE) each time pg_dump began`],
+      marked`Back up when no such table is loaded again, or with ‹dump-jobs: 2›, which locks the tables first.`,
+    )
   }
 
   #dumps(parts: readonly PartPlan[], together: readonly string[]): { stream: string; dump: Dump }[] {
@@ -225,6 +245,7 @@ export class PostgresSource implements Source {
     const running = (exit: Promise<unknown>): void => void this.#running.push(exit)
     const ended = (archive: DumpedArchive): void => {
       this.#warn(archive.warnings)
+      if (of === 'whole') this.#warnOfRewritten(archive)
       onEnded(archive)
     }
     const lockTimeout = of === 'whole' ? given : Math.min(given, LONGEST_WAIT_TOGETHER)

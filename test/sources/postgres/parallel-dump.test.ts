@@ -355,6 +355,54 @@ describe('while others work', () => {
     expect(facts.tables.find(({ name }) => name === 'small')?.archived?.rows).toBe(1)
   })
 
+  test('the session with the snapshot ends while a pg_dump waits for a table that it has locked: the backup fails', async () => {
+    await accounts('ended')
+    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', 'ended')
+    const go = path.join(server.socketDirectory, 'ended.go')
+    const clients = clientsThat(`case "$*" in *--exclude-table-data*) until test -e ${go}; do sleep 0.1; done ;; esac`)
+    const dumping = thrownBy(dump(sourceOf(server.url('ended'), { jobs: 2, clients })))
+    let wanting: Promise<string> | undefined
+    try {
+      await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
+      wanting = server.sql('BEGIN; TRUNCATE small; INSERT INTO small VALUES (2); COMMIT', 'ended')
+      await until(async () => (await server.sql(waiting)) !== '0')
+    } finally {
+      writeFileSync(go, '')
+    }
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND wait_event_type = 'Lock'`)) !== '0')
+    await server.sql(`SELECT pg_terminate_backend(pid, 60000) FROM ${holder}`)
+    await wanting
+    expect((await dumping).message).toMatch(/^the session at .* ended that shares one view of the database among several pg_dump$/)
+    await until(async () => (await server.sql(leftOver)) === '0')
+  })
+
+  test('a table that is emptied and filled again while one pg_dump waits for it is not empty in the backup', async () => {
+    await server.createDatabase('reloaded')
+    await server.sql('CREATE TABLE daily AS SELECT generate_series(1, 500) AS id; CREATE TABLE other (id int)', 'reloaded')
+    const held = server.sql('SELECT pg_advisory_lock(7), pg_sleep(1000)', 'reloaded').catch(() => 'ended by us below')
+    const asleep = `pg_stat_activity WHERE datname = 'reloaded' AND wait_event = 'PgSleep'`
+    await until(async () => (await server.sql(`SELECT count(*) FROM ${asleep}`)) === '1')
+    const loading = server.sql(`BEGIN; TRUNCATE daily; INSERT INTO daily SELECT generate_series(1, 600); ALTER TABLE other ADD more int; SELECT pg_advisory_lock(7); COMMIT`, 'reloaded')
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)) === '1')
+    const dumping = dump(sourceOf(server.url('reloaded'), { jobs: 1 }))
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND wait_event_type = 'Lock'`)) !== '0')
+    await server.sql(`SELECT pg_terminate_backend(pid) FROM ${asleep}`)
+    await Promise.all([held, loading])
+    const { facts } = await dumping
+    expect(facts.tables.map(({ name, archived }) => [name, archived?.rows])).toEqual([['daily', 600], ['other', 0]])
+    expect([told, facts.omitted]).toEqual([['shop: public.daily was rewritten by another session before pg_dump had locked it: pg_dump begins again'], undefined])
+  })
+
+  test('where a table is rewritten each time that pg_dump begins, the backup is one in part', async () => {
+    await server.createDatabase('restless')
+    await server.sql('CREATE TABLE daily AS SELECT generate_series(1, 500) AS id; CREATE TABLE queue AS TABLE daily', 'restless')
+    const psql = `${path.join(clientDirectory(server.major), 'psql')} -h ${server.socketDirectory} -p ${server.port} -U postgres -d restless -qc`
+    const clients = clientsThat(`case "$*" in *--format=custom*) ${psql} 'TRUNCATE daily, queue; INSERT INTO queue VALUES (1)' ;; esac`)
+    const { facts } = await dump(sourceOf(server.url('restless'), { jobs: 1, clients }))
+    expect(facts.omitted).toEqual(['rows were perhaps not dumped of public.daily: another session rewrote such a table (TRUNCATE, ALTER TABLE) each time pg_dump began'])
+    expect(told).toHaveLength(3)
+  })
+
   test('a pg_dump that gets no connection: one archive is made in place of several', async () => {
     await accounts('crowded')
     const crowded = beforeRows('echo "pg_dump: error: connection to server failed: FATAL:  sorry, too many clients already" >&2; exit 1')

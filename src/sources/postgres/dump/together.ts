@@ -15,7 +15,8 @@ export async function beginTogether(
   const archives = dumps.map((dump) => dump(AbortSignal.any([signal, lost, ending.signal])))
   try {
     const first = await Promise.all(archives.map((archive) => archive.next()))
-    await release()
+    // With the session, its locks were gone: a table could be emptied before a pg_dump had locked it.
+    if (!(await release())) throw lostError(where)
     return archives.map((archive, index) => withFirst(first[index]!, archive))
   } catch (error) {
     ending.abort(error)
@@ -26,7 +27,7 @@ export async function beginTogether(
   }
 }
 
-async function* withFirst(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+export async function* withFirst(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   try {
     if (!first.done) yield first.value
     yield* rest
