@@ -18,8 +18,9 @@ export interface RestoreOutput {
 
 /**
  * Reads pg_restore's stderr (LC_ALL=C; messages of a server are in its own language). A statement that may contain a password is left out.
+ * `shown`: what is kept of an error's text; by default, no values of rows.
  */
-export function parseRestoreOutput(stderr: string): RestoreOutput {
+export function parseRestoreOutput(stderr: string, shown: (told: string) => string = withoutValues): RestoreOutput {
   const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
   // Every message starts with the program's name; lines without it belong to the message before.
   for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
@@ -28,16 +29,28 @@ export function parseRestoreOutput(stderr: string): RestoreOutput {
     else if (message.startsWith('error: ')) {
       const setting = /\nCommand was: SET (\w+_timeout) = 0;$/.exec(message)
       if (setting) output.unknownSettings.push(setting[1]!)
-      else output.errors.push(describe(message.slice('error: '.length)))
+      else output.errors.push(describe(message.slice('error: '.length), shown))
     }
   }
   return output
 }
 
-function describe(message: string): string {
+function describe(message: string, shownOf: (told: string) => string): string {
   const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /)
   const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : beginningOf(statement.split('\n')[0]!.trim(), 200)
-  return `${beginningOf(told.trim(), 1000)}${shown && `: ${shown}`}`
+  return `${beginningOf(shownOf(told.trim()), 1000)}${shown && `: ${shown}`}`
+}
+
+const COPY_FAILED = /^COPY failed for table "(?:[^"]|"")*": /
+
+/** Logs of workflows are read by many, so values of rows are left out: the place tells where they are, by table, line and column. */
+function withoutValues(told: string): string {
+  const [copying = ''] = COPY_FAILED.exec(told) ?? []
+  const [message = '', ...more] = told.slice(copying.length).split(/\n(?=[^\s:]+: {2})/)
+  if (copying === '') return [message, ...more.filter((section) => !section.includes(')=('))].join('\n')
+  const place = /\bCOPY [^\n]*?, ([^\s,]+ \d+(?:, [^\s,]+ [^:\n]+)?)/.exec(more.join('\n'))?.[1]
+  const text = message.replace(/: (?:\w+ )?"[^]*$/, '').replace(/\bvalue "[^]*" is/, 'a value is')
+  return `${copying}${text}${place === undefined ? '' : ` (${place})`}`
 }
 
 /** How to create the roles of a backup, which are in a stream of their own. */

@@ -202,7 +202,7 @@ async function pgRestore(
   await feed(child, input(), { toTheEnd: whole })
   const error = await ended
   await rm(list)
-  const { errors, finished } = parseRestoreOutput((await child.exit).stderr)
+  const { errors, finished } = parseRestoreOutput((await child.exit).stderr, (told) => told)
   if (error === undefined || (error instanceof ChildError && (finished || errors.length > 0)))
     return errors.map((told) => ({ told, step }))
   throw error instanceof LifeboatError ? error : clientError(error, 'restore', connection)
