@@ -75,8 +75,17 @@ function seal({ plaintext, compression, stream, difference, header, fileKey }: S
   return { bytes, ...(level !== undefined && { level }) }
 }
 
-function differenceOf(plaintext: Uint8Array, compression: Compression, { base, search }: NonNullable<Sealing['difference']>): Buffer {
-  const small = differenceFrom(plaintext, base, compression === 'fast' ? 'fast' : search ? 'search' : 'first')
+function differenceOf(
+  plaintext: Uint8Array, compression: Compression, { base, search, expected }: NonNullable<Sealing['difference']>,
+): Buffer {
+  let small = differenceFrom(plaintext, base, compression === 'fast' ? 'fast' : search ? 'search' : 'first')
+  // The search forgets the beginning of a base of more than 3 MB: it may find nothing where the first match is good.
+  if (search && compression !== 'fast' && small.length > WORTHWHILE * expected) {
+    const other = differenceFrom(plaintext, base, 'first')
+    const [smaller, larger] = other.length < small.length ? [other, small] : [small, other]
+    giveBack(larger.buffer)
+    small = smaller
+  }
   giveBack(base.buffer)
   return small
 }

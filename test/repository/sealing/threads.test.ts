@@ -58,6 +58,15 @@ test('a chunk becomes a difference where that is smaller than expected of the ch
   await expect(unseal(small.sealed, opened)).rejects.toThrow()
 })
 
+test('where the search for a difference finds too little, the first matches are tried', async () => {
+  const base = Buffer.from(Array.from({ length: 400_000 }, (_, row) => `${row}\tabc\n`).join('')).subarray(0, 4_000_000)
+  const chunk = Buffer.concat([base.subarray(0, -30), Buffer.alloc(30, 'x')])
+  const from = (expected: number) => seal(shared(chunk), { ...how, difference: { base: Buffer.from(base), search: true, expected } })
+  const [searched, first] = [await from(1_000_000), await from(1000)]
+  expect([searched.level, first.level]).toEqual([undefined, undefined])
+  expect(first.sealed.length * 4).toBeLessThan(searched.sealed.length)
+})
+
 test('damaged chunks are refused, also those larger than announced, and the next chunk is served all the same', async () => {
   const chunk = rows('damaged', 200_000)
   const { sealed } = await seal(shared(chunk), how)
