@@ -72,6 +72,17 @@ test('a part of the objects is restored: the target has a part of the backup', a
   expect(command.summary(result, context)).toMatch(/^### ❌ Lifeboat: `app` restored with 1 error$/m)
 })
 
+test('rows alone: the way back is not to drop the database', async () => {
+  await server.createDatabase('service')
+  await server.sql('CREATE TABLE orders (id int); CREATE TABLE visitors AS SELECT 1 AS id', 'service')
+  const given = { 'database-url': server.url('service'), only: 'data', tables: 'public.orders' }
+  const planned = spelled(command.summary((await run('restore', { ...given, 'dry-run': 'true' })).result, context), inWorkflow)
+  expect(planned).toMatch(/^The data was not read: the action verify with `snapshot: \S+`, `level: read` reads all of it\.$/m)
+  const { state } = await afterOf(given)
+  expect(state).toMatch(/everything else is as before\. Before: Tables without rows\. To go back: Empty the tables that were loaded: TRUNCATE\.$/)
+  expect(await server.sql('SELECT count(*) FROM orders', 'service')).toBe('100')
+})
+
 test('tables alone: the plan tells what is read, the end what is there, and a target that is not empty is not offered to be exchanged', async () => {
   await server.createDatabase('few')
   const some = { 'database-url': server.url('few'), tables: 'public.orders', 'no-owner': 'true' }

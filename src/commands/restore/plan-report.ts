@@ -49,6 +49,11 @@ function ending({ time, snapshot, expected }: Pick<RestoreResult, 'time' | 'snap
   ]
 }
 
+/** Its first line is of the program alone, and has a mark, which is spelled later. */
+function escapedEnding(result: Parameters<typeof ending>[0], timeZone: string): string[] {
+  return ending(result, timeZone).map((line, index) => (index === 0 ? line : escape(line)))
+}
+
 function expectedText({ of, seconds, time, snapshot, machine, mode }: Expected, timeZone: string): string {
   return of === 'drill'
     ? `The drill of ${snapshot} took ${formatSeconds(seconds)} to read and restore everything, on ${oneLine(machine)}.`
@@ -89,7 +94,8 @@ export function drySummary(result: DryResult, { timeZone }: SummaryContext): str
   const missing = missingLines(result)
   return withinLimit([
     `### ${isComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(oneLine(dryHeadline(result)))}`,
-    ...[...numbered(result), ...ending(result, timeZone)].map((line) => escape(line)),
+    ...numbered(result).map((line) => escape(line)),
+    ...escapedEnding(result, timeZone),
     ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
   ])
 }
@@ -100,6 +106,6 @@ export function dryAllSummary(result: DryAllResult, { timeZone }: SummaryContext
     ...result.sources.map(partLines).flatMap(({ head, steps, missing }) => [
       escape(oneLine(head)), ...steps.map((line) => escape(line)), ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
     ]),
-    ...ending(result, timeZone).map((line) => escape(line)),
+    ...escapedEnding(result, timeZone),
   ])
 }

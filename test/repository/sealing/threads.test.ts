@@ -49,7 +49,7 @@ test('a chunk becomes a difference where that is smaller than expected of the ch
   const alone = await seal(shared(chunk), how)
   const [small, compared, fast, refused] = [await from(base, alone.sealed.length), await from(base, 10), await from(base, 10, 'fast'), await from(noise('other', MIB), 10)]
   expect([small.level, compared.level, fast.level, refused.level]).toEqual([undefined, undefined, undefined, 3])
-  expect(compared.sealed.length).toBe(small.sealed.length)
+  expect(compared.sealed.length).toBeLessThanOrEqual(small.sealed.length)
   expect(small.sealed.length * 5).toBeLessThan(alone.sealed.length)
   expect(refused.sealed.length).toBe(alone.sealed.length)
   // A base is there for the next one too.
