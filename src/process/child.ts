@@ -12,7 +12,7 @@ export interface ChildOptions {
   stopSignal?: NodeJS.Signals
   /** The most bytes that the child may allocate, where the system can limit that (Linux). */
   memory?: number
-  /** Bytes of the end of stderr that are kept. Default: 256 KiB, since pg_dump repeats a query of 100 kB after its error. */
+  /** Bytes of the end of stderr that are kept, and a sixteenth as many of its beginning. Default: 256 KiB. */
   stderrLimit?: number
   /** The folder it is started in. Default: that of this process. */
   folder?: string
@@ -42,7 +42,7 @@ export interface Child {
 export interface Exit {
   status: number | null
   signal: NodeJS.Signals | null
-  /** The end of its stderr. */
+  /** Its stderr; if it is long, its beginning and its end. */
   stderr: string
   /** Why it could not be started at all. */
   failure?: Error
@@ -108,7 +108,7 @@ function killAll(): void {
 function exitOf(child: ChildProcessWithoutNullStreams, { stderrLimit = 256 * 1024, onStderr }: ChildOptions): Promise<Exit> {
   let failure: Error | undefined
   child.on('error', (error) => (failure ??= error))
-  const stderr = tail(child.stderr, stderrLimit)
+  const stderr = endsOf(child.stderr, stderrLimit)
   if (onStderr) child.stderr.on('data', (bytes: Buffer) => onStderr(bytes.toString()))
   if (running.size === 0) process.on('exit', killAll)
   running.add(child)
@@ -270,12 +270,17 @@ function ending(exit: Exit): string {
   return exit.signal ? `was ended by ${exit.signal}` : `ended with exit status ${exit.status}`
 }
 
-/** Keeps the last `limit` bytes of a stream, from the start of a line: of a secret that was cut in two the rest would not be recognised. */
-function tail(stream: NodeJS.ReadableStream, limit: number): () => string {
+/**
+ * Keeps the last `limit` bytes of a stream, and before them the first of a sixteenth of that: an error may come before a query of any
+ * length. Both in whole lines: of a secret that was cut in two the rest would not be recognised.
+ */
+function endsOf(stream: NodeJS.ReadableStream, limit: number): () => string {
+  let first = Buffer.alloc(0)
   let kept: Buffer[] = []
   let size = 0
   let dropped = false
   stream.on('data', (bytes: Buffer) => {
+    if (first.length < limit >> 4) first = Buffer.concat([first, bytes.subarray(0, (limit >> 4) - first.length)])
     kept.push(bytes)
     size += bytes.length
     if (size > 2 * limit) {
@@ -289,6 +294,6 @@ function tail(stream: NodeJS.ReadableStream, limit: number): () => string {
     if (!dropped && all.length <= limit) return all.toString()
     const end = all.subarray(-limit)
     const start = end.indexOf(10) + 1
-    return end.subarray(start < end.length ? start : 0).toString()
+    return Buffer.concat([first.subarray(0, first.lastIndexOf(10) + 1), end.subarray(start < end.length ? start : 0)]).toString()
   }
 }
