@@ -277,23 +277,22 @@ function ending(exit: Exit): string {
 function endsOf(stream: NodeJS.ReadableStream, limit: number): () => string {
   let first = Buffer.alloc(0)
   let kept: Buffer[] = []
-  let size = 0
-  let dropped = false
+  let [size, all] = [0, 0]
   stream.on('data', (bytes: Buffer) => {
     if (first.length < limit >> 4) first = Buffer.concat([first, bytes.subarray(0, (limit >> 4) - first.length)])
     kept.push(bytes)
     size += bytes.length
+    all += bytes.length
     if (size > 2 * limit) {
       kept = [Buffer.concat(kept).subarray(-limit)]
       size = limit
-      dropped = true
     }
   })
   return () => {
-    const all = Buffer.concat(kept)
-    if (!dropped && all.length <= limit) return all.toString()
-    const end = all.subarray(-limit)
+    const end = Buffer.concat(kept).subarray(-limit)
+    if (end.length === all) return end.toString()
     const start = end.indexOf(10) + 1
-    return Buffer.concat([first.subarray(0, first.lastIndexOf(10) + 1), end.subarray(start < end.length ? start : 0)]).toString()
+    const beginning = first.subarray(0, all - end.length)
+    return Buffer.concat([beginning.subarray(0, beginning.lastIndexOf(10) + 1), end.subarray(start < end.length ? start : 0)]).toString()
   }
 }

@@ -3,6 +3,7 @@ import { formatSome } from '../../report/format.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
 import type { Connection } from './connection.ts'
+import { withoutValues } from './drill/restore-problem.ts'
 import type { ObjectSettings } from './settings.ts'
 
 /** The messages of pg_restore on stderr. */
@@ -20,7 +21,7 @@ export interface RestoreOutput {
  * Reads pg_restore's stderr (LC_ALL=C; messages of a server are in its own language). A statement that may contain a password is left out.
  * `shown`: what is kept of an error's text; by default, no values of rows.
  */
-export function parseRestoreOutput(stderr: string, shown: (told: string) => string = withoutValues): RestoreOutput {
+export function parseRestoreOutput(stderr: string, shown: (told: string, statement: string) => string = safely): RestoreOutput {
   const output: RestoreOutput = { errors: [], warnings: [], finished: false, unknownSettings: [] }
   // Every message starts with the program's name; lines without it belong to the message before.
   for (const message of stderr.split(/^pg_restore: /m).map((text) => text.trim())) {
@@ -35,22 +36,21 @@ export function parseRestoreOutput(stderr: string, shown: (told: string) => stri
   return output
 }
 
-function describe(message: string, shownOf: (told: string) => string): string {
+function describe(message: string, shownOf: (told: string, statement: string) => string): string {
   const [told = '', statement = ''] = message.replace(/^could not execute query: [^\s:]+: {2}/, '').split(/\n?Command was: /)
   const shown = /password|conninfo|CONNECTION/i.test(statement) ? '' : beginningOf(statement.split('\n')[0]!.trim(), 200)
-  return `${beginningOf(shownOf(told.trim()), 1000)}${shown && `: ${shown}`}`
+  const named = /^INSERT INTO [^(]*?(?= VALUES|$)/.exec(shown)?.[0] ?? shown
+  return `${beginningOf(shownOf(told.trim(), statement), 1000)}${named && `: ${named}`}`
 }
 
-const COPY_FAILED = /^COPY failed for table "(?:[^"]|"")*": /
+/** Messages that may end with a value. */
+const OF_VALUES = /^(?:COPY failed for table |invalid|malformed|value|time zone|"|syntax error in|no operand|.*\bout of range)/
 
 /** Logs of workflows are read by many, so values of rows are left out: the place tells where they are, by table, line and column. */
-function withoutValues(told: string): string {
-  const [copying = ''] = COPY_FAILED.exec(told) ?? []
-  const [message = '', ...more] = told.slice(copying.length).split(/\n(?=[^\s:]+: {2})/)
-  if (copying === '') return [message, ...more.filter((section) => !section.includes(')=('))].join('\n')
-  const place = /\bCOPY [^\n]*?, ([^\s,]+ \d+(?:, [^\s,]+ [^:\n]+)?)/.exec(more.join('\n'))?.[1]
-  const text = message.replace(/: (?:\w+ )?"[^]*$/, '').replace(/\bvalue "[^]*" is/, 'a value is')
-  return `${copying}${text}${place === undefined ? '' : ` (${place})`}`
+function safely(told: string, statement: string): string {
+  if (statement.startsWith('INSERT') || OF_VALUES.test(told)) return withoutValues(told)
+  const [message = '', ...more] = told.split(/\n(?=[^\s:]+: {2})/)
+  return [message, ...more.filter((section) => !/\)=\(|^\S+: {2}(?:Failing row|JSON data|Token )/.test(section))].join('\n')
 }
 
 /** How to create the roles of a backup, which are in a stream of their own. */

@@ -4,7 +4,7 @@ import type { Client } from './clients.ts'
 import { argumentsOfParts, excludedTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import type { Connection } from './connection.ts'
-import { beginAlone } from './dump/alone.ts'
+import { beginAlone, type Rewritten } from './dump/alone.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
 import { unmatched } from './dump/exclusions.ts'
@@ -71,8 +71,8 @@ export class PostgresSource implements Source {
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   /** How many archives are read side by side. */
   #together = 1
-  /** Tables that another session rewrote each time that the one pg_dump began. */
-  #rewritten: readonly string[] = []
+  /** Tables that another session rewrote before the one pg_dump had locked them. */
+  #rewritten: readonly Rewritten[] = []
   #main: DumpedArchive | undefined
   #parts: DumpedPart[] = []
   #content: Content | undefined
@@ -209,19 +209,23 @@ export class PostgresSource implements Source {
     const { stream, dump } = this.#dumps([], [])[0]!
     const again = (table: string): void =>
       report.info(`${this.name}: ${oneLine(table)} was rewritten by another session before pg_dump had locked it: pg_dump begins again`)
-    const { archive, rewritten } = await this.#withCause(beginAlone(dump, { ...context, signal: this.#signal }, again))
+    const alone = { ...context, signal: this.#signal, plain: dumpArguments.length === 0 }
+    const { archive, rewritten } = await this.#withCause(beginAlone(dump, alone, again))
     this.#rewritten = rewritten
     return [this.#archive(stream, archive)]
   }
 
-  #warnOfRewritten({ rows }: DumpedArchive): void {
-    const empty = new Set(rows.finish().filter((table) => table.rows === 0).map(({ schema, name }) => `${schema}.${name}`))
-    const lost = this.#rewritten.filter((table) => empty.has(table))
+  /** Of tables that were rewritten before they were locked, those without rows in the archive, and those that were not counted. */
+  #warnOfRewritten({ rows, listing }: DumpedArchive): void {
+    const dumped = new Set(listing.entries.map((entry) => /^\d+; 0 (\d+) TABLE DATA /.exec(entry)?.[1]))
+    const filled = new Set(rows.finish().filter((table) => table.rows > 0).map(({ schema, name }) => `${schema}.${name}`))
+    const lost = this.#rewritten.filter(({ oid, table }) => dumped.has(oid) && !filled.has(table))
     if (lost.length === 0) return
-    const tables = formatSome(lost.map(oneLine), 5)
+    const tables = formatSome(lost.map(({ table }) => oneLine(table)), 5)
     this.#warn(
-      [`rows were perhaps not dumped of ${tables}: another session rewrote such a table (TRUNCATE, ALTER TABLE) each time pg_dump began`],
-      marked`Back up when no such table is loaded again, or with ‹dump-jobs: 2›, which locks the tables first.`,
+      [`some rows of ${tables} may be missing (not dumped): another session rewrote such a table (TRUNCATE, ALTER TABLE) before ` +
+        'pg_dump had locked it'],
+      'Back up at a time when no other session loads or alters these tables.',
     )
   }
 

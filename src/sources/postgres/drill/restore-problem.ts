@@ -139,6 +139,12 @@ function shown(error: RestoreError): string {
   const [line = ''] = told.split('\n')
   const entry = step === 'rows' ? '' : entryOf(error)
   if (step !== 'rows' && !QUOTES.test(told)) return line.replace(/(syntax for type [^:]+|violates [^:]+): .*$/, '$1')
+  return `${entry}${withoutValues(told)}`
+}
+
+/** An error that may quote rows: a form that is known, up to a value in it, and the place. */
+export function withoutValues(told: string): string {
+  const [line = ''] = told.split('\n')
   const message = messageIn(line)
   const forms = OF_A_FUNCTION.test(told) ? [] : FORMS.map((one) => one.exec(message)?.[0])
   const form = forms.find((found) => found !== undefined) ?? (OF_A_FUNCTION.test(told) ? undefined : LOST.exec(told)?.[1]?.trim())
@@ -146,5 +152,5 @@ function shown(error: RestoreError): string {
   const at = /\nCONTEXT: .*?\bCOPY [^\n]*?, (line \d+(?:, column [^:\n]+)?)/s.exec(told)?.[1]
   const text = form?.replace(/^(?:value )?"[^]*" is/, 'a value is').replace(/^time zone$/, 'a time zone is not known')
     .replace(/^role$/, 'a role does not exist')
-  return `${entry}${where}${text ?? 'an error whose text may quote rows, so that it is not shown'}${at === undefined ? '' : ` (${at})`}`
+  return `${where}${text ?? 'an error whose text may quote rows, so that it is not shown'}${at === undefined ? '' : ` (${at})`}`
 }
