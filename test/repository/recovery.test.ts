@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
@@ -560,15 +560,19 @@ test('files with control characters and backslashes in their names come back fro
   symlinkSync('to\n\\x', path.join(root, 'link -> \t'))
   const hostile = 'large\u009b31m\u202e'
   for (const name of [hostile, 'other', 'third', 'fourth']) writeFileSync(path.join(root, name), noise(name, 2_000_000))
+  // tar pads times that have fewer digits.
+  for (const [name, time] of Object.entries({ other: 1_700_000_000.25, fourth: 1_700_000_000 })) utimesSync(path.join(root, name), time, time)
   const volumes = new Volumes(folder)
   const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
   const key = identityFile(identity)
   const { chunks } = new PlainReader(volumes.store, key).header(`default/${snapshot}`)
   const large = chunks.filter(([, size]) => size > 100_000).map(([id, , , , mark]) => path.join(volumes.store, 'chunks', id.slice(0, 2), `${id}-${mark}`))
   expect(large.length).toBeGreaterThan(3)
+  const all = readdirSync(root, 'latin1').toSorted()
   const came = new Set<string>()
   let said = ''
-  for (const lost of [large[0]!, large.at(-1)!]) {
+  // The member after a damaged one is missing as well, and chunks are in the order of their ids: which chunk is whose differs from run to run.
+  for (const lost of large) {
     renameSync(lost, `${lost}.away`)
     const target = fresh('target')
     const { status, stderr } = recover(volumes.store, ['volume', snapshot, 'uploads', '-i', key, '-o', target])
@@ -576,9 +580,9 @@ test('files with control characters and backslashes in their names come back fro
     said += stderr
     for (const name of readdirSync(target, 'latin1')) came.add(name)
     renameSync(`${lost}.away`, lost)
+    if (came.size === all.length && said.includes('MISSING: ./large')) break
   }
-  // The member after a damaged one is missing as well, but not of both.
-  expect([...came].toSorted()).toEqual(readdirSync(root, 'latin1').toSorted())
+  expect([...came].toSorted()).toEqual(all)
   expect(said).toContain('MISSING: ./large?31m?\n')
   // eslint-disable-next-line no-control-regex
   expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/)

@@ -666,11 +666,13 @@ cut_archive='
     times[listed] = stripped(fraction(field[6]))
     next
   }
+  # After damage, tar begins the line again at the next header.
+  { sub(/^(block [0-9]+: )*block /, "block ") }
   /^block [0-9]+: [-dlhp]/ {
     count++
     start[count] = substr($2, 1, length($2) - 1) * 512
     rest = $0
-    for (i = 1; i <= 7; i++) sub(/^ *[^ ]+ /, "", rest)
+    for (i = 1; i <= 7; i++) sub(/^ *[^ ]+ +/, "", rest)
     found[count] = rest
     bytes[count] = $5
     kind[count] = substr($3, 1, 1)
