@@ -66,14 +66,15 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objec
       back: `Restore ${BACKUP}.`,
     }
   }
+  const nothing = restored === 0 ? ', which is nothing' : ''
   if (only === 'data') {
     return {
-      now: `${target} ${has}${restored === 0 ? ', which is nothing' : ''}; everything else is as before.`, before: 'Tables without rows.',
+      now: `${target} ${has}${nothing}; everything else is as before.`, before: 'Tables without rows.',
       back: 'Empty the tables that were loaded: TRUNCATE.',
     }
   }
   return {
-    now: `${target} ${has}${restored === 0 ? ', which is nothing' : ''}.`, before: 'A database without objects, or tables without rows.',
+    now: `${target} ${has}${nothing}.`, before: 'A database without objects, or tables without rows.',
     back: marked`Drop the database and make it again, or restore into another with ‹mode: create›.`,
   }
 }

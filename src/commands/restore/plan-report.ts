@@ -41,17 +41,15 @@ function numbered({ steps }: DryResult): string[] {
   return steps.map((step, index) => `${index + 1}. ${oneLine(step)}`)
 }
 
-function ending({ time, snapshot, expected }: Pick<RestoreResult, 'time' | 'snapshot' | 'expected'>, timeZone: string): string[] {
+type Ending = Pick<RestoreResult, 'time' | 'snapshot' | 'expected'>
+
+/** `shown`: as the page needs what is not of the program alone; marks are spelled later. */
+function ending({ time, snapshot, expected }: Ending, timeZone: string, shown = (text: string): string => text): string[] {
   return [
     marked`The data was not read: ‹lifeboat verify; snapshot: ${snapshot}; level: read› reads all of it.`,
-    `The snapshot is of ${formatTime(time, timeZone)}.`,
-    expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.',
+    shown(`The snapshot is of ${formatTime(time, timeZone)}.`),
+    shown(expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.'),
   ]
-}
-
-/** Its first line is of the program alone, and has a mark, which is spelled later. */
-function escapedEnding(result: Parameters<typeof ending>[0], timeZone: string): string[] {
-  return ending(result, timeZone).map((line, index) => (index === 0 ? line : escape(line)))
 }
 
 function expectedText({ of, seconds, time, snapshot, machine, mode }: Expected, timeZone: string): string {
@@ -95,7 +93,7 @@ export function drySummary(result: DryResult, { timeZone }: SummaryContext): str
   return withinLimit([
     `### ${isComplete(result) ? '✅' : '❌'} Lifeboat: ${escape(oneLine(dryHeadline(result)))}`,
     ...numbered(result).map((line) => escape(line)),
-    ...escapedEnding(result, timeZone),
+    ...ending(result, timeZone, escape),
     ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
   ])
 }
@@ -106,6 +104,6 @@ export function dryAllSummary(result: DryAllResult, { timeZone }: SummaryContext
     ...result.sources.map(partLines).flatMap(({ head, steps, missing }) => [
       escape(oneLine(head)), ...steps.map((line) => escape(line)), ...(missing.length > 0 ? [escapedLines(missing.join('\n'))] : []),
     ]),
-    ...escapedEnding(result, timeZone),
+    ...ending(result, timeZone, escape),
   ])
 }

@@ -70,7 +70,7 @@ export class SafetyBackups {
       this.#last = made.catch(() => undefined)
       const safety = await made
       this.#made.set(source, safety)
-      this.#environment.report.info(this.of(source, target.name)!.back!)
+      this.#environment.report.info(this.#back(safety, source, target.name))
       seconds = secondsSince(started)
     }
     const result = await restore(backUpTarget)
@@ -81,15 +81,21 @@ export class SafetyBackups {
   /** The backup of the target that a source was restored into, if one was made, and the way back. */
   of(source: SourceRecord, target: string): Pick<Left, 'safety' | 'back'> | undefined {
     const safety = this.#made.get(source)
-    if (!safety) return undefined
-    const { snapshot, set } = safety
-    return { safety, back: `Snapshot ${snapshot} of set ${oneLine(set)} has the content from before. ${this.wayBack(source, target)}` }
+    return safety && { safety, back: this.#back(safety, source, target) }
   }
 
   /** The way back to it; undefined if no backup was made. */
   wayBack(source: SourceRecord, target: string): string | undefined {
     const safety = this.#made.get(source)
-    return safety && goingBack(safety, target, isDatabase(source) ? { before: this.#before.get(source) } : { volume: source.name })
+    return safety && this.#way(safety, source, target)
+  }
+
+  #back(safety: Safety, source: SourceRecord, target: string): string {
+    return `Snapshot ${safety.snapshot} of set ${oneLine(safety.set)} has the content from before. ${this.#way(safety, source, target)}`
+  }
+
+  #way(safety: Safety, source: SourceRecord, target: string): string {
+    return goingBack(safety, target, isDatabase(source) ? { before: this.#before.get(source) } : { volume: source.name })
   }
 
   async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import { readLargeObjects } from './errors.ts'
 import { connections, connectionsSql, freeOf, limitBelow } from './free-connections.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
-import { type QueryContext, queryJson } from './query.ts'
+import { OF_USERS, type QueryContext, queryJson } from './query.ts'
 
 const names = z.array(z.string())
 
@@ -34,7 +34,7 @@ const diagnosis = z.strictObject({
 export type Diagnosis = z.infer<typeof diagnosis>
 
 const tables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`
+    WHERE ${OF_USERS}`
 const name = `pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)`
 const some = (condition: string): string => {
   const found = `SELECT ${name} AS name ${tables} AND ${condition} ORDER BY 1 LIMIT 20`

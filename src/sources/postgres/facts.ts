@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { MOST_ENTRIES } from './contents-form.ts'
-import { type QueryContext, queryJson } from './query.ts'
+import { OF_USERS, type QueryContext, queryJson } from './query.ts'
 
 const table = z.strictObject({
   schema: z.string(),
@@ -185,7 +185,7 @@ export function readServerFacts(context: QueryContext): Promise<ServerFacts> {
 export const tablesSql = (toastPages: ToastPages = estimatedPages): string => `WITH tables AS (
   SELECT c.oid, c.reltoastrelid, n.nspname, c.relname, c.reltuples, c.relpages, c.relkind, c.relrowsecurity
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  WHERE c.relkind IN ('r', 'p') AND ${OF_USERS}
 ), indexes AS (
   SELECT i.indrelid, pg_catalog.sum(greatest(c.relpages, 0)) AS pages
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid GROUP BY i.indrelid

@@ -165,6 +165,9 @@ export function encodingOf(statements: readonly string[]): 'SQL_ASCII' | 'UTF8' 
   return statements.every(isAscii) ? 'SQL_ASCII' : 'UTF8'
 }
 
+/** SQL for whether the relation `c` of the schema `n` is of users, and not of their session alone. */
+export const OF_USERS = "c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+
 export function isAscii(text: string): boolean {
   return /^\p{ASCII}*$/u.test(text)
 }

@@ -3,7 +3,7 @@ import { formatSome } from '../../report/format.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
 import type { Connection } from './connection.ts'
-import { withoutValues } from './drill/restore-problem.ts'
+import { quotesValues, withoutValues } from './drill/restore-problem.ts'
 import type { ObjectSettings } from './settings.ts'
 
 /** The messages of pg_restore on stderr. */
@@ -43,12 +43,9 @@ function describe(message: string, shownOf: (told: string, statement: string) =>
   return `${beginningOf(shownOf(told.trim(), statement), 1000)}${named && `: ${named}`}`
 }
 
-/** Messages that may end with a value. */
-const OF_VALUES = /^(?:COPY failed for table |invalid|malformed|value|time zone|"|syntax error in|no operand|.*\bout of range)/
-
 /** Logs of workflows are read by many, so values of rows are left out: the place tells where they are, by table, line and column. */
 function safely(told: string, statement: string): string {
-  if (statement.startsWith('INSERT') || OF_VALUES.test(told)) return withoutValues(told)
+  if (statement.startsWith('INSERT') || quotesValues(told)) return withoutValues(told)
   const [message = '', ...more] = told.split(/\n(?=[^\s:]+: {2})/)
   return [message, ...more.filter((section) => !/\)=\(|^\S+: {2}(?:Failing row|JSON data|Token )/.test(section))].join('\n')
 }

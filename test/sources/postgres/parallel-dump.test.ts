@@ -336,43 +336,37 @@ describe('while others work', () => {
     await until(async () => (await server.sql(leftOver)) === '0')
   })
 
-  test('a small table that is emptied and filled again after the snapshot is not empty in the backup', async () => {
-    await accounts('refreshed')
-    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', 'refreshed')
-    const go = path.join(server.socketDirectory, 'refreshed.go')
+  /** Backs up while a session that empties and fills a small table waits for the session with the snapshot; the main pg_dump begins after that. */
+  async function refreshing(database: string, lockTimeout?: number): Promise<{ dumping: Promise<Dumped>; wanting: Promise<string> }> {
+    await accounts(database)
+    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', database)
+    const go = path.join(server.socketDirectory, `${database}.go`)
     const clients = clientsThat(`case "$*" in *--exclude-table-data*) until test -e ${go}; do sleep 0.1; done ;; esac`)
-    const dumping = dump(sourceOf(server.url('refreshed'), { jobs: 2, lockTimeout: 1000, clients }))
-    let wanting: Promise<string> | undefined
+    const dumping = dump(sourceOf(server.url(database), { jobs: 2, clients, ...(lockTimeout !== undefined && { lockTimeout }) }))
+    dumping.catch(() => undefined) // The caller awaits it.
     try {
       await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
-      wanting = server.sql('BEGIN; TRUNCATE small; INSERT INTO small VALUES (2); COMMIT', 'refreshed')
+      const wanting = server.sql('BEGIN; TRUNCATE small; INSERT INTO small VALUES (2); COMMIT', database)
       await until(async () => (await server.sql(waiting)) !== '0')
+      return { dumping, wanting }
     } finally {
       writeFileSync(go, '')
     }
+  }
+
+  test('a small table that is emptied and filled again after the snapshot is not empty in the backup', async () => {
+    const { dumping, wanting } = await refreshing('refreshed', 1000)
     const { facts } = await dumping
     await wanting
     expect(facts.tables.find(({ name }) => name === 'small')?.archived?.rows).toBe(1)
   })
 
   test('the session with the snapshot ends while a pg_dump waits for a table that it has locked: the backup fails', async () => {
-    await accounts('ended')
-    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', 'ended')
-    const go = path.join(server.socketDirectory, 'ended.go')
-    const clients = clientsThat(`case "$*" in *--exclude-table-data*) until test -e ${go}; do sleep 0.1; done ;; esac`)
-    const dumping = thrownBy(dump(sourceOf(server.url('ended'), { jobs: 2, clients })))
-    let wanting: Promise<string> | undefined
-    try {
-      await Promise.race([dumping, until(async () => (await server.sql(sharing)) === '1')])
-      wanting = server.sql('BEGIN; TRUNCATE small; INSERT INTO small VALUES (2); COMMIT', 'ended')
-      await until(async () => (await server.sql(waiting)) !== '0')
-    } finally {
-      writeFileSync(go, '')
-    }
+    const { dumping, wanting } = await refreshing('ended')
     await until(async () => (await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pg_dump' AND wait_event_type = 'Lock'`)) !== '0')
     await server.sql(`SELECT pg_terminate_backend(pid, 60000) FROM ${holder}`)
     await wanting
-    expect((await dumping).message).toMatch(/^the session at .* ended that shares one view of the database among several pg_dump$/)
+    expect((await thrownBy(dumping)).message).toMatch(/^the session at .* ended that shares one view of the database among several pg_dump$/)
     await until(async () => (await server.sql(leftOver)) === '0')
   })
 

@@ -130,15 +130,22 @@ const FORMS = [
   new RegExp(`^${GUARDED}`),
 ]
 
-/** Errors that may quote rows, or of functions that got them. */
-const QUOTES = /\nCONTEXT: |^(?:invalid|malformed|value|time zone|"|syntax error in|no operand|.*\bout of range)/
+/** Messages that may quote a value. */
+const OF_VALUES = /^(?:invalid|malformed|value|time zone|"|syntax error in|no operand|.*\bout of range)/
+
+/** Whether an error, at whatever step, may quote values of rows, as one of COPY does. */
+export function quotesValues(told: string): boolean {
+  return told.startsWith('COPY failed for table ') || OF_VALUES.test(told)
+}
 
 /** Without values of rows. */
 function shown(error: RestoreError): string {
   const { told, step } = error
   const [line = ''] = told.split('\n')
   const entry = step === 'rows' ? '' : entryOf(error)
-  if (step !== 'rows' && !QUOTES.test(told)) return line.replace(/(syntax for type [^:]+|violates [^:]+): .*$/, '$1')
+  // A function that got a value may say it.
+  const quotes = step === 'rows' || told.includes('\nCONTEXT: ') || OF_VALUES.test(told)
+  if (!quotes) return line.replace(/(syntax for type [^:]+|violates [^:]+): .*$/, '$1')
   return `${entry}${withoutValues(told)}`
 }
 

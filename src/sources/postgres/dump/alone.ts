@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { queryJson, type QueryContext } from '../query.ts'
+import { OF_USERS, queryJson, type QueryContext } from '../query.ts'
 import { type Dump, withFirst } from './together.ts'
 
 /** With arguments, pg_dump may leave tables out, which are then rewritten at any time, or take an older snapshot each time. */
@@ -17,7 +17,7 @@ const tableFiles = z.record(z.string(), z.strictObject({ table: z.string(), file
 const TABLE_FILES = `SELECT coalesce(pg_catalog.json_object_agg(c.oid, pg_catalog.json_build_object(
     'table', pg_catalog.concat(n.nspname, '.', c.relname), 'file', c.relfilenode)), '{}')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
+  WHERE c.relkind = 'r' AND ${OF_USERS}`
 
 /**
  * Starts one pg_dump. It takes its snapshot before it locks its tables, and to that snapshot a table is empty that another session rewrites
@@ -28,8 +28,8 @@ export async function beginAlone(
   dump: Dump, { plain, ...context }: QueryContext & { signal: AbortSignal; plain: boolean }, onAgain: (table: string) => void,
 ): Promise<{ archive: AsyncGenerator<Buffer>; rewritten: Rewritten[] }> {
   const attempts = plain ? ATTEMPTS.plain : ATTEMPTS.withArguments
+  let before = await queryJson(TABLE_FILES, tableFiles, context)
   for (let attempt = 1; ; attempt++) {
-    const before = await queryJson(TABLE_FILES, tableFiles, context)
     const archive = dump(context.signal)
     try {
       const first = await archive.next()
@@ -38,6 +38,7 @@ export async function beginAlone(
         (file === (before[oid]?.file ?? file) ? [] : [{ oid, table }]))
       if (rewritten.length === 0 || attempt === attempts) return { archive: withFirst(first, archive), rewritten }
       onAgain(rewritten[0]!.table)
+      before = after
     } catch (error) {
       await archive.return(undefined)
       throw error

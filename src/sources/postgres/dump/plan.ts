@@ -4,7 +4,7 @@ import { argumentsOfParts, excludedTables, largeObjectsIn } from '../dump-argume
 import { formatCount } from '../../../report/format.ts'
 import { bounded, queryPages, type ServerFacts, type ToastPages } from '../facts.ts'
 import { freeConnections } from '../free-connections.ts'
-import { isAscii, literal, type QueryContext, withoutTransaction } from '../query.ts'
+import { isAscii, literal, OF_USERS, type QueryContext, withoutTransaction } from '../query.ts'
 import { EXCLUDED, type Exclusion, exclusionOf } from './exclusions.ts'
 
 export interface LargeTable {
@@ -106,7 +106,7 @@ const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages):
       * pg_catalog.current_setting('block_size')::pg_catalog.int8`)} AS bytes
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
-  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  WHERE c.relkind = 'r' AND ${OF_USERS}
 ), largest AS (
   SELECT * FROM tables
   WHERE relpersistence = 'p' AND bytes > 0 AND NOT left_out

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { holdSession } from '../held-session.ts'
-import { identifier, type QueryContext } from '../query.ts'
+import { identifier, OF_USERS, type QueryContext } from '../query.ts'
 import type { LargeTable } from './plan.ts'
 
 /** A view of a database that several sessions share. */
@@ -23,7 +23,7 @@ const LOCK_ALL = `DO $lock$
 DECLARE found record;
 BEGIN
   FOR found IN SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    WHERE c.relkind IN ('r', 'p') AND ${OF_USERS}
       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
     ORDER BY c.oid
   LOOP
