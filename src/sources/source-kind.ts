@@ -216,6 +216,8 @@ export interface SourceToRestore extends PartlyRead {
    * that failed: then nothing may be changed. Absent: nobody wants it. `before`: of a restore of selected objects.
    */
   readonly backUpTarget?: (before?: SelectedBefore) => Promise<void>
+  /** For a plan: known damage may be in what is selected, which is read to find out. Default: false. */
+  readonly suspect?: boolean
 }
 
 /** The selected objects that a target had before a restore: the schemas that were named, the others by schema and name. */

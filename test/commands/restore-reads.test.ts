@@ -117,6 +117,14 @@ test('rows are replaced in one transaction from the chunks that have them; a dam
     expect(warnings).toEqual([expect.stringMatching(/^snapshot \S+ is damaged, perhaps not in the selected objects: .* known to be damaged/)])
     expect(await refusal(run('restore', again({ tables: 'c' })))).toContain(`chunk ${within.at(-1)!} in`)
     expect(await contentOf('part', 'c')).toBe(before)
+    // Nor is a part left where a failure would leave one.
+    await server.sql('CREATE DATABASE empty')
+    for (const jobs of ['1', '2']) {
+      expect(await refusal(run('restore', { 'database-url': server.url('empty'), mode: 'empty', tables: 'b, c', jobs }))).toContain(`chunk ${within.at(-1)!} in`)
+      expect(await server.sql(`SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace`, 'empty')).toBe('0')
+    }
+    expect((await run('restore', { 'database-url': server.url('empty'), mode: 'empty', tables: 'e' })).result).toMatchObject({ errors: [], left: 'everything' })
+    expect(await contentOf('empty', 'e')).toBe(await contentOf('shop', 'e'))
   } finally {
     writeFileSync(file, whole)
   }

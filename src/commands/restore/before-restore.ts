@@ -25,8 +25,8 @@ export interface Chosen {
   /** How a restore takes what is whole of it, if it is damaged. */
   skip: string
   /**
-   * Whether only objects of a database are restored, which may not need the chunks that are known to be damaged: these are a warning, for
-   * they are found again if they are needed, and the database is left as it was.
+   * Whether only objects of a database are restored, which may not need the chunks that are known to be damaged: these are a warning, and
+   * the plan of the restore reads what it needs.
    */
   selects: boolean
   store: Store
@@ -35,9 +35,9 @@ export interface Chosen {
 /**
  * Verifies what a snapshot has of one source, and reads what earlier verifications found damaged of it. Throws, naming what is whole of the
  * snapshot and the newest snapshots that have the rest, unless that went well: nothing is restored from what could not be read back.
- * Damage to other sources is a warning.
+ * Damage to other sources is a warning. Tells whether known damage may be in the selected objects.
  */
-export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<void> {
+export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<boolean> {
   const { snapshot, source, skip, selects } = chosen
   const { id } = snapshot.header
   const { report } = context
@@ -65,6 +65,7 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
     await elsewhere(chosen, source, known, proofs, report),
   )
+  return selects && rest !== undefined
 }
 
 /** A damaged source never replaces data that is there. */

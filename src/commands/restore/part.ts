@@ -59,7 +59,7 @@ export async function prepared(
     return { restore: async () => ({ ...checked, ...(selected && { selected }) }) }
   }
   const { target } = into
-  if (!skipDamaged) await requireWhole(chosen, 'list', context)
+  const suspect = !skipDamaged && (await requireWhole(chosen, 'list', context))
   const { lost, elsewhere } = skipDamaged ? await lostChunks(chosen, context) : NOTHING_LOST
   const verified = secondsSince(started)
   const waiting = new Waiting()
@@ -73,7 +73,7 @@ export async function prepared(
   const complete = <R extends Restored>(restored: R): typeof about & R & { elsewhere?: string } =>
     ({ ...about, ...restored, ...((restored.missing ?? []).length > 0 && { elsewhere }) })
   return {
-    ...(work.plan && { plan: async () => complete(await work.plan!({ ...stored, ...(planned && { backUpTarget: planned }) })) }),
+    ...(work.plan && { plan: async () => complete(await work.plan!({ ...stored, suspect, ...(planned && { backUpTarget: planned }) })) }),
     restore: () => backups.around(source, snapshot.header, into, async (backUpTarget) => {
       const began = performance.now()
       const { phases, ...restored } = await work.restore({ ...stored, backUpTarget })

@@ -18,3 +18,15 @@ export function readingOf({ archive, size, blocks, only }: RestoreOptions, { sel
     size: wanted.reduce((sum, { id }) => sum + blocks.sizes.get(id)!, blocks.head),
   }
 }
+
+export async function* followed(
+  { archive, size }: Reading, { name, report, signal }: RestoreOptions, activity: string,
+): AsyncGenerator<Buffer> {
+  let done = 0
+  for await (const bytes of archive()) {
+    signal.throwIfAborted()
+    done += bytes.length
+    yield bytes
+    report.progress({ activity: `${activity} ${name}`, done, total: size })
+  }
+}

@@ -52,6 +52,8 @@ export interface RestoreOptions extends Omit<ObjectSettings, 'only' | 'globals'>
   lockTimeout: number
   /** Whether everything is checked, and nothing changed: the outcome has `planned`. */
   dryRun?: boolean
+  /** Whether known damage may be in what is restored: the checks read all of it. */
+  suspect?: boolean
   /** Roles and tablespaces that the server lacks, and that the restore makes. */
   coming?: MadeGlobals
   /** Makes them, after `backUpTarget` and before anything else is changed. */

@@ -9,7 +9,7 @@ import { changed, type Entry } from './contents.ts'
 import { DROP_FIRST } from './interruption.ts'
 import { restoreInParallel } from './parallel-restore.ts'
 import { outcomeWith, pgRestore } from './pg-restore.ts'
-import { type Reading, readingOf } from './reading.ts'
+import { followed, readingOf } from './reading.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
 import { oneTransaction, type RestoreOptions, type RestorePlan, selectionReport } from './restore-plan.ts'
 import { droppedWithTable } from './selection.ts'
@@ -98,18 +98,6 @@ async function* heldBack(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     held = piece
   }
   if (held) yield held
-}
-
-async function* followed(
-  { archive, size }: Reading, { name, report, signal }: RestoreOptions, activity: string,
-): AsyncGenerator<Buffer> {
-  let done = 0
-  for await (const bytes of archive()) {
-    signal.throwIfAborted()
-    done += bytes.length
-    yield bytes
-    report.progress({ activity: `${activity} ${name}`, done, total: size })
-  }
 }
 
 async function stage(bytes: AsyncIterable<Buffer>, file: string): Promise<void> {

@@ -189,6 +189,7 @@ async function restoreInto(
     lockTimeout: settings.swap.lockTimeout,
     roles: rolesToCreate(source, settings, rolesHint(target, snapshot, source.name, source.streams.some(isGlobals))),
     ...(settings.dryRun && { dryRun: true }),
+    ...(stored.suspect && { suspect: true }),
     ...(settings.coming && { coming: settings.coming }),
     ...(settings.makeComing && { makeComing: settings.makeComing }),
     ...(await clientPrograms(context)),

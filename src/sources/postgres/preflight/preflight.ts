@@ -4,6 +4,7 @@ import { freeOf } from '../free-connections.ts'
 import type { QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
 import { requireKnown } from './newer-constructs.ts'
+import { followed, readingOf } from '../reading.ts'
 import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
@@ -54,6 +55,7 @@ export async function preflight(
     ...(databaseSize !== undefined && options.only === undefined && !plan.selection
       ? [async () => requireSpace(databaseSize, where, room)] : []),
   ], atOnce)
+  if (options.suspect) for await (const _ of followed(readingOf(options, plan), options, 'checking'));
   return room
 }
 
