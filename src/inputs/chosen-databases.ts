@@ -94,6 +94,11 @@ export function isChosen({ include, exclude }: DatabaseChoice, server: string, n
   return (include === 'all' || include.some(matches)) && !exclude.some(matches)
 }
 
+/** Whether the choice has the full name of the database, not only a pattern. */
+export function isNamed({ include }: DatabaseChoice, server: string, name: string): boolean {
+  return include !== 'all' && include.some((pattern) => !pattern.glob && isMatch(pattern, server, name))
+}
+
 export function isMatch({ server: of, text, glob }: DatabasePattern, server: string, name: string): boolean {
   return (of === undefined || of === server) && (glob ? matchesGlob(text, name) : text === name)
 }

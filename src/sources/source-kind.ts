@@ -114,6 +114,8 @@ export interface FoundDatabase<L extends Location = Location> {
   /** Bytes on the server's disk. */
   size: number
   location: L
+  /** Why patterns do not choose it, only its full name; read after its name: `was put aside by …`. */
+  aside?: string
 }
 
 export interface LeftOutDatabase {

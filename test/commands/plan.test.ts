@@ -135,6 +135,22 @@ test('backup with databases gives each its own set, goes on after one that fails
   expect(killed.text).toMatch(/3 of 4 sets backed up by this run: 1 not verified[^]*set app \(job 1 of 1\): snapshot \S+ is not verified: it was to be verified at level list, and was not/)
 })
 
+test('a database that a restore put aside is left out and named, unless it is given by its full name', async () => {
+  const store = { destination: `file:${folder}/aside`, 'encryption-key': identity }
+  await dispatched('backup', { ...store, 'database-url': url(), databases: 'app' }, new Date('2026-11-22T07:30:00Z'), environment())
+  const restore = { 'database-url': server.url('app'), confirm: 'app' }
+  await dispatched('restore', { ...store, ...restore, set: 'app', mode: 'swap' }, new Date('2026-11-22T07:32:44Z'), environment())
+  const aside = 'app_before_20261122_073244'
+  const { result, text, warnings } = await plan({ databases: 'app*' })
+  expect([items(result).map(({ name }) => name), warnings]).toEqual([['app'], []])
+  expect(text).toContain(`${aside} was put aside by a restore of app, and is kept until 2026-11-29`)
+  expect(items((await plan({ databases: aside })).result).map(({ name }) => name)).toEqual([aside])
+  // One that somebody uses under another name is a database as any other.
+  await server.sql(`ALTER DATABASE ${aside} RENAME TO app_old`)
+  expect(items((await plan({ databases: 'app*' })).result).map(({ name }) => name).toSorted()).toEqual(['app', 'app_old'])
+  await server.sql('DROP DATABASE app_old')
+})
+
 test.each([
   [{ databases: '*', part: '{"plan":"20261120T020000Z-5f3a9c1e","databases":[],"volumes":["a"]}' }, 'databases and part are both given'],
   [{ databases: '*', set: 'shop' }, 'set: shop is given, but with databases each database has a set of its own'],

@@ -1,3 +1,4 @@
+import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss } from '../../repository/references.ts'
@@ -100,4 +101,5 @@ function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, ag
 const KEEP_DRILLED =
   'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
-const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'
+const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.' +
+  marked` If the source is gone on purpose, and its backups are not needed: ‹lifeboat forget ID; force: true›, with the ids of the set.`

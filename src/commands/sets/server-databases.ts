@@ -2,7 +2,7 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { formatSome } from '../../report/format.ts'
 import { nearest } from '../../nearest.ts'
-import { type DatabaseChoice, isChosen, isMatch, patternText } from '../../inputs/chosen-databases.ts'
+import { type DatabaseChoice, isChosen, isMatch, isNamed, patternText } from '../../inputs/chosen-databases.ts'
 import { kindAt } from '../../sources/known-kinds.ts'
 import type { SourceAccess } from '../../sources/settings.ts'
 import type { FoundDatabase, LeftOutDatabase, SourceContext } from '../../sources/source-kind.ts'
@@ -58,8 +58,11 @@ export async function findDatabases(
   for (const { name: server, ...location } of servers) {
     const { databases, leftOut } = await kindAt(location).server!.databases(location, settings, context)
     const chosen = databases.filter(({ name }) => isChosen(choice, server, name))
-    found.chosen.push(...chosen.map((one) => ({ ...one, server })))
     found.notChosen += databases.length - chosen.length
+    for (const { aside, ...one } of chosen) {
+      if (aside === undefined || isNamed(choice, server, one.name)) found.chosen.push({ ...one, server })
+      else found.leftOut.push({ name: one.name, why: aside, expected: true, server })
+    }
     const wanted = leftOut.filter(({ name }) => isChosen(choice, server, name))
     found.leftOut.push(...wanted.map((one) => ({ ...one, server })))
   }

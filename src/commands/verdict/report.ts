@@ -45,7 +45,7 @@ function remarksOn({ sets, oldest, unplanned = [] }: VerdictResult, { timeZone, 
   return [
     ...(unverified.length > 0 ? [`${formatCount(unverified.length, 'set')} not verified: ${namesOf(unverified)}`] : []),
     ...(partial.length > 0 ? [`${formatCount(partial.length, 'set')} backed up in part: ${namesOf(partial)}`] : []),
-    ...(unplanned.length > 0 ? [`new since the plan, and not backed up: ${namesOf(unplanned.map((set) => ({ set })))}`] : []),
+    ...(unplanned.length > 0 ? [`not in the plan, and not backed up: ${namesOf(unplanned.map((set) => ({ set })))}`] : []),
     ...(oldest
       ? [`the oldest backup is that of ${oldest.set}, ${formatTime(oldest.time, timeZone)}, ${formatAge(oldest.time, now)} ago`]
       : []),

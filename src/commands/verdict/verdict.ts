@@ -1,5 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { planTag } from '../../inputs/plan.ts'
 import { inParallel } from '../../process/parallel.ts'
 import { warningOf } from '../../report/warnings.ts'
@@ -66,7 +67,10 @@ async function unplannedSets(
     const { chosen } = await findDatabases(list, choice, settings, { ...environment, clientInstall })
     const unplanned = chosen.map(({ server, name }) => ownSet(server, name)).filter((set) => !planned.has(set))
     for (const set of unplanned.slice(0, 10)) {
-      report.warning(`the database of set ${set} is new since the plan: this run does not back it up`, 'The next run does.')
+      report.warning(
+        `the database of set ${set} is not in the plan: this run does not back it up`,
+        marked`If the plan leaves it out on purpose, give ‹databases› as the plan has it. If it is new, the next run backs it up.`,
+      )
     }
     return unplanned
   } catch (error) {

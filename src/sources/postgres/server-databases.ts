@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { oneLine } from '../../report/format.ts'
 import { factsOf, type SourceRecord } from '../../repository/snapshot.ts'
 import type { SourceAccess } from '../settings.ts'
 import type { LeftOutDatabase, ServerDatabases, SourceContext } from '../source-kind.ts'
@@ -9,10 +10,13 @@ import { type DatabaseLocation, locationOf } from './location.ts'
 import { type QueryContext, queryJson } from './query.ts'
 import { routeTo } from './route.ts'
 import { connectionTo } from './sources.ts'
+import { markOfKept } from './swap/databases.ts'
 import { findMaintenance } from './target.ts'
 
 const row = z.strictObject({
+  oid: z.int(),
   name: z.string(),
+  comment: z.string().nullable(),
   /** Of its name, as the server keeps it. */
   bytes: z.int(),
   template: z.boolean(),
@@ -27,7 +31,9 @@ const row = z.strictObject({
 export type DatabaseRow = z.infer<typeof row>
 
 const sql = (sizes: boolean): string => `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+  'oid', d.oid::pg_catalog.int8,
   'name', d.datname,
+  'comment', pg_catalog.shobj_description(d.oid, 'pg_database'),
   'bytes', pg_catalog.octet_length(d.datname::pg_catalog.text),
   'template', d.datistemplate,
   'allowed', d.datallowconn,
@@ -67,7 +73,7 @@ export async function databasesOfServer(
     const rows = await readDatabases(await findMaintenance(asked), sizes)
     const usable = rows.filter((one) => whyNot(one) === undefined)
     return {
-      databases: usable.map(({ name, size }) => ({ name, size: size ?? 0, location: locationOf(location, name) })),
+      databases: usable.map((one) => ({ name: one.name, size: one.size ?? 0, location: locationOf(location, one.name), ...asideOf(one) })),
       leftOut: rows.flatMap((one) => whyNot(one) ?? []),
     }
   } catch (error) {
@@ -81,8 +87,15 @@ export function readDatabases(maintenance: QueryContext, sizes: boolean): Promis
   return queryJson(sql(sizes), z.array(row), { ...maintenance, timeLimit: TIME_LIMIT })
 }
 
+function asideOf(row: DatabaseRow): { aside?: string } {
+  const mark = markOfKept(row)
+  return mark ? { aside: `was put aside by a restore of ${oneLine(mark.target)}, and is kept until ${mark.until.slice(0, 10)}` } : {}
+}
+
 /** Why a database cannot be backed up, or need not be. */
-export function whyNot({ name, bytes, template, allowed, invalid, permitted }: DatabaseRow): LeftOutDatabase | undefined {
+export function whyNot(
+  { name, bytes, template, allowed, invalid, permitted }: Omit<DatabaseRow, 'oid' | 'comment'>,
+): LeftOutDatabase | undefined {
   if (template) return { name, why: 'is a template', expected: true }
   if (invalid) return { name, why: 'was not dropped whole: drop it again', expected: false }
   if (!allowed) return { name, why: 'accepts no connections', expected: true }

@@ -70,10 +70,16 @@ export function commentOf(kept: Mark): string {
 export function keptOf(databases: readonly NamedDatabase[], target: string): Kept[] {
   return databases
     .flatMap((one) => {
-      const found = markIn(one.comment)
-      return found?.oid === one.oid && found.name === one.name && found.target === target ? [{ ...one, mark: found }] : []
+      const mark = markOfKept(one)
+      return mark?.target === target ? [{ ...one, mark }] : []
     })
     .toSorted((a, b) => b.mark.at.localeCompare(a.mark.at))
+}
+
+/** The mark of a database that an exchange has put aside; undefined of any other. */
+export function markOfKept({ oid, name, comment }: Pick<NamedDatabase, 'oid' | 'name' | 'comment'>): Mark | undefined {
+  const mark = markIn(comment)
+  return mark?.oid === oid && mark.name === name ? mark : undefined
 }
 
 function markIn(comment: string | null): Mark | undefined {
