@@ -361,7 +361,7 @@ function named(stderr: string): string {
 
 /** A failed query can be longer than every message: its first line tells enough. */
 function withoutQueries(stderr: string): string {
-  const query = /^((?:pg_\w+: )?(?:detail: )?(?:Query|Command) was: .*)(?:\n(?!pg_\w+: ).*)*/gm
+  const query = /^((?:pg_\w+: )?(?:detail: )?(?:(?:Query|Command) was|STATEMENT): .*)(?:\n(?!pg_\w+: ).*)*/gm
   return stderr.replaceAll(query, (_, beginning: string) => beginningOf(beginning, 1000))
 }
 

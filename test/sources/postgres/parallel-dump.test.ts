@@ -279,7 +279,7 @@ describe('while others work', () => {
   const waiting = `SELECT count(*) FROM pg_locks WHERE NOT granted`
   /** The session that has exported the snapshot, and looks for the others. */
   const holder = `pg_stat_activity WHERE application_name = 'psql' AND pid <> pg_backend_pid()
-    AND query ~ '^SELECT (pg_catalog.pg_export_snapshot|WHERE pg_catalog.pg_stat_clear_snapshot|pg_catalog.concat..found)'`
+    AND query ~ '^SELECT (pg_catalog.current_setting..lifeboat|WHERE pg_catalog.pg_stat_clear_snapshot|pg_catalog.concat..found)'`
   const sharing = `SELECT count(*) FROM ${holder}`
 
   test('TRUNCATE, asked for while the backup runs, waits for it, and the backup is good', async () => {
@@ -370,6 +370,28 @@ describe('while others work', () => {
     await until(async () => (await server.sql(leftOver)) === '0')
   })
 
+  test('a table that is made while the session with the snapshot waits for another one, and is then rewritten, is not empty in the backup', async () => {
+    await accounts('made')
+    await server.sql('CREATE TABLE small AS SELECT 1 AS id; ANALYZE small', 'made')
+    const sleeping = async (key: number, sql: string): Promise<{ ended: Promise<string> }> => {
+      const session = server.sql(`BEGIN; ${sql}; SELECT pg_sleep(1000 + ${key})`, 'made').catch(() => 'ended by us below')
+      await until(async () => (await server.sql(`SELECT count(*) FROM ${sleeper(key)} AND wait_event = 'PgSleep'`)) === '1')
+      return { ended: session }
+    }
+    const sessions = [await sleeping(1, 'LOCK TABLE small'), await sleeping(2, 'SELECT pg_advisory_lock(8)')]
+    const dumping = dump(sourceOf(server.url('made'), { jobs: 2 }))
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'small'::regclass`, 'made')) === '1')
+    await server.sql('CREATE TABLE made AS SELECT generate_series(1, 500) AS id', 'made')
+    const rewriting = server.sql('BEGIN; ALTER TABLE made ALTER id TYPE bigint; SELECT pg_advisory_lock(8); COMMIT', 'made')
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`)) === '1')
+    await server.sql(`SELECT pg_terminate_backend(pid) FROM ${sleeper(1)}`)
+    await until(async () => (await server.sql(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'made'::regclass`, 'made')) !== '0')
+    await server.sql(`SELECT pg_terminate_backend(pid) FROM ${sleeper(2)}`)
+    const { facts } = await dumping
+    expect([facts.parts?.length, facts.tables.find(({ name }) => name === 'made')?.archived?.rows]).toEqual([1, 500])
+    await Promise.all([rewriting, ...sessions.map(({ ended }) => ended)])
+  })
+
   test('a table that is emptied and filled again while one pg_dump waits for it is not empty in the backup', async () => {
     await server.createDatabase('reloaded')
     await server.sql('CREATE TABLE daily AS SELECT generate_series(1, 500) AS id; CREATE TABLE other (id int)', 'reloaded')
@@ -387,10 +409,22 @@ describe('while others work', () => {
     expect([told, facts.omitted]).toEqual([['shop: public.daily was rewritten by another session before pg_dump had locked it: pg_dump begins again'], undefined])
   })
 
+  const psqlIn = (database: string): string =>
+    `${path.join(clientDirectory(server.major), 'psql')} -h ${server.socketDirectory} -p ${server.port} -U postgres -d ${database} -qc`
+
+  test('a table that is made and rewritten while one pg_dump begins: pg_dump begins again', async () => {
+    await server.createDatabase('sudden')
+    const made = path.join(server.socketDirectory, 'sudden.made')
+    const [create, rewrite] = ['CREATE TABLE sudden AS SELECT 1 AS id', 'ALTER TABLE sudden ALTER id TYPE bigint'].map((sql) => `${psqlIn('sudden')} '${sql}'`)
+    const clients = clientsThat(`case "$*" in *--format=custom*) test -e ${made} || { ${create}; ${rewrite}; touch ${made}; } ;; esac`)
+    await dump(sourceOf(server.url('sudden'), { jobs: 1, clients }))
+    expect(told).toEqual(['shop: public.sudden was rewritten by another session before pg_dump had locked it: pg_dump begins again'])
+  })
+
   test('where a table is rewritten each time that pg_dump begins, the backup is one in part', async () => {
     await server.createDatabase('restless')
     await server.sql('CREATE TABLE daily AS SELECT generate_series(1, 500) AS id; CREATE TABLE queue AS TABLE daily', 'restless')
-    const psql = `${path.join(clientDirectory(server.major), 'psql')} -h ${server.socketDirectory} -p ${server.port} -U postgres -d restless -qc`
+    const psql = psqlIn('restless')
     const clients = clientsThat(`case "$*" in *--format=custom*) ${psql} 'TRUNCATE daily, queue; INSERT INTO queue VALUES (1)' ;; esac`)
     for (const dumpArguments of [[], ['--inserts']]) {
       told.splice(0)
@@ -678,6 +712,8 @@ describe('while others work', () => {
     }
   })
 })
+
+const sleeper = (key: number): string => `pg_stat_activity WHERE query LIKE '%pg_sleep(1000 + ${key})%' AND pid <> pg_backend_pid()`
 
 /** The sum of the second column of the rows in an archive. */
 async function sumOf(archive: Buffer): Promise<number> {

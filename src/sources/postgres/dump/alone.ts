@@ -11,7 +11,10 @@ export interface Rewritten {
   table: string
 }
 
-/** Tables by their ids, and the files of their rows: TRUNCATE and most of ALTER TABLE make new ones. */
+/**
+ * Tables by their ids, and the files of their rows: TRUNCATE and most of ALTER TABLE make new ones. That of a new table has the number of
+ * the table (heap_create in heap.c of PostgreSQL).
+ */
 const tableFiles = z.record(z.string(), z.strictObject({ table: z.string(), file: z.string() }))
 
 const TABLE_FILES = `SELECT coalesce(pg_catalog.json_object_agg(c.oid, pg_catalog.json_build_object(
@@ -35,7 +38,7 @@ export async function beginAlone(
       const first = await archive.next()
       const after = await queryJson(TABLE_FILES, tableFiles, context)
       const rewritten = Object.entries(after).flatMap(([oid, { table, file }]) =>
-        (file === (before[oid]?.file ?? file) ? [] : [{ oid, table }]))
+        (file === (before[oid]?.file ?? oid) ? [] : [{ oid, table }]))
       if (rewritten.length === 0 || attempt === attempts) return { archive: withFirst(first, archive), rewritten }
       onAgain(rewritten[0]!.table)
       before = after

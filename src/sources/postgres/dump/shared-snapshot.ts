@@ -18,17 +18,30 @@ export interface SharedSnapshot {
   readonly release: () => Promise<boolean>
 }
 
-/** Each statement of a READ COMMITTED transaction has a snapshot of its own, so the one that is exported is younger than the locks. */
-const LOCK_ALL = `DO $lock$
-DECLARE found record;
+/**
+ * Locks all tables that this session has not locked, and exports a snapshot; again, until there is no such table after the export: one
+ * that was made while the session waited for another lock may be in the snapshot. Each statement of a READ COMMITTED transaction, also
+ * within DO, has a snapshot of its own, so the one that is exported is younger than the locks.
+ */
+const LOCK_AND_EXPORT = `DO $lock$
+DECLARE
+  unlocked record;
+  exported text;
 BEGIN
-  FOR found IN SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND ${OF_USERS}
-      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-    ORDER BY c.oid
   LOOP
-    EXECUTE pg_catalog.format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', found.nspname, found.relname);
+    FOR unlocked IN SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND ${OF_USERS}
+        AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
+          WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation = c.oid)
+      ORDER BY c.oid
+    LOOP
+      EXECUTE pg_catalog.format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', unlocked.nspname, unlocked.relname);
+    END LOOP;
+    EXIT WHEN NOT FOUND AND exported IS NOT NULL;
+    SELECT pg_catalog.pg_export_snapshot() INTO exported;
   END LOOP;
+  PERFORM pg_catalog.set_config('lifeboat.snapshot', exported, true);
 END $lock$`
 
 /**
@@ -56,8 +69,8 @@ export async function shareSnapshot(
     `SET LOCAL lock_timeout = ${timeout}`,
     'SET LOCAL search_path = pg_catalog, pg_temp',
     ...tables.map(({ schema, name }) => `LOCK TABLE ONLY ${identifier(schema)}.${identifier(name)} IN ACCESS SHARE MODE`),
-    LOCK_ALL,
-    `SELECT pg_catalog.pg_export_snapshot(), extract(epoch FROM pg_catalog.pg_postmaster_start_time())`,
+    LOCK_AND_EXPORT,
+    `SELECT pg_catalog.current_setting('lifeboat.snapshot'), extract(epoch FROM pg_catalog.pg_postmaster_start_time())`,
   ]
   const { answer, lost, release } = await holdSession(statements, { ...context, codes: true }, lostError)
   const [, id, start] = /^([0-9A-Fa-f-]+)\|([\d.]+)$/.exec(answer) ?? []
