@@ -1,11 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
+import { markedCommand } from '../marks.ts'
 import { secondsSince } from '../process/elapsed.ts'
-import { type DamagedChunk, Reader } from '../repository/reader.ts'
-import type { AuthenticSnapshot } from '../repository/snapshot.ts'
+import type { Keys } from '../repository/keys.ts'
+import { proveSnapshot } from '../repository/proofs.ts'
+import { DamagedChunk, Reader } from '../repository/reader.ts'
+import type { AuthenticSnapshot, DamagedSnapshot } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
-import { type Damage, keepDamage } from './verify/proof.ts'
+import { VERSION } from '../version.ts'
+import { putTogether } from './verify/proof.ts'
+import type { SnapshotVerified } from './verify/result.ts'
 
 /**
  * Does work with readers of a snapshot. When it ends, well or not, the damage that they met is recorded in the store as `verify` does:
@@ -17,7 +22,7 @@ export async function recordingDamage<T>(
   const started = performance.now()
   const { keys, header: { id, set, chunks } } = snapshot
   const opened = new Set<number>()
-  const damage = new Map<string, DamagedChunk>()
+  const damage = new Map<string, DamagedChunk | DamagedSnapshot>()
   try {
     return await work(() => new Reader(store, keys, chunks, opened, damage))
   } finally {
@@ -25,8 +30,35 @@ export async function recordingDamage<T>(
       const bytes = [...opened].reduce((sum, index) => sum + chunks[index]![1], 0)
       const problems = [...damage.values()].map(messageOf)
       const seconds = secondsSince(started)
-      const found: Damage = { snapshot: id, set, level: 'read', seconds, bytes, damaged: [...damage.keys()], problems }
-      await keepDamage(found, store, keys, environment)
+      const damaged = [...damage.values()].flatMap((error) => (error instanceof DamagedChunk ? [error.key] : []))
+      await keepDamage({ snapshot: id, set, level: 'read', seconds, bytes, damaged, problems }, store, keys, environment)
     }
+  }
+}
+
+/** Damage that another command than `verify` met in a snapshot. */
+export type Damage = Pick<SnapshotVerified, 'snapshot' | 'set' | 'level' | 'seconds' | 'bytes' | 'damaged' | 'problems'>
+
+/**
+ * Stores a proof of damage, as of a verification that failed, so that `list`, `check`, `prune` and the next backup know of it. Never
+ * throws: the command tells of the damage itself.
+ */
+export async function keepDamage(damage: Damage, store: Store, keys: Keys, environment: Environment): Promise<void> {
+  const { report, run } = environment
+  const { snapshot, set, level, seconds, bytes, damaged, problems } = damage
+  const verification = {
+    snapshot, set, level, seconds, bytes, damaged, problems,
+    time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
+  } as const
+  try {
+    await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
+    const next = damaged.length === 0 ? '' : ': the next backup stores again what it needs of it'
+    report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}${next}`)
+  } catch (error) {
+    report.warning(
+      `the damage of snapshot ${snapshot} was not recorded in ${store.name}: ${messageOf(error)}`,
+      'A backup that does not know of it may rely on the same chunks: before you back up again, run ' +
+        `${markedCommand('verify', { set, snapshot, level: 'read' })} where the store can be written to, which records it.`,
+    )
   }
 }

@@ -24,11 +24,12 @@ export class Reader {
   #streams = 0
   /** Indexes of the chunks that were read and found good. */
   readonly opened: Set<number>
-  readonly #damage: Map<string, DamagedChunk>
+  readonly #damage: Map<string, DamagedChunk | DamagedSnapshot>
 
-  /** `opened`, and the `damage` that was found, by the keys of the objects: are shared by readers of the same chunks. */
+  /** `opened`, and the `damage` that was found, by keys of objects or names of streams: are shared by readers of the same chunks. */
   constructor(
-    store: Store, keys: Keys, chunks: readonly ChunkEntry[], opened = new Set<number>(), damage = new Map<string, DamagedChunk>(),
+    store: Store, keys: Keys, chunks: readonly ChunkEntry[], opened = new Set<number>(),
+    damage = new Map<string, DamagedChunk | DamagedSnapshot>(),
   ) {
     this.#store = store
     this.#keys = keys
@@ -129,9 +130,11 @@ export class Reader {
 
   #checkSum(record: StreamRecord, sha256: string): void {
     if (sha256 === record.sha256) return
-    throw new DamagedSnapshot(
+    const error = new DamagedSnapshot(
       `stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`,
     )
+    this.#damage.set(record.name, error)
+    throw error
   }
 
   #base(index: number): Promise<Buffer> {

@@ -7,14 +7,15 @@ import { statusOf } from '../../src/commands/run-command.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { failureOf, failureSummary } from '../../src/report/failure.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
+import { findSnapshot } from '../../src/repository/catalog.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
-import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
+import { type ChunkEntry, chunkKey, encodeSnapshot, openManifest } from '../../src/repository/snapshot.ts'
 import { NOT_REPLACED } from '../../src/repository/retention.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
-import { entriesOf, identity } from '../support/engine.ts'
+import { entriesOf, identity, keys } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
 import { atTerminal } from '../../src/cli/spelling.ts'
 import { spelled } from '../../src/marks.ts'
@@ -220,6 +221,17 @@ test.each<[string, (from: string, to: string) => Promise<unknown>]>([
   for (const entry of await entriesOf(new FileStore(root), ids[2]!)) if (entry[4] === ids[2]!.slice(-8)) flipBit(fileOf(entry))
   expect(await refusal(meet(ids[1]!, ids[2]!))).toMatch(/chunk \S+ in \S+ is damaged/)
   expect((await run('list')).result.snapshots.map(({ verified }) => verified)).toEqual([false, true, true])
+})
+
+test('so is a stream that has another SHA-256 than its snapshot says, though none of its objects is damaged', async () => {
+  const store = new FileStore(root)
+  const snapshot = await findSnapshot(store, keys, 'app', { kind: 'latest' })
+  const content = await openManifest(snapshot)
+  const sources = content.sources.map((source) => ({ ...source, streams: source.streams.map((stream) => ({ ...stream, sha256: 'e'.repeat(64) })) }))
+  writeFileSync(path.join(root, snapshot.key), await encodeSnapshot(snapshot.header, { ...content, sources }, keys))
+  expect(await refusal(dispatched('extract', { ...given(), snapshot: ids[2]!, source: 'large', output: path.join(folder, `unlike-${count}`) }, now()))).toContain('does not have the SHA-256')
+  expect((await run('list')).result.snapshots.map(({ id, damage }) => [id, damage])).toEqual([[ids[2], 'it failed verification at level read'], [ids[1], undefined], [ids[0], undefined]])
+  expect((await run('show', { snapshot: ids[2]! })).result.proofs[0]).toMatchObject({ result: 'failed', damaged: [], problems: [expect.stringContaining('SHA-256')] })
 })
 
 test('damage that cannot be recorded, in a store that takes no proof, is the same error, with a warning that says what to do before the next backup', async () => {

@@ -1,12 +1,11 @@
 import type { Environment } from '../../environment.ts'
 import { messageOf } from '../../error.ts'
-import { marked, markedCommand } from '../../marks.ts'
+import { marked } from '../../marks.ts'
 import type { AccessInputs } from '../../inputs/store.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { type ProofDetails, proveSnapshot } from '../../repository/proofs.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
-import { VERSION } from '../../version.ts'
 import { machine } from '../machine.ts'
 import { attestation } from './attest.ts'
 import type { SnapshotVerified } from './result.ts'
@@ -55,34 +54,8 @@ export async function keepProofs(
   }
 }
 
-/** Damage that another command than `verify` met in a snapshot. */
-export type Damage = Pick<SnapshotVerified, 'snapshot' | 'set' | 'level' | 'seconds' | 'bytes' | 'damaged' | 'problems'>
-
-/**
- * Stores a proof of damage, as of a verification that failed, so that `list`, `check`, `prune` and the next backup know of it. Never
- * throws: the command tells of the damage itself.
- */
-export async function keepDamage(damage: Damage, store: Store, keys: Keys, environment: Environment): Promise<void> {
-  const { report, run } = environment
-  const { snapshot, set, level, seconds, bytes, damaged, problems } = damage
-  const verification = {
-    snapshot, set, level, seconds, bytes, damaged, problems,
-    time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
-  } as const
-  try {
-    await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
-    report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}: the next backup stores again what it needs of it`)
-  } catch (error) {
-    report.warning(
-      `the damage of snapshot ${snapshot} was not recorded in ${store.name}: ${messageOf(error)}`,
-      'A backup that does not know of it may rely on the same chunks: before you back up again, run ' +
-        `${markedCommand('verify', { set, snapshot, level: 'read' })} where the store can be written to, which records it.`,
-    )
-  }
-}
-
 /** Puts proofs of a set, which artifacts keep together. */
-async function putTogether(store: Store, set: string, put: (own: Store) => Promise<void>): Promise<void> {
+export async function putTogether(store: Store, set: string, put: (own: Store) => Promise<void>): Promise<void> {
   const own = store.groups?.ofSet(set) ?? store
   try {
     await put(own)
