@@ -12,8 +12,7 @@ export function databaseLosses(old: SourceRecord, same: SourceRecord): Loss[] {
   if (!before || !now) return whole
   const shrinkage = sourceSize(old) - sourceSize(same)
   const tables = new Map(now.tables.map((table) => [keyOf(table), table]))
-  const gone = before.tables.filter((table) => !tables.has(keyOf(table)))
-  const isExpected = expectedToGo(before, now, gone)
+  const isExpected = expectedToGo(before, now)
   return [...whole, ...before.tables.flatMap((table) => {
     const same = tables.get(keyOf(table))
     const losses = same ? tableLosses(table, same, shrinkage) : isExpected(table) ? [] : lossOfAll(table)
@@ -47,21 +46,25 @@ function keyOf({ schema, name }: Table): string {
   return JSON.stringify([schema, name])
 }
 
-/** Tells of each table that is gone whether nothing is lost with it, or it is one of many that are made and dropped by their age. */
-function expectedToGo(before: PostgresFacts, now: PostgresFacts, gone: readonly Table[]): (table: Table) => boolean {
+/**
+ * Tells of each table that is gone whether nothing is lost with it, or it is one of many that are made and dropped by their age. To be
+ * asked once for each: a new table is the new name of one.
+ */
+function expectedToGo(before: PostgresFacts, now: PostgresFacts): (table: Table) => boolean {
   const partitions = new Set(before.entries.flatMap(attached).map(family))
   const isPartition = (table: Table): boolean => partitions.has(family(nameOf(table)))
-  // Partitions are dropped by their age, also some time after they were detached; or all of them with their table.
-  const byAge = !gone.some((table) => table.partitioned && !isPartition(table))
   const left = new Set(now.tables.map((table) => family(nameOf(table))))
   const old = new Set(before.tables.map(keyOf))
-  const renamed = new Set(now.tables.flatMap((table) => (!old.has(keyOf(table)) && table.archived ? [amountOf(table.archived)] : [])))
+  const made = now.tables.flatMap((table) => (!old.has(keyOf(table)) && table.archived ? [table.archived] : []))
+  const unmatched = Map.groupBy(made, amountOf)
   return (table) => {
     // Its partitions have its rows.
-    if (table.partitioned || (byAge && isPartition(table))) return true
-    if (!table.archived) return false
-    const { rows, bytes } = table.archived
-    return renamed.has(amountOf(table.archived)) || (rows < LEAST.rows && bytes < LEAST.bytes && left.has(family(nameOf(table))))
+    if (table.partitioned) return true
+    const { archived } = table
+    const isSmall = archived !== undefined && archived.rows < LEAST.rows && archived.bytes < LEAST.bytes
+    // Partitions are dropped by their age, also some time after they were detached.
+    if ((isPartition(table) || isSmall) && left.has(family(nameOf(table)))) return true
+    return archived !== undefined && unmatched.get(amountOf(archived))?.pop() !== undefined
   }
 }
 
