@@ -107,7 +107,7 @@ test('tables that were truncated or dropped are named, of few rows too; a partit
     CREATE TABLE photos AS SELECT repeat(md5(g::text), 3000) AS photo FROM generate_series(1, 40) g;
     CREATE TABLE renamed AS SELECT g AS id, 'renamed' AS note FROM generate_series(1, 30) g;
     CREATE TABLE events (day int, what text) PARTITION BY LIST (day);
-    CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);
+    CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1); CREATE TABLE events_2 PARTITION OF events FOR VALUES IN (2);
     INSERT INTO events SELECT 1, 'x' FROM generate_series(1, 2000)`, 'shop')
   const database = { 'database-url': server.url('shop') }
   await backup(database)
