@@ -222,11 +222,14 @@ export interface SourceToRestore extends PartlyRead {
   readonly suspect?: boolean
 }
 
-/** The selected objects that a target had before a restore: the schemas that were named, the others by schema and name. */
+/**
+ * The selected objects that a target had before a restore: the schemas that were named, the others by schema and name, without those that
+ * come with another.
+ */
 export interface SelectedBefore {
   schemas: readonly string[]
   tables: readonly (readonly [schema: string, name: string])[]
-  /** Statements that remove the selected tables and views that it did not have, in order. */
+  /** Statements that remove the schemas, tables and views that it did not have, with all that depends on them, in order. */
   removal: readonly string[]
 }
 

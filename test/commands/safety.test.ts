@@ -69,21 +69,31 @@ test('the database that a restore replaces is backed up first, and comes back wi
 })
 
 test('the way back from a restore of tables is of those that the target had, with their schemas and the name that confirms it; the others are to be removed', async () => {
-  await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 1 AS id; CREATE TABLE photos AS SELECT 1 AS id; CREATE VIEW seen AS SELECT * FROM photos`, 'source')
+  const events = 'CREATE TABLE events (id int) PARTITION BY LIST (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1)'
+  await server.sql(`CREATE TABLE photos (id int PRIMARY KEY); CREATE TABLE "Audit, Log" (id int PRIMARY KEY REFERENCES photos);
+    CREATE TABLE items (log int REFERENCES "Audit, Log"); CREATE VIEW seen AS SELECT * FROM photos; INSERT INTO photos VALUES (1); INSERT INTO "Audit, Log" VALUES (1);
+    CREATE TABLE logs (id int) PARTITION BY LIST (id); CREATE TABLE a_log PARTITION OF logs FOR VALUES IN (1);
+    ${events}; CREATE SCHEMA fresh; CREATE TYPE fresh.kind AS ENUM ('one'); CREATE TABLE fresh.one (kind fresh.kind)`, 'source')
   const { result: { snapshot } } = await run('backup', { 'database-url': `app=${server.url('source')}` })
-  await server.sql('DROP VIEW seen; DROP TABLE photos, "Audit, Log"', 'source')
-  await server.sql('CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id', 'app')
-  const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log"]' }))).result
+  await server.sql('DROP SCHEMA fresh CASCADE; DROP VIEW seen; DROP TABLE photos, "Audit, Log", items, logs, events', 'source')
+  await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id; ${events}; INSERT INTO events VALUES (1)`, 'app')
+  const relations = `SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v', 'p') AND oid >= 16384`
+  const before = await server.sql(relations, 'app')
+  const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log", "items", "logs", "events", "one"]' }))).result
   expect(await rows()).toBe('100|100')
   const back = spelled(first.after!.back, atTerminal('lifeboat'))
-  const [, words, statements] = /^Restore it into the same target: `lifeboat restore (.*)`\. Remove what it did not have: run (.*)$/.exec(back)!
-  expect(words).toBe(`--snapshot ${safeties()[0]} --mode clean --tables '[["public","Audit, Log"],["public","orders"]]' --confirm app`)
-  await run('restore', { 'database-url': server.url('app'), snapshot: safeties()[0]!, mode: 'clean', tables: '[["public","Audit, Log"],["public","orders"]]', confirm: 'app' })
+  const [, statements, words] = /^Remove the schemas, tables and views that it did not have: run (.*) Then restore it into the same target: `lifeboat restore (.*)`\.$/.exec(back)!
+  expect(statements).toBe('DROP SCHEMA IF EXISTS "fresh" CASCADE; DROP TABLE IF EXISTS "public"."logs", "public"."items", "public"."photos" CASCADE; DROP VIEW IF EXISTS "public"."seen" CASCADE;')
+  // Partitions come with their table.
+  const tables = '[["public","Audit, Log"],["public","events"],["public","orders"]]'
+  expect(words).toBe(`--snapshot ${safeties()[0]} --mode clean --tables '${tables}' --confirm app`)
   await server.sql(statements!, 'app')
-  expect([await rows(), await server.sql(`SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v') AND oid >= 16384`, 'app')]).toEqual(['1|0', 'Audit, Log later orders orders'])
+  await run('restore', into({ snapshot: safeties()[0]!, tables }))
+  expect([await rows(), await server.sql(relations, 'app'), await server.sql('SELECT count(*) FROM events', 'app')]).toEqual(['1|0', before, '1'])
+  expect(await server.sql(`SELECT count(*) FROM pg_namespace WHERE nspname = 'fresh'`, 'app')).toBe('0')
   // The target has none of them.
   const { after } = (await run('restore', into({ snapshot, tables: 'photos' }))).result
-  expect(after!.back).toBe('The target had none of the selected tables: run DROP TABLE "public"."photos";')
+  expect(after!.back).toBe('The target had none of the selected tables: run DROP TABLE IF EXISTS "public"."photos" CASCADE;')
 })
 
 test('the commands that are shown confirm a restore by the name of the database, where the source has another one', async () => {

@@ -3,7 +3,7 @@ import type { Environment } from '../../environment.ts'
 import { type Left, LifeboatError, messageOf } from '../../error.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { marked, markedCommand } from '../../marks.ts'
-import { formatSome, oneLine } from '../../report/format.ts'
+import { oneLine } from '../../report/format.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
@@ -163,10 +163,10 @@ export function goingBack(
   const { before } = what
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
     .flatMap((name) => (before && before[name].length > 0 ? [[name, JSON.stringify(before[name])]] : [])))
-  const removal = formatSome(before?.removal.map(oneLine) ?? [], MOST_REMOVED).replaceAll(';, ', '; ')
+  const removal = (before?.removal ?? []).map(oneLine).join(' ')
   if (before && Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
   const command = markedCommand('restore', { snapshot, mode: before ? 'clean' : 'swap', ...parts, confirm: target })
-  return `Restore it into the same target: ${command}.${removal === '' ? '' : ` Remove what it did not have: run ${removal}`}`
+  const restored = `estore it into the same target: ${command}.`
+  // Objects that the target did not have may depend on its own, and keep these from being replaced.
+  return removal === '' ? `R${restored}` : `Remove the schemas, tables and views that it did not have: run ${removal} Then r${restored}`
 }
-
-const MOST_REMOVED = 10

@@ -184,20 +184,41 @@ export async function planRestore(
     return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...selected }
   }
   const clean = objects && {
-    replaced: { only: objects.oids(relationsOf(entries)) }, before: selectedBefore(entries, schemas, objects),
+    replaced: { only: objects.oids(relationsOf(entries)) }, before: await selectedBefore(entries, schemas, objects),
   }
   return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
 }
 
-function selectedBefore(entries: readonly Entry[], schemas: readonly string[], objects: TargetObjects): SelectedBefore {
+async function selectedBefore(
+  entries: readonly Entry[], schemas: readonly string[], objects: TargetObjects,
+): Promise<SelectedBefore> {
   const there = entries.filter((entry) => objects.has(entry))
-  const missing = entries.filter((entry) => !objects.has(entry))
+  const withParent = await objects.children(relationsOf(there))
   return {
     schemas: schemas.filter((schema) => there.some((entry) => entry.schema === schema)),
-    tables: relationsOf(there).filter(({ schema }) => !schemas.includes(schema)).map(({ schema, name }) => [schema, name]),
-    removal: relationsOf(missing).toReversed().map(({ kind, schema, name }) => `DROP ${kind} ${identifier(schema)}.${identifier(name)};`),
+    tables: relationsOf(there).filter((entry) => !schemas.includes(entry.schema) && !withParent.has(entry))
+      .map(({ schema, name }) => [schema, name]),
+    removal: removalOf(entries, entries.filter((entry) => !objects.has(entry))),
   }
 }
+
+/** In an order in which none needs another: what is gone already is passed over. Partitions go with their table. */
+function removalOf(entries: readonly Entry[], missing: readonly Entry[]): string[] {
+  const schemas = missing.filter(({ kind }) => kind === 'SCHEMA').map(({ name }) => name)
+  const relations = relationsOf(missing).filter(({ schema }) => !schemas.includes(schema))
+  const ids = new Set(relations.map(({ id }) => id))
+  const partitions = new Set(entries
+    .filter(({ kind, needs }) => kind === 'TABLE ATTACH' && needs.filter((id) => ids.has(id)).length > 1).map(named))
+  return [
+    ...schemas.map((schema) => `DROP SCHEMA IF EXISTS ${identifier(schema)} CASCADE;`),
+    ...[...RELATIONS].flatMap((kind) => {
+      const names = relations.filter((entry) => entry.kind === kind).map(named).filter((name) => !partitions.has(name))
+      return names.length === 0 ? [] : [`DROP ${kind} IF EXISTS ${names.join(', ')} CASCADE;`]
+    }),
+  ]
+}
+
+const named = ({ schema, name }: Entry): string => `${identifier(schema)}.${identifier(name)}`
 
 /** Whether an entry is left out because the server does not have these roles. */
 function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: ReadonlySet<string>): boolean {

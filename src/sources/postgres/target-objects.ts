@@ -29,6 +29,14 @@ export class TargetObjects {
     return [...new Set(entries.map((entry) => this.#oid(entry)).filter((oid) => oid !== undefined))]
   }
 
+  /** Of these tables, the partitions and inheriting children of others among them. */
+  async children<E extends Pick<Entry, 'kind' | 'schema' | 'name'>>(tables: readonly E[]): Promise<Set<E>> {
+    const oids = new Set(this.oids(tables))
+    const found = await queryJson(CHILDREN, z.array(z.tuple([z.int(), z.int()])), this.#context)
+    const children = new Set(found.flatMap(([child, parent]) => (oids.has(parent) ? [child] : [])))
+    return new Set(tables.filter((table) => children.has(this.#oid(table)!)))
+  }
+
   /** Objects that would prevent the removal of these objects: others that depend on them, as PostgreSQL describes them. */
   async dependents(entries: readonly Entry[]): Promise<string[]> {
     const oids = this.oids(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION'))
@@ -177,6 +185,10 @@ const OBJECTS = [
 
 const NAMED = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(catalog, schema, name, oid::pg_catalog.int8)), '[]')
   FROM (${OBJECTS}) AS objects`
+
+const CHILDREN = `SELECT coalesce(
+    pg_catalog.json_agg(pg_catalog.json_build_array(i.inhrelid::pg_catalog.int8, i.inhparent::pg_catalog.int8)), '[]')
+  FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent WHERE c.relkind IN ('r', 'p', 'f')`
 
 /** Those that users made, not of extensions: catalog, schema, name, and how PostgreSQL describes it. Array types go with their types. */
 const OF_USERS = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(o.catalog, o.schema, o.name,
