@@ -7,6 +7,7 @@ import { clientEnvironment } from './connection.ts'
 import type { Entry } from './contents.ts'
 import { change, identifier, type QueryContext, queryJson } from './query.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
+import { safely } from './restore-output.ts'
 import type { RestoreOptions, RestorePlan } from './restore-plan.ts'
 
 const MOST_NAMED = 10
@@ -156,7 +157,8 @@ export async function refreshViews(
       refreshed.push(`${schema}.${name}`)
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
-      errors.push(`materialized view ${schema}.${name} could not be filled: ${error.message}`)
+      const [, told] = /^[^\s:]+: {2}([^]+)/m.exec(error.message) ?? []
+      errors.push(`materialized view ${schema}.${name} could not be filled: ${told === undefined ? error.message : safely(told, '')}`)
     }
   }
   const total = refreshed.length + errors.length

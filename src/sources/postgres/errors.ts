@@ -11,7 +11,8 @@ type Rule = [pattern: RegExp, describe: (match: RegExpExecArray, where: string, 
 
 const lost = new RegExp(
   ['server closed the connection unexpectedly', 'terminating connection due to', 'SSL connection has been closed unexpectedly',
-    'connection to server was lost', 'could not receive data from server'].join('|'),
+    'connection to server was lost', 'could not receive data from server', 'could not send data to server',
+    'no connection to the server'].join('|'),
 )
 
 /** `postmaster.c`: what a server says that starts, ends, or recovers. */
@@ -273,7 +274,8 @@ export function clientError(
   if (!(error instanceof ChildError)) return error
   const stderr = withoutParameters(withoutQueries(blot(error.exit.stderr, connection.secrets)))
   const cause = new Error(lastLines(stderr) || error.message)
-  for (const [pattern, describe] of rules) {
+  // A signal has no reason among the messages.
+  for (const [pattern, describe] of error.exit.signal === null ? rules : []) {
     const match = pattern.exec(stderr)
     if (!match) continue
     const { problem, hint } = describe(match, connection.where, roleOf(connection.environment))
@@ -298,9 +300,7 @@ export function connectionFailed(error: unknown): boolean {
   const text = `${error.message}\n${error.cause instanceof Error ? error.cause.message : ''}`
   return (
     lost.test(text) ||
-    /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|no connection to the server|timeout expired/.test(
-      text,
-    )
+    /Connection refused|Connection reset|Broken pipe|SSL SYSCALL error|could not send|timeout expired/.test(text)
   )
 }
 

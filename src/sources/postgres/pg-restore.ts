@@ -5,7 +5,7 @@ import { restoreEnvironment } from './data-only.ts'
 import { blot, clientError } from './errors.ts'
 import { DROP_FIRST } from './interruption.ts'
 import type { RestoreOutcome } from './restore-outcome.ts'
-import { hintFor, parseRestoreOutput } from './restore-output.ts'
+import { hintFor, parseRestoreOutput, withoutRows } from './restore-output.ts'
 import { oneTransaction, type RestoreOptions, type RestorePlan } from './restore-plan.ts'
 
 /**
@@ -38,15 +38,15 @@ export async function pgRestore(
     fed?.()
     return errorsOf(await ended, blot((await child.exit).stderr, target.secrets), options)
   } catch (error) {
-    throw clientError(error, 'restore', target)
+    throw clientError(withoutRows(error, target.secrets), 'restore', target)
   }
 }
 
 /** The errors of a pg_restore that has ended. `error` is undefined if it exited with 0. */
 function errorsOf(error: unknown, stderr: string, options: RestoreOptions): string[] {
-  const { errors, warnings, finished, unknownSettings } = parseRestoreOutput(stderr)
+  const { errors, warnings, finished, lost, unknownSettings } = parseRestoreOutput(stderr)
   const rolledBack = oneTransaction(options) && errors.length > 0
-  if (error !== undefined && !(error instanceof ChildError && (finished || rolledBack))) throw error
+  if (error !== undefined && !(error instanceof ChildError && lost === undefined && (finished || rolledBack))) throw error
   for (const warning of warnings) options.report.warning(`pg_restore: ${warning}`)
   for (const setting of new Set(unknownSettings)) options.report.info(`the target server does not know the setting ${setting}: passed over`)
   return errors

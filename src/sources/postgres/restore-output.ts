@@ -1,9 +1,11 @@
 import { marked, markedCommand } from '../../marks.ts'
 import { formatSome } from '../../report/format.ts'
+import { ChildError } from '../../process/child.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
 import type { Connection } from './connection.ts'
 import { quotesValues, withoutValues } from './drill/restore-problem.ts'
+import { blot } from './errors.ts'
 import type { ObjectSettings } from './settings.ts'
 
 /** The messages of pg_restore on stderr. */
@@ -13,6 +15,8 @@ export interface RestoreOutput {
   warnings: string[]
   /** Whether it read the whole archive, and said how many errors it ignored. */
   finished: boolean
+  /** The error that tells of the end of its session. After it, pg_restore goes on, and every statement fails. */
+  lost?: string
   /** Settings of newer servers that this one does not know, and does not need. */
   unknownSettings: string[]
 }
@@ -31,9 +35,28 @@ export function parseRestoreOutput(stderr: string, shown: (told: string, stateme
       const setting = /\nCommand was: SET (\w+_timeout) = 0;$/.exec(message)
       if (setting) output.unknownSettings.push(setting[1]!)
       else output.errors.push(describe(message.slice('error: '.length), shown))
+      if (output.lost === undefined && LOST.test(message)) output.lost = output.errors.at(-1)
     }
   }
   return output
+}
+
+/** The words of libpq. An error about a session between two servers has its severity before them. */
+const LOST = new RegExp(
+  `^(?:error: (?:[^:\\n"]+|COPY failed for table .*): )?(?:${[
+    'no connection to the server', 'server closed the connection unexpectedly', 'SSL connection has been closed unexpectedly',
+    'could not receive data from server', 'could not send data to server',
+  ].join('|')})`,
+  'm',
+)
+
+/** The error with those messages of a pg_restore that may be shown, and of one that lost its session with that alone. */
+export function withoutRows(error: unknown, secrets: readonly string[]): unknown {
+  if (!(error instanceof ChildError)) return error
+  const stderr = blot(error.exit.stderr, secrets)
+  const { errors, lost } = parseRestoreOutput(stderr)
+  const [before = ''] = stderr.split(/^pg_restore: /m, 1) // Of the system, if the program could not be started.
+  return new ChildError(error.program, { ...error.exit, stderr: lost ?? [before.trim(), ...errors].join('\n') })
 }
 
 function describe(message: string, shownOf: (told: string, statement: string) => string): string {
@@ -44,7 +67,7 @@ function describe(message: string, shownOf: (told: string, statement: string) =>
 }
 
 /** Logs of workflows are read by many, so values of rows are left out: the place tells where they are, by table, line and column. */
-function safely(told: string, statement: string): string {
+export function safely(told: string, statement: string): string {
   if (statement.startsWith('INSERT') || quotesValues(told)) return withoutValues(told)
   const [message = '', ...more] = told.split(/\n(?=[^\s:]+: {2})/)
   return [message, ...more.filter((section) => !/\)=\(|^\S+: {2}(?:Failing row|JSON data|Token )/.test(section))].join('\n')

@@ -6,6 +6,7 @@ import { type Server, startServer } from '../../support/postgres-server.ts'
 import { dump, inBlocks, inPieces, restoreInto, unrestorable } from '../../support/restoring.ts'
 import { neverRead, stagingOfEachTest } from '../../support/staging-folder.ts'
 import { thrownBy } from '../../support/thrown.ts'
+import { until } from '../../support/until.ts'
 
 const staging = stagingOfEachTest()
 
@@ -87,5 +88,21 @@ describe('on one server', () => {
     expect(message).toMatch({ damage: /^chunk chunks\/aa\/aabb is damaged$/, 'an interrupt': /^interrupted$/ }[what] ?? /terminating connection|server closed the connection|connection/)
     expect(await server.sql(`SELECT count(*) FROM pg_database WHERE datname = 'half'`)).toBe('0')
     expect(await server.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pg_restore%'`)).toBe('0')
+  })
+
+  test.each([1, 3])('with %i jobs, a session that is ended while it makes definitions is the error, and no rows are loaded', async (jobs) => {
+    const database = `ended_${jobs}`
+    await server.createDatabase(database)
+    const asleep = `pg_stat_activity WHERE query LIKE '%pg_sleep(1000)' AND pid <> pg_backend_pid()`
+    const making = server.sql('BEGIN; CREATE TABLE b (); SELECT pg_sleep(1000)', database).catch(() => 'ended by us below')
+    await until(async () => (await server.sql(`SELECT count(*) FROM ${asleep} AND wait_event = 'PgSleep'`)) === '1')
+    const restoring = thrownBy(restore(database, jobs === 1 ? { jobs, blocks: undefined, archive: inPieces(bytes) } : { jobs, blocks: { ...inBlocks(bytes), data: neverRead } }))
+    const waiting = `pg_stat_activity WHERE application_name LIKE 'pg_restore%' AND wait_event_type = 'Lock'`
+    await until(async () => (await server.sql(`SELECT count(*) FROM ${waiting}`)) === '1')
+    await server.sql(`SELECT pg_terminate_backend(pid, 60000) FROM ${waiting}`)
+    await server.sql(`SELECT pg_terminate_backend(pid) FROM ${asleep}`)
+    await making
+    expect(await restoring).toMatchObject({ message: `the connection to 127.0.0.1:${server.port}/${database} was cut`, hint: expect.stringContaining('try again') })
+    expect(staging.told).toContain(`the restore broke off: 127.0.0.1:${server.port}/${database} may be partly restored`)
   })
 })

@@ -57,10 +57,10 @@ test('definitions and then rows give the whole database: views that had rows are
 
 test('a view that cannot be filled is an error, and the rows are there', async () => {
   const bytes = await archiveOf('ratios', 'CREATE TABLE numbers (n int); INSERT INTO numbers VALUES (2); CREATE MATERIALIZED VIEW ratios AS SELECT 4 / n AS ratio FROM numbers')
-  await sql('CREATE TABLE numbers (n int); CREATE MATERIALIZED VIEW ratios AS SELECT 4 / (n - 2) AS ratio FROM numbers WITH NO DATA')
+  await sql(`CREATE TABLE numbers (n int); CREATE MATERIALIZED VIEW ratios AS SELECT ('hunter' || n)::int AS ratio FROM numbers WITH NO DATA`)
   const outcome = await restore(bytes, { only: 'data' })
   expect(outcome).toMatchObject({ entries: 2, restored: 1, left: 'part', refreshed: [] })
-  expect(outcome.errors[0]).toContain('materialized view public.ratios could not be filled')
+  expect(outcome.errors).toEqual(['materialized view public.ratios could not be filled: invalid input syntax for type integer'])
   expect(await sql('SELECT n FROM numbers')).toBe('2')
 })
 

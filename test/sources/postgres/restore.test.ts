@@ -280,7 +280,7 @@ describe('on one server', () => {
       }
       const error = await thrownBy(restore(server, database, big, { archive: cutting }))
       expect(cut).toBe(true)
-      expect(error.message).toMatch(/the connection to .* was cut|pg_restore ended with exit status 1/)
+      expect(error.message).toMatch(/^the connection to \S+ was cut$/)
     })
   })
 

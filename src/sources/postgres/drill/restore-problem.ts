@@ -116,8 +116,9 @@ const ABOUT_ARCHIVE = new RegExp(
 /** Messages of a server that ends a session, and of clients that lost theirs, in any line. */
 const LOST = new RegExp(
   `(?:^|: {1,2})(${[
-    'terminating connection', 'server closed the connection', 'no connection to the server', 'SSL connection has been closed',
-    'could not (?:receive data from|send data to) ', 'the database system is ', 'connection to server ',
+    'terminating connection(?: due to [\\w -]+)?', 'server closed the connection unexpectedly', 'no connection to the server',
+    'SSL connection has been closed unexpectedly', 'could not (?:receive data from|send data to) server',
+    'the database system is ', 'connection to server ',
   ].join('|')})`,
   'm',
 )
@@ -126,7 +127,7 @@ const LOST = new RegExp(
 const FORMS = [
   ...ABOUT_ROWS,
   /^(?:permission denied (?:for|to)|must be|only superusers? can) [\w ]+/,
-  /^(?:out of memory|out of shared memory|could not extend file|role)/,
+  /^(?:out of memory|out of shared memory|could not (?:extend|write to) file(?: "[\w./]+": No space left on device)?|role)/,
   new RegExp(`^${GUARDED}`),
 ]
 

@@ -10,7 +10,7 @@ import type { RecordedEntries } from '../archive-parts/recorded-entries.ts'
 import { programOf } from '../clients.ts'
 import { clientEnvironment, type Connection } from '../connection.ts'
 import { clientError } from '../errors.ts'
-import { parseRestoreOutput } from '../restore-output.ts'
+import { parseRestoreOutput, withoutRows } from '../restore-output.ts'
 import { dropGuard } from './guard.ts'
 import type { Alike, Head } from './head.ts'
 import { Lending } from './lending.ts'
@@ -205,5 +205,5 @@ async function pgRestore(
   const { errors, finished } = parseRestoreOutput((await child.exit).stderr, (told) => told)
   if (error === undefined || (error instanceof ChildError && (finished || errors.length > 0)))
     return errors.map((told) => ({ told, step }))
-  throw error instanceof LifeboatError ? error : clientError(error, 'restore', connection)
+  throw error instanceof LifeboatError ? error : clientError(withoutRows(error, connection.secrets), 'restore', connection)
 }
