@@ -18,7 +18,7 @@ import { identifier, type QueryContext } from './query.ts'
 import type { SelectionReport } from './restore-outcome.ts'
 import { withoutLost } from './lost-data.ts'
 import type { MadeGlobals } from './restore-globals.ts'
-import { type LeftOutObject, nameOf, select, type Selection } from './selection.ts'
+import { type LeftOutObject, nameOf, requireRoots, select, type Selection } from './selection.ts'
 import type { ObjectSettings } from './settings.ts'
 import { ArchivedObjects, requireReplaceable, TargetObjects } from './target-objects.ts'
 import { lackingRoles, withoutRoles } from './without-roles.ts'
@@ -175,6 +175,7 @@ export async function planRestore(
   const named = [...schemas, ...tables.map((table) => (typeof table === 'string' ? table : table.join('.')))].join(', ')
   if (entries.length === 0)
     throw new LifeboatError(`the archive has nothing to restore of ${named}${only ? ` with only: ${only}` : ''}`, { status: 2 })
+  if (only !== 'data') requireRoots(entries, contents)
   if (objects) await requireReplaceable(entries, objects, options.target.where)
   if (only !== 'data') for (const entry of entries) addNeeded({ ...entry, sql: () => entry.definition ?? '' }, options, needed)
   const ids = new Set(entries.map(({ id }) => id))

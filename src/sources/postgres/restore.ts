@@ -56,7 +56,8 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreOu
     options.leaves?.(`${target.where} has everything that was selected, but what comes last may be missing (materialized views, settings)`)
   else if (run.left === 'part') options.leaves?.(`${target.where} is partly restored`, DROP_FIRST)
   const outcome = await refreshViews(run, options, plan, context)
-  tellSubscriptions(plan, report)
+  if (outcome.left !== 'unchanged')
+    tellSubscriptions(plan, report, outcome.errors.length > 0 ? 'is disabled, if it was restored' : undefined)
   if (outcome.errors.length > 0) return outcome
   if (wanted) return applied(outcome, wanted, context)
   return settings === undefined || plan.selection || only !== undefined ? outcome : { ...outcome, databaseSettings: 'left as they are' }
@@ -128,10 +129,10 @@ async function restoreIntoNew(options: RestoreOptions, context: QueryContext): P
 }
 
 /** pg_dump writes subscriptions without a connection: nothing is copied, and no slot of the publisher advances. */
-export function tellSubscriptions({ entries }: RestorePlan, report: Report): void {
+export function tellSubscriptions({ entries }: RestorePlan, report: Report, what = 'was restored disabled'): void {
   for (const { name } of entries.filter(({ kind }) => kind === 'SUBSCRIPTION')) {
     report.warning(
-      `subscription "${name}" was restored disabled`,
+      `subscription "${name}" ${what}`,
       'Enable it once its publisher is to be followed from here: ALTER SUBSCRIPTION … ENABLE, then REFRESH PUBLICATION.',
     )
   }

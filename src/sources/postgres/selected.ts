@@ -6,7 +6,7 @@ import { readContents } from './archive.ts'
 import { restoreClient } from './client-download/choose.ts'
 import { clientPrograms } from './client-programs.ts'
 import { checkOptions } from './restore-plan.ts'
-import { RELATIONS, select } from './selection.ts'
+import { RELATIONS, requireRoots, select } from './selection.ts'
 import { archiveOf, readArchive } from './archive-parts/stored-archive.ts'
 
 /** The part of an archive that a restore would select. Throws (status 2) as it would. */
@@ -27,6 +27,7 @@ export async function selectedEntries(
   const { entries, restorable, unknown } = await readContents(readArchive(stored, archive), reading, filters, () => true)
   if (unknown) throw unknown
   const chosen = (filtered ? select(entries, { schemas, tables }).entries : entries).filter(restorable.has)
+  if (filtered && only !== 'data') requireRoots(chosen, entries)
   const kinds = only === 'data' ? ROWS : RELATIONS
   return { entries: chosen.length, names: chosen.filter(({ kind }) => kinds.has(kind)).map(({ schema, name }) => `${schema}.${name}`) }
 }

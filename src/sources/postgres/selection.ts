@@ -264,6 +264,32 @@ export function droppedWithTable(entries: readonly Entry[]): Set<number> {
   )
 }
 
+/**
+ * Throws (status 2) if rows of these entries are loaded through a partitioned table that is not among them: pg_dump writes rows so for hash
+ * partitions by an enum, and with --load-via-partition-root. `all`: of the archive.
+ */
+export function requireRoots(entries: readonly Entry[], all: readonly Entry[]): void {
+  const through = entries.filter(({ throughRoot }) => throughRoot)
+  if (through.length === 0) return
+  const byId = new Map(all.map((entry) => [entry.id, entry]))
+  const parents = new Map(all.filter(({ kind }) => kind === 'TABLE ATTACH').map((attach) => {
+    const tables = attach.needs.flatMap((id) => byId.get(id) ?? [])
+    return [tableOf(attach), tables.find((table) => table.kind === 'TABLE' && tableOf(table) !== tableOf(attach))]
+  }))
+  const chosen = new Set(entries)
+  for (const entry of through) {
+    let root = parents.get(tableOf(entry))
+    for (let next = root; next; next = parents.get(tableOf(next))) root = next
+    if (!root || chosen.has(root)) continue
+    throw new LifeboatError(`rows of ${tableOf(entry)} are loaded through ${tableOf(root)}, which is not selected`, {
+      hint: `Select ${tableOf(root)}: its partitions come with it.`, status: 2 })
+  }
+}
+
+function tableOf({ schema, name }: Entry): string {
+  return `${schema}.${name}`
+}
+
 function linkText(entry: Entry): string {
   const { kind, schema, name } = entry
   if (kind === 'FK CONSTRAINT') return `foreign key ${schema}.${name}`

@@ -2,10 +2,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { unmarked } from '../../../src/marks.ts'
+import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { type Server, startServer } from '../../support/postgres-server.ts'
-import { clients, dump, restoreInto, unrestorable } from '../../support/restoring.ts'
+import { clients, dump, restoreInto, unrestorable, variables } from '../../support/restoring.ts'
 import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
@@ -110,6 +111,11 @@ test('a subscription is restored disabled, and does not keep a failed new databa
   expect(told).toContain('subscription "follow_me" was restored disabled')
   expect(await server.sql(`SELECT subenabled FROM pg_subscription`)).toBe('f')
   await server.sql(`ALTER SUBSCRIPTION "follow_me" SET (slot_name = NONE); DROP SUBSCRIPTION "follow_me"`, 'following')
+
+  await server.sql(`CREATE ROLE no_subscriber LOGIN PASSWORD 'no_subscriber'; CREATE DATABASE unfollowing OWNER no_subscriber`)
+  const target = parseDatabaseUrl(server.url('unfollowing', 'no_subscriber', 'no_subscriber'), variables)
+  expect((await restore('unfollowing', { mode: 'empty', target }, archive)).errors).toContainEqual(expect.stringMatching(/^permission denied to create subscription/))
+  expect(told.filter((line) => line.startsWith('subscription'))).toEqual(['subscription "follow_me" was restored disabled', 'subscription "follow_me" is disabled, if it was restored'])
 
   let readings = 0
   async function* damaged(): AsyncGenerator<Buffer> {

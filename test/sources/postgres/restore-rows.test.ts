@@ -189,6 +189,15 @@ describe('objects of the target with the name of a table', () => {
     expect(await sql('SELECT count(*) FROM low')).toBe('2')
     await sql('TRUNCATE whole; ALTER TABLE whole DETACH PARTITION low')
     expect((await thrownBy(restore(through, { only: 'data' }))).message).toContain('public.low is no partition')
+    await sql('DROP TABLE low, whole; DROP FUNCTION eat')
+    for (const part of [{ tables: ['low'] }, { tables: ['low'], mode: 'clean' as const }]) {
+      const { message, hint } = await thrownBy(restore(through, part))
+      expect([message, hint]).toEqual(['rows of public.low are loaded through public.whole, which is not selected', 'Select public.whole: its partitions come with it.'])
+    }
+    expect(await restore(direct, { tables: ['low'] })).toMatchObject({ errors: [] })
+    await sql('DROP TABLE low')
+    expect(await restore(through, { tables: ['whole'] })).toMatchObject({ errors: [] })
+    expect(await sql('SELECT count(*) FROM low')).toBe('2')
   })
 })
 
