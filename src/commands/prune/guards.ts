@@ -71,7 +71,7 @@ export async function whyIncomplete(
   }
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
-      // The policy follows by itself: with force it would run without any guard.
+      // The command prunes nothing by a policy: with force, one would run without guards.
       hint: `${missingHint(`once: ${acceptedLosses(missing, options).join(' ')}`)} ${otherwise}`,
     })
   }

@@ -3,7 +3,7 @@ import { marked } from '../../marks.ts'
 import type { Finding } from '../../report/finding.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import { readLargeObjects } from './errors.ts'
-import { connections, connectionsSql, freeOf, limitBelow } from './free-connections.ts'
+import { connections, connectionsSql, freeOf, tightestLimit } from './free-connections.ts'
 import { detectPooler, type Pooling, useInstead } from './pooler.ts'
 import { OF_USERS, type QueryContext, queryJson } from './query.ts'
 
@@ -141,9 +141,9 @@ const [NEEDED, SPARE] = [2, 4]
 /** The session that asked is one of those counted. A pooler may have more: it gave a second session at the same time, or did not. */
 function freedom({ connections, single }: Facts): Judgement {
   const free = freeOf(connections)
-  const needs = marked`a backup needs two, with ‹dump-jobs› three more than that`
+  const needs = marked`a backup needs two, or with ‹dump-jobs› its number and three more`
   if (free < SPARE) {
-    const limit = limitBelow(SPARE, connections)
+    const limit = tightestLimit(connections)
     const says = `the role may have ${formatCount(free, 'connection')} now, by ${limit}, and a backup needs ${NEEDED}`
     const judgement = single && free < NEEDED ? bad : warning
     return judgement('connections', says, `Raise ${limit}, or close idle connections: ${needs}.`)

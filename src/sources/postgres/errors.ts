@@ -167,7 +167,7 @@ const rules: Rule[] = [
       problem: `${where} has no free connection`,
       hint:
         'Run at a quieter time, raise max_connections or the CONNECTION LIMIT of the role or database, or close idle connections; a ' +
-        marked`backup needs two, with ‹dump-jobs› three more than that, and a restore one more than ‹jobs›.`,
+        marked`backup needs two, or with ‹dump-jobs› its number and three more; a restore needs one more than ‹jobs›.`,
     }),
   ],
   [

@@ -31,11 +31,17 @@ export type Connections = z.infer<typeof connections>
 export const connectionsSql = `(
   SELECT pg_catalog.json_build_object('server', of_server, 'role', of_role, 'database', of_database) FROM ${freeConnections(false)} AS f)`
 
-export function freeOf({ server, role, database }: Connections): number {
-  return Math.max(0, Math.min(server, role ?? Infinity, database ?? Infinity))
+export function freeOf(connections: Connections): number {
+  return Math.max(0, fewest(connections))
 }
 
-/** The setting by which fewer than `wanted` are free. */
-export function limitBelow(wanted: number, { server, role }: Connections): string {
-  return server < wanted ? 'max_connections' : `the CONNECTION LIMIT of the ${role !== null && role < wanted ? 'role' : 'database'}`
+/** The setting by which the fewest are free. */
+export function tightestLimit(connections: Connections): string {
+  const free = fewest(connections)
+  if (free === connections.server) return 'max_connections'
+  return `the CONNECTION LIMIT of the ${free === connections.role ? 'role' : 'database'}`
+}
+
+function fewest({ server, role, database }: Connections): number {
+  return Math.min(server, role ?? Infinity, database ?? Infinity)
 }

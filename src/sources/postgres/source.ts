@@ -71,13 +71,13 @@ export class PostgresSource implements Source {
   #opened: { server: ServerFacts; client: Client; connection: Connection } | undefined
   /** How many archives are read side by side. */
   #together = 1
-  /** Tables that another session rewrote before the one pg_dump had locked them. */
-  #rewritten: readonly Rewritten[] = []
   #main: DumpedArchive | undefined
   #parts: DumpedPart[] = []
   #content: Content | undefined
   #globals: PostgresFacts['globals'] | undefined
   readonly #warnings: string[] = []
+  /** Those among them that tell of something that is, or may be, missing in the archive. */
+  readonly #omitted: string[] = []
   /** Arguments of pg_dump that would leave something out, and left nothing out. */
   #unmatched: ReadonlySet<string> = new Set()
   /** The facts of the backup before, and what `contentsIn` finds in them once it is asked for. */
@@ -159,7 +159,7 @@ export class PostgresSource implements Source {
     const { rolePasswords: _, rowBytes: __, ...server } = this.#opened.server
     const warnings = this.#warnings
     const omissions = omissionsOf(this.#options.dumpArguments).filter((text) => !this.#unmatched.has(text))
-    const omitted = [...omissions, ...warnings.filter(tellsOfLoss)]
+    const omitted = [...omissions, ...this.#omitted]
     return {
       ...server,
       ...this.#content,
@@ -211,22 +211,22 @@ export class PostgresSource implements Source {
       report.info(`${this.name}: ${oneLine(table)} was rewritten by another session before pg_dump had locked it: pg_dump begins again`)
     const alone = { ...context, signal: this.#signal, plain: dumpArguments.length === 0 }
     const { archive, rewritten } = await this.#withCause(beginAlone(dump, alone, again))
-    this.#rewritten = rewritten
-    return [this.#archive(stream, archive)]
+    return [this.#archive(stream, this.#warningOfRewritten(archive, rewritten))]
   }
 
   /** Of tables that were rewritten before they were locked, those without rows in the archive, and those that were not counted. */
-  #warnOfRewritten({ rows, listing }: DumpedArchive): void {
+  async *#warningOfRewritten(archive: AsyncIterable<Buffer>, rewritten: readonly Rewritten[]): AsyncGenerator<Buffer> {
+    yield* archive
+    const { rows, listing } = this.#main!
     const dumped = new Set(listing.entries.map((entry) => /^\d+; 0 (\d+) TABLE DATA /.exec(entry)?.[1]))
     const filled = new Set(rows.finish().filter((table) => table.rows > 0).map(({ schema, name }) => `${schema}.${name}`))
-    const lost = this.#rewritten.filter(({ oid, table }) => dumped.has(oid) && !filled.has(table))
+    const lost = rewritten.filter(({ oid, table }) => dumped.has(oid) && !filled.has(table))
     if (lost.length === 0) return
     const tables = formatSome(lost.map(({ table }) => oneLine(table)), 5)
-    this.#warn(
-      [`some rows of ${tables} may be missing (not dumped): another session rewrote such a table (TRUNCATE, ALTER TABLE) before ` +
-        'pg_dump had locked it'],
-      'Back up at a time when no other session loads or alters these tables.',
-    )
+    const missing = `some rows of ${tables} may be missing: another session rewrote such a table (TRUNCATE, ALTER TABLE) before ` +
+      'pg_dump had locked it'
+    const hint = 'Back up when no other session loads or alters these tables, or empty them with DELETE, which rewrites nothing.'
+    this.#warn([missing], hint, () => true)
   }
 
   #dumps(parts: readonly PartPlan[], together: readonly string[]): { stream: string; dump: Dump }[] {
@@ -249,7 +249,6 @@ export class PostgresSource implements Source {
     const running = (exit: Promise<unknown>): void => void this.#running.push(exit)
     const ended = (archive: DumpedArchive): void => {
       this.#warn(archive.warnings)
-      if (of === 'whole') this.#warnOfRewritten(archive)
       onEnded(archive)
     }
     const lockTimeout = of === 'whole' ? given : Math.min(given, LONGEST_WAIT_TOGETHER)
@@ -279,11 +278,12 @@ export class PostgresSource implements Source {
     if (!this.#signal.aborted) this.#closing.abort(error)
   }
 
-  /** Several pg_dump warn of the same. */
-  #warn(all: readonly string[], hint?: string): void {
+  /** Several pg_dump warn of the same. `omits`: whether a warning tells of something that is, or may be, missing. */
+  #warn(all: readonly string[], hint?: string, omits = tellsOfLoss): void {
     const warnings = all.filter((warning) => !this.#warnings.includes(warning))
     for (const warning of warnings) this.#options.report.warning(`${this.name}: ${warning}`, hint)
     this.#warnings.push(...warnings)
+    this.#omitted.push(...warnings.filter(omits))
   }
 
   async #withCause<T>(promise: Promise<T>): Promise<T> {

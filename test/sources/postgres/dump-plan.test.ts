@@ -2,7 +2,8 @@ import { divide } from '../../../src/sources/postgres/dump/plan.ts'
 
 const MIB = 1024 * 1024
 /** A database with tables of these sizes in MiB, and others that have the rest. */
-const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90, objects = 0, unknown = 0 } = {}) => ({
+const database = (sizes: number[], { rest = 0, tables = sizes.length, free = 90, objects = 0, unknown = 0, needsOrder = false } = {}) => ({
+  needsOrder,
   free,
   tables,
   unknown,
@@ -67,6 +68,10 @@ test('rows that are not worth a process stay in the main archive; with many tabl
 
 test('the reason for one archive names tables whose size the server does not know', () => {
   expect([1, 2].map((unknown) => names(divide(database([0.5, 0.5], { unknown }), 4, 4)))).toEqual(['1 table', '2 tables'].map((tables) => `the server does not know the size of ${tables} (VACUUM ANALYZE finds it out), and no others are large enough`))
+})
+
+test('rows that need those of other tables are in one archive', () => {
+  expect(names(divide(database([300, 300], { needsOrder: true }), 2, 2))).toBe('CHECK constraints or generated columns call functions, which may look into other tables')
 })
 
 const parts = (free: number, jobs: number | undefined) => names(divide(database([300, 300, 300, 300], { free }), jobs, 4))

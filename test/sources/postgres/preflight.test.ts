@@ -76,6 +76,8 @@ test('the limits of connections that a role and a database have are among the fi
   expect(await thrownBy(into('wide', 3))).toMatchObject({ ...tooFew, hint: expect.stringContaining('Raise the CONNECTION LIMIT of the role, ') })
   await server.sql('ALTER ROLE plain CONNECTION LIMIT 3')
   expect(await into('wide', 2)).toMatchObject({ errors: [] })
+  // Both are too low: the lower one is named.
+  expect(await thrownBy(into('narrow', 3))).toMatchObject({ ...tooFew, hint: expect.stringContaining('Raise the CONNECTION LIMIT of the database, ') })
   // They do not bind a superuser, and that of a database says nothing of one that is made.
   expect(await into('narrow', 3, 'postgres', server.password)).toMatchObject({ errors: [] })
   const narrow = { ...context(), connection: parseDatabaseUrl(server.url('narrow', 'plain', 'plain'), variables) }

@@ -54,7 +54,7 @@ const sizes = z.strictObject({
   /** When the server started. */
   start: z.string(),
   /** Whether rows may be refused if those of another table are not there yet. */
-  ordered: z.boolean(),
+  needsOrder: z.boolean(),
   /** Sessions that this role may still open in the database. */
   free: z.int(),
   /** The number of all tables. */
@@ -70,7 +70,7 @@ const sizes = z.strictObject({
 })
 
 /** `bytes`: of all rows and large objects that are dumped. `largeObjects`: bytes of those that may be in a part. */
-export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects' | 'ordered'>
+export type Sizes = Omit<z.infer<typeof sizes>, 'start' | 'objects'>
 
 /**
  * CHECK constraints and generated columns that call functions, other than those of the server and of extensions: they may look into other
@@ -123,7 +123,7 @@ const sizesSql = (exclusions: readonly Exclusion[]) => (toastPages: ToastPages):
 )
 SELECT pg_catalog.json_build_object(
   'start', extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text,
-  'ordered', EXISTS (${FUNCTIONS}),
+  'needsOrder', EXISTS (${FUNCTIONS}),
   'free', (SELECT least(of_server, of_role, of_database) FROM ${freeConnections(true)} AS f),
   'tables', (SELECT pg_catalog.count(*) FROM tables),
   'unknown', (SELECT pg_catalog.count(*) FROM tables WHERE unknown AND NOT left_out),
@@ -147,17 +147,14 @@ export async function planDump(given: PlannedDump, context: QueryContext): Promi
   if (jobs === 1 || (jobs === undefined && rowBytes < SMALL)) return { why: undefined }
   const obstacle = obstacleTo(given, context)
   if (obstacle !== undefined) return { why: obstacle }
-  const { start, ordered, ...found } = await readSizes(given.dumpArguments, context)
-  if (ordered) return { why: 'CHECK constraints or generated columns call functions, which may look into other tables' }
+  const { start, ...found } = await readSizes(given.dumpArguments, context)
   const largest = await nameable(found.largest, context)
   const plan = divide({ ...found, largest }, jobs, availableParallelism())
   return 'why' in plan ? plan : { ...plan, start }
 }
 
 /** Of all that these arguments of pg_dump do not leave out, and when the server had started. */
-export async function readSizes(
-  dumpArguments: readonly string[], context: QueryContext,
-): Promise<Sizes & { start: string; ordered: boolean }> {
+export async function readSizes(dumpArguments: readonly string[], context: QueryContext): Promise<Sizes & { start: string }> {
   const { objects, ...found } = await queryPages(sizesSql(excludedTables(dumpArguments).map(exclusionOf)), sizes, context)
   const named = largeObjectsIn(dumpArguments)
   return { ...found, bytes: named === false ? found.bytes : found.bytes + objects, ...(named !== undefined && { largeObjects: 0 }) }
@@ -190,6 +187,7 @@ function obstacleTo(
  * more. `processors`: of this machine.
  */
 export function divide(found: Sizes, given: number | undefined, processors: number): OneArchive | DumpPlan {
+  if (found.needsOrder) return { why: 'CHECK constraints or generated columns call functions, which may look into other tables' }
   const wanted = given ?? Math.min(MOST, Math.max(2, processors))
   const left = given === undefined ? Math.ceil(found.free / 2) : 1
   const most = Math.min(wanted, found.free - left - OTHERS)

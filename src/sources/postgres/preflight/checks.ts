@@ -6,7 +6,7 @@ import { marked } from '../../../marks.ts'
 import { formatBytes, formatCount, formatSome, oneLine } from '../../../report/format.ts'
 import { withoutRolesHint } from '../restore-output.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
-import { type Connections, connections, connectionsSql, freeOf, limitBelow } from '../free-connections.ts'
+import { type Connections, connections, connectionsSql, freeOf, tightestLimit } from '../free-connections.ts'
 import type { DatabaseOption } from '../database-settings.ts'
 import { change, literal, queryJson, type QueryContext } from '../query.ts'
 import type { Needed } from './needed.ts'
@@ -161,7 +161,7 @@ export function requireConnections(wanted: number, where: string, { connections 
   const free = freeOf(connections)
   if (free >= wanted) return
   throw new LifeboatError(`${where} has ${formatCount(free, 'free connection')}, and the restore needs ${wanted}`, {
-    hint: marked`Raise ${limitBelow(wanted, connections)}, stop clients, or lower ‹jobs›.` })
+    hint: marked`Raise ${tightestLimit(connections)}, stop clients, or lower ‹jobs›.` })
 }
 
 /** Room for statistics, WAL and indexes that are built, as a share of the database. */
