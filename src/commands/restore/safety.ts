@@ -95,7 +95,7 @@ export class SafetyBackups {
   }
 
   #way(safety: Safety, source: SourceRecord, target: string): string {
-    return goingBack(safety, target, isDatabase(source) ? { before: this.#before.get(source) } : { volume: source.name })
+    return goingBack(safety, target, isDatabase(source) ? (this.#before.get(source) ?? 'database') : { volume: source.name })
   }
 
   async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
@@ -149,10 +149,12 @@ function apart(took: Took | undefined, safety: number): { took?: Took } {
   return took ? { took: { ...took, restore: Math.max(0, took.restore - safety), safety } } : {}
 }
 
-/** The way back to what a target had: of a database from which only objects were selected, these alone. */
+/** The way back to what a target had: of a database into which only objects were restored, these alone. */
 export function goingBack(
-  { snapshot }: Safety, target: string, what: { before: SelectedBefore | undefined } | { volume: string },
+  { snapshot }: Safety, target: string, what: 'database' | SelectedBefore | { volume: string },
 ): string {
+  if (what === 'database')
+    return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode: 'swap', confirm: target })}.`
   if ('volume' in what) {
     // The name of a bucket alone does not say how it is reached; its mode clean has another name.
     const bucket = target.startsWith('s3://')
@@ -160,12 +162,11 @@ export function goingBack(
     const into = bucket ? 'Restore it into the same target' : 'Restore it'
     return `${into}: ${markedCommand('restore', { snapshot, volume: what.volume, ...mode, confirm: target })}.`
   }
-  const { before } = what
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
-    .flatMap((name) => (before && before[name].length > 0 ? [[name, JSON.stringify(before[name])]] : [])))
-  const removal = (before?.removal ?? []).map(oneLine).join(' ')
-  if (before && Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
-  const command = markedCommand('restore', { snapshot, mode: before ? 'clean' : 'swap', ...parts, confirm: target })
+    .flatMap((name) => (what[name].length > 0 ? [[name, JSON.stringify(what[name])]] : [])))
+  const removal = what.removal.map(oneLine).join(' ')
+  if (Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
+  const command = markedCommand('restore', { snapshot, mode: 'clean', ...parts, confirm: target })
   const restored = `estore it into the same target: ${command}.`
   // Objects that the target did not have may depend on its own, and keep these from being replaced.
   return removal === '' ? `R${restored}` : `Remove the schemas, tables and views that it did not have: run ${removal} Then r${restored}`
