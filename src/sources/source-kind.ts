@@ -229,7 +229,7 @@ export interface SourceToRestore extends PartlyRead {
 export interface SelectedBefore {
   schemas: readonly string[]
   tables: readonly (readonly [schema: string, name: string])[]
-  /** Statements that remove the schemas, tables and views that it did not have, with all that depends on them, in order. */
+  /** Statements that remove the schemas, tables, views and sequences that it did not have, with all that depends on them, in order. */
   removal: readonly string[]
 }
 

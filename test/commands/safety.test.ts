@@ -73,23 +73,23 @@ test('the way back from a restore of tables is of those that the target had, wit
   await server.sql(`CREATE TABLE photos (id int PRIMARY KEY); CREATE TABLE "Audit, Log" (id int PRIMARY KEY REFERENCES photos);
     CREATE TABLE items (log int REFERENCES "Audit, Log"); CREATE VIEW seen AS SELECT * FROM photos; INSERT INTO photos VALUES (1); INSERT INTO "Audit, Log" VALUES (1);
     CREATE TABLE logs (id int) PARTITION BY LIST (id); CREATE TABLE a_log PARTITION OF logs FOR VALUES IN (1);
-    ${events}; CREATE SCHEMA fresh; CREATE TYPE fresh.kind AS ENUM ('one'); CREATE TABLE fresh.one (kind fresh.kind)`, 'source')
+    ${events}; CREATE SEQUENCE tickets START 500; CREATE SEQUENCE coupons; CREATE TABLE owner (id serial, other int GENERATED ALWAYS AS IDENTITY); CREATE SCHEMA fresh; CREATE TYPE fresh.kind AS ENUM ('one'); CREATE TABLE fresh.one (kind fresh.kind)`, 'source')
   const { result: { snapshot } } = await run('backup', { 'database-url': `app=${server.url('source')}` })
-  await server.sql('DROP SCHEMA fresh CASCADE; DROP VIEW seen; DROP TABLE photos, "Audit, Log", items, logs, events', 'source')
-  await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id; ${events}; INSERT INTO events VALUES (1)`, 'app')
-  const relations = `SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v', 'p') AND oid >= 16384`
+  await server.sql('DROP SCHEMA fresh CASCADE; DROP VIEW seen; DROP TABLE photos, "Audit, Log", items, logs, events, owner; DROP SEQUENCE tickets, coupons', 'source')
+  await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id; ${events}; INSERT INTO events VALUES (1); CREATE SEQUENCE tickets START 7; CREATE TABLE owner (id serial, other int GENERATED ALWAYS AS IDENTITY)`, 'app')
+  const relations = `SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v', 'p', 'S') AND oid >= 16384`
   const before = await server.sql(relations, 'app')
-  const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log", "items", "logs", "events", "one"]' }))).result
+  const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log", "items", "logs", "events", "one", "owner", "tickets", "coupons"]' }))).result
   expect(await rows()).toBe('100|100')
   const back = spelled(first.after!.back, atTerminal('lifeboat'))
-  const [, statements, words] = /^Remove the schemas, tables and views that it did not have: run (.*) Then restore it into the same target: `lifeboat restore (.*)`\.$/.exec(back)!
-  expect(statements).toBe('DROP SCHEMA IF EXISTS "fresh" CASCADE; DROP TABLE IF EXISTS "public"."logs", "public"."items", "public"."photos" CASCADE; DROP VIEW IF EXISTS "public"."seen" CASCADE;')
+  const [, statements, words] = /^First remove the schemas, tables, views and sequences that the target did not have: run (.*) Restore it into the same target: `lifeboat restore (.*)`\.$/.exec(back)!
+  expect(statements).toBe('DROP SCHEMA IF EXISTS "fresh" CASCADE; DROP TABLE IF EXISTS "public"."logs", "public"."items", "public"."photos" CASCADE; DROP VIEW IF EXISTS "public"."seen" CASCADE; DROP SEQUENCE IF EXISTS "public"."coupons" CASCADE;')
   // Partitions come with their table.
-  const tables = '[["public","Audit, Log"],["public","events"],["public","orders"]]'
+  const tables = '[["public","Audit, Log"],["public","events"],["public","orders"],["public","owner"],["public","tickets"]]'
   expect(words).toBe(`--snapshot ${safeties()[0]} --mode clean --tables '${tables}' --confirm app`)
   await server.sql(statements!, 'app')
   await run('restore', into({ snapshot: safeties()[0]!, tables }))
-  expect([await rows(), await server.sql(relations, 'app'), await server.sql('SELECT count(*) FROM events', 'app')]).toEqual(['1|0', before, '1'])
+  expect([await rows(), await server.sql(relations, 'app'), await server.sql(`SELECT count(*) + nextval('tickets') FROM events`, 'app')]).toEqual(['1|0', before, '8'])
   expect(await server.sql(`SELECT count(*) FROM pg_namespace WHERE nspname = 'fresh'`, 'app')).toBe('0')
   // The target has none of them.
   const { after } = (await run('restore', into({ snapshot, tables: 'photos' }))).result

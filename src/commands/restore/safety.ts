@@ -167,7 +167,8 @@ export function goingBack(
   const removal = what.removal.map(oneLine).join(' ')
   if (Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
   const command = markedCommand('restore', { snapshot, mode: 'clean', ...parts, confirm: target })
-  const restored = `estore it into the same target: ${command}.`
+  const restored = `Restore it into the same target: ${command}.`
   // Objects that the target did not have may depend on its own, and keep these from being replaced.
-  return removal === '' ? `R${restored}` : `Remove the schemas, tables and views that it did not have: run ${removal} Then r${restored}`
+  return removal === ''
+    ? restored : `First remove the schemas, tables, views and sequences that the target did not have: run ${removal} ${restored}`
 }

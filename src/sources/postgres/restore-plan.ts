@@ -194,25 +194,34 @@ async function selectedBefore(
   entries: readonly Entry[], schemas: readonly string[], objects: TargetObjects,
 ): Promise<SelectedBefore> {
   const there = entries.filter((entry) => objects.has(entry))
-  const withParent = await objects.children(relationsOf(there))
+  const tables = selectable(entries).filter((entry) => objects.has(entry))
+  const withParent = await objects.children(tables)
   return {
     schemas: schemas.filter((schema) => there.some((entry) => entry.schema === schema)),
-    tables: relationsOf(there).filter((entry) => !schemas.includes(entry.schema) && !withParent.has(entry))
-      .map(({ schema, name }) => [schema, name]),
-    removal: removalOf(entries, entries.filter((entry) => !objects.has(entry))),
+    tables: tables.filter((entry) => !schemas.includes(entry.schema) && !withParent.has(entry)).map(({ schema, name }) => [schema, name]),
+    removal: removalOf(entries, objects),
   }
 }
 
+/** Tables and views, and sequences that come with no table. */
+function selectable(entries: readonly Entry[]): readonly Entry[] {
+  const relations = relationsOf(entries)
+  const ids = new Set(relations.map(({ id }) => id))
+  const owned = new Set(entries.filter(({ kind }) => kind === 'SEQUENCE OWNED BY').map(named))
+  const alone = entries.filter((entry) => entry.kind === 'SEQUENCE' && !owned.has(named(entry)) && !entry.needs.some((id) => ids.has(id)))
+  return [...relations, ...alone]
+}
+
 /** In an order in which none needs another: what is gone already is passed over. Partitions go with their table. */
-function removalOf(entries: readonly Entry[], missing: readonly Entry[]): string[] {
-  const schemas = missing.filter(({ kind }) => kind === 'SCHEMA').map(({ name }) => name)
-  const relations = relationsOf(missing).filter(({ schema }) => !schemas.includes(schema))
+function removalOf(entries: readonly Entry[], objects: TargetObjects): string[] {
+  const schemas = entries.filter((entry) => entry.kind === 'SCHEMA' && !objects.has(entry)).map(({ name }) => name)
+  const relations = selectable(entries).filter((entry) => !objects.has(entry) && !schemas.includes(entry.schema))
   const ids = new Set(relations.map(({ id }) => id))
   const partitions = new Set(entries
     .filter(({ kind, needs }) => kind === 'TABLE ATTACH' && needs.filter((id) => ids.has(id)).length > 1).map(named))
   return [
     ...schemas.map((schema) => `DROP SCHEMA IF EXISTS ${identifier(schema)} CASCADE;`),
-    ...[...RELATIONS].flatMap((kind) => {
+    ...[...RELATIONS, 'SEQUENCE'].flatMap((kind) => {
       const names = relations.filter((entry) => entry.kind === kind).map(named).filter((name) => !partitions.has(name))
       return names.length === 0 ? [] : [`DROP ${kind} IF EXISTS ${names.join(', ')} CASCADE;`]
     }),
