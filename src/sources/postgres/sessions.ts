@@ -27,6 +27,17 @@ export const SESSION = `pid, usename AS role, application_name AS application, p
 /** Those of pg_prepared_xacts. */
 export const PREPARED = `NULL, owner, NULL, NULL, 'prepared transaction', gid, ${time('prepared')}`
 
+/** A query for the JSON of the sessions of clients, and prepared transactions, that have locks. `locks`: a condition for pg_locks l. */
+export function sessionsWithLocks(locks: string): string {
+  const found = `pg_catalog.pg_locks l WHERE ${locks}`
+  return `SELECT coalesce(pg_catalog.json_agg(s), '[]') FROM (
+      SELECT ${SESSION} FROM pg_catalog.pg_stat_activity
+      WHERE pid IN (SELECT l.pid FROM ${found}) AND backend_type IS DISTINCT FROM 'autovacuum worker'
+      UNION ALL SELECT ${PREPARED} FROM pg_catalog.pg_prepared_xacts
+      WHERE transaction IN (SELECT x.transactionid FROM pg_catalog.pg_locks x WHERE x.locktype = 'transactionid'
+        AND x.virtualtransaction IN (SELECT l.virtualtransaction FROM ${found} AND l.pid IS NULL))) AS s`
+}
+
 /** `postgres (pid 4711, psql from 127.0.0.1, idle in transaction, since 2026-11-22 07:32:44 UTC)`. */
 function nameOf({ pid, role, application, address, state, since }: Session): string {
   const from = [application, address].filter((text) => text !== null && text !== '').join(' from ')

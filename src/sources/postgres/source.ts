@@ -8,6 +8,7 @@ import { beginAlone, type Rewritten } from './dump/alone.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
 import { unmatched } from './dump/exclusions.ts'
+import { tellingLocks } from './dump/locked-tables.ts'
 import type { PartPlan } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
 import { beginTogether, type Dump, reasonForOne } from './dump/together.ts'
@@ -130,7 +131,8 @@ export class PostgresSource implements Source {
     if (!this.#opened) throw new Error(`${this.name}: streams are asked for before open()`)
     const { server, client, connection } = this.#opened
     const context = { client, connection, variables, signal: this.#signal }
-    const archives = await this.#track(this.#archives(server, context))
+    const begin = this.#archives(server, context)
+    const archives = await this.#track(tellingLocks(begin, this.name, this.#options, context))
     // Read one after the other while pg_dump works, so that two connections are enough for one archive.
     const reading = this.#track(this.#withCause(readGlobals({ ...context, passwords: server.rolePasswords })))
     const content = this.#track(this.#withCause(reading.then(() => readContent(context))))

@@ -1,4 +1,5 @@
 import { connectionFromVariables, parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
+import { readLockedTables } from '../../../src/sources/postgres/dump/locked-tables.ts'
 import { diagnose } from '../../../src/sources/postgres/diagnosis.ts'
 import { readDatabaseSize, readServerFacts, readTables } from '../../../src/sources/postgres/facts.ts'
 import { detectPooler } from '../../../src/sources/postgres/pooler.ts'
@@ -106,6 +107,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['the tables of a backup', () => readTables(context('shop'))],
   ['the size of a backup', () => readDatabaseSize(context('shop'))],
   ['what doctor asks', () => diagnose(context('shop'))],
+  ['which tables are locked', () => readLockedTables(true, context('shop'))],
   ['the question for a pooler', () => detectPooler(context('shop'))],
   ['the databases of a server', () => readDatabases(context('postgres'), true)],
   ['the target of a restore', () => readTarget(context('shop'))],

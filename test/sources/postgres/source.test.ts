@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server as Listening } from 'node:net'
+import type { Report } from '../../../src/environment.ts'
 import { listArchive, parseWholeArchive } from '../../../src/sources/postgres/archive.ts'
 import type { Client } from '../../../src/sources/postgres/clients.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
@@ -20,6 +21,7 @@ interface Overrides {
   dumpArguments?: string[]
   lockTimeout?: number
   signal?: AbortSignal
+  report?: Report
 }
 
 const sourceOf = (url: string, overrides: Overrides = {}) =>
@@ -108,6 +110,7 @@ describe.each([14, 15, 16, 17, 18] as const)('PostgreSQL %i', (major) => {
 describe('failures', () => {
   let server: Server
   let superuser: (text: string) => Promise<string>
+  const endHolding = () => superuser(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()`)
   beforeAll(async () => {
     server = await startServer(17)
     await server.createDatabase('app')
@@ -153,11 +156,17 @@ describe('failures', () => {
     try {
       await until(async () => (await superuser(`SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL`)) !== '0')
       const error = await thrownBy(read(sourceOf(server.url('locked'), { lockTimeout: 200 })))
-      expect(error.message).toMatch(/a table at .* stayed locked .* \(among: LOCK TABLE public\.busy/)
+      expect(error.message).toMatch(/^a table at .* stayed locked .*: public\.busy, by postgres \(pid \d+, psql.*, active, since .*\): SELECT pg_sleep/)
       expect(error.hint).toContain('lock-timeout')
       await read(sourceOf(server.url('locked'), { lockTimeout: 200, dumpArguments: ['--exclude-table=busy'] }))
+      // One that waits says for whom, and goes on when that session ends.
+      const told: string[] = []
+      const waiting = read(sourceOf(server.url('locked'), { lockTimeout: 60_000, report: { ...report, info: (text: string) => void told.push(text) } }))
+      await until(() => Promise.resolve(told.some((text) => / waiting for .* at most: public\.busy, by postgres \(pid /.test(text))))
+      await endHolding()
+      await waiting
     } finally {
-      await superuser(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()`)
+      await endHolding()
       await holding
     }
   })

@@ -6,7 +6,7 @@ import { marked } from '../../../marks.ts'
 import type { Report } from '../../../environment.ts'
 import { formatSeconds } from '../../../report/format.ts'
 import { change, literal, type QueryContext, queryJson } from '../query.ts'
-import { PREPARED, type Session, session, SESSION, sessionTexts, tellsWaiting } from '../sessions.ts'
+import { type Session, session, sessionsWithLocks, sessionTexts, tellsWaiting } from '../sessions.ts'
 
 /** Tables and views that mode clean replaces, by oid: only these, or everything except these. */
 export type ReplacedRelations = { only: readonly number[] } | { but: readonly number[] }
@@ -143,18 +143,8 @@ const MOST_OIDS = 8000
 /** Sessions of clients, and prepared transactions, that have locks of these relations. */
 function sessionsOn(replaced: ReplacedRelations, context: QueryContext): Promise<Session[]> {
   const oids = 'only' in replaced ? replaced.only : replaced.but
-  const held = `pg_catalog.pg_locks l WHERE ${isOfOthers('l')} AND l.relation IN (${
-    relations(oids.length > MOST_OIDS ? { but: [] } : replaced)})`
-  return queryJson(
-    `SELECT coalesce(pg_catalog.json_agg(s), '[]') FROM (
-      SELECT ${SESSION} FROM pg_catalog.pg_stat_activity
-      WHERE pid IN (SELECT l.pid FROM ${held}) AND backend_type IS DISTINCT FROM 'autovacuum worker'
-      UNION ALL SELECT ${PREPARED} FROM pg_catalog.pg_prepared_xacts
-      WHERE transaction IN (SELECT x.transactionid FROM pg_catalog.pg_locks x WHERE x.locktype = 'transactionid'
-        AND x.virtualtransaction IN (SELECT l.virtualtransaction FROM ${held} AND l.pid IS NULL))) AS s`,
-    z.array(session),
-    context,
-  )
+  const locks = `${isOfOthers('l')} AND l.relation IN (${relations(oids.length > MOST_OIDS ? { but: [] } : replaced)})`
+  return queryJson(sessionsWithLocks(locks), z.array(session), context)
 }
 
 const isOfOthers = (lock: string): string => `${lock}.granted AND ${lock}.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
