@@ -25,5 +25,6 @@ function option(name: string, value: string | undefined): string | undefined {
   const input = inputsByName.get(name)
   if (input === undefined) return undefined
   if (input.secret && input.variable !== undefined) return input.variable
-  return value === undefined || (input.flag && value === 'true') ? `--${name}` : `--${name} ${shellWord(value)}`
+  if (value === undefined || (input.flag && value === 'true')) return `--${name}`
+  return (input.list ? value.split('\n') : [value]).map((one) => `--${name} ${shellWord(one)}`).join(' ')
 }

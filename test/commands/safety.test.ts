@@ -216,6 +216,11 @@ test('the content of a folder is backed up before clean and overwrite, and not b
     expect([readFileSync(path.join(target, 'kept'), 'utf8'), readFileSync(path.join(target, 'other'), 'utf8')]).toEqual(['mine', 'too'])
   }
   expect(safeties().length).toBe(4)
+  // The way back from files that were restored over others is theirs: newer ones stay.
+  writeFileSync(path.join(target, 'kept'), 'mine')
+  const { result: { after, safety } } = await volume('overwrite', { paths: '/kept\n/it\'s' })
+  const words = `--snapshot ${safety!.snapshot} --volume uploads --target ${target} --mode overwrite --paths /kept --paths '/it'\\''s' --confirm ${target}`
+  expect(spelled(after!.back, atTerminal('lifeboat'))).toBe(`Restore it: \`lifeboat restore ${words}\`. Files that it did not have stay: remove them by hand.`)
 })
 
 test('with all, each target that is replaced is backed up, under the name of its source', async () => {

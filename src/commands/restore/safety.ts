@@ -95,7 +95,9 @@ export class SafetyBackups {
   }
 
   #way(safety: Safety, source: SourceRecord, target: string): string {
-    return goingBack(safety, target, isDatabase(source) ? (this.#before.get(source) ?? 'database') : { volume: source.name })
+    const { mode, files: { paths }, bucket: { deleteExtra } } = this.#inputs
+    const over = mode === 'overwrite' ? { paths, deleteExtra } : undefined
+    return goingBack(safety, target, isDatabase(source) ? (this.#before.get(source) ?? 'database') : { volume: source.name, over })
   }
 
   async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
@@ -149,18 +151,28 @@ function apart(took: Took | undefined, safety: number): { took?: Took } {
   return took ? { took: { ...took, restore: Math.max(0, took.restore - safety), safety } } : {}
 }
 
-/** The way back to what a target had: of a database into which only objects were restored, these alone. */
+/** Files that were restored over others of the target: all of the backup if there are no patterns. */
+interface Over {
+  paths: readonly string[]
+  deleteExtra: boolean
+}
+
+/** The way back to what a target had: of a database into which only objects were restored, or of files over others, these alone. */
 export function goingBack(
-  { snapshot }: Safety, target: string, what: 'database' | SelectedBefore | { volume: string },
+  { snapshot }: Safety, target: string, what: 'database' | SelectedBefore | { volume: string; over: Over | undefined },
 ): string {
   if (what === 'database')
     return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode: 'swap', confirm: target })}.`
   if ('volume' in what) {
-    // The name of a bucket alone does not say how it is reached; its mode clean has another name.
+    const { volume, over } = what
+    const paths: Record<string, string> = over && over.paths.length > 0 ? { paths: over.paths.join('\n') } : {}
+    const extra: Record<string, string> = over?.deleteExtra ? { 'delete-extra': 'true' } : {}
+    const mode: Record<string, string> = over ? { mode: 'overwrite', ...paths, ...extra } : { mode: 'clean' }
+    // The name of a bucket alone does not say how it is reached.
     const bucket = target.startsWith('s3://')
-    const mode: Record<string, string> = bucket ? { mode: 'overwrite', 'delete-extra': 'true' } : { target, mode: 'clean' }
-    const into = bucket ? 'Restore it into the same target' : 'Restore it'
-    return `${into}: ${markedCommand('restore', { snapshot, volume: what.volume, ...mode, confirm: target })}.`
+    const command = markedCommand('restore', { snapshot, volume, ...(!bucket && { target }), ...mode, confirm: target })
+    const rest = over && !over.deleteExtra ? ' Files that it did not have stay: remove them by hand.' : ''
+    return `${bucket ? 'Restore it into the same target' : 'Restore it'}: ${command}.${rest}`
   }
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
     .flatMap((name) => (what[name].length > 0 ? [[name, JSON.stringify(what[name])]] : [])))
