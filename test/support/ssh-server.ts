@@ -48,6 +48,8 @@ export async function startSshServer({ sftp = '', settings = [] }: { sftp?: stri
       'PermitRootLogin yes',
       'PidFile none',
       'LogLevel VERBOSE',
+      // Else bash reads the .bashrc of whoever runs the tests, for each command: 0.2 s with pyenv.
+      `SetEnv HOME=${folder}`,
       ...(sftp === false ? [] : [`Subsystem sftp internal-sftp ${sftp}`]),
       ...settings,
       '',
