@@ -6,7 +6,7 @@ import { prune, pruneAfterBackup } from '../../src/commands/prune/prune.ts'
 import type { Environment } from '../../src/environment.ts'
 import { marked, markedCommand } from '../../src/marks.ts'
 import { parseInputs } from '../../src/commands/all.ts'
-import { newIdentity } from '../../src/repository/keys.ts'
+import { type Keys, newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
@@ -186,9 +186,9 @@ test('a policy that is not given is refused before anything is opened; none keep
   expect(() => parseInputs('prune', given({ 'max-delete': '120%' }), {})).toThrow('"120%" is neither a number nor a percentage')
 })
 
-function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list', id = ids[0]!): ReturnType<typeof pruneAfterBackup> {
+function after(more: Record<string, string> = {}, verified: 'none' | 'list' = 'list', id = ids[0]!, by: Keys = keys): ReturnType<typeof pruneAfterBackup> {
   const inputs = parseInputs('backup', { ...given(more), 'database-url': 'postgres://u@h/db' }, {})
-  return pruneAfterBackup(new FileStore(root), keys, { ...inputs, destination: `file:${root}` }, id, verified, environment())
+  return pruneAfterBackup(new FileStore(root), by, { ...inputs, destination: `file:${root}` }, id, verified, environment())
 }
 
 describe('after a backup', () => {
@@ -199,6 +199,11 @@ describe('after a backup', () => {
 
   test('that was not verified, or where a guard says no, it says why it did not', async () => {
     expect(await after({}, 'none')).toEqual({ skipped: 'the backup was not verified' })
+    const { identity: _, ...writing } = keys
+    expect(await after({}, 'none', ids[0], writing)).toEqual({ skipped: 'the backup was not verified' })
+    expect(hints.pop()).toMatch(/^A write key reads nothing, so prune by itself: /)
+    expect(hints).toEqual([expect.stringMatching(/^Back up with .*verify.*, or prune by itself: /)])
+    warnings.pop()
     expect(await after({ retention: 'last=1' })).toEqual({ skipped: expect.stringContaining('more than the 5 that a prune after a backup allows') })
     expect(left()).toEqual(ids)
     expect(warnings).toHaveLength(2)

@@ -271,7 +271,7 @@ test('a prune tells in whole sentences what went', () => {
   const chunks = { deleted: { objects: 41, bytes: 9_000_000 }, trashed: { objects: 12, bytes: 2_400_000 }, waiting: { objects: 3, bytes: 60_000 }, obstacles: ['another backup is running'] }
   const summary = pruneSummary({ set: 'app', dryRun: false, kept: 1, deleted: 0, snapshots: [], seconds: 1, chunks }, context)
   expect(summary).toContain('41 chunks &#40;9&#46;00 MB&#41; deleted\n\n12 chunks &#40;2&#46;40 MB&#41; are no longer needed by any snapshot')
-  expect(summary).toContain('3 chunks &#40;60&#46;0 kB&#41; that no snapshot needs are left for a later prune\n\nNo chunks deleted&#58; another backup is running')
+  expect(summary).toContain('3 chunks &#40;60&#46;0 kB&#41; that no snapshot needs are left for a later prune, as a running backup may need them until the grace is over\n\nNo chunks deleted&#58; another backup is running')
 })
 
 test('doctor puts problems first, then warnings', () => {

@@ -62,7 +62,8 @@ export async function pruneAfterBackup(
   const guards = { dryRun: false, most: { part: 0.5 }, force: false, stored: snapshotKey(set, id) }
   const options = { destination, set, policy, timeZone, ...pruning, ...guards }
   if (verified === 'none') {
-    return skip('the backup was not verified', marked`Back up with ‹verify: list›, or prune by itself: ${commandOf(options)}.`)
+    const other = keys.identity === undefined ? 'A write key reads nothing, so prune' : marked`Back up with ‹verify: list›, or prune`
+    return skip('the backup was not verified', `${other} by itself: ${commandOf(options)}.`)
   }
   try {
     const pruned = await pruneSet(store, keys, options, environment)

@@ -85,7 +85,8 @@ function whatWent({ dryRun, chunks, artifacts }: PruneResult): string[] {
       ...about(chunks.deleted, dryRun ? 'would be deleted' : 'deleted'),
       ...about(chunks.trashed, `${dryRun ? 'would' : one(chunks.trashed) ? 'is' : 'are'} no longer ${dryRun ? 'be ' : ''}needed by any ` +
         `snapshot; a later prune deletes ${one(chunks.trashed) ? 'it' : 'them'}`),
-      ...about(chunks.waiting, `that no snapshot needs ${one(chunks.waiting) ? 'is' : 'are'} left for a later prune`),
+      ...about(chunks.waiting, `that no snapshot needs ${one(chunks.waiting) ? 'is' : 'are'} left for a later prune, as a running ` +
+        `backup may need ${one(chunks.waiting) ? 'it' : 'them'} until the grace is over`),
       ...chunks.obstacles.map((obstacle) => `No chunks deleted: ${obstacle}`),
     ]
   }

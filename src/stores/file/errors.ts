@@ -1,5 +1,6 @@
 import { constants as system } from 'node:os'
 import { LifeboatError } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { DamagedObject } from '../store.ts'
 
 /** How a system says that there is no such file; the name may be a folder's, or lead through a file. */
@@ -9,9 +10,13 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code))
 }
 
+const MAKE_ROOM =
+  'Free some space or choose another destination; the backups already there are whole. The chunks of a failed backup stay, and the next ' +
+  marked`one reuses them. To delete them: ‹lifeboat prune; grace: 1h› an hour later, and again after another hour, while no backup runs.`
+
 const HINTS: Record<string, string> = {
-  ENOSPC: 'The disk is full. Free some space or choose another destination; the backups already there are whole.',
-  EDQUOT: 'The quota is used up. Free some space or choose another destination; the backups already there are whole.',
+  ENOSPC: `The disk is full. ${MAKE_ROOM}`,
+  EDQUOT: `The quota is used up. ${MAKE_ROOM}`,
   EACCES: 'Give the user this runs as the right to read and write there.',
   EPERM: 'Give the user this runs as the right to read and write there.',
   ENOENT: 'The folder cannot be made there. Check the path, and that the disk is mounted.',
