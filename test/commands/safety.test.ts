@@ -79,6 +79,8 @@ test('the way back from a restore of tables is of those that the target had, wit
   await server.sql(`CREATE TABLE "Audit, Log" AS SELECT 2 AS id; CREATE SCHEMA other; CREATE TABLE other.orders AS SELECT 5 AS id; ${events}; INSERT INTO events VALUES (1); CREATE SEQUENCE tickets START 7; CREATE TABLE owner (id serial, other int GENERATED ALWAYS AS IDENTITY)`, 'app')
   const relations = `SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'v', 'p', 'S') AND oid >= 16384`
   const before = await server.sql(relations, 'app')
+  const planned = (await run('restore', into({ snapshot, tables: '["photos", "orders", "Audit, Log"]', 'dry-run': 'true' }))).text
+  expect(planned).toMatch(/drop the objects of \S+ that are selected \("public\.Audit, Log", public\.orders; not there: public\.photos\), and restore/)
   const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log", "items", "logs", "events", "one", "owner", "tickets", "coupons"]' }))).result
   expect(await rows()).toBe('100|100')
   const back = spelled(first.after!.back, atTerminal('lifeboat'))

@@ -93,6 +93,8 @@ export interface RestorePlan {
   selection?: Selection
   /** Of a selection with mode clean: the part of it that the target has. */
   before?: SelectedBefore
+  /** The same, as entries. */
+  there?: ReadonlySet<Entry>
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
   /** Set if the server is of an older major version than the one that was backed up. */
@@ -186,6 +188,7 @@ export async function planRestore(
   }
   const clean = objects && {
     replaced: { only: objects.oids(relationsOf(entries)) }, before: await selectedBefore(entries, schemas, objects),
+    there: new Set(entries.filter((entry) => objects.has(entry))),
   }
   return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
 }

@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatSeconds, formatSome, formatTime, listedName, oneLine } from '../../../report/format.ts'
 import { type DatabaseSettings, createStatement } from '../database-settings.ts'
+import type { Entry } from '../contents.ts'
 import type { Others } from '../clean/others.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import { readingOf } from '../reading.ts'
@@ -60,12 +61,17 @@ export function dryRun(
 const MOST_NAMED = 20
 
 /** The objects of the target that mode clean drops. */
-function dropped({ dropOthers, target: { where } }: RestoreOptions, { selection, entries }: RestorePlan): string {
+function dropped({ dropOthers, target: { where } }: RestoreOptions, { selection, entries, there }: RestorePlan): string {
   if (dropOthers) return `all objects of ${where}`
-  const relations = selection ? entries.filter(({ kind }) => RELATIONS.has(kind)) : []
-  const named = relations.map(({ schema, name }) => listedName(`${schema}.${name}`))
-  return `the objects of ${where} that are ${selection ? `selected${named.length > 0 ? ` (${formatSome(named, MOST_NAMED)})` : ''}`
-    : 'in the archive'}`
+  if (!selection) return `the objects of ${where} that are in the archive`
+  const relations = entries.filter(({ kind }) => RELATIONS.has(kind))
+  const { found = [], lacking = [] } = Object.groupBy(relations, (entry) => (there?.has(entry) ? 'found' : 'lacking'))
+  const which = [...(found.length > 0 ? [namesOf(found)] : []), ...(lacking.length > 0 ? [`not there: ${namesOf(lacking)}`] : [])]
+  return `the objects of ${where} that are selected${which.length > 0 ? ` (${which.join('; ')})` : ''}`
+}
+
+function namesOf(relations: readonly Entry[]): string {
+  return formatSome(relations.map(({ schema, name }) => listedName(`${schema}.${name}`)), MOST_NAMED)
 }
 
 /** Objects that the backup does not have, and that are dropped all the same. */
