@@ -135,12 +135,16 @@ function keyOfProof(
   return `proofs/${name}.${tagOf(name, keys, 'verdict')}.json`
 }
 
+function shortened(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 1)}…` : text
+}
+
 /** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
   const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [] } = verification
   const { problems, versions, run, drill, attestation } = verification
   const details: ProofDetails = {
-    problems: problems.slice(0, MOST_PROBLEMS).map((problem) => unmarked(problem).slice(0, MOST_CHARACTERS)), versions, run,
+    problems: problems.slice(0, MOST_PROBLEMS).map((problem) => shortened(unmarked(problem))), versions, run,
     ...(drill && { drill }), ...(attestation && { attestation }),
   }
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)

@@ -202,7 +202,9 @@ test.each<[string, () => Promise<unknown>]>([
   }
   await expectKnown()
   expect((await run('check')).result.problems[0]).toContain(`set app: snapshot ${ids[2]} is damaged`)
-  expect((await run('show', { snapshot: ids[2]! })).result.proofs[0]).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], problems: [expect.stringContaining(keyOf(shared))] })
+  const shown = await run('show', { snapshot: ids[2]! })
+  expect(shown.result.proofs[0]).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], problems: [expect.stringContaining(keyOf(shared))] })
+  expect(shown.text).toMatch(/^ {2}read of \d{4}-.* UTC: failed:\n {4}.*chunk \S+ .*is damaged/m)
   // A restore that meets it again records nothing.
   const proofs = readdirSync(path.join(root, 'proofs/app')).length
   await refusal(run('restore', { volume: 'large', target: path.join(folder, `again-${count}`) }))

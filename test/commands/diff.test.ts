@@ -6,6 +6,7 @@ import type { DiffResult } from '../../src/commands/diff/result.ts'
 import type { FilesDiff } from '../../src/sources/files/shown-file.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { diffText } from '../../src/commands/diff/report.ts'
+import { noise } from '../support/bytes.ts'
 import { identity } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
 import { Volumes } from '../support/volume.ts'
@@ -31,6 +32,16 @@ async function compared(from: string, to: string): Promise<{ result: DiffResult;
 
 const file = (name: string): string => path.join(root, name)
 const bytes = (...name: number[]): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name)])
+
+test('chunks that are not the same, and are stored as differences, are told of', async () => {
+  const content = noise('differences', 400_000)
+  writeFileSync(file('large'), content)
+  const older = await backup()
+  writeFileSync(file('large'), Buffer.concat([content, Buffer.from('more')]))
+  const { result, text } = await compared(older, await backup())
+  expect(result.content).toMatchObject({ sharedChunks: 0, deltaChunks: 1 })
+  expect(text).toMatch(/are the same chunks: 0 of \d+; of the others, stored as differences from similar ones: 1$/m)
+})
 
 test('a file that was rewritten with the same size, or whose mode, owner, time, kind or target is another, is not called unchanged', async () => {
   for (const name of ['rewritten', 'touched', 'mode', 'owner', 'kind', 'same', 'x1', 'rewritten in secret']) writeFileSync(file(name), 'as long')

@@ -38,25 +38,26 @@ function headOf({ snapshot: { header: { id, set, time, size } } }: Side): DiffRe
 
 function contentOf(from: Side, to: Side): DiffResult['content'] {
   const before = chunksOf(from)
-  const content = { chunks: 0, bytes: 0, sharedChunks: 0, sharedBytes: 0 }
-  for (const [id, size] of chunksOf(to)) {
+  const content = { chunks: 0, bytes: 0, sharedChunks: 0, sharedBytes: 0, deltaChunks: 0 }
+  for (const [id, { size, isDelta }] of chunksOf(to)) {
     content.chunks++
     content.bytes += size
-    if (!before.has(id)) continue
-    content.sharedChunks++
-    content.sharedBytes += size
+    if (before.has(id)) {
+      content.sharedChunks++
+      content.sharedBytes += size
+    } else if (isDelta) content.deltaChunks++
   }
   return content
 }
 
-/** The raw sizes of the chunks that streams are made of, by their ids; without those that are only bases. */
-function chunksOf({ snapshot, manifest }: Side): Map<string, number> {
-  const chunks = new Map<string, number>()
+/** The chunks that streams are made of, by their ids, with their raw sizes; without those that are only bases. */
+function chunksOf({ snapshot, manifest }: Side): Map<string, { size: number; isDelta: boolean }> {
+  const chunks = new Map<string, { size: number; isDelta: boolean }>()
   for (const { streams } of manifest.sources) {
     for (const stream of streams) {
       for (const index of stream.chunks) {
-        const [id, size] = snapshot.header.chunks[index]!
-        chunks.set(id, size)
+        const [id, size, , base] = snapshot.header.chunks[index]!
+        chunks.set(id, { size, isDelta: base !== null })
       }
     }
   }

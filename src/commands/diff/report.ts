@@ -4,11 +4,15 @@ import { formatBytes, formatColumns, formatShare, formatTime, oneLine } from '..
 import type { TextContext } from '../../report/context.ts'
 
 export function diffHeadline({ from, to, content }: DiffResult): string {
-  return `${formatShare(content.sharedBytes, content.bytes)} of the content of ${to.snapshot} is in ${from.snapshot} as well`
+  const share = formatShare(content.sharedBytes, content.bytes)
+  return `${share} of the content of ${to.snapshot} is in chunks that ${from.snapshot} has as well`
 }
 
 export function diffText(result: DiffResult, { timeZone }: TextContext): string {
   const { from, to, content } = result
+  const differences = content.deltaChunks > 0
+    ? `; of the others, stored as differences from similar ones: ${content.deltaChunks.toLocaleString('en-US')}`
+    : ''
   return [
     formatColumns(
       [from, to].map(({ snapshot, set, time, size }, index) => [
@@ -20,7 +24,7 @@ export function diffText(result: DiffResult, { timeZone }: TextContext): string 
       ]),
     ),
     `${formatBytes(content.sharedBytes)} of ${formatBytes(content.bytes)} (${formatShare(content.sharedBytes, content.bytes)}) are ` +
-      `the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}`,
+      `the same chunks: ${content.sharedChunks.toLocaleString('en-US')} of ${content.chunks.toLocaleString('en-US')}` + differences,
     ...result.sources.flatMap((source) => ['', ...sourceText(source)]),
   ].join('\n')
 }

@@ -3,8 +3,11 @@ import type { Differences } from '../../sources/source-kind.ts'
 export interface DiffResult {
   from: { snapshot: string; set: string; time: string; size: number }
   to: { snapshot: string; set: string; time: string; size: number }
-  /** Of the content of `to`, each chunk counted once: all of it, and what `from` has as well. Raw bytes. */
-  content: { chunks: number; bytes: number; sharedChunks: number; sharedBytes: number }
+  /**
+   * Of the content of `to`, each chunk counted once: all of it, and what `from` has as well. Raw bytes. `deltaChunks`: of the others, those
+   * stored as differences from similar ones.
+   */
+  content: { chunks: number; bytes: number; sharedChunks: number; sharedBytes: number; deltaChunks: number }
   /** By name. */
   sources: SourceDiff[]
 }

@@ -104,8 +104,15 @@ function proofsOf({ proofs, listed, time: made }: ShowResult, timeZone: string):
     'Verified:',
     formatColumns(rows, '  '),
     ...proofs.flatMap(drillLines(made)),
-    ...proofs.flatMap(({ problems = [] }) => problems.map((problem) => `  ${oneLine(problem)}`)),
+    ...proofs.flatMap(({ level, result, time, problems = [] }) => (problems.length === 0 ? [] : [
+      `  ${level} of ${formatTime(time, timeZone)}: ${result}:`, ...problems.map((problem) => `    ${inputNames(oneLine(problem))}`),
+    ])),
   ]
+}
+
+/** A stored text has inputs as it was written: `‹scratch-url›`. */
+function inputNames(text: string): string {
+  return text.replaceAll(/‹([a-z][^‹›]*)›/g, '`$1`')
 }
 
 /** The worth of a drill: the time that a recovery takes, the changes that would have been lost, and where. */
