@@ -10,13 +10,13 @@ export function entriesOf(objects: readonly BucketObject[]): string[] {
   const folders = new Set([''])
   for (const { key } of objects) for (let path = parentOf(plainPathOf(key)); !folders.has(path); path = parentOf(path)) folders.add(path)
   const files = objects.map((object) => entryOf(object, pathOfKey(object.key, (path) => folders.has(path))))
-  return [...[...folders].map((path) => `${sortKey(path)}\0d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted()
+  return [...[...folders].map((path) => `${sortKey(path)}\0- d 0 0.000 ${VERSION} - 1 755 0 0 `), ...files].toSorted()
 }
 
 /** The ETag takes the field of the inode, which distinguishes files that are otherwise equal. */
 export function entryOf({ size, modified, etag }: BucketObject, path: string): string {
   const inode = /^[\u0021-\u007e]+$/.test(etag) ? etag : '-'
-  return `${sortKey(path)}\0f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${inode} 1 644 0 0 `
+  return `${sortKey(path)}\0- f ${size} ${(modified.getTime() / 1000).toFixed(3)} ${VERSION} ${inode} 1 644 0 0 `
 }
 
 export function keyOf(entry: string): string {

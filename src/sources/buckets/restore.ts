@@ -114,9 +114,8 @@ async function compared(given: BucketRestore): Promise<Compared> {
 }
 
 function meant(files: readonly ListedFile[], include: readonly string[]): ListedFile[] {
-  return selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] }).filter(
-    ({ type }) => type === 'f',
-  )
+  const matching = selected(files, ({ path, type }) => ({ path: displayName(path), directory: type === 'd' }), { include, exclude: [] })
+  return [...matching].filter(({ type }) => type === 'f')
 }
 
 /** Equal ETags mean equal bytes. With other parts, equal bytes have another ETag. */
@@ -144,7 +143,7 @@ function extraOf(
       hint: marked`Choose another snapshot, or restore without ‹delete-extra›.`,
     })
   const leftOut = new Set(backup.leftOut)
-  const covered = selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })
+  const covered = [...selected(selected(entriesOf(present), candidate, backup.patterns), candidate, { include: patterns, exclude: [] })]
   return covered.filter((entry) => isObjectEntry(entry) && !keys.has(keyOf(entry)) && !leftOut.has(candidate(entry).path)).map(keyOf)
 }
 

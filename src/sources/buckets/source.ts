@@ -88,7 +88,7 @@ export class BucketSource implements Source {
     const objects: BucketObject[] = []
     for await (const object of bucket.list()) objects.push(object)
     const { patterns } = this.#options
-    return selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }), patterns)
+    return [...selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }), patterns)]
   }
 
   /** Yields a segment until it was read without changes, or taken from the snapshot before. */

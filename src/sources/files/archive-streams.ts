@@ -29,14 +29,16 @@ export class ArchiveStreams {
   }
 
   /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
-  add(members: readonly ListedFile[], digest: Segment['digest']): void {
-    this.#list.add(members.map(encodeFile))
-    for (const { type, size } of members) {
-      this.#facts.entries++
-      if (type === 'f') this.#facts.files++
-      this.#facts.bytes += size
+  add(members: Iterable<ListedFile>, digest: Segment['digest']): void {
+    let entries = 0
+    for (const member of members) {
+      this.#list.add(encodeFile(member))
+      entries++
+      if (member.type === 'f') this.#facts.files++
+      this.#facts.bytes += member.size
     }
-    this.#facts.segments.push({ entries: members.length, digest })
+    this.#facts.entries += entries
+    this.#facts.segments.push({ entries, digest })
   }
 
   /** After all segments. */

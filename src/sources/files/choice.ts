@@ -1,8 +1,8 @@
 import { LifeboatError } from '../../error.ts'
-import { sortKey } from './entry.ts'
 import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 import type { StoredSource } from '../source-kind.ts'
 import { type ScannedPath, selected } from './selection.ts'
+import { SortedFiles } from './sorted-files.ts'
 import { volumeParts } from './verify.ts'
 
 /** A volume as its streams have it. */
@@ -44,8 +44,7 @@ function everything({ segments }: ArchivedVolume): Choice {
 }
 
 async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
-  const files: ListedFile[] = []
-  for await (const file of decodeFiles(list())) files.push(file)
+  const files = await SortedFiles.of(decodeFiles(list()), segments)
   const wanted = wantedPaths(matching(files, patterns))
   if (wanted.size === 0) {
     throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, {
@@ -53,19 +52,19 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
       status: 2,
     })
   }
-  const counts: number[] = []
-  let start = 0
-  for (const { entries } of segments) {
-    counts.push(files.slice(start, start + entries).filter(({ path }) => wanted.has(path)).length)
-    start += entries
+  const counts = segments.map(() => 0)
+  let size = 0
+  for (const { file, part } of files) {
+    if (!wanted.has(file.path)) continue
+    if (part < counts.length) counts[part]!++
+    size += file.size
   }
-  return { wanted, counts, entries: wanted.size, size: sum(files.map(({ path, size }) => (wanted.has(path) ? size : 0))) }
+  return { wanted, counts, entries: wanted.size, size }
 }
 
-/** Of the list of a volume, the files that match, and the folders that contain them. */
-export function matching(files: readonly ListedFile[], patterns: readonly string[]): ListedFile[] {
-  const sorted = files.map((file) => ({ file, key: sortKey(file.path) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  return selected(sorted, ({ file }) => scanned(file), { include: patterns, exclude: [] }).map(({ file }) => file)
+/** Those that match, and the folders that contain them. */
+export function matching<T extends { file: ListedFile }>(files: Iterable<T>, patterns: readonly string[]): Generator<T, void, void> {
+  return selected(files, ({ file }) => scanned(file), { include: patterns, exclude: [] })
 }
 
 function scanned({ path, type }: ListedFile): ScannedPath {
@@ -73,10 +72,13 @@ function scanned({ path, type }: ListedFile): ScannedPath {
 }
 
 /** The paths of these files, and of those that they need. */
-function wantedPaths(chosen: readonly ListedFile[]): Set<string> {
-  const wanted = new Set(chosen.map(({ path }) => path))
-  // A hard link needs its file, and the folders that contain the file.
-  for (const { type, target } of chosen) if (type === 'h') for (const path of [target, ...foldersOf(target)]) wanted.add(path)
+function wantedPaths(chosen: Iterable<{ file: ListedFile }>): Set<string> {
+  const wanted = new Set<string>()
+  for (const { file: { type, path, target } } of chosen) {
+    wanted.add(path)
+    // A hard link needs its file, and the folders that contain the file.
+    if (type === 'h') for (const needed of [target, ...foldersOf(target)]) wanted.add(needed)
+  }
   // The volume's own folder is not changed if only a part is restored.
   wanted.delete('')
   return wanted

@@ -1,5 +1,8 @@
-import type { FileProperty } from './shown-file.ts'
+import { sortKey } from './entry.ts'
 import type { ListedFile } from './file-list.ts'
+import type { FileProperty } from './shown-file.ts'
+import type { SortedFile } from './sorted-files.ts'
+import { inTurns } from './sorted-texts.ts'
 
 /** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */
 function differingProperties(from: ListedFile, to: ListedFile): FileProperty[] {
@@ -31,35 +34,30 @@ export interface FileComparison {
   alike: number
 }
 
-/** Compares two lists of files. Keeps only the files of `from` in memory; `to` is in the order of its `parts`. */
+/** Compares the files of two lists. `parts`: of the archive of `to`. */
 export async function compareFiles(
-  from: AsyncIterable<ListedFile>,
-  to: AsyncIterable<ListedFile>,
-  parts: readonly ComparedPart[],
+  from: Iterable<SortedFile>, to: Iterable<SortedFile>, parts: readonly ComparedPart[] = [],
 ): Promise<FileComparison> {
-  // The keys are bytes, because paths that are not UTF-8 can look the same.
-  const left = new Map<string, ListedFile>()
-  for await (const file of from) left.set(file.path, file)
+  const olds = from[Symbol.iterator]()
   const result: FileComparison = { added: [], removed: [], changed: [], identical: 0, alike: 0 }
-  const same = samenessOf(parts)
-  for await (const file of to) {
-    const old = left.get(file.path)
-    const identical = same.next().value ?? false
-    left.delete(file.path)
-    if (!old) {
+  let old = olds.next()
+  for await (const { file, part } of inTurns(to)) {
+    for (; !old.done && isBefore(old.value.file, file); old = olds.next()) result.removed.push(old.value.file)
+    if (old.done || old.value.file.path !== file.path) {
       result.added.push(file)
       continue
     }
-    const what = differingProperties(old, file)
-    if (what.length > 0) result.changed.push({ from: old, to: file, what })
-    else if (identical) result.identical++
+    const what = differingProperties(old.value.file, file)
+    if (what.length > 0) result.changed.push({ from: old.value.file, to: file, what })
+    else if (parts[part]?.same) result.identical++
     else result.alike++
+    old = olds.next()
   }
-  result.removed = [...left.values()]
+  for (; !old.done; old = olds.next()) result.removed.push(old.value.file)
   return result
 }
 
-/** For each file in turn, whether its part is the same. */
-function* samenessOf(parts: readonly ComparedPart[]): Generator<boolean, undefined, void> {
-  for (const { entries, same } of parts) for (let index = 0; index < entries; index++) yield same
+/** By bytes, because paths that are not UTF-8 can look the same. */
+function isBefore(one: ListedFile, other: ListedFile): boolean {
+  return sortKey(one.path) < sortKey(other.path)
 }

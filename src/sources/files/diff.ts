@@ -6,17 +6,17 @@ import { type ComparedPart, compareFiles } from './compare.ts'
 import { listedFiles, shownFile } from './describe.ts'
 import { volumeFacts } from './facts.ts'
 import { displayName } from './file-list.ts'
+import { SortedFiles } from './sorted-files.ts'
 
 export type VolumeDifferences = { files?: FilesDiff }
 
 /** Compares two sources that have lists of files, by these lists. */
 export async function compareVolumes(before: StoredSource, after: StoredSource): Promise<VolumeDifferences> {
   if (![before, after].every(({ source }) => source.streams.some(({ format }) => format === 'tar-list'))) return {}
-  const { added, removed, changed, ...unchanged } = await compareFiles(
-    listedFiles(before),
-    listedFiles(after),
-    partsOf(before.source, after.source),
-  )
+  const parts = partsOf(before.source, after.source)
+  const from = await SortedFiles.of(listedFiles(before))
+  const to = await SortedFiles.of(listedFiles(after), parts)
+  const { added, removed, changed, ...unchanged } = await compareFiles(from, to, parts)
   const differing = changed.map(({ from, to, what }) => ({ path: displayName(to.path), type: to.type, from: from.size, to: to.size, what }))
   return { files: { ...unchanged, added: added.map(shownFile), removed: removed.map(shownFile), changed: differing } }
 }

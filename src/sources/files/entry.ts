@@ -1,9 +1,13 @@
 /*
- * An entry of a volume: one string, compact enough for a million of them. It is its sort key, a zero, and the fields that `find` printed
- * for it: type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
+ * An entry of a volume: one string, which sorts and compresses well. It is its sort key, a zero, and the fields that `find` printed for it:
+ * marks, type, size, modification time, change time, inode, number of links, mode, user, group, and the target of a symbolic link.
  */
 
 export interface Meta {
+  /** It changed within the last second before it was listed: another change might not show. */
+  recent: boolean
+  /** This user may not read its content. */
+  unreadable: boolean
   /** `f`, `d`, `l` or `p`, as find prints them. */
   type: string
   size: number
@@ -35,10 +39,11 @@ export function pathOf(entry: string): string {
 
 export function metaOf(entry: string): Meta {
   const text = entry.slice(entry.indexOf('\0') + 1)
-  const fields = text.split(' ', 9)
-  const [type, size, mtime, , inode, links, mode, uid, gid] = fields
+  const fields = text.split(' ', 10)
+  const [marks, type, size, mtime, , inode, links, mode, uid, gid] = fields
   const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : ''
   return {
+    recent: marks!.includes('r'), unreadable: marks!.includes('u') && (type === 'f' || type === 'd'),
     type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links),
     mode: mode!, uid: uid!, gid: gid!, target,
   }

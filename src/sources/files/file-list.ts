@@ -38,15 +38,30 @@ export function encodeFile(file: ListedFile): string {
 /** The lines of a list until all of them are known; compressed, because there may be millions. */
 export class Lines {
   readonly #pieces: Buffer[] = []
+  #open: string[] = []
+  #size = 0
 
-  add(lines: readonly string[]): void {
-    this.#pieces.push(zstdCompressSync(Buffer.from(lines.join(''), 'latin1')))
+  add(line: string): void {
+    this.#open.push(line)
+    this.#size += line.length
+    if (this.#size >= PIECE) this.#compress()
   }
 
+  /** After all lines. */
   async *bytes(): AsyncGenerator<Buffer, void, void> {
+    this.#compress()
     for (const piece of this.#pieces) yield zstdDecompressSync(piece)
   }
+
+  #compress(): void {
+    this.#pieces.push(zstdCompressSync(Buffer.from(this.#open.join(''), 'latin1')))
+    this.#open = []
+    this.#size = 0
+  }
 }
+
+/** Characters that are compressed at once. */
+const PIECE = 1024 * 1024
 
 /** A list of files with a line that Lifeboat does not write. */
 class BadFileList extends BadSource {}
@@ -68,7 +83,8 @@ function badList(source: string | undefined, problem: string): BadFileList {
   })
 }
 
-function decodeFile(line: string, source?: string): ListedFile {
+/** Reads a line, without its end. Throws BadFileList if it is malformed. */
+export function decodeFile(line: string, source?: string): ListedFile {
   const [type = '', mode = '', uid = '', gid = '', size = '', mtime = '', path = '', target, ...more] = line.split('\t')
   if (!/^[fdlph]$/.test(type) || ![uid, gid, size].every((text) => /^\d+$/.test(text)) || target === undefined || more.length > 0)
     throw badList(source, 'has a malformed line')

@@ -32,7 +32,7 @@ export async function salvageVolume(damaged: DamagedSource): Promise<Salvaged> {
     const archive = await located({ record, holes: holes(record), files: listed }, bytes)
     const { parts, kept } = choice.of(archive)
     if (parts.length === 0) continue
-    lines.add(kept.map(encodeFile))
+    for (const file of kept) lines.add(encodeFile(file))
     const asItIs = archive.holes.length === 0 && parts.length === listed.length && parts.every((part) => 'place' in part)
     const members = archive.members ?? (asItIs ? [] : await findMembers(bytes(), record.size, [], listed.filter(isKnown)))
     const cut = asItIs ? [] : joined(parts.map((part) => ('place' in part ? members[part.place]! : part)))

@@ -14,6 +14,8 @@ const SEGMENT = 64 * 1024 * 1024
 const LARGE = 32 * 1024 * 1024
 /** Bytes of an entry beside its content: two headers, extended attributes, padding. */
 const HEADERS = 2048
+/** A segment has at most so many entries, because all of them are in memory while it is read. */
+const MOST_ENTRIES = 20_000
 /** Change it with every change that makes other tar bytes of the same files. */
 const VERSION = 'lifeboat tar 2\n'
 
@@ -22,19 +24,21 @@ const VERSION = 'lifeboat tar 2\n'
  * it is large, so that an added or removed entry moves no other boundary. The probability is the size of the entry divided by that of a
  * segment.
  */
-export function* segmentsOf(entries: readonly string[]): Generator<Segment, void, void> {
-  let start = 0
+export function* segmentsOf(entries: Iterable<string>): Generator<Segment, void, void> {
+  let open: string[] = []
   let afterLarge = false
-  for (const [index, entry] of entries.entries()) {
+  for (const entry of entries) {
     const { size } = metaOf(entry)
     const large = size >= LARGE
-    if (index > start && (large || afterLarge || fraction(pathOf(entry)) < (size + HEADERS) / SEGMENT)) {
-      yield segment(entries.slice(start, index))
-      start = index
+    const full = open.length === MOST_ENTRIES
+    if (open.length > 0 && (large || afterLarge || full || fraction(pathOf(entry)) < (size + HEADERS) / SEGMENT)) {
+      yield segment(open)
+      open = []
     }
+    open.push(entry)
     afterLarge = large
   }
-  if (start < entries.length) yield segment(entries.slice(start))
+  if (open.length > 0) yield segment(open)
 }
 
 function segment(entries: readonly string[]): Segment {
@@ -53,29 +57,4 @@ function fraction(path: string): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
-}
-
-export interface HardLink {
-  entry: string
-  /** Path of the entry that has the content: the first of the same file. */
-  target: string
-}
-
-/** Separates the second and later entries of each file that has several names: they become hard links to the first. */
-export function hardLinksIn(entries: readonly string[]): { contents: string[]; links: HardLink[] } {
-  const first = new Map<string, string>()
-  const links: HardLink[] = []
-  const contents = entries.filter((entry) => {
-    // Most files have one name, and need no further look.
-    const { type, links: names, inode } = metaOf(entry)
-    if (type !== 'f' || names < 2) return true
-    const target = first.get(inode)
-    if (target === undefined) {
-      first.set(inode, pathOf(entry))
-      return true
-    }
-    links.push({ entry, target })
-    return false
-  })
-  return { contents, links }
 }

@@ -20,11 +20,11 @@ export interface ScannedPath {
 const NAMES = { ignorecase: false }
 
 /** The selected items, in their order, with the folders that contain them. */
-export function selected<T>(items: readonly T[], candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns): T[] {
-  if (include.length === 0 && exclude.length === 0) return [...items]
-  const wanted = ignore(NAMES).add([...include])
-  const unwanted = ignore(NAMES).add([...exclude])
-  const chosen: T[] = []
+export function* selected<T>(
+  items: Iterable<T>, candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns,
+): Generator<T, void, void> {
+  const isWanted = matcher(include)
+  const isUnwanted = matcher(exclude)
   /** Folders around the current item that are not chosen so far, outermost first. */
   let around: { item: T; inside: string }[] = []
   let left: string | undefined
@@ -34,16 +34,29 @@ export function selected<T>(items: readonly T[], candidateOf: (item: T) => Scann
     if (left !== undefined && path.startsWith(left)) continue
     around = around.filter(({ inside }) => path.startsWith(inside))
     const tested = directory ? `${path}/` : path
-    if (path !== '' && unwanted.ignores(tested)) {
+    if (path !== '' && isUnwanted(tested)) {
       if (directory) left = tested
       continue
     }
     const inside = taken !== undefined && path.startsWith(taken)
-    if (path === '' || include.length === 0 || inside || wanted.ignores(tested)) {
-      chosen.push(...around.map(({ item }) => item), item)
+    if (path === '' || include.length === 0 || inside || isWanted(tested)) {
+      for (const folder of around) yield folder.item
+      yield item
       around = []
       if (directory && path !== '' && !inside && include.length > 0) taken = tested
     } else if (directory) around.push({ item, inside: tested })
   }
-  return chosen
+}
+
+/** The library keeps its answer for every path that it is asked about. */
+const ASKED = 10_000
+
+function matcher(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false
+  let matching = ignore(NAMES).add([...patterns])
+  let asked = 0
+  return (path) => {
+    if (++asked % ASKED === 0) matching = ignore(NAMES).add([...patterns])
+    return matching.ignores(path)
+  }
 }

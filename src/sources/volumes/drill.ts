@@ -7,7 +7,9 @@ import { removeFolder } from '../../process/staging.ts'
 import { compareFiles } from '../files/compare.ts'
 import { oneLine } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
-import { metaOf, pathOf } from '../files/entry.ts'
+import { metaOf } from '../files/entry.ts'
+import { withTargets } from '../files/hard-links.ts'
+import { type SortedFile, SortedFiles } from '../files/sorted-files.ts'
 import { localSite, type Site } from '../files/site.ts'
 import { TAR_END } from '../files/tar-member.ts'
 import { verifyVolume, volumeParts } from '../files/verify.ts'
@@ -90,7 +92,8 @@ async function comparedList(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { entries } = await scan(site, signal)
-  const { added, removed, changed } = await compareFiles(withoutETags(decodeFiles(list)), restoredFiles(entries, modes), [])
+  const listed = await SortedFiles.of(withoutETags(decodeFiles(list)))
+  const { added, removed, changed } = await compareFiles(listed, restoredFiles(entries, modes))
   return [
     ...removed.map((file) => `${nameOf(file)} is missing after the restore`),
     ...added.map((file) => `${nameOf(file)} is not in the backup, and is there after the restore`),
@@ -111,14 +114,11 @@ function nameOf({ path }: ListedFile): string {
 }
 
 /** As a list of a backup has them: of the names of one file, the first is the file. */
-async function* restoredFiles(entries: readonly string[], modes: ReadonlyMap<string, string>): AsyncGenerator<ListedFile, void, void> {
-  const first = new Map<string, string>()
-  for (const entry of entries) {
-    const { links, inode, type } = metaOf(entry)
-    const file = type === 'f' && links > 1 ? first.get(inode) : undefined
-    if (type === 'f' && links > 1 && file === undefined) first.set(inode, pathOf(entry))
-    const mode = modes.get(inode)
-    yield listedEntry(entry, { ...(mode !== undefined && { mode }), ...(file !== undefined && { type: 'h', size: 0, target: file }) })
+function* restoredFiles(entries: Iterable<string>, modes: ReadonlyMap<string, string>): Generator<SortedFile, void, void> {
+  for (const { entry, target } of withTargets(entries)) {
+    const mode = modes.get(metaOf(entry).inode)
+    const file = listedEntry(entry, { ...(mode !== undefined && { mode }), ...(target !== undefined && { type: 'h', size: 0, target }) })
+    yield { file, part: 0 }
   }
 }
 

@@ -8,7 +8,6 @@ import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 import { BEGIN, CLEAR, EXCHANGE, EXTRACT, EXTRACTED, NOT_ALONE, UNDO } from './replacement-scripts.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
-import { type Scan } from './scan.ts'
 
 /**
  * A restore in mode `empty` or `clean` works in a folder of its own at the top of the target, on the same file system, which nobody else
@@ -30,22 +29,20 @@ export const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 const UNFINISHED: readonly string[] = ['whole', 'in']
 
 /**
- * The entries of a scan that are not of such folders, and the paths of these folders (latin1). Throws if one of them says that things are
- * being moved, or cannot be read: then the content may be incomplete.
+ * The entries of a scan that are not of such folders; the paths of these folders (latin1) are added to `left`. Throws if one of them says
+ * that things are being moved, or cannot be read: then the content may be incomplete.
  */
-export function withoutWork(
-  { entries, unreadable }: Pick<Scan, 'entries' | 'unreadable'>,
-  site: Site,
-): { entries: string[]; left: string[] } {
-  if (!entries.some((entry) => entry.includes(NAME))) return { entries, left: [] }
-  const left = new Set<string>()
-  const kept = entries.filter((entry) => {
-    const parts = pathOf(entry).split('/')
+export function* withoutWork(entries: Iterable<string>, site: Site, left: Set<string>): Generator<string, void, void> {
+  for (const entry of entries) {
+    const parts = entry.includes(NAME) ? pathOf(entry).split('/') : []
     const depth = parts.findIndex((part) => WORK.test(part)) + 1
-    if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) return true
+    if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) {
+      yield entry
+      continue
+    }
     const work = parts.slice(0, depth).join('/')
     left.add(work)
-    if (unreadable.has(entry)) {
+    if (metaOf(entry).unreadable) {
       throw new LifeboatError(`how far a restore has come in ${site.where} cannot be seen: ${shownName(work)} may not be read`, {
         hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
       })
@@ -59,9 +56,7 @@ export function withoutWork(
         },
       )
     }
-    return false
-  })
-  return { entries: kept, left: [...left] }
+  }
 }
 
 const UNDO_MS = 5000

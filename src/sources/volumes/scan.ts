@@ -1,20 +1,17 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import { pathOf } from '../files/entry.ts'
+import { metaOf, pathOf } from '../files/entry.ts'
 import { displayName } from '../files/file-list.ts'
 import type { Site } from '../files/site.ts'
+import { SortedTexts } from '../files/sorted-texts.ts'
 
 /**
  * The entries of a volume (src/sources/files/entry.ts), in the order of its archive: each directory before its content, and its content
  * before its next sibling.
  */
 export interface Scan {
-  entries: string[]
-  /** Those of `entries` that changed within the last second: another change might not show. */
-  recent: Set<string>
-  /** Those of `entries` whose content this user may not read. */
-  unreadable: Set<string>
+  entries: Iterable<string>
   skipped: Skipped
   /** Paths of some of the devices, and of what is on other file systems. */
   left: { devices: string[]; mounted: string[] }
@@ -27,41 +24,12 @@ export interface Skipped {
   mounted: number
 }
 
-// Marks that do not depend on the content; then the path, and the fields that show whether it has changed.
+// The path, marks, and the fields that show whether it has changed.
 const EXPRESSION = [
-  '-printf',
-  '%D ',
-  '(',
-  '-newerct',
-  '1 second ago',
-  '-printf',
-  'n',
-  '-o',
-  '-printf',
-  'o',
-  ')',
-  '(',
-  '(',
-  '-type',
-  'l',
-  '-o',
-  '-readable',
-  ')',
-  '(',
-  '!',
-  '-type',
-  'd',
-  '-o',
-  '-executable',
-  ')',
-  '-printf',
-  'r',
-  '-o',
-  '-printf',
-  'u',
-  ')',
-  '-printf',
-  String.raw`%P\0%y %s %T@ %C@ %i %n %m %U %G %l\0`,
+  '-printf', String.raw`%D %P\0-`,
+  '(', '-newerct', '1 second ago', '-printf', 'r', '-o', '-true', ')',
+  '(', '(', '-type', 'l', '-o', '-readable', ')', '(', '!', '-type', 'd', '-o', '-executable', ')', '-o', '-printf', 'u', ')',
+  '-printf', String.raw` %y %s %T@ %C@ %i %n %m %U %G %l\0`,
 ]
 
 /** At most so many are named. */
@@ -72,9 +40,8 @@ const MOST_ENTRY = 64 * 1024
 
 /** Lists a volume with GNU find. Throws if it is missing, or cannot be listed. */
 export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
-  const found: Scan = {
-    entries: [], recent: new Set(), unreadable: new Set(),
-    skipped: { sockets: 0, devices: 0, mounted: 0 }, left: { devices: [], mounted: [] },
+  const found: Found = {
+    entries: new SortedTexts(), closed: false, skipped: { sockets: 0, devices: 0, mounted: 0 }, left: { devices: [], mounted: [] },
   }
   const child = site.start('find', ['-H', site.root, '-xdev', '-ignore_readdir_race', ...EXPRESSION], { signal })
   child.end()
@@ -91,9 +58,8 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
         const space = buffer.indexOf(0x20, offset)
         const on = buffer.toString('latin1', offset, space)
         device ??= on
-        swap(buffer, space + 3, middle)
-        // One piece of the buffer: a million strings joined of several pieces would take several times the memory.
-        take(found, buffer.toString('latin1', space + 3, end), buffer[space + 1] === N, buffer[space + 2] === U, on !== device)
+        swap(buffer, space + 1, middle)
+        take(found, buffer.toString('latin1', space + 1, end), on !== device)
         offset = end + 1
       }
       rest = Buffer.from(buffer.subarray(offset))
@@ -104,12 +70,15 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
     if (!(error instanceof ChildError)) throw error
     checkComplaints(error, site, found)
   }
-  if (found.entries.length === 0) throw new LifeboatError(`${site.where} could not be listed: find printed nothing`)
-  found.entries.sort()
+  if (found.entries.count === 0) throw new LifeboatError(`${site.where} could not be listed: find printed nothing`)
   return found
 }
 
-const [N, U] = [0x6e, 0x75]
+interface Found extends Scan {
+  entries: SortedTexts
+  /** Whether some entries cannot be read. */
+  closed: boolean
+}
 
 /** The same as `sortKey`, in place. */
 function swap(buffer: Buffer, start: number, end: number): void {
@@ -119,15 +88,14 @@ function swap(buffer: Buffer, start: number, end: number): void {
   }
 }
 
-function take(found: Scan, entry: string, recent: boolean, unreadable: boolean, elsewhere: boolean): void {
-  const type = entry[entry.indexOf('\0') + 1]!
+function take(found: Found, entry: string, elsewhere: boolean): void {
+  const { type, unreadable } = metaOf(entry)
   if (type === 's') found.skipped.sockets++
   else if (type === 'b' || type === 'c') leave(found, 'devices', entry)
   else if (elsewhere && type !== 'd') leave(found, 'mounted', entry)
   else {
-    found.entries.push(entry)
-    if (recent) found.recent.add(entry)
-    if (unreadable && (type === 'f' || type === 'd')) found.unreadable.add(entry)
+    found.entries.add(entry)
+    found.closed ||= unreadable
     if (elsewhere) leave(found, 'mounted', entry)
   }
 }
@@ -138,10 +106,10 @@ function leave({ skipped, left }: Scan, why: keyof Scan['left'], entry: string):
 }
 
 /** find fails if it may not read a directory; these are marked. Every other complaint is thrown. */
-function checkComplaints(error: ChildError, site: Site, found: Scan): void {
+function checkComplaints(error: ChildError, site: Site, found: Found): void {
   const lines = error.exit.stderr.split('\n').filter((line) => line !== '')
   const foreseen = error.exit.status === 1 && lines.length > 0 && lines.every((line) => /^find: .*: Permission denied$/.test(line))
-  if (foreseen && found.unreadable.size > 0) return
+  if (foreseen && found.closed) return
   const said = lines.slice(0, 3).join('; ')
   // The exit status of shells, env and Docker for a missing program.
   if (error.exit.failure || error.exit.status === 127)

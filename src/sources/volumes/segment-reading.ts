@@ -95,7 +95,6 @@ export class SegmentReading {
   }
 
   #readComplaints(said: string): void {
-    const read = new Set(this.read.map(({ entry }) => entry))
     const byName = new Map<string, string>()
     if (said !== '') for (const entry of this.#entries) byName.set(toldName(memberName(entry)), entry)
     const changed = new Set<string>()
@@ -110,9 +109,11 @@ export class SegmentReading {
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    for (const entry of this.#entries)
-      if (!read.has(entry) && !accounted.has(entry))
-        throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
+    let read = 0
+    for (const entry of this.#entries) {
+      if (this.read[read]?.entry === entry) read++
+      else if (!accounted.has(entry)) throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
+    }
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
     this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)

@@ -6,7 +6,8 @@ import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
-import { displayName, listedEntry, someNames } from '../files/file-list.ts'
+import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
+import { contentsOf, HardLinks } from '../files/hard-links.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
@@ -16,8 +17,9 @@ import { withoutWork } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { SegmentReading } from './segment-reading.ts'
-import { hardLinksIn, type Segment, segmentsOf } from '../files/segments.ts'
+import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
+import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface VolumeSourceOptions extends FileBackupSettings {
@@ -62,20 +64,20 @@ export class VolumeSource implements Source {
     const { site } = this.#reached
     const { everything = false } = this.#options
     const begun = everything ? await timeAt(site, this.#signal) : ''
-    const { entries, unreadable, recent, skipped, left } = await this.#scan(site)
+    const { entries, unreadable, skipped, left } = await this.#scan(site)
     if (everything) requireAllOf({ skipped, left }, site)
     const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
-    const { contents, links } = hardLinksIn(entries)
+    const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
-    for (const segment of segmentsOf(contents)) {
+    for (const segment of segmentsOf(contentsOf(entries, links))) {
       const { read, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts)
-      const certain = whole && (recent.size === 0 || !segment.entries.some((entry) => recent.has(entry)))
+      const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
       archive.add(read.map(({ entry, size }) => listedEntry(entry, { size })), certain ? segment.digest : '')
     }
-    if (links.length > 0) {
-      facts.links = links.length
+    if (links.count > 0) {
+      facts.links = links.count
       yield { ...archive.next(), bytes: fromArray(linkArchive(links)) }
-      archive.add(links.map(({ entry, target }) => listedEntry(entry, { type: 'h', size: 0, target })), '')
+      archive.add(listedLinks(links), '')
     }
     if (everything) await requireUnchanged(begun, site, this.#signal)
     yield archive.list()
@@ -86,7 +88,9 @@ export class VolumeSource implements Source {
   async measure(): Promise<number> {
     if (!this.#reached) throw new Error(`${this.name}: measured before open()`)
     const { entries } = await this.#scan(this.#reached.site)
-    return hardLinksIn(entries).contents.reduce((sum, entry) => sum + metaOf(entry).size, 0)
+    let size = 0
+    for (const entry of contentsOf(entries, new HardLinks())) size += metaOf(entry).size
+    return size
   }
 
   facts(): Json {
@@ -102,39 +106,32 @@ export class VolumeSource implements Source {
   }
 
   /** The entries to back up. Unreadable ones are left out, with all that is in them, or are an error. */
-  async #scan(site: Site): Promise<Omit<Scan, 'unreadable'> & { unreadable: string[] }> {
-    const scanned = this.#withoutWork(await scan(site, this.#signal), site)
-    const selected = await this.#select(scanned.entries, site)
-    const closed = selected.filter((entry) => scanned.unreadable.has(entry))
-    const unreadable = closed.map((entry) => displayName(pathOf(entry)) || '.')
+  async #scan(site: Site): Promise<Scan & { unreadable: string[] }> {
+    const { entries, ...scanned } = await scan(site, this.#signal)
+    requireFolder(entries, site)
+    const { include, exclude } = this.#options.patterns
+    const ignored = !this.#options.everything && hasIgnoreFile(entries) ? await this.#ignored(site) : []
+    const work = new Set<string>()
+    const unreadable: string[] = []
+    const kept = new SortedTexts()
+    // Work before the patterns: while a restore moves things, only a part of the selection may be there.
+    const chosen = selected(withoutWork(entries, site, work), candidateOf, { include, exclude: [...ignored, ...exclude] })
+    for await (const entry of inTurns(readable(chosen, unreadable))) kept.add(entry)
+    if (work.size > 0) this.#warnOfWork([...work].map(displayName), site)
     // Without the volume's own folder, nothing would be left.
-    if (closed.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
-    return { ...scanned, entries: withoutAll(selected, closed), unreadable }
+    if (unreadable.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
+    return { ...scanned, entries: kept, unreadable }
   }
 
-  /** Before anything is selected: while a restore moves things, only a part of the selection may be there. */
-  #withoutWork(scanned: Scan, site: Site): Scan {
-    const { entries, left } = withoutWork(scanned, site)
-    if (left.length > 0 && this.#options.everything) {
-      throw new LifeboatError(`a restore works in ${site.where}, or left this when it was killed: ${someNames(left.map(displayName))}`, {
+  #warnOfWork(folders: readonly string[], { where }: Site): void {
+    if (this.#options.everything) {
+      throw new LifeboatError(`a restore works in ${where}, or left this when it was killed: ${someNames(folders)}`, {
         hint: 'Wait for its end, or remove that folder.' })
     }
-    if (left.length > 0) {
-      this.#options.report.warning(
-        `${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(left.map(displayName))}`,
-        'The next restore into that folder removes it; or remove it yourself.',
-      )
-    }
-    if (metaOf(entries[0]!).type === 'd') return { ...scanned, entries }
-    const hint = marked`A volume is a folder; name the one the file is in, and the file with ‹include›.`
-    throw new LifeboatError(`${site.where} is not a folder`, { hint, status: 2 })
-  }
-
-  /** By the patterns of the inputs, and those of the volume itself. */
-  async #select(entries: readonly string[], site: Site): Promise<string[]> {
-    const { include, exclude } = this.#options.patterns
-    const ignores = !this.#options.everything && entries.some((entry) => pathOf(entry) === IGNORE_FILE && 'fl'.includes(metaOf(entry).type))
-    return selected(entries, candidateOf, { include, exclude: [...(ignores ? await this.#ignored(site) : []), ...exclude] })
+    this.#options.report.warning(
+      `${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(folders)}`,
+      'The next restore into that folder removes it; or remove it yourself.',
+    )
   }
 
   /** Patterns of the volume's own. */
@@ -200,12 +197,38 @@ function candidateOf(entry: string): ScannedPath {
   return { path: displayName(pathOf(entry)), directory: metaOf(entry).type === 'd' }
 }
 
-/** Without the entries that are `closed`, and everything in those that are folders. */
-function withoutAll(entries: readonly string[], closed: readonly string[]): string[] {
-  if (closed.length === 0) return [...entries]
-  const left = new Set(closed)
-  const folders = closed.filter((entry) => metaOf(entry).type === 'd').map((entry) => `${pathOf(entry)}/`)
-  return entries.filter((entry) => !left.has(entry) && !folders.some((folder) => pathOf(entry).startsWith(folder)))
+function requireFolder(entries: Iterable<string>, { where }: Site): void {
+  const [root] = entries
+  if (metaOf(root!).type === 'd') return
+  const hint = marked`A volume is a folder; name the one the file is in, and the file with ‹include›.`
+  throw new LifeboatError(`${where} is not a folder`, { hint, status: 2 })
+}
+
+function hasIgnoreFile(entries: Iterable<string>): boolean {
+  for (const entry of entries) {
+    if (entry.startsWith(`${IGNORE_FILE}\0`)) return 'fl'.includes(metaOf(entry).type)
+    if (entry > IGNORE_FILE) return false
+  }
+  return false
+}
+
+/** Entries that can be read. The others, with everything in those that are folders, are left out; their names are added to `unreadable`. */
+function* readable(entries: Iterable<string>, unreadable: string[]): Generator<string, void, void> {
+  let closed: string | undefined
+  for (const entry of entries) {
+    if (closed !== undefined && pathOf(entry).startsWith(closed)) continue
+    const meta = metaOf(entry)
+    if (!meta.unreadable) {
+      yield entry
+      continue
+    }
+    unreadable.push(displayName(pathOf(entry)) || '.')
+    closed = meta.type === 'd' ? `${pathOf(entry)}/` : undefined
+  }
+}
+
+function* listedLinks(links: HardLinks): Generator<ListedFile, void, void> {
+  for (const { entry, target } of links) yield listedEntry(entry, { type: 'h', size: 0, target })
 }
 
 function unreadableError({ where }: Site, names: readonly string[]): LifeboatError {

@@ -2,9 +2,12 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
-import { decodeFiles, type ListedFile, shownName } from '../files/file-list.ts'
+import { sortKey } from '../files/entry.ts'
+import { decodeFiles, shownName } from '../files/file-list.ts'
+import type { LostFile } from '../files/kept-members.ts'
 import { NothingWhole } from '../nothing-whole.ts'
 import { lostText, type Salvaged, salvageVolume } from '../files/salvage.ts'
+import { SortedFiles } from '../files/sorted-files.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -114,8 +117,7 @@ async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, cont
   const salvaged = await salvageVolume(damaged)
   if (salvaged.segments.length === 0) throw new NothingWhole(`nothing of ${name} is whole`)
   const { paths } = settings.files
-  const lost = new Map(salvaged.lost.map((one) => [one.file, one]))
-  const wanted = paths.length === 0 ? salvaged.lost : matching([...lost.keys()], paths).map((file) => lost.get(file)!)
+  const wanted = paths.length === 0 ? salvaged.lost : [...matching(salvaged.lost.toSorted(inOrder), paths)]
   if (paths.length > 0 && wanted.length > 0 && !(await hasMatch(salvaged, paths)))
     throw new NothingWhole(`nothing of ${name} that matches ${paths.join(', ')} is whole: ${formatSome(wanted.map(lostText), 5)}`)
   const { facts, list } = volumeParts(damaged.source)
@@ -140,10 +142,13 @@ async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, cont
 }
 
 async function hasMatch({ list }: Pick<Salvaged, 'list'>, paths: readonly string[]): Promise<boolean> {
-  const files: ListedFile[] = []
-  for await (const file of decodeFiles(list())) files.push(file)
   // The volume's own folder matches everything.
-  return matching(files, paths).some(({ path }) => path !== '')
+  for (const { file } of matching(await SortedFiles.of(decodeFiles(list())), paths)) if (file.path !== '') return true
+  return false
+}
+
+function inOrder(one: LostFile, other: LostFile): number {
+  return sortKey(one.file.path) < sortKey(other.file.path) ? -1 : 1
 }
 
 function withMissing<R extends Restored>(restored: R, { missing, gone }: WholeFiles): R {

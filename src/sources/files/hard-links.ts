@@ -1,0 +1,67 @@
+import { metaOf, pathOf, sortKey } from './entry.ts'
+import { SortedTexts } from './sorted-texts.ts'
+
+export interface HardLink {
+  entry: string
+  /** Path of the entry that has the content: the first of the same file. */
+  target: string
+}
+
+/** Second and later entries of files that have several names, in the order of a scan. */
+export class HardLinks implements Iterable<HardLink> {
+  readonly #texts = new SortedTexts()
+
+  get count(): number {
+    return this.#texts.count
+  }
+
+  add({ entry, target }: HardLink): void {
+    this.#texts.add(`${entry}\0${target}`)
+  }
+
+  *[Symbol.iterator](): Generator<HardLink, void, void> {
+    for (const text of this.#texts) {
+      const end = text.lastIndexOf('\0')
+      yield { entry: text.slice(0, end), target: text.slice(end + 1) }
+    }
+  }
+}
+
+/** Entries of a scan that have content of their own. The others become hard links. */
+export function* contentsOf(entries: Iterable<string>, links: HardLinks): Generator<string, void, void> {
+  for (const { entry, target } of withTargets(entries)) {
+    if (target === undefined) yield entry
+    else links.add({ entry, target })
+  }
+}
+
+/** Entries in their order; the second and later ones of each file with the path of the first. Reads them twice. */
+export function* withTargets(entries: Iterable<string>): Generator<{ entry: string; target?: string }, void, void> {
+  const later = laterNames(entries)[Symbol.iterator]()
+  let next = later.next()
+  for (const entry of entries) {
+    const key = entry.slice(0, entry.indexOf('\0') + 1)
+    if (next.done || !next.value.startsWith(key)) yield { entry }
+    else {
+      yield { entry, target: sortKey(next.value.slice(key.length)) }
+      next = later.next()
+    }
+  }
+}
+
+/** Of each second and later name its sort key, a zero, and the sort key of the first. */
+function laterNames(entries: Iterable<string>): SortedTexts {
+  const names = new SortedTexts()
+  for (const entry of entries) {
+    const { type, links, inode } = metaOf(entry)
+    if (type === 'f' && links > 1) names.add(`${inode}\0${sortKey(pathOf(entry))}`)
+  }
+  const later = new SortedTexts()
+  let first: { inode?: string; key: string } = { key: '' }
+  for (const name of names) {
+    const [inode = '', key = ''] = name.split('\0')
+    if (inode === first.inode) later.add(`${key}\0${first.key}`)
+    else first = { inode, key }
+  }
+  return later
+}

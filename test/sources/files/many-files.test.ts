@@ -1,0 +1,96 @@
+import { choose } from '../../../src/sources/files/choice.ts'
+import { compareFiles } from '../../../src/sources/files/compare.ts'
+import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
+import { contentsOf, HardLinks, withTargets } from '../../../src/sources/files/hard-links.ts'
+import { segmentsOf } from '../../../src/sources/files/segments.ts'
+import { SortedFiles } from '../../../src/sources/files/sorted-files.ts'
+import { SortedTexts } from '../../../src/sources/files/sorted-texts.ts'
+import { usedHeap } from '../../support/used-heap.ts'
+
+const MANY = 100_000
+
+/** Numbers in no order, each once: a generator of full period (Knuth, TAOCP 2, 3.2.1.2). */
+function* shuffled(count: number): Generator<number> {
+  for (let index = 0, number = 1; index < 2 ** 17; index++, number = (number * 5 + 12_345) % 2 ** 17) if (number < count) yield number
+}
+
+const entryOf = (path: string, meta = ''): string => `${path.replaceAll('/', '\u0001')}\0- f 10 1700000000.5 1700000000.5 ${meta} 644 0 0 `
+const pathAt = (index: number): string => `folder ${index % 100}/a file with a name as long as many are ${index}`
+const fileAt = (index: number): ListedFile =>
+  ({ type: 'f', mode: '644', uid: 0, gid: 0, size: 10, mtime: '1700000000.5', path: pathAt(index), target: '' })
+
+async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) yield item
+}
+
+function memory(): number {
+  usedHeap() // The bytes of buffers are given back after the first.
+  return usedHeap() + process.memoryUsage().arrayBuffers
+}
+
+test('the entries of a volume need few bytes of memory each, however many there are', () => {
+  const before = memory()
+  const entries = new SortedTexts()
+  for (const number of shuffled(MANY)) entries.add(entryOf(pathAt(number), `${number} 1`))
+  const links = new HardLinks()
+  let [most, read] = [0, 0]
+  for (const segment of segmentsOf(contentsOf(entries, links))) {
+    read += segment.entries.length
+    expect(segment.entries.length).toBeLessThanOrEqual(20_000)
+    if (read < MANY / 2) most = memory()
+  }
+  expect({ read, links: links.count }).toEqual({ read: MANY, links: 0 })
+  // As strings each took 150.
+  expect((most - before) / MANY).toBeGreaterThan(5)
+  expect((most - before) / MANY).toBeLessThan(75)
+})
+
+test('of the names of a file the first is the file, wherever the others are', () => {
+  const names: [string, string][] = [['a/2', '7 3'], ['a/10', '7 3'], ['b', '8 2'], ['c', '9 1'], ['a\u0001z', '8 2'], ['z', '7 3'], ['elsewhere', '5 2']]
+  const entries = new SortedTexts()
+  for (const [path, meta] of names) entries.add(entryOf(path, meta).replace('a\u0001z', 'a/z'))
+  const found = [...withTargets(entries)].map(({ entry, target }) => [entry.slice(0, entry.indexOf('\0')), target])
+  expect(found).toEqual([
+    ['a\u000110', undefined], ['a\u00012', 'a/10'], ['a/z', undefined], ['b', 'a\u0001z'], ['c', undefined], ['elsewhere', undefined], ['z', 'a/10'],
+  ])
+  const links = new HardLinks()
+  expect([...contentsOf(entries, links)]).toHaveLength(4)
+  expect([...links].map(({ target }) => target)).toEqual(['a/10', 'a\u0001z', 'a/10'])
+})
+
+test('a choice of a few of many files needs few bytes of memory for the others', async () => {
+  let most = 0
+  const list = async function* () {
+    for (let at = 0; at < MANY; at += 500) {
+      yield Buffer.from(Array.from({ length: 500 }, (_, index) => encodeFile(fileAt(at + index))).join(''), 'latin1')
+      if (at + 500 === MANY) most = memory()
+    }
+  }
+  const before = memory()
+  const segments = [{ entries: 50_000, size: 1, bytes: () => each([]) }, { entries: 50_000, size: 1, bytes: () => each([]) }]
+  const choice = await choose({ name: 'data', links: false, list, segments }, ['* are 17', '/folder 5/* 70005'])
+  expect(choice).toEqual({ wanted: new Set([pathAt(17), pathAt(70_005)]), counts: [1, 1], entries: 2, size: 20 })
+  // As objects each took 300.
+  expect((most - before) / MANY).toBeLessThan(150)
+})
+
+test('lists of files are compared in any order, and told apart by part', async () => {
+  const from = await SortedFiles.of(each([4, 1, 3, 2].map(fileAt)))
+  const to = await SortedFiles.of(each([{ ...fileAt(3), mode: '600' }, fileAt(5), fileAt(2), fileAt(1)]), [{ entries: 3 }, { entries: 1 }])
+  const parts = [{ entries: 3, same: true }, { entries: 1, same: false }]
+  expect(await compareFiles(from, to, parts)).toEqual({
+    added: [fileAt(5)], removed: [fileAt(4)], changed: [{ from: fileAt(3), to: { ...fileAt(3), mode: '600' }, what: ['mode'] }], identical: 1, alike: 1,
+  })
+})
+
+test('texts of any bytes come back in their order, as often as they are read', () => {
+  const texts = [...shuffled(MANY)].map((number) => `${String.fromCharCode(number % 256)}\0\n${'x'.repeat(number % 97)}${number}`)
+  const sorted = new SortedTexts()
+  for (const text of texts) sorted.add(text)
+  const expected = texts.toSorted()
+  expect(sorted.count).toBe(MANY)
+  for (let time = 0; time < 2; time++) expect([...sorted]).toEqual(expected)
+  sorted.add('') // One more after it was read.
+  expect([...sorted]).toEqual(['', ...expected])
+  expect([...new SortedTexts()]).toEqual([])
+})
