@@ -61,6 +61,8 @@ export class KnownChunks {
    * content.
    */
   readonly unsealed = { ids: new Set<string>(), bytes: 0 }
+  /** Ids of chunks with an object that is known to be damaged. */
+  readonly damaged = new Set<string>()
   /** Tags of extra recipients that can open all of the newest snapshot, and that are not asked for now. */
   dropped: readonly string[] = []
   /** Id of the newest snapshot that is authentic. */
@@ -115,6 +117,7 @@ export class KnownChunks {
   /** Notes that an object was found damaged: from now on it counts as missing. */
   lose(key: string): void {
     this.#damaged.add(key)
+    this.damaged.add(chunkOf(key))
   }
 
   /** Whether the object was lost. */
@@ -160,6 +163,7 @@ export async function loadKnown(
   const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
   if (own.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged)
+  for (const key of damaged) known.damaged.add(chunkOf(key))
   const soonGone = await notToReuse(store, own.map(({ snapshot }) => snapshot))
   // Hundreds of thousands; most stores have no trash of other keys.
   let ids: Set<string> | undefined
@@ -178,6 +182,11 @@ export async function loadKnown(
     known.unsealed.bytes += size
   }
   return known
+}
+
+/** The id of the chunk that an object has. */
+function chunkOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1).split('-', 1)[0]!
 }
 
 function ofOtherKeys(others: readonly OtherKey[]): OtherKeySnapshots | undefined {

@@ -87,6 +87,8 @@ export class Writer {
   readonly levels = new Map<number, number>()
   /** Of all these, the chunks that were stored already but not sealed to every recipient; bytes as stored. */
   readonly forRecipients = { chunks: 0, bytes: 0 }
+  /** Of all these, the chunks that were stored already in objects known to be damaged; bytes as stored. */
+  readonly repaired = { chunks: 0, bytes: 0 }
   /** Objects of interrupted runs that the snapshot will list: how many, their bytes, and when the oldest of them was put. */
   readonly adopted: { chunks: number; bytes: number; since: Date | undefined } = { chunks: 0, bytes: 0, since: undefined }
 
@@ -167,6 +169,7 @@ export class Writer {
     for (const map of [this.#listed, this.#fresh]) map.clear()
     next.#mostRead = this.#mostRead
     Object.assign(next.forRecipients, this.forRecipients)
+    Object.assign(next.repaired, this.repaired)
     Object.assign(next.adopted, this.adopted)
     for (const [level, chunks] of this.levels) next.levels.set(level, chunks)
     return Object.assign(next, { added: this.added, newChunks: this.newChunks, deltaChunks: this.deltaChunks })
@@ -316,9 +319,10 @@ export class Writer {
     fresh.spent += fresh.base ? sealed.length : 0
     this.added += sealed.length
     this.newChunks++
-    if (known.unsealed.ids.has(fresh.id)) {
-      this.forRecipients.chunks++
-      this.forRecipients.bytes += sealed.length
+    const again = known.unsealed.ids.has(fresh.id) ? this.forRecipients : known.damaged.has(fresh.id) ? this.repaired : undefined
+    if (again) {
+      again.chunks++
+      again.bytes += sealed.length
     }
     if (fresh.base) this.deltaChunks++
     // It is durably stored: only now may others depend on it.

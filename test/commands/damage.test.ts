@@ -209,8 +209,11 @@ test.each<[string, () => Promise<unknown>]>([
   const proofs = readdirSync(path.join(root, 'proofs/app')).length
   await refusal(run('restore', { volume: 'large', target: path.join(folder, `again-${count}`) }))
   expect(readdirSync(path.join(root, 'proofs/app'))).toHaveLength(proofs)
-  const { snapshot, newChunks } = (await backUp()).result
+  const { result: { snapshot, newChunks, repaired }, text } = await backUp()
   expect(newChunks).toBeGreaterThan(0)
+  expect(repaired).toMatchObject({ chunks: 1 })
+  expect(text).toMatch(/ repaired +1 chunk \(\S+ \S+\) stored again, as the earlier copy is known to be damaged; snapshots before this one/)
+  expect((await backUp()).result.repaired).toBeUndefined()
   await expectKnown()
   expect((await run('verify', { snapshot, level: 'read' })).result.result).toBe('verified')
   expect((await run('check')).result.problems).toEqual([])

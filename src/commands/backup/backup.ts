@@ -78,7 +78,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), context, prune)
       return { ...committed, ...compared, ...concluded, ...(keys.identity !== undefined && { checked }) }
     })
-    const { added, newChunks, deltaChunks, forRecipients } = writer
+    const { added, newChunks, deltaChunks, forRecipients, repaired } = writer
     return {
       snapshot: id,
       set,
@@ -90,6 +90,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       levels: [...writer.levels].map(([level, chunks]) => ({ level, chunks })).toSorted((one, other) => other.chunks - one.chunks),
       seconds: elapsed.seconds(),
       ...(forRecipients.chunks > 0 && { forRecipients }),
+      ...(repaired.chunks > 0 && { repaired }),
       ...(known.otherKey && { otherKey: known.otherKey }),
       ...(notResumed !== undefined && { notResumed }),
       ...(standing && { recovered: standing.recovered }),

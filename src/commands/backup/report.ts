@@ -34,6 +34,12 @@ export function forRecipientsText({ chunks, bytes }: NonNullable<BackupResult['f
     'snapshots before this one stay closed to them'
 }
 
+/** The chunks that were stored again in place of damaged ones, and what that does not repair. */
+export function repairedText({ chunks, bytes }: NonNullable<BackupResult['repaired']>): string {
+  return `${formatCount(chunks, 'chunk')} (${formatBytes(bytes)}) stored again, as the earlier copy is known to be damaged; ` +
+    'snapshots before this one that need it stay damaged'
+}
+
 /** `255 chunks at level 3 of zstd, 124 at level 1`, if there are any. */
 export function levelsText({ levels }: Pick<BackupResult, 'levels'>): string[] {
   if (levels.length === 0) return []
@@ -60,6 +66,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
         `${result.deltaChunks.toLocaleString('en-US')} stored as differences`,
     ],
     ...levelsText(result).map((text) => ['compressed', text]),
+    ...(result.repaired ? [['repaired', repairedText(result.repaired)]] : []),
     ...(result.forRecipients ? [['recipients', forRecipientsText(result.forRecipients)]] : []),
     ['needs', `${formatBytes(stored)} in the store`],
     ...newStores(result).map((text) => ['new store', text]),

@@ -32,6 +32,8 @@ export interface BackupResult {
    * there are none.
    */
   forRecipients?: { chunks: number; bytes: number }
+  /** Chunks that were stored again because what was stored of them is damaged; `bytes` as stored. Absent where there are none. */
+  repaired?: { chunks: number; bytes: number }
   /**
    * Of what it reuses of earlier backups, a part was read back (the destinations together, bytes as stored), and so much found damaged;
    * absent with a write key, which reads nothing.

@@ -10,7 +10,7 @@ import { dependedOnPart, lostLines } from '../artifacts.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { savings } from '../stats/report.ts'
 import { addedTable, largestTable } from './largest.ts'
-import { checkedText, forRecipientsText, levelsText, newStores, provenBy } from './report.ts'
+import { checkedText, forRecipientsText, levelsText, newStores, provenBy, repairedText } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
 import { type BackupResult, isFirst } from './result.ts'
 import { otherKeyText } from './other-key.ts'
@@ -51,6 +51,7 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
       'in the store.' + levelsText(result).map((text) => ` Compressed: ${text}.`).join(''),
     ...largestTable(result.largest),
     ...addedTable(result),
+    ...(result.repaired ? [`Repaired: ${repairedText(result.repaired)}.`] : []),
     ...(result.forRecipients ? [`${forRecipientsText(result.forRecipients)}.`] : []),
     ...checkedText(result.checked).map((text) => `${result.checked?.damaged ? '❌ ' : ''}Checked: ${escape(text)}.`),
     ...prunedIn(result.destinations),
