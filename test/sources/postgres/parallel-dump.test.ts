@@ -231,15 +231,14 @@ describe('while others work', () => {
   let server: Server
   beforeAll(async () => {
     server = await startServer(17)
+    await server.createDatabase('accounts')
+    const tables = ['debits', 'credits', 'others'].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, amount int, filler text);
+      INSERT INTO ${name} SELECT i, 100, repeat(md5(i::text), 10) FROM generate_series(1, 12000) i;`)
+    await server.sql(`${tables.join('\n')} ANALYZE`, 'accounts')
   })
   afterAll(() => server.stop())
 
-  async function accounts(database: string): Promise<void> {
-    await server.createDatabase(database)
-    const tables = ['debits', 'credits', 'others'].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, amount int, filler text);
-      INSERT INTO ${name} SELECT i, 100, repeat(md5(i::text), 10) FROM generate_series(1, 12000) i;`)
-    await server.sql(`${tables.join('\n')} ANALYZE`, database)
-  }
+  const accounts = (database: string): Promise<string> => server.sql(`CREATE DATABASE "${database}" TEMPLATE accounts`)
 
   /** A table with more bytes than fit between the server and a pg_dump that nobody reads. */
   const wide = (database: string): Promise<string> =>
