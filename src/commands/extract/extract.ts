@@ -2,14 +2,17 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
 import { markedCommand } from '../../marks.ts'
+import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
 import { DamagedChunk, type Reader } from '../../repository/reader.ts'
-import { openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { SetProofs } from '../../repository/set-proofs.ts'
+import { type AuthenticSnapshot, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import type { Store } from '../../stores/store.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import type { PartlyRead } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
-import { backupRemarks } from '../restore/before-restore.ts'
+import { backupRemarks, elsewhere } from '../restore/before-restore.ts'
 import { OLDER } from '../restore/chosen.ts'
 import { recordingDamage } from '../recording-damage.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
@@ -45,7 +48,7 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
         await output.finish()
         return written
       } catch (error) {
-        throw withSalvage(error, id, source, inputs)
+        throw error instanceof DamagedChunk ? await withOtherWays(error, { snapshot, store }, source, inputs, report) : error
       } finally {
         await output.close()
       }
@@ -67,17 +70,21 @@ function sourceIn({ sources }: { sources: readonly SourceRecord[] }, name: strin
   })
 }
 
-/** The error, and for a damaged chunk how to restore what is whole of the same. */
-function withSalvage(
-  error: unknown, snapshot: string, source: SourceRecord, { path, table }: Pick<ExtractInputs, 'path' | 'table'>,
-): unknown {
-  if (!(error instanceof DamagedChunk)) return error
+/** The error with the snapshot that has all of the source, and how to restore what is whole of this one: of a damaged table, no row. */
+async function withOtherWays(
+  error: DamagedChunk, from: { snapshot: AuthenticSnapshot; store: Store }, source: SourceRecord,
+  { path, table }: Pick<ExtractInputs, 'path' | 'table'>, report: Environment['report'],
+): Promise<LifeboatError> {
   const { name } = source
+  const { keys, header: { id: snapshot, set } } = from.snapshot
+  const proofs = await SetProofs.list(from.store, keys, set, warningOf(report))
+  const other = await elsewhere(from, name, new Set([error.key]), proofs, report)
   const [into, given] = isDatabase(source)
-    ? ['a new database', { database: name, ...(table !== undefined && { tables: JSON.stringify([table]) }), mode: 'create' }] as const
+    ? ['a new database, whose name the server does not have yet', { database: name, mode: 'create' }] as const
     : ['an empty folder', { volume: name, ...(path !== undefined && { paths: patternOf(path) }), target: `./${name}` }] as const
   const command = markedCommand('restore', { snapshot, ...given, 'skip-damaged': 'true' })
-  return new LifeboatError(error.message, { cause: error, hint: `${error.hint} To restore what is whole into ${into}: ${command}.` })
+  const rest = table === undefined ? [`To restore what is whole into ${into}: ${command}.`] : []
+  return new LifeboatError(error.message, { cause: error, hint: [error.hint, other, ...rest].join(' ') })
 }
 
 /** The pattern of one file. */

@@ -130,8 +130,9 @@ async function whereWhole(chosen: Chosen, known: ReadonlySet<string>, proofs: Se
 
 const MOST_NAMED = 10
 
-async function elsewhere(
-  { snapshot, store }: Chosen, source: string, damaged: ReadonlySet<string>, proofs: SetProofs, report: Report,
+/** A sentence that says which other snapshot has all of a source. `damaged`: keys of chunks. */
+export async function elsewhere(
+  { snapshot, store }: Pick<Chosen, 'snapshot' | 'store'>, source: string, damaged: ReadonlySet<string>, proofs: SetProofs, report: Report,
 ): Promise<string> {
   const { id, set } = snapshot.header
   const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
