@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -6,6 +5,7 @@ import { jest } from '@jest/globals'
 import { type Command, parseInputs } from '../../src/commands/all.ts'
 import { restore, restoreAll } from '../../src/commands/restore/restore.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
+import { noise } from '../support/bytes.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
@@ -159,7 +159,7 @@ test('nothing is restored if the store does not give back what the safety backup
   const target = at('live')
   const volume = () => run('restore', { volume: 'uploads', target, mode: 'clean', confirm: target })
   mkdirSync(target)
-  const mine = randomBytes(12_000_000)
+  const mine = noise('mine', 12_000_000)
   writeFileSync(path.join(target, 'mine'), mine)
   // One chunk in the middle, which no list needs.
   let chunks = 0
