@@ -134,9 +134,9 @@ test('the result says for which tables bytes were added, in one archive and in s
     expect(most[0]!.added).toBeGreaterThan(6000 * 16)
     expect(most[0]!.added).toBeLessThan(12_000 * 64)
     expect(most.reduce((sum, one) => sum + one.added, others.added + rest)).toBe(added)
-    expect(text).toMatch(/grown: added [\d.]+ kB for public\.orders/)
+    expect(text).toMatch(/grown: added about [\d.]+ kB for public\.orders/)
     const shown = await run('show', { set: `grown-${jobs}`, snapshot: 'latest' })
-    expect(shown.text).toMatch(/^ +added +[\d.]+ kB for public\.orders, /m)
+    expect(shown.text).toMatch(/^ +added +about [\d.]+ kB for public\.orders, /m)
     expect(shown.result.sources![0]).toMatchObject({ database: { addedByTable } })
     expect((await backUpAgain()).result.sources[0]!.addedByTable?.most ?? []).toEqual([])
   }

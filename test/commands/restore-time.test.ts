@@ -58,7 +58,7 @@ test('a restore of whole sources is timed, and a dry run tells the time of the l
   // All that a user waited for, not only the time of the source itself.
   expect(expected!.seconds).toBeLessThanOrEqual(result.seconds)
   expect(expected!.seconds).toBeGreaterThan(0.5)
-  expect(text).toMatch(/ {2}About \S+ s for all of it, as the restore of 2026-12-01 09:00:00 UTC took \(mode empty, on .* CPU.* of memory\)\.$/)
+  expect(text).toMatch(/ {2}About \S+ s for the sources as a whole, as the restore of 2026-12-01 09:00:00 UTC took \(mode empty, on .* CPU.* of memory\)\.$/)
   // Only the newest is kept, whatever is pruned.
   await everything()
   await run('prune', { retention: 'last=1' })
@@ -70,13 +70,13 @@ test('a restore of whole sources is timed, and a dry run tells the time of the l
 
 test('the time is told for the sources that are restored, by their bytes, and only if all of them were restored', async () => {
   await keepRestoreTime(store(), keys, 'default', earlier())
-  expect((await planned()).text).toContain('About 3 min 20 s for all of it, as the restore of 2026-11-28 12:00:00 UTC took (mode swap, on linux x64, 4 CPUs).')
+  expect((await planned()).text).toContain('About 3 min 20 s for the sources as a whole, as the restore of 2026-11-28 12:00:00 UTC took (mode swap, on linux x64, 4 CPUs).')
   const both = { all: 'true', map: `uploads=${at('a')}\nmedia=${at('b')}`, 'dry-run': 'true' }
-  expect((await run('restore', both)).text).toContain('About 8 min 20 s for all of it')
+  expect((await run('restore', both)).text).toContain('About 8 min 20 s for the sources as a whole')
   // One after the other: 20 s of the 320 s are of neither.
   await keepRestoreTime(store(), keys, 'default', earlier({ seconds: 320 }))
-  expect((await planned()).text).toContain('About 4 min 0 s for all of it')
-  expect((await run('restore', both)).text).toContain('About 10 min 40 s for all of it')
+  expect((await planned()).text).toContain('About 4 min 0 s for the sources as a whole')
+  expect((await run('restore', both)).text).toContain('About 10 min 40 s for the sources as a whole')
   const { sources } = earlier()
   await keepRestoreTime(store(), keys, 'default', earlier({ sources: sources.slice(1), seconds: 100 }))
   expect((await planned()).text).toContain('About 3 min 20 s')

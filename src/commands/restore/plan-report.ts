@@ -55,8 +55,8 @@ function ending({ time, snapshot, expected }: Ending, timeZone: string, shown = 
 function expectedText({ of, seconds, time, snapshot, machine, mode }: Expected, timeZone: string): string {
   return of === 'drill'
     ? `The drill of ${snapshot} took ${formatSeconds(seconds)} to read and restore everything, on ${oneLine(machine)}.`
-    : `About ${formatSeconds(seconds)} for all of it, as the restore of ${formatTime(time, timeZone)} took (mode ${mode}, on ` +
-      `${oneLine(machine)}).`
+    : `About ${formatSeconds(seconds)} for the sources as a whole, as the restore of ${formatTime(time, timeZone)} took ` +
+      `(mode ${mode}, on ${oneLine(machine)}).`
 }
 
 /** A part of a dry run of everything: what would be done, step by step, and what would be missing; or why nothing can be restored. */
