@@ -22,13 +22,15 @@ export async function tellingLocks<T>(
 ): Promise<T> {
   let told = ''
   let timer: NodeJS.Timeout | undefined
+  let looking = Promise.resolve()
   const look = async (): Promise<void> => {
     const who = await holders(true, context)
     if (who !== '' && who !== told && timer) report.info(`${name}: waiting for ${formatSeconds(lockTimeout / 1000)} at most${who}`)
     told = who
-    timer &&= setTimeout(() => void look(), NEXT)
+    timer &&= lookIn(NEXT)
   }
-  timer = setTimeout(() => void look(), FIRST)
+  const lookIn = (time: number): NodeJS.Timeout => setTimeout(() => void (looking = look()), time)
+  timer = lookIn(FIRST)
   try {
     return await begin
   } catch (error) {
@@ -41,6 +43,7 @@ export async function tellingLocks<T>(
   } finally {
     clearTimeout(timer)
     timer = undefined
+    await looking
   }
 }
 
