@@ -110,10 +110,12 @@ export function displayName(latin1: string): string {
   return /^[\u0000-\u007f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
 }
 
-/** The first five of these names, in one line. */
+/** The beginnings of the first five of these names, in one line. */
 export function someNames(paths: readonly string[]): string {
-  return formatSome(paths.map(oneLine), 5)
+  return formatSome(paths.map((name) => (name.length > LONGEST_SHOWN ? `${oneLine(name.slice(0, LONGEST_SHOWN))}…` : oneLine(name))), 5)
 }
+
+const LONGEST_SHOWN = 300
 
 /** Control characters and the backslash as `\xHH`; all other bytes as they are. */
 function escaped(text: string): string {

@@ -1,6 +1,5 @@
 import { ChildError } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
-import { oneLine } from '../../report/format.ts'
 import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
@@ -231,11 +230,16 @@ function* listedLinks(links: HardLinks): Generator<ListedFile, void, void> {
   for (const { entry, target } of links) yield listedEntry(entry, { type: 'h', size: 0, target })
 }
 
+/** With a zero at its end, and `./` before it (PATH_MAX of Linux). */
+const LONGEST_PATH = 4096 - 3
+
 function unreadableError({ where }: Site, names: readonly string[]): LifeboatError {
   const files = names.length === 1 ? 'a file' : `${names.length} files`
-  const shown = `${names.slice(0, 5).map(oneLine).join(', ')}${names.length > 5 ? ', …' : ''}`
-  return new LifeboatError(`${where} has ${files} that could not be read: ${shown}`, {
-    hint: marked`Run as a user who may read everything, leave it out with ‹exclude›, or set ‹on-unreadable: warn›.`,
+  const tooLong = names.some((name) => Buffer.byteLength(name) > LONGEST_PATH)
+  return new LifeboatError(`${where} has ${files} that could not be read: ${someNames(names)}`, {
+    hint: tooLong ? 'Paths of more than 4,096 bytes cannot be opened: move such files, ' +
+      marked`leave them out with ‹exclude›, or set ‹on-unreadable: warn›.`
+      : marked`Run as a user who may read everything, leave it out with ‹exclude›, or set ‹on-unreadable: warn›.`,
   })
 }
 

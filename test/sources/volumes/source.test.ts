@@ -8,6 +8,7 @@ import { type VolumeFacts, volumeFacts } from '../../../src/sources/files/facts.
 import { decodeFiles } from '../../../src/sources/files/file-list.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
+import { thrownBy } from '../../support/thrown.ts'
 import { archiveOf, contentsOf, readVolume, type ReadVolume } from '../../support/volume.ts'
 
 let folder: string
@@ -188,6 +189,16 @@ test('a file that may not be read fails the backup before anything is stored, or
   const read = await readVolume(root, { prefix, onUnreadable: 'warn', report: { info: () => undefined, warning: (text) => warnings.push(text), progress: () => undefined, mask: () => undefined } })
   expect(await listOf(read)).toEqual(['d ', 'f open'])
   expect(warnings.join()).toMatch(/not in this backup, as they could not be read: closed, locked/)
+})
+
+test('files whose paths are longer than the system opens are told as that, in a short message', async () => {
+  write({ file: 'x' })
+  execFileSync('bash', ['-euc', 'for i in {1..22}; do mkdir "$0"; cd -P "$0"; done; echo x > file', 'd'.repeat(200)], { cwd: root })
+  const { message, hint } = await thrownBy(readVolume(root))
+  expect(message).toMatch(/has (?:a file|\d files) that could not be read: d{200}\/d{99}…/)
+  expect(message.length).toBeLessThan(5 * 400)
+  expect(hint).toContain('Paths of more than 4,096 bytes cannot be opened')
+  execFileSync('rm', ['-r', path.join(root, 'd'.repeat(200))])
 })
 
 test('mounted file systems and devices are not read, and both are counted', async () => {
