@@ -103,8 +103,9 @@ const sealing = group(
     },
     jobs: {
       ...jobs,
-      help: 'How many threads compress and encrypt, in addition to the thread that reads. One is enough for the levels 1 to 3.',
-      default: '1',
+      help:
+        'How many threads compress and encrypt, in addition to the thread that reads. Default: 1 for databases, whose server needs the ' +
+        'processors too, and 2 for a snapshot with volumes if there is more than one processor.',
     },
   },
   (values) => ({ compression: values['compression-level'], jobs: values.jobs }),
