@@ -7,3 +7,9 @@ export function usedHeap(): number {
   runInNewContext('gc()')
   return process.memoryUsage().heapUsed
 }
+
+/** The same, with the bytes of buffers. */
+export function usedMemory(): number {
+  usedHeap() // The bytes of buffers are given back after the first.
+  return usedHeap() + process.memoryUsage().arrayBuffers
+}

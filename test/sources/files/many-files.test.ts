@@ -5,7 +5,7 @@ import { contentsOf, HardLinks, withTargets } from '../../../src/sources/files/h
 import { segmentsOf } from '../../../src/sources/files/segments.ts'
 import { SortedFiles } from '../../../src/sources/files/sorted-files.ts'
 import { SortedTexts } from '../../../src/sources/files/sorted-texts.ts'
-import { usedHeap } from '../../support/used-heap.ts'
+import { usedMemory } from '../../support/used-heap.ts'
 
 const MANY = 100_000
 
@@ -23,13 +23,8 @@ async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
   for (const item of items) yield item
 }
 
-function memory(): number {
-  usedHeap() // The bytes of buffers are given back after the first.
-  return usedHeap() + process.memoryUsage().arrayBuffers
-}
-
 test('the entries of a volume need few bytes of memory each, however many there are', () => {
-  const before = memory()
+  const before = usedMemory()
   const entries = new SortedTexts()
   for (const number of shuffled(MANY)) entries.add(entryOf(pathAt(number), `${number} 1`))
   const links = new HardLinks()
@@ -37,7 +32,7 @@ test('the entries of a volume need few bytes of memory each, however many there 
   for (const segment of segmentsOf(contentsOf(entries, links))) {
     read += segment.entries.length
     expect(segment.entries.length).toBeLessThanOrEqual(20_000)
-    if (read < MANY / 2) most = memory()
+    if (read < MANY / 2) most = usedMemory()
   }
   expect({ read, links: links.count }).toEqual({ read: MANY, links: 0 })
   // As strings each took 150.
@@ -63,10 +58,10 @@ test('a choice of a few of many files needs few bytes of memory for the others',
   const list = async function* () {
     for (let at = 0; at < MANY; at += 500) {
       yield Buffer.from(Array.from({ length: 500 }, (_, index) => encodeFile(fileAt(at + index))).join(''), 'latin1')
-      if (at + 500 === MANY) most = memory()
+      if (at + 500 === MANY) most = usedMemory()
     }
   }
-  const before = memory()
+  const before = usedMemory()
   const segments = [{ entries: 50_000, size: 1, bytes: () => each([]) }, { entries: 50_000, size: 1, bytes: () => each([]) }]
   const choice = await choose({ name: 'data', links: false, list, segments }, ['* are 17', '/folder 5/* 70005'])
   expect(choice).toEqual({ wanted: new Set([pathAt(17), pathAt(70_005)]), counts: [1, 1], entries: 2, size: 20 })

@@ -4,7 +4,7 @@ import { encodeFile, type ListedFile } from '../../../src/sources/files/file-lis
 import { nameOf } from '../../../src/sources/files/find-members.ts'
 import { salvageVolume } from '../../../src/sources/files/salvage.ts'
 import { memberHead, TAR_END } from '../../../src/sources/files/tar-member.ts'
-import { usedHeap } from '../../support/used-heap.ts'
+import { usedMemory } from '../../support/used-heap.ts'
 
 const ARCHIVES = 12
 const EACH = 4000
@@ -42,7 +42,7 @@ test('a damaged volume needs few bytes of memory for each file, however many the
   const read = async function* ({ name }: StreamRecord) {
     const place = archives.findIndex((one) => one.name === name)
     // All that has been decided until now is in memory, and the lines of this archive.
-    if (name === last.name) most = usedHeap() + process.memoryUsage().arrayBuffers
+    if (name === last.name) most = usedMemory()
     const [from, count] = place < 0 ? [0, entries] : [place * EACH, EACH]
     for (let at = from; at < from + count; at += 500) {
       const some = [...files(at, 500)]
@@ -50,7 +50,7 @@ test('a damaged volume needs few bytes of memory for each file, however many the
     }
     if (place >= 0) yield TAR_END
   }
-  const before = usedHeap() + process.memoryUsage().arrayBuffers
+  const before = usedMemory()
   const salvaged = await salvageVolume({ source, snapshot: '', read, readParts: read, holes: (one) => (one === last ? [{ start: 5120, end: 6144 }] : []), keepDamaged: false })
   expect(salvaged.remade).toBeGreaterThan(0)
   expect(salvaged.segments.map((segment) => segment.entries)).toEqual(archives.map(() => EACH))
