@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
+import { KEEP_PARTITIONS, otherPartitions, PARTITIONS_LOST } from './clean/partitions.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
 
@@ -45,6 +46,18 @@ export class TargetObjects {
     return [...found]
   }
 
+  /** Partitions of these tables that are not among them, and would be dropped with them. */
+  async partitions(entries: readonly Entry[]): Promise<string[]> {
+    const oids = this.oids(entries.filter(({ kind }) => kind === 'TABLE' || kind === 'FOREIGN TABLE'))
+    const dropped = new Set(oids)
+    const names: string[] = []
+    for (let at = 0; at < oids.length; at += OIDS_AT_ONCE) {
+      const found = await queryJson(named(otherPartitions(oids.slice(at, at + OIDS_AT_ONCE))), NAMES, this.#context)
+      for (const [name, oid] of found) if (!dropped.has(oid)) names.push(name)
+    }
+    return names
+  }
+
   #oid({ kind, schema, name }: Pick<Entry, 'kind' | 'schema' | 'name'>): number | undefined {
     const catalog = CATALOGS[kind]
     return catalog === undefined ? undefined : this.#oids.get(keyOf(catalog, schema, name))
@@ -55,7 +68,7 @@ export class TargetObjects {
     const dropped = new Set(oids)
     const names: string[] = []
     for (let at = 0; at < oids.length; at += OIDS_AT_ONCE) {
-      const rows = await queryJson(dependentsOf(oids.slice(at, at + OIDS_AT_ONCE)), z.array(z.tuple([z.string(), z.int()])), this.#context)
+      const rows = await queryJson(dependentsOf(oids.slice(at, at + OIDS_AT_ONCE)), NAMES, this.#context)
       for (const [name, owner] of rows) if (!dropped.has(owner)) names.push(name)
     }
     return names
@@ -95,6 +108,12 @@ export class ArchivedObjects {
 
 /** Throws unless these objects can be dropped and created again. Nothing is changed. */
 export async function requireReplaceable(entries: readonly Entry[], objects: TargetObjects, where: string): Promise<void> {
+  const partitions = await objects.partitions(entries)
+  if (partitions.length > 0) {
+    throw new LifeboatError(`the selected tables cannot be replaced at ${where}: ${PARTITIONS_LOST}: ${formatSome(partitions, 10)}`, {
+      hint: KEEP_PARTITIONS,
+    })
+  }
   const dependents = await objects.dependents(entries)
   if (dependents.length === 0) return
   throw new LifeboatError(
@@ -108,6 +127,13 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
 
 /** With 11 characters each, this many fit into one argument of psql. */
 const OIDS_AT_ONCE = 8000
+
+/** Of objects, with their oids. */
+const NAMES = z.array(z.tuple([z.string(), z.int()]))
+
+/** The answer of a query for names and oids, as `NAMES`. */
+const named = (of: string): string =>
+  `SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(o.name, o.oid::pg_catalog.int8) ORDER BY o.name), '[]') FROM (${of}) o`
 
 const keyOf = (...parts: string[]): string => parts.join('\0')
 

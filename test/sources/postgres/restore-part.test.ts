@@ -231,6 +231,24 @@ describe('on one server', () => {
     expect(await compareDatabases({ server, database: 'shop' }, { server, database })).toEqual([])
   })
 
+  test('clean refuses to replace a table that has partitions which the backup does not have: before anything is changed, or in its transaction', async () => {
+    await server.sql(`DROP DATABASE ${database}`)
+    await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)
+    await server.sql('DROP MATERIALIZED VIEW app.grand, app.totals, app.empty; DROP VIEW app.open; ALTER TABLE app.items DROP CONSTRAINT of_order', database)
+    const late = 'CREATE TABLE other.late PARTITION OF app.orders_2026 FOR VALUES IN (77)'
+    const replace = (more: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> => restore({ tables: ['app.orders'], mode: 'clean', ...more })
+    const refused = 'partitions that this restore does not replace would be dropped with their tables, with all rows in them: '
+    expect(await replace({ backUpTarget: async () => void (await server.sql(late, database)) })).toMatchObject({
+      left: 'unchanged', restored: 0, errors: [expect.stringContaining(`${refused}other.late`)], hint: expect.stringContaining('detach') })
+    const error = await thrownBy(replace({ dryRun: true }))
+    expect(error.message).toMatch(new RegExp(`^the selected tables cannot be replaced at .*: ${refused}other.late$`))
+    expect(error.hint).toContain('Select single partitions')
+    expect((await thrownBy(restore({ schemas: ['app'], mode: 'clean' }))).message).toContain(`${refused}other.late`)
+    expect(await server.sql(`SELECT to_regclass('other.late') IS NOT NULL`, database)).toBe('t')
+    await server.sql('ALTER TABLE app.orders_2026 DETACH PARTITION other.late; ALTER TABLE other.late ALTER id DROP DEFAULT', database)
+    expect(await replace()).toMatchObject({ errors: [], left: 'everything' })
+  })
+
   test('clean replaces a whole database with partitioned tables', async () => {
     await server.sql(`DROP DATABASE ${database}`)
     await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)

@@ -6,6 +6,7 @@ import { marked } from '../../../marks.ts'
 import type { Report } from '../../../environment.ts'
 import { formatSeconds } from '../../../report/format.ts'
 import { change, literal, type QueryContext, queryJson } from '../query.ts'
+import { list, refuseOthers } from './partitions.ts'
 import { type Session, session, sessionsWithLocks, sessionTexts, tellsWaiting } from '../sessions.ts'
 
 /** Tables and views that mode clean replaces, by oid: only these, or everything except these. */
@@ -29,7 +30,8 @@ const WAITING = 'lifeboat: waiting for the locks of tables'
  * SQL for the beginning of the transaction that replaces tables. It takes the locks of all of them before anything is dropped: all in one
  * attempt, or none, because a subtransaction that fails releases its locks. ALTER TABLE … OWNER TO with the same owner takes the lock that
  * DROP needs, with the rights that DROP needs, of every kind of relation, and changes nothing. Autovacuum leaves for those who wait longer
- * than deadlock_timeout; tables in use come first, so that nothing else is locked in that time.
+ * than deadlock_timeout; tables in use come first, so that nothing else is locked in that time. Of selected tables, their partitions are
+ * looked at once more: others may have made one since the plan.
  */
 export function lockFirst(replaced: ReplacedRelations, lockTimeout: number): string {
   return `DO LANGUAGE plpgsql ${literal(`
@@ -75,7 +77,7 @@ BEGIN
     PERFORM pg_catalog.pg_stat_clear_snapshot();
   END LOOP;
   PERFORM pg_catalog.set_config('lock_timeout', '${Math.min(lockTimeout, LATER)}ms', true);
-END`)};
+${'only' in replaced ? refuseOthers(replaced.only) : ''}END`)};
 `
 }
 
@@ -149,8 +151,6 @@ function sessionsOn(replaced: ReplacedRelations, context: QueryContext): Promise
 
 const isOfOthers = (lock: string): string => `${lock}.granted AND ${lock}.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
   AND ${lock}.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`
-
-const list = (oids: readonly number[]): string => `SELECT pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) AS oid`
 
 /** A query for the oids of the relations, with their partitions and children, their parents, and tables on both sides of foreign keys. */
 function relations(replaced: ReplacedRelations): string {
