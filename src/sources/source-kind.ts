@@ -172,6 +172,8 @@ export interface GivenSource<L extends Location = Location> {
 export interface RestoreTarget {
   /** The text that confirms that its data is replaced: the name of a database; a folder, Docker volume or bucket as it was given. */
   readonly name: string
+  /** The same with its server, or as an absolute path: it is told apart from others of that name. */
+  readonly where: string
   /** Whether a restore with these settings replaces data that is there. */
   readonly replaces: boolean
   /** Throws (status 2) if a source cannot be restored into this target. Nothing is read or reached. */

@@ -60,8 +60,14 @@ test('the database that a restore replaces is backed up first, and comes back wi
   expect(restored.safety).toEqual({ snapshot: id, set: 'default.safety', until: new Date(now.getTime() + 7 * DAY).toISOString() })
   expect(text).toMatch(new RegExp(`before is in snapshot ${id} of set default.safety, a safety backup that is kept until `))
   expect(text).toContain(`Restore it into the same target: \`lifeboat restore --snapshot ${id} --mode swap --confirm app\``)
-  await run('restore', into({ mode: 'swap', snapshot: id! }))
+  const where = `127.0.0.1:${server.port}`
+  const shown = (await run('show', { snapshot: id! })).text
+  expect(shown).toMatch(new RegExp(`about +what ${where}/app had before the restore of ${restored.snapshot}\n[^]* from +${where}/app\n`))
+  expect((await run('restore', into({ mode: 'swap', snapshot: id! }))).warnings).toEqual([])
   expect(await rows()).toBe('1|0')
+  // A server of trials has its safety backups in the same set.
+  const { warnings } = await run('restore', { 'database-url': server.url('source'), mode: 'clean', confirm: 'source', snapshot: id!, 'dry-run': 'true' })
+  expect(warnings[0]).toBe(`snapshot ${id} is a safety backup of another target than ${where}/source: it is what ${where}/app had before the restore of ${restored.snapshot}`)
   // Nothing that was made after the backup is left out.
   expect(await server.sql('SELECT count(*) FROM later', 'app')).toBe('0')
   // The swap keeps the database from before, and needs no safety backup.

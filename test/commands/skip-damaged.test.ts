@@ -5,7 +5,7 @@ import path from 'node:path'
 import { Reader } from '../../src/repository/reader.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
 import { findSnapshot } from '../../src/repository/catalog.ts'
-import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord, type StreamRecord } from '../../src/repository/snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord, type StreamRecord, timeOfId } from '../../src/repository/snapshot.ts'
 import { dryText } from '../../src/commands/restore/plan-report.ts'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
 import { knownFiles } from '../../src/sources/files/damaged-list.ts'
@@ -166,20 +166,29 @@ test('it says what is missing and where else it is, with status 1; paths that ar
   expect(await refusal(restored([place], { paths: `/${lostFile}` }))).toMatch(/nothing of data that matches \/d\S+ \d+ ü is whole: file d[^]*\nhint: No other snapshot of set default/)
 })
 
-test('if no other snapshot of the set will do, one that a restore made of what it replaced is named', async () => {
+test('if no other snapshot of the set will do, one that a restore made of what it replaced is named, with its origin', async () => {
   const copy = mkdtempSync(path.join(folder, 'copy-'))
   const volumes = new Volumes(copy)
   cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
   const target = path.join(copy, 'target')
   mkdirSync(target)
   writeFileSync(path.join(target, 'mine'), noise('mine', 3000))
-  const { safety } = await volumes.restore({ target, mode: 'clean' })
+  const { safety } = await volumes.restore({ target: path.relative('.', target), mode: 'clean' })
   const [id, , , , mark] = snapshot.header.chunks[archive.chunks[1]!]!
   rmSync(path.join(volumes.store, chunkKey(id, mark)))
-  const safe = `Snapshot ${safety!.snapshot} of set default.safety, which a restore made of what it replaced, is whole and has `
+  const made = timeOfId(safety!.snapshot).replace('T', ' ').replace('.000Z', ' UTC')
+  const origin = `what ${target} had before the restore of ${snapshot.header.id}`
+  const safe = `Snapshot ${safety!.snapshot} of set default.safety, made ${made}, is whole and has data: ${origin}. That may be another server, and wrong data: give it as `
   const { elsewhere } = await volumes.restore({ target: path.join(copy, 'other'), 'skip-damaged': 'true' })
-  expect(spelled(elsewhere!, atTerminal('lifeboat'))).toBe(`No other snapshot of set default is whole and has data. ${safe}data: give it as --snapshot.`)
-  expect((await volumes.verify({ level: 'read' })).advice.at(-1)).toContain(`${safe}data: give it as `)
+  expect(spelled(elsewhere!, atTerminal('lifeboat'))).toBe(`No other snapshot of set default is whole and has data. ${safe}--snapshot with a new target first, and look at it.`)
+  expect((await volumes.verify({ level: 'read' })).advice.at(-1)).toContain(safe)
+  // The way back is that target's alone; over what another has, it comes with a warning.
+  const back = { snapshot: safety!.snapshot, mode: 'clean', 'dry-run': 'true' }
+  for (const into of [target, path.join(copy, 'new')]) await volumes.restore({ ...back, target: into, ...(into !== target && { mode: 'empty' }) })
+  expect(volumes.warnings.filter((text) => text.includes('safety backup'))).toEqual([])
+  mkdirSync(path.join(copy, 'production'))
+  await volumes.restore({ ...back, target: path.join(copy, 'production') })
+  expect(volumes.warnings.at(-1)).toBe(`snapshot ${safety!.snapshot} is a safety backup of another target than ${copy}/production: it is ${origin}`)
 })
 
 test('names of missing files are shown so that each is another, and none is obeyed by a terminal', () => {

@@ -25,7 +25,7 @@ import { keepTime } from './last-time.ts'
 import { finished, type PartToRestore, prepared, targetAt } from './part.ts'
 import { expectedTime } from './plan.ts'
 import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
-import { SafetyBackups } from './safety.ts'
+import { SafetyBackups, warnOfOtherTarget } from './safety.ts'
 import { eachState, State } from './state.ts'
 import { locationsFor } from './targets.ts'
 
@@ -104,12 +104,13 @@ async function restoreParts(
   const { keep, ...restored } = await withStore(given, context, async (store, keys) => {
     const { snapshot, passedOver } = await wantedSnapshot(inputs, store, keys, context)
     const restoring = async (newReader: () => Reader): Promise<PartsRestored & Keeping> => {
-      const { sources } = await openManifest(snapshot)
+      const { sources, description } = await openManifest(snapshot)
       const parts = choice(sources, snapshot.header.id)
       const chosen = parts.map(({ source }) => source)
       const backups = new SafetyBackups({ ...inputs, key }, context)
       try {
         await requireGiven(parts, inputs, context)
+        warnOfOtherTarget(snapshot.header, description, parts.flatMap(({ into }) => (into ? [into.target] : [])), context)
         await requireRequests(store, snapshot, chosen)
         const ready: (PartToRestore & Ready)[] = []
         for (const part of parts)

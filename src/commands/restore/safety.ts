@@ -4,7 +4,8 @@ import { type Left, LifeboatError, messageOf } from '../../error.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { marked, markedCommand } from '../../marks.ts'
 import { oneLine } from '../../report/format.ts'
-import { safetySetOf } from '../../repository/safety-set.ts'
+import { describesTarget, safetyDescription } from '../../repository/safety-backups.ts'
+import { isSafetySet, safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { KEEP_OLD as KEPT } from '../../sources/settings.ts'
@@ -26,8 +27,7 @@ export interface Safety {
 /** The target that is backed up. */
 interface BackedUp {
   location: Location
-  /** Its name. */
-  target: string
+  where: string
 }
 
 /** Of every safety backup. */
@@ -58,7 +58,7 @@ export class SafetyBackups {
   async around<R extends { took?: Took }>(
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
-    { target, location }: { target: Pick<RestoreTarget, 'name'>; location: Location },
+    { target, location }: { target: Pick<RestoreTarget, 'name' | 'where'>; location: Location },
     restore: (backUpTarget: ((before?: SelectedBefore) => Promise<void>) | undefined) => Promise<R>,
   ): Promise<R & { safety?: Safety }> {
     if (!this.#inputs.safetyBackup) return restore(undefined)
@@ -66,7 +66,7 @@ export class SafetyBackups {
     const backUpTarget = async (before?: SelectedBefore): Promise<void> => {
       const started = performance.now()
       if (before) this.#before.set(source, before)
-      const made = this.#last.then(() => this.#make(source, { location, target: target.name }, restored))
+      const made = this.#last.then(() => this.#make(source, { location, where: target.where }, restored))
       this.#last = made.catch(() => undefined)
       const safety = await made
       this.#made.set(source, safety)
@@ -123,7 +123,7 @@ export class SafetyBackups {
   }
 
   #backupInputs(
-    { name, kind }: SourceRecord, { location, target }: BackedUp,
+    { name, kind }: SourceRecord, { location, where }: BackedUp,
     { restored, set, kept }: { restored: string; set: string; kept: number },
   ): BackupInputs {
     const { key, destination, access, server, docker, clientInstall } = this.#inputs
@@ -136,7 +136,7 @@ export class SafetyBackups {
       // It may soon be the only copy: every byte of it is read back from the store.
       verify: 'read',
       tags: [TAG],
-      description: `what ${oneLine(target)} had before the restore of ${restored}`,
+      description: safetyDescription(oneLine(where), restored),
       // So long artifacts are kept.
       retention: { within: kept },
       ...(isDatabase({ kind })
@@ -144,6 +144,17 @@ export class SafetyBackups {
         : { volumes: { ...defaults.volumes, list: one } }),
     }
   }
+}
+
+/** Warns if a safety backup of one target replaces what another has: both can have databases of the same name. */
+export function warnOfOtherTarget(
+  { id, set }: Pick<SnapshotHeader, 'id' | 'set'>, description: string, targets: readonly RestoreTarget[], { report }: Environment,
+): void {
+  if (!isSafetySet(set)) return
+  const others = targets.flatMap(({ where, replaces }) => (replaces ? [oneLine(where)] : []))
+    .filter((where) => !describesTarget(description, where))
+  for (const where of others)
+    report.warning(`snapshot ${id} is a safety backup of another target than ${where}: it is ${oneLine(description)}`)
 }
 
 /** The time of the safety backup, which is a part of the restore, apart from the rest. */

@@ -50,6 +50,7 @@ export const bucket: SourceKind<BucketLocation> = {
     refuseOwnStore(`the target ${destination.text}`, destination, [settings.destination])
     return {
       name: destination.text.replace(/\?.*$/s, ''),
+      where: destination.text,
       replaces: mode === 'overwrite',
       require: requireBucket,
       restore: async (stored) => {

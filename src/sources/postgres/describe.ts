@@ -36,10 +36,11 @@ const MOST_ADDED = 10
 export function databaseText({ database: described }: DatabaseDetails): string[] {
   if (!described) return []
   const {
-    server, database, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals, parts = [], addedByTable,
+    server, database, where, dumpVersion, encoding, collation, databaseSize, extensions, tables, entries, globals, parts = [], addedByTable,
   } = described
   const facts = [
     ['database', `${oneLine(database)}${databaseSize === null ? '' : `, ${formatBytes(databaseSize)} on the server`}`],
+    ...(where === undefined ? [] : [['from', oneLine(where)]]),
     ['server', `PostgreSQL ${oneLine(server.version)}, ${oneLine(encoding)}, ${oneLine(collation)}; pg_dump ${oneLine(dumpVersion)}`],
     ['extensions', extensions.map(({ name, version }) => `${oneLine(name)} ${oneLine(version)}`).join(', ') || 'none'],
     [

@@ -66,6 +66,8 @@ const addedByTable = z.strictObject({
 /** The facts of a PostgreSQL source in a snapshot. */
 export const postgresFacts = z.strictObject({
   ...serverFacts.omit({ rolePasswords: true, rowBytes: true }).shape,
+  /** The server and the database: `db.example.org:5432/app`. Absent in older snapshots. */
+  where: z.string().optional(),
   /** Absent in older snapshots. */
   session: session.optional(),
   /** Bytes on the server's disk; null if the role may not ask. */

@@ -164,6 +164,7 @@ export class PostgresSource implements Source {
     const omitted = [...omissions, ...this.#omitted]
     return {
       ...server,
+      where: this.#opened.connection.where,
       ...this.#content,
       ...archiveFactsOf(this.#main, this.#parts, this.#content.tables),
       globals: this.#globals,

@@ -67,6 +67,7 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   const dry = { dryRun: true } as const
   return {
     name: target.database ?? target.where,
+    where: target.where,
     replaces: mode === 'clean' || mode === 'swap',
     require: archiveOf,
     restore: async (stored) =>

@@ -14,7 +14,7 @@ import type { DockerSettings } from './settings.ts'
 import { VolumeSource, type VolumeSourceOptions } from './source.ts'
 import { reachSsh } from './ssh.ts'
 import { lookAtFolder, targetFolder } from './target.ts'
-import { volumeMode, volumeTarget } from './volume-target.ts'
+import { type TargetPlace, volumeMode, volumeTarget } from './volume-target.ts'
 
 /** Volumes of every kind here are restored into a folder. */
 const folderArchive = {
@@ -60,7 +60,10 @@ export const directory: SourceKind<DirectoryLocation> = {
     }),
 }
 
-const folderPlace = (name: string) => ({ name, machine: 'this machine', folder: path.resolve(name) })
+function folderPlace(name: string): TargetPlace {
+  const folder = path.resolve(name)
+  return { name, where: folder, machine: 'this machine', folder }
+}
 
 interface DockerLocation extends Location {
   kind: 'docker'
@@ -87,9 +90,11 @@ export const docker: SourceKind<DockerLocation> = {
       const reach = () => reachDocker({ ...dockerOptions(one.location, settings.docker, context), target: false })
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'docker', numericOwners: true, reach })
     }),
-  target: (location, settings, context) =>
-    volumeTarget({ name: `docker:${location.volume}`, machine: 'docker' }, settings, context, ({ look }) =>
-      reachDocker({ ...dockerOptions(location, settings.docker, context), target: look ? 'look' : true })),
+  target(location, settings, context) {
+    const name = `docker:${location.volume}`
+    return volumeTarget({ name, where: name, machine: 'docker' }, settings, context, ({ look }) =>
+      reachDocker({ ...dockerOptions(location, settings.docker, context), target: look ? 'look' : true }))
+  },
 }
 
 function dockerOptions({ volume }: DockerLocation, { image }: DockerSettings, { variables, signal }: SourceContext) {
@@ -114,9 +119,12 @@ export const ssh: SourceKind<SshLocation> = {
       const reach = (signal: AbortSignal) => reachSsh(one.location, settings.ssh, { ...context, signal, target: false })
       return new VolumeSource({ ...optionsOf(one, settings, context), kind: 'directory', numericOwners: false, reach })
     }),
-  target: (location, settings, context) =>
-    volumeTarget({ name: placeText(location), machine: targetText(location), folder: location.path }, settings, context, ({ look }) =>
-      reachSsh(location, settings.ssh, { ...context, target: look ? 'look' : true })),
+  target(location, settings, context) {
+    const name = placeText(location)
+    const place = { name, where: name, machine: targetText(location), folder: location.path }
+    return volumeTarget(place, settings, context, ({ look }) =>
+      reachSsh(location, settings.ssh, { ...context, target: look ? 'look' : true }))
+  },
 }
 
 function optionsOf(

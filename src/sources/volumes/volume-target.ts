@@ -39,8 +39,9 @@ interface WholeFiles {
   gone: number
 }
 
-interface TargetPlace {
+export interface TargetPlace {
   name: string
+  where: string
   machine: string
   /** Its path there; absent for a volume of Docker. */
   folder?: string | undefined
@@ -48,16 +49,17 @@ interface TargetPlace {
 
 /** A folder to restore into, which is made if there is none. */
 export function volumeTarget(
-  { name, machine, folder }: TargetPlace, settings: RestoreSettings, context: SourceContext, reach: Reach,
+  { name, where, machine, folder }: TargetPlace, settings: RestoreSettings, context: SourceContext, reach: Reach,
 ): RestoreTarget {
   const mode = volumeMode(settings)
   const extracting = ({ backUpTarget }: SourceToRestore): Extracting => ({ ...settings, mode, backUpTarget })
-  const place = { name, machine, folder }
+  const place = { name, where, machine, folder }
   let found: Promise<WholeFiles> | undefined
   // Every damaged archive is read for that: once, for the plan and for the restore.
   const wholeOf = (damaged: DamagedSource): Promise<WholeFiles> => (found ??= wholeFiles(damaged, { ...settings, mode }, context))
   return {
     name,
+    where,
     replaces: mode !== 'empty',
     require: requireFiles,
     restore: (stored) => extractInto(reach, archivedVolume(stored), extracting(stored), context),

@@ -24,6 +24,7 @@ export const sqlite: SourceKind<SqliteLocation> = {
     given.map(({ name, location }) => new SqliteSource(name, location.path, without, context)),
   target: ({ path }, { mode }, context) => ({
     name: path,
+    where: path,
     replaces: mode !== 'empty' && mode !== 'create',
     require: (source) => void factsOf(source, facts),
     async restore({ source, read }) {
