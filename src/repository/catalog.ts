@@ -210,8 +210,8 @@ async function oneOf<T>(
 /** So many are read to find the one that is meant. */
 const MOST_ALIKE = 20
 
-/** Undefined for a snapshot that is missing, or invalid: the reason is added to `damaged`. */
-async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>): Promise<T | undefined> {
+/** Undefined for a snapshot that is missing, or damaged or of another key: then the reason is added to `damaged`. */
+export async function decodedOr<T>(damaged: LifeboatError[], decode: () => Promise<T>): Promise<T | undefined> {
   try {
     return await decode()
   } catch (error) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { generateX25519Identity } from 'age-encryption'
 import { putLabels } from '../../src/repository/labels.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
 import { snapshotKey } from '../../src/repository/snapshot.ts'
@@ -83,6 +84,17 @@ test('the only verified one that is complete is not forgotten as long as the oth
   expect(await refusal(forget([ids[0]!, ids[1]!]))).toContain(`no other verified snapshot of set app is whole and complete: only ${ids[1]}`)
   await verified(ids[0]!)
   expect((await forget([ids[1]!])).result.left).toBe(3)
+})
+
+test('with another key than theirs, nobody knows which are good: none is forgotten', async () => {
+  await verified(ids[0]!)
+  const before = objects()
+  const given = { 'encryption-key': await generateX25519Identity() }
+  expect(await refusal(forget([ids[0]!], given)))
+    .toContain(`nothing was deleted: ${ids[0]} was made with the key ${keys.fingerprint}, not with the one given, so it may be the only good one`)
+  expect(objects().toSorted()).toEqual(before.toSorted())
+  // Their key may be lost.
+  expect((await forget([ids[0]!], { ...given, force: 'true' })).result.left).toBe(2)
 })
 
 test('an id that is not there, or that is none, deletes nothing', async () => {

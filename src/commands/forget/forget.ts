@@ -4,13 +4,13 @@ import { marked } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
-import { idOf, setOf, snapshotIfAuthentic, snapshotKeys } from '../../repository/catalog.ts'
+import { decodedOr, idOf, readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import { forgetSnapshot } from '../../repository/forget.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
 import { isGood } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { chunkKey, snapshotKey } from '../../repository/snapshot.ts'
+import { chunkKey, OtherKey, snapshotKey } from '../../repository/snapshot.ts'
 import { survey } from '../../repository/survey.ts'
 import { newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
@@ -79,19 +79,24 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const labels = await readLabels(store, keys, set)
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const verified: string[] = []
-  for (const id of ids) {
-    const verdict = await proofs.verdict(id)
-    if (verdict && isGood(verdict)) verified.push(id)
-  }
   const complete: string[] = []
-  for (const id of verified) {
-    const snapshot = await snapshotIfAuthentic(store, snapshotKey(set, id), keys)
+  const foreign: string[] = []
+  for (const id of ids) {
+    const unread: LifeboatError[] = []
+    const snapshot = await decodedOr(unread, () => readAuthentic(store, snapshotKey(set, id), keys))
+    // Nor can its proofs be read.
+    if (unread[0] instanceof OtherKey)
+      foreign.push(`${id} was made with the key ${unread[0].fingerprint}, not with the one given, so it may be the only good one`)
+    const verdict = await proofs.verdict(id)
+    if (!verdict || !isGood(verdict)) continue
+    verified.push(id)
     if (snapshot && !snapshot.header.partial) complete.push(id)
   }
   const others = rest.map((id) => snapshotKey(set, id))
   const hasGood = async (complete: boolean): Promise<boolean> =>
     (await newestGood(store, keys, others, { proofs, verified: true, complete })).good !== undefined
   return [
+    ...foreign,
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
     ...(verified.length > 0 && !(await hasGood(false))

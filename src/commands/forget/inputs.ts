@@ -18,7 +18,8 @@ export const inputs = commandInputs(
       list: true,
     }),
     force: one('force', {
-      ...flagInput, once: true, help: 'Delete also the newest snapshot of a set, the only verified one, and pinned ones.',
+      ...flagInput, once: true,
+      help: 'Delete also the newest snapshot of a set, the only verified one, pinned ones, and those of another key.',
     }),
     key,
     destination,
