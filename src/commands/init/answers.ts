@@ -99,7 +99,7 @@ export async function answersOf(inputs: InitInputs, questions: Questions, enviro
       credentials: credentials.map(({ name }) => name).filter((name) => name !== DESTINATION_SECRET),
       settings: settingsOf(destinationText, environment.variables),
       recipients,
-      retention: inputs.retention ?? earlier.retention ?? (destination.immutable ? '30d' : 'daily=7 weekly=4 monthly=6'),
+      retention: inputs.retention ?? earlier.retention ?? (destination.immutable ? '30d' : 'daily=7 weekly=4 monthly=6 drilled=1'),
       runner: inputs.runner ?? earlier.runner ?? (isLostWithRunner(destination) ? 'self-hosted' : 'ubuntu-24.04'),
       times: timesOf(inputs.time ?? earlier.at ?? { hour: 2, minute: anyMinute() }, {
         drill: await earlierTime(workflow('drill')), freshness: await earlierTime(workflow('freshness')),

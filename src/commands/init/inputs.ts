@@ -132,7 +132,7 @@ export const inputs = commandInputs({
   set: one('set', { ...setInput, help: `${setInput.help} Default: production.` }),
   retention: one('retention', {
     ...retentionInput,
-    help: 'Which backups to keep. Default: 30d in artifacts, daily=7 weekly=4 monthly=6 elsewhere.',
+    help: 'Which backups to keep. Default: 30d in artifacts, daily=7 weekly=4 monthly=6 drilled=1 elsewhere.',
     schema: textFor((text) => {
       const parsed = schema.retention.safeParse(text)
       if (!parsed.success) throw new InvalidValue(parsed.error.issues[0]!.message)

@@ -52,7 +52,7 @@ export class BucketSource implements Source {
     const { where, patterns, rescan } = this.#options
     const facts: VolumeFacts = { ...emptyFacts(where), patterns: { include: [...patterns.include], exclude: [...patterns.exclude] } }
     const archive = new ArchiveStreams(this.name, facts, rescan ? undefined : before)
-    for (const segment of segmentsOf(await this.#entries(bucket))) {
+    for (const segment of segmentsOf((await this.#entries(bucket)).map((entry) => ({ entry })))) {
       const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
       const certain =
         read.length === segment.entries.length &&

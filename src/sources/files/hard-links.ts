@@ -27,16 +27,14 @@ export class HardLinks implements Iterable<HardLink> {
   }
 }
 
-/** Entries of a scan that have content of their own. The others become hard links. */
-export function* contentsOf(entries: Iterable<string>, links: HardLinks): Generator<string, void, void> {
-  for (const { entry, target } of withTargets(entries)) {
-    if (target === undefined) yield entry
-    else links.add({ entry, target })
-  }
+/** An entry; of a further name of a file, with the path of its first. */
+export interface ScannedEntry {
+  entry: string
+  target?: string
 }
 
-/** Entries in their order; the second and later ones of each file with the path of the first. Reads them twice. */
-export function* withTargets(entries: Iterable<string>): Generator<{ entry: string; target?: string }, void, void> {
+/** Entries in their order. Reads them twice. */
+export function* withTargets(entries: Iterable<string>): Generator<ScannedEntry, void, void> {
   const later = laterNames(entries)[Symbol.iterator]()
   let next = later.next()
   for (const entry of entries) {

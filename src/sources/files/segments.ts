@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import { metaOf, pathOf } from './entry.ts'
+import type { HardLink, ScannedEntry } from './hard-links.ts'
 
 /** A part of a volume's archive: consecutive entries of a scan. */
 export interface Segment {
   entries: readonly string[]
+  /** Between these, further names of files that have their content there or before. */
+  links: readonly HardLink[]
   /** SHA-256 of everything that find prints of them: with the same digest they need not be read again. */
   digest: string
 }
@@ -24,27 +27,33 @@ const VERSION = 'lifeboat tar 2\n'
  * it is large, so that an added or removed entry moves no other boundary. The probability is the size of the entry divided by that of a
  * segment.
  */
-export function* segmentsOf(entries: Iterable<string>): Generator<Segment, void, void> {
+export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment, void, void> {
   let open: string[] = []
+  let links: HardLink[] = []
   let afterLarge = false
-  for (const entry of entries) {
+  for (const { entry, target } of entries) {
+    if (target !== undefined) {
+      links.push({ entry, target })
+      continue
+    }
     const { size } = metaOf(entry)
     const large = size >= LARGE
     const full = open.length === MOST_ENTRIES
     if (open.length > 0 && (large || afterLarge || full || fraction(pathOf(entry)) < (size + HEADERS) / SEGMENT)) {
-      yield segment(open)
+      yield segment(open, links)
       open = []
+      links = []
     }
     open.push(entry)
     afterLarge = large
   }
-  if (open.length > 0) yield segment(open)
+  if (open.length > 0) yield segment(open, links)
 }
 
-function segment(entries: readonly string[]): Segment {
+function segment(entries: readonly string[], links: readonly HardLink[]): Segment {
   const hash = createHash('sha256').update(VERSION)
   for (const entry of entries) hash.update(`${entry}\0`, 'latin1')
-  return { entries, digest: hash.digest('hex') }
+  return { entries, links, digest: hash.digest('hex') }
 }
 
 /**

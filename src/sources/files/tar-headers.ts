@@ -141,6 +141,18 @@ export class TarHeaders {
   }
 }
 
+/** Properties of a member as a list of files has them. `block`: its own header; `attributes`: of its extended one. */
+export function propertiesIn(
+  block: Buffer, attributes: ReadonlyMap<string, string>,
+): { mode: string; uid: number; gid: number; mtime: string } {
+  return {
+    mode: (octalIn(block, 100, 8) & 0o7777).toString(8),
+    uid: Number(attributes.get('uid') ?? octalIn(block, 108, 8)),
+    gid: Number(attributes.get('gid') ?? octalIn(block, 116, 8)),
+    mtime: attributes.get('mtime') ?? String(octalIn(block, 136, 12)),
+  }
+}
+
 /** Throws for an unknown type with a size: tar may or may not skip content after it. */
 function typeOf(block: Buffer, letter: string): EntryType {
   const type = TYPES[letter] ?? 'other'

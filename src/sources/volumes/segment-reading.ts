@@ -1,10 +1,12 @@
 import { ChildError, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { ReadAgain } from '../source.ts'
-import { displayName, shownName } from '../files/file-list.ts'
+import { displayName, listedEntry, type ListedFile, shownName } from '../files/file-list.ts'
+import type { HardLink } from '../files/hard-links.ts'
+import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
-import { BadTar, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
+import { BadTar, type EntryType, propertiesIn, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 
 /**
  * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in
@@ -22,17 +24,19 @@ const END = 1024
 
 export interface ReadEntry {
   entry: string
-  /** Bytes of content in the archive: what find saw earlier may differ. */
-  size: number
+  /** As the archive has it: what find saw earlier may differ. */
+  file: ListedFile
+  asListed: boolean
 }
 
 /** One attempt to read a segment with tar. Its fields tell how it went once `bytes` has been iterated. */
 export class SegmentReading {
   readonly #site: Site
   readonly #entries: readonly string[]
+  readonly #links: readonly HardLink[]
   readonly #last: boolean
   readonly #signal: AbortSignal
-  /** Whether it has to be done again, without those in `unreadable`. */
+  /** Whether it has to be done again: without those in `unreadable` and what lies in `gone`, and with those in `parted`. */
   again = false
   begun = false
   /** Members of the archive. */
@@ -41,11 +45,18 @@ export class SegmentReading {
   changed: string[] = []
   /** Entries whose content could not be read. */
   unreadable: string[] = []
+  /** Entries of folders that are none any more. */
+  gone: string[] = []
+  /** Links to a file of this segment that may be another file by now: each needs content of its own. */
+  parted: HardLink[] = []
 
   /** In the `last` attempt what changes is recorded, no longer read again. */
-  constructor(site: Site, entries: readonly string[], options: { last: boolean; numeric: boolean; signal: AbortSignal }) {
+  constructor(
+    site: Site, { entries, links }: Pick<Segment, 'entries' | 'links'>, options: { last: boolean; numeric: boolean; signal: AbortSignal },
+  ) {
     this.#site = site
     this.#entries = entries
+    this.#links = links
     this.#last = options.last
     this.#signal = options.signal
     this.#numeric = options.numeric
@@ -56,7 +67,9 @@ export class SegmentReading {
   async *bytes(): AsyncGenerator<Buffer, void, void> {
     this.begun = true
     let next = 0
-    const headers = new TarHeaders((entry) => (next = this.#take(entry, next)))
+    const headers = new TarHeaders((entry, head, attributes) => {
+      next = this.#take({ ...entry, ...propertiesIn(head.at(-1)!, attributes) }, next)
+    })
     const owners = this.#numeric ? ['--numeric-owner'] : []
     const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], {
       signal: this.#signal,
@@ -84,14 +97,18 @@ export class SegmentReading {
   }
 
   /** Compares a member of the archive with what was asked for; gives the place of the next one. */
-  #take(member: TarEntry, next: number): number {
+  #take({ name, ...member }: TarEntry & Pick<ListedFile, 'mode' | 'uid' | 'gid' | 'mtime'>, next: number): number {
+    // A folder may be a file or a link by now, and the reverse.
+    const path = name.replace(/\/$/, '').slice(2)
     for (let index = next; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!
-      if (memberName(entry) !== member.name) continue
-      this.read.push({ entry, size: member.size })
+      if (pathOf(entry) !== path) continue
+      const listed = listedEntry(entry)
+      const file = { ...member, path, type: LETTERS[member.type] ?? '' }
+      this.read.push({ entry, file, asListed: isSame(file, listed) })
       return index + 1
     }
-    throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(member.name)}, which it was not asked for`)
+    throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(name)}, which it was not asked for`)
   }
 
   #readComplaints(said: string): void {
@@ -105,19 +122,42 @@ export class SegmentReading {
         []
       const entry = byName.get(name) ?? byName.get(`${name}/`)
       if (entry === undefined) throw new LifeboatError(`${this.#site.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
-      if (/^(file changed|File shrank|File removed)|No such file or directory$/.test(what)) changed.add(entry)
+      if (/^(file changed|File shrank|File removed)|(No such file or directory|Not a directory)$/.test(what)) changed.add(entry)
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    let read = 0
+    const lost = new Set<string>()
+    let place = 0
     for (const entry of this.#entries) {
-      if (this.read[read]?.entry === entry) read++
-      else if (!accounted.has(entry)) throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
+      const read = this.read[place]?.entry === entry ? this.read[place++] : undefined
+      if (!read && !accounted.has(entry))
+        throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
+      if (read?.asListed) continue
+      const { type, links, inode } = metaOf(entry)
+      if (type === 'f' && links > 1) lost.add(inode)
+      if (read?.file.type === '') this.unreadable.push(entry)
+      else if (read && (type === 'd') !== (read.file.type === 'd')) changed.add(entry)
+      if (type === 'd' && read?.file.type !== 'd') this.gone.push(entry)
     }
+    this.parted = this.#links.filter(({ entry }) => lost.has(metaOf(entry).inode))
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
-    this.again = this.unreadable.length > 0 || (changed.size > 0 && !this.#last)
+    const inGone = this.gone.length > 0 && this.read.some(({ entry }) => this.gone.some((folder) => isIn(entry, folder)))
+    this.again = this.unreadable.length > 0 || inGone || this.parted.length > 0 || (changed.size > 0 && !this.#last)
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
   }
+}
+
+/** Types of members in a list of files; others are in no archive. */
+const LETTERS: Readonly<Partial<Record<EntryType, string>>> = { file: 'f', directory: 'd', symlink: 'l', fifo: 'p' }
+
+function isSame(one: ListedFile, other: ListedFile): boolean {
+  return one.type === other.type && one.size === other.size && one.mtime === other.mtime && one.mode === other.mode &&
+    one.uid === other.uid && one.gid === other.gid && one.target === other.target
+}
+
+/** Whether an entry is somewhere in a folder. */
+export function isIn(entry: string, folder: string): boolean {
+  return pathOf(entry).startsWith(`${pathOf(folder)}/`)
 }
 
 /** As tar writes it: directories end with a slash. */

@@ -6,16 +6,17 @@ import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
-import { contentsOf, HardLinks } from '../files/hard-links.ts'
+import { type HardLink, HardLinks, withTargets } from '../files/hard-links.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
 import { changedError, requireAllOf, requireUnchanged, timeAt } from './everything.ts'
+import { Meanwhile } from './meanwhile.ts'
 import { output, requireTar } from './output.ts'
 import { withoutWork } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
-import { SegmentReading } from './segment-reading.ts'
+import { isIn, type ReadEntry, SegmentReading } from './segment-reading.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
@@ -68,10 +69,13 @@ export class VolumeSource implements Source {
     const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
-    for (const segment of segmentsOf(contentsOf(entries, links))) {
-      const { read, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts)
+    const meanwhile = new Meanwhile()
+    for (const segment of segmentsOf(meanwhile.follow(withTargets(entries)))) {
+      const { read, links: others, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts)
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
-      archive.add(read.map(({ entry, size }) => listedEntry(entry, { size })), certain ? segment.digest : '')
+      archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
+      for (const link of others) links.add(link)
+      meanwhile.note(segment.entries, read)
     }
     if (links.count > 0) {
       facts.links = links.count
@@ -88,7 +92,7 @@ export class VolumeSource implements Source {
     if (!this.#reached) throw new Error(`${this.name}: measured before open()`)
     const { entries } = await this.#scan(this.#reached.site)
     let size = 0
-    for (const entry of contentsOf(entries, new HardLinks())) size += metaOf(entry).size
+    for (const { entry, target } of withTargets(entries)) if (target === undefined) size += metaOf(entry).size
     return size
   }
 
@@ -148,29 +152,44 @@ export class VolumeSource implements Source {
     }
   }
 
-  /** Yields a segment until it was read without changes, or taken from the snapshot before. Changed files are read a second time. */
+  /**
+   * Yields a segment until it was read without changes, or taken from the snapshot before. Changed files are read a second time. Gives what
+   * was read, and the links that are left.
+   */
   async *#segment(
     site: Site,
     segment: Segment,
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
-  ): AsyncGenerator<SourceStream, { read: SegmentReading['read']; whole: boolean }> {
-    let { entries } = segment
+  ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean }> {
+    let { entries, links } = segment
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
-      const reading = new SegmentReading(site, entries, { ...options, last: attempt >= ATTEMPTS })
+      const reading = new SegmentReading(site, { entries, links }, { ...options, last: attempt >= ATTEMPTS })
       yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
-      if (!reading.begun) return { read: entries.map((entry) => ({ entry, size: metaOf(entry).size })), whole: true }
+      if (!reading.begun) return { read: entries.map((entry) => ({ entry, file: listedEntry(entry), asListed: true })), links, whole: true }
+      const { read, gone, parted } = reading
+      if (gone.length > 0) {
+        const isLeft = (entry: string): boolean => !gone.some((folder) => isIn(entry, folder))
+        entries = entries.filter(isLeft)
+        links = links.filter(({ entry }) => isLeft(entry))
+      }
       if (!reading.again) {
         if (this.#options.everything && reading.changed.length > 0) throw changedError(site, reading.changed)
         for (const path of reading.changed) remember(facts.changed, path)
-        return { read: reading.read, whole: reading.changed.length === 0 && entries.length === segment.entries.length }
+        const asListed = read.length === segment.entries.length && read.every((one) => one.asListed)
+        return { read, links, whole: asListed && reading.changed.length === 0 }
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
         if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
         for (const path of names) remember(facts.unreadable, path)
         entries = entries.filter((entry) => !reading.unreadable.includes(entry))
+      }
+      if (parted.length > 0) {
+        const own = new Set(parted)
+        entries = [...entries, ...links.filter((link) => own.has(link)).map(({ entry }) => entry)].toSorted()
+        links = links.filter((link) => !own.has(link))
       }
     }
   }

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type VolumeFacts, volumeFacts } from '../../../src/sources/files/facts.ts'
 import { decodeFiles } from '../../../src/sources/files/file-list.ts'
+import { Gate } from '../../../src/sources/files/gate.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
 import { thrownBy } from '../../support/thrown.ts'
@@ -136,6 +137,54 @@ test('a file that changes while it is read is read again, and recorded when it c
   const always = await readVolume(root, whileReading('printf more >> log'))
   expect([always.again, factsOf(always)]).toEqual([1, expect.objectContaining({ changed: ['log'], entries: 3, segments: [{ entries: 3, digest: '' }] })])
   extracted(archiveOf(always))
+})
+
+/** Has a script run in the volume after it was listed, and before it is read for the first time. */
+function beforeReading(script: string): { prefix: string[] } {
+  const done = path.join(folder, 'done')
+  return { prefix: ['sh', '-euc', `case "$1 $2" in "tar --create") [ -e ${done} ] || { : > ${done}; cd ${root}; ${script}; } ;; esac; exec "$@"`, 'sh'] }
+}
+
+/** A line for each entry, as a list has it. */
+const found = (target: string): string[] => execFileSync('find', ['.', '-printf', String.raw`%y %m %U %G %T@ %P %l\n`], { cwd: target, encoding: 'latin1' })
+  .slice(0, -1).split('\n').map((line) => line.replace(/(\.\d*?)0+ /, '$1 ')).toSorted()
+
+/** Without the folders whose times show what was made and removed besides. */
+const withoutTimes = (lines: string[]): string[] => lines.filter((line) => !/^\. d |^\.\/5(\/x)? d /.test(line))
+
+const LARGE = 33 * 2 ** 20
+test.each<[what: string, script: string, { changed?: string[]; besides?: string[] }]>([
+  ['the first name of a file is removed', 'rm 1/first', { changed: ['1/first'] }],
+  ['the first name is another file', 'echo new > new; mv new 1/first', {}],
+  ['the first name of a file with its others in later segments is removed', 'rm 2/first', { changed: ['2/first'] }],
+  ['so is the second, which got its content', 'rm 2/first 4/second', { changed: ['2/first', '4/second'] }],
+  ['all names are removed', 'rm 2/first 4/second 5/third', { changed: ['2/first', '4/second', '5/third'] }],
+  ['a file is longer, with other rights, and a link leads elsewhere', 'echo more >> 1/other; chmod 640 1/other; ln -sfn 5 link', {}],
+  ['a file is a link or a pipe', 'rm 1/other 5/x; ln -s nowhere 1/other; mkfifo 5/x', {}],
+  ['a folder gets a file', 'echo new > 5/new', { besides: ['./5/new'] }],
+  ['a folder is a link to one with the same names', 'mv 5 6; ln -s 6 5', { changed: ['5'], besides: ['./6', './6/third', './6/x'] }],
+  ['a folder is a file', 'rm -r 5; echo file > 5', { changed: ['5'] }],
+  ['a folder is removed', 'rm -r 5', { changed: ['5'] }],
+  ['a file is a folder', 'rm 5/x; mkdir 5/x; echo in > 5/x/in', { changed: ['5/x'], besides: ['./5/x/in'] }],
+])('between the list and the reading, %s: what is there comes back, and the list is true', async (_, script, { changed = [], besides = [] }) => {
+  write({ '1/first': 'one', '1/other': 'other', '2/first': 'two', '3/large': '', '5/x': 'x' })
+  mkdirSync(path.join(root, '4'))
+  truncateSync(path.join(root, '3/large'), LARGE)
+  for (const [name, file] of [['1/second', '1/first'], ['4/second', '2/first'], ['5/third', '2/first']]) linkSync(path.join(root, file!), path.join(root, name!))
+  symlinkSync('1', path.join(root, 'link'))
+  const read = await readVolume(root, beforeReading(script))
+  for (const name of besides) rmSync(path.join(root, name), { recursive: true, force: true })
+  const gate = new Gate()
+  gate.push(archiveOf(read))
+  gate.end()
+  const target = extracted(archiveOf(read))
+  expect(withoutTimes(contentsOf(target))).toEqual(withoutTimes(contentsOf(root)))
+  expect(factsOf(read)).toMatchObject({ unreadable: [] })
+  expect(factsOf(read).changed.toSorted()).toEqual(changed)
+  const listed = await all(decodeFiles(inPieces(read.streams.get('data.list')!)))
+  expect(listed.map((file) => `${file.type === 'h' ? 'f' : file.type} ${file.mode} ${file.uid} ${file.gid} ${file.mtime} ${file.path} ${file.type === 'h' ? '' : file.target}`).toSorted()).toEqual(found(target))
+  // The next backup reads such a segment again.
+  expect(factsOf(read).segments.some(({ digest }) => digest === '')).toBe(true)
 })
 
 test('no path can have tar seem to say something of another file', async () => {
