@@ -26,12 +26,17 @@ export function archivedVolume({ source, read }: StoredSource): ArchivedVolume {
 export interface Choice {
   /** Paths, latin1; undefined means all. */
   wanted: ReadonlySet<string> | undefined
-  /** For each segment, the number of wanted entries. */
-  counts: number[]
+  /** Files that are not wanted, but some hard links to them: for each, the path of the first of these, which becomes a file of its own. */
+  moved: ReadonlyMap<string, string>
+  /** How the segments are read, in order: for each segment, the number of entries that pass. */
+  readings: { part: ArchivePart; counts: number[] }[]
   entries: number
   /** Approximate bytes on disk. */
   size: number
 }
+
+/** Of the wanted entries: all; those that are no hard links; the moved files; the hard links. */
+export type ArchivePart = 'all' | 'own' | 'moved' | 'links'
 
 /** Which entries and segments a restore needs, by the list of files. */
 export async function choose(volume: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
@@ -40,26 +45,33 @@ export async function choose(volume: ArchivedVolume, patterns: readonly string[]
 
 function everything({ segments }: ArchivedVolume): Choice {
   const counts = segments.map(({ entries }) => entries)
-  return { wanted: undefined, counts, entries: sum(counts), size: sum(segments.map(({ size }) => size)) }
+  const size = sum(segments.map((segment) => segment.size))
+  return { wanted: undefined, moved: new Map(), readings: [{ part: 'all', counts }], entries: sum(counts), size }
 }
 
 async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
   const files = await SortedFiles.of(decodeFiles(list()), segments)
-  const wanted = wantedPaths(matching(files, patterns))
+  const { wanted, moved } = chosenPaths(matching(files, patterns))
   if (wanted.size === 0) {
     throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, {
       hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.',
       status: 2,
     })
   }
-  const counts = segments.map(() => 0)
+  const becomeFiles = new Set(moved.values())
+  const counts = { own: segments.map(() => 0), moved: segments.map(() => 0), links: segments.map(() => 0) }
   let size = 0
-  for (const { file, part } of files) {
-    if (!wanted.has(file.path)) continue
-    if (part < counts.length) counts[part]!++
-    size += file.size
+  for (const { file: { path, type, size: bytes }, part } of files) {
+    const isMoved = moved.has(path)
+    if (!isMoved && !wanted.has(path)) continue
+    size += bytes
+    if (part < segments.length && !becomeFiles.has(path)) counts[isMoved ? 'moved' : type === 'h' ? 'links' : 'own'][part]!++
   }
-  return { wanted, counts, entries: wanted.size, size }
+  // The folders of a moved file's new name come first, links to it last: its segment may be read twice.
+  const readings: Choice['readings'] = moved.size === 0
+    ? [{ part: 'all', counts: segments.map((_, part) => counts.own[part]! + counts.links[part]!) }]
+    : (['own', 'moved', 'links'] as const).map((part) => ({ part, counts: counts[part] }))
+  return { wanted, moved, readings, entries: wanted.size, size }
 }
 
 /** Those that match, and the folders that contain them. */
@@ -71,22 +83,18 @@ function scanned({ path, type }: ListedFile): ScannedPath {
   return { path: displayName(path), directory: type === 'd' }
 }
 
-/** The paths of these files, and of those that they need. */
-function wantedPaths(chosen: Iterable<{ file: ListedFile }>): Set<string> {
+/** The paths of these files, and the files that only their hard links have. */
+function chosenPaths(chosen: Iterable<{ file: ListedFile }>): Pick<Choice, 'moved'> & { wanted: Set<string> } {
   const wanted = new Set<string>()
+  const moved = new Map<string, string>()
   for (const { file: { type, path, target } } of chosen) {
     wanted.add(path)
-    // A hard link needs its file, and the folders that contain the file.
-    if (type === 'h') for (const needed of [target, ...foldersOf(target)]) wanted.add(needed)
+    if (type === 'h' && !moved.has(target)) moved.set(target, path)
   }
+  for (const target of moved.keys()) if (wanted.has(target)) moved.delete(target)
   // The volume's own folder is not changed if only a part is restored.
   wanted.delete('')
-  return wanted
-}
-
-function foldersOf(path: string): string[] {
-  const parts = path.split('/').slice(0, -1)
-  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+  return { wanted, moved }
 }
 
 function sum(numbers: readonly number[]): number {

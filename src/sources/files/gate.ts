@@ -1,6 +1,8 @@
 import { shownName } from './file-list.ts'
 import { sortKey } from './entry.ts'
+import type { ArchivePart } from './choice.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
+import { withRecord } from './tar-member.ts'
 
 /**
  * Checks an archive on its way to the tar that extracts it. Only members that cannot leave the target pass: names without `..`, each in a
@@ -8,6 +10,9 @@ import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
  */
 export class Gate {
   readonly #wanted: ReadonlySet<string> | undefined
+  readonly #moved: ReadonlyMap<string, string>
+  /** New paths of moved files, which are hard links in the archive. */
+  readonly #becomeFiles: ReadonlySet<string>
   readonly #headers: TarHeaders
   readonly #folders = new Set([''])
   #through: Buffer[] = []
@@ -15,17 +20,27 @@ export class Gate {
   #last: string | undefined
   #lastLink: string | undefined
   passed = 0
+  /** The entries of the next archives that pass. */
+  part: ArchivePart = 'all'
 
-  /** All entries pass, or those whose paths (latin1) are `wanted`. `onEntry` is called with each that passes. */
-  constructor(wanted?: ReadonlySet<string>, onEntry: (entry: TarEntry) => void = () => undefined) {
+  /**
+   * All entries pass, or those whose paths (latin1) are `wanted`. `onEntry` is called with each that passes. `moved`: files that are not
+   * wanted, with the paths that they get in place of their own in the part `moved`, and that hard links to them refer to.
+   */
+  constructor(
+    wanted?: ReadonlySet<string>, onEntry: (entry: TarEntry) => void = () => undefined, moved: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#wanted = wanted
+    this.#moved = moved
+    this.#becomeFiles = new Set(moved.values())
     const keep = (bytes: Buffer): void => {
       if (this.#open && wanted) this.#through.push(bytes)
     }
     this.#headers = new TarHeaders((entry, head) => {
-      this.#open = this.#passes(entry)
-      if (this.#open) onEntry(entry)
-      for (const piece of head) keep(piece)
+      const renamed = this.#renamed(entry)
+      this.#open = (this.part !== 'moved' || renamed !== entry) && this.#passes(renamed)
+      if (this.#open) onEntry(renamed)
+      for (const piece of renamed === entry ? head : headOf(renamed, head)) keep(piece)
     }, keep)
   }
 
@@ -44,6 +59,21 @@ export class Gate {
     this.#headers.end()
   }
 
+  /** The entry with the name that it gets, or its target. */
+  #renamed(entry: TarEntry): TarEntry {
+    if (this.#moved.size === 0) return entry
+    const name = this.part === 'moved' && entry.type === 'file' ? this.#moved.get(pathIn(entry.name) ?? '') : undefined
+    if (name !== undefined) return { ...entry, name: `./${name}` }
+    const target = entry.type === 'link' ? this.#moved.get(pathIn(entry.target) ?? '') : undefined
+    return target === undefined ? entry : { ...entry, target: `./${target}` }
+  }
+
+  #isMeant(path: string, type: TarEntry['type']): boolean {
+    if (this.part === 'moved') return type === 'file' && this.#becomeFiles.has(path)
+    if (this.#becomeFiles.has(path) || (this.part !== 'all' && (this.part === 'links') !== (type === 'link'))) return false
+    return this.#wanted === undefined || this.#wanted.has(path)
+  }
+
   #passes(entry: TarEntry): boolean {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
@@ -53,7 +83,7 @@ export class Gate {
     }
     if (path === undefined) return refuse('which would lie outside the target')
     if (entry.type === 'other') return refuse('which is neither a file, a folder, a link nor a pipe')
-    if (this.#wanted !== undefined && !this.#wanted.has(path)) return false
+    if (!this.#isMeant(path, entry.type)) return false
     const key = sortKey(path)
     if (entry.type === 'link') {
       if (this.#lastLink !== undefined && key <= this.#lastLink) return refuse('which is out of order')
@@ -61,7 +91,7 @@ export class Gate {
       const target = pathIn(entry.target)
       if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
         return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
-    } else {
+    } else if (this.part !== 'moved') {
       if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
         return refuse('which is there twice or out of order')
       this.#last = key
@@ -73,6 +103,11 @@ export class Gate {
     this.passed++
     return true
   }
+}
+
+/** Headers of a member that was renamed, or whose target was. */
+function headOf({ name, type, target }: TarEntry, head: readonly Buffer[]): Buffer[] {
+  return type === 'link' ? withRecord(head, 'linkpath', target) : withRecord(head, 'path', name)
 }
 
 /** The path that `./a/b` or `./a/b/` names below the target; undefined for any other name. */

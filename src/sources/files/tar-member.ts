@@ -1,3 +1,5 @@
+import { BadTar } from './tar-headers.ts'
+
 /** The headers of one member of a POSIX tar (IEEE 1003.1, "pax Interchange Format"). Texts are latin1: one character a byte. */
 export interface TarMember {
   name: string
@@ -24,14 +26,26 @@ export function memberHead(member: TarMember): Buffer {
     ...(Number(uid) > MOST && { uid }), ...(Number(gid) > MOST && { gid }), ...(size > MOST_BYTES && { size: String(size) }), ...records,
   }
   const extended = Object.entries(attributes).map(([key, value]) => record(key, value)).join('')
-  if (extended === '') return header(member)
-  const content = Buffer.alloc(paddedSize(extended.length))
-  content.write(extended, 'latin1')
-  return Buffer.concat([
-    header({ name: './PaxHeaders/link', type: 'x', size: extended.length, mode: '644', uid: '0', gid: '0', mtime: '0', linked: '' }),
-    content,
-    header(member),
-  ])
+  return Buffer.concat(extended === '' ? [header(member)] : [...extendedHeader(extended), header(member)])
+}
+
+/**
+ * The headers of a member with one more record, which counts more than earlier ones of its keyword (IEEE 1003.1, "pax Extended Header").
+ * `head`: an extended header and its padded content, if there is one, and the plain header.
+ */
+export function withRecord(head: readonly Buffer[], keyword: string, value: string): Buffer[] {
+  const [first, content] = head.length > 1 ? head : []
+  const size = first ? Number.parseInt(first.toString('latin1', 124, 136), 8) : 0
+  if (Number.isNaN(size)) throw new BadTar('the tar has an extended header of a size that no volume has')
+  const records = content ? content.toString('latin1', 0, size) : ''
+  return [...extendedHeader(records + record(keyword, value)), head.at(-1)!]
+}
+
+function extendedHeader(records: string): Buffer[] {
+  const content = Buffer.alloc(paddedSize(records.length))
+  content.write(records, 'latin1')
+  const size = records.length
+  return [header({ name: './PaxHeaders/link', type: 'x', size, mode: '644', uid: '0', gid: '0', mtime: '0', linked: '' }), content]
 }
 
 /** Size of content with its padding. */

@@ -81,23 +81,28 @@ class CheckedArchive {
   }
 
   async *bytes(): AsyncGenerator<Buffer, void, void> {
-    const { name, segments } = this.#volume
-    const gate = new Gate(this.#choice.wanted)
-    for (const [index, segment] of segments.entries()) {
-      const wanted = this.#choice.counts[index]!
-      if (wanted === 0) continue
-      const until = gate.passed + wanted
-      for await (const bytes of segment.bytes()) {
-        const through = gate.push(bytes)
-        this.size += bytes.length
-        if (through.length > 0) yield through
-        this.#onProgress(this.size)
-      }
-      gate.end()
-      if (gate.passed !== until) throw new LifeboatError(`the archive of ${name} has other entries than its list`)
+    const { wanted, moved, readings } = this.#choice
+    const gate = new Gate(wanted, undefined, moved)
+    for (const { part, counts } of readings) {
+      gate.part = part
+      for (const [index, segment] of this.#volume.segments.entries())
+        if (counts[index]! > 0) yield* this.#through(gate, segment, counts[index]!)
     }
     yield TAR_END
     this.whole = true
+  }
+
+  /** The part of a segment that passes: so many entries. */
+  async *#through(gate: Gate, { bytes }: ArchivedVolume['segments'][number], entries: number): AsyncGenerator<Buffer, void, void> {
+    const until = gate.passed + entries
+    for await (const piece of bytes()) {
+      const through = gate.push(piece)
+      this.size += piece.length
+      if (through.length > 0) yield through
+      this.#onProgress(this.size)
+    }
+    gate.end()
+    if (gate.passed !== until) throw new LifeboatError(`the archive of ${this.#volume.name} has other entries than its list`)
   }
 }
 

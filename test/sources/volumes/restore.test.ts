@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { BadTar } from '../../../src/sources/files/tar-headers.ts'
@@ -57,12 +57,36 @@ test('overwrite leaves what else is there, clean does not', async () => {
   expect(contentsOf(target)).toEqual(contentsOf(root))
 })
 
-test('only what matches a pattern is restored, with the folders around it and the file that a hard link needs', async () => {
+test('only what matches a pattern is restored, with the folders around it; a hard link whose file does not match becomes a file', async () => {
   const root = await backedUp(files)
-  linkSync(path.join(root, 'a/2.txt'), path.join(root, 'b/link.jpg'))
+  const sparse = path.join(root, 'b/a')
+  writeFileSync(sparse, 'at the start')
+  truncateSync(sparse, 5_000_000)
+  execFileSync('setfattr', ['-n', 'user.of', '-v', 'it', sparse])
+  mkdirSync(path.join(root, 'z'))
+  const long = `${'long '.repeat(30)}\u00e9.jpg`
+  for (const [file, link] of [['a/2.txt', 'b/link.jpg'], ['b/a', 'z/1.jpg'], ['b/a', `z/${long}`], ['b/c/3.jpg', 'z/4.jpg']] as const)
+    linkSync(path.join(root, file), path.join(root, link))
   await volumes.backup({ volumes: `data=${root}` })
-  await volumes.restore({ target, paths: '*.jpg\n!1.jpg' })
-  expect(execFileSync('sh', ['-c', 'find . -type f | sort'], { cwd: target, encoding: 'utf8' })).toBe('./a/2.txt\n./b/c/3.jpg\n./b/link.jpg\n')
+  for (const mode of ['empty', 'overwrite', 'clean']) {
+    if (mode === 'overwrite') {
+      // The target has one file where the backup has two names, and another where it has a file that nobody selected.
+      write(target, { 'a/2.txt': 'newer' })
+      rmSync(path.join(target, 'b/link.jpg'))
+      linkSync(path.join(target, 'a/2.txt'), path.join(target, 'b/link.jpg'))
+    }
+    expect(await volumes.restore({ target, mode, paths: '*.jpg\n!1*.jpg\nz/1.jpg' })).toMatchObject({ errors: [], entries: 8, restored: 8 })
+    const all = execFileSync('sh', ['-c', 'find . -type f | sort'], { cwd: target, encoding: 'utf8' })
+    expect(all).toBe(`${mode === 'overwrite' ? './a/2.txt\n' : ''}./b/c/3.jpg\n./b/link.jpg\n./z/1.jpg\n./z/4.jpg\n./z/${long}\n`)
+    if (mode === 'overwrite') expect(readFileSync(path.join(target, 'a/2.txt'), 'utf8')).toBe('newer')
+    expect(readFileSync(path.join(target, 'b/link.jpg'), 'utf8')).toBe('two')
+    expect(readFileSync(path.join(target, 'z/1.jpg')).equals(readFileSync(sparse))).toBe(true)
+    const at = (name: string) => statSync(path.join(target, name))
+    expect([at('z/1.jpg').ino, at('z/4.jpg').ino]).toEqual([at(`z/${long}`).ino, at('b/c/3.jpg').ino])
+    expect(at('z/1.jpg').blocks).toBeLessThan(1000)
+    expect([at('z/1.jpg').mtimeMs, at('z').mtimeMs, at('b').mode]).toEqual([statSync(sparse).mtimeMs, statSync(path.join(root, 'z')).mtimeMs, statSync(path.join(root, 'b')).mode])
+    expect(execFileSync('getfattr', ['-n', 'user.of', '--only-values', path.join(target, 'z', long)], { encoding: 'utf8' })).toBe('it')
+  }
   await expect(volumes.restore({ target: `${target}-2`, paths: 'nothing*' })).rejects.toThrow('no file of data matches nothing*')
 })
 
