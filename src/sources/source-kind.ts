@@ -1,3 +1,4 @@
+import type { FilesBefore } from './files/files-before.ts'
 import type { Environment, Variables } from '../environment.ts'
 import type { Finding } from '../report/finding.ts'
 import type { ReadLevel } from '../repository/levels.ts'
@@ -217,9 +218,9 @@ export interface SourceToRestore extends PartlyRead {
   readonly snapshot: string
   /**
    * Backs up what the target has. To be called when every check has passed, before data that is there is replaced and not kept. Throws if
-   * that failed: then nothing may be changed. Absent: nobody wants it. `before`: of a restore of selected objects.
+   * that failed: then nothing may be changed. Absent: nobody wants it. `before`: of a restore of selected objects or files.
    */
-  readonly backUpTarget?: (before?: SelectedBefore) => Promise<void>
+  readonly backUpTarget?: (before?: SelectedBefore | FilesBefore) => Promise<void>
   /** For a plan: known damage may be in what is selected, which is read to find out. Default: false. */
   readonly suspect?: boolean
 }

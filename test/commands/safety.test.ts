@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { jest } from '@jest/globals'
@@ -228,7 +228,30 @@ test('the content of a folder is backed up before clean and overwrite, and not b
   writeFileSync(path.join(target, 'kept'), 'mine')
   const { result: { after, safety } } = await volume('overwrite', { paths: '/kept\n/it\'s' })
   const words = `--snapshot ${safety!.snapshot} --volume uploads --target ${target} --mode overwrite --paths /kept --paths '/it'\\''s' --confirm ${target}`
-  expect(spelled(after!.back, atTerminal('lifeboat'))).toBe(`Restore it: \`lifeboat restore ${words}\`. Files that it did not have stay: remove them by hand.`)
+  expect(spelled(after!.back, atTerminal('lifeboat'))).toBe(`Restore it: \`lifeboat restore ${words}\`.`)
+})
+
+test('the way back from a restore of paths names the files that the target did not have, and has no command if it had none; the file of a hard link stays', async () => {
+  const target = at('live')
+  for (const name of ['a', 'd/b', 'd/e/c', 'd/k']) {
+    mkdirSync(path.dirname(at(`uploads/${name}`)), { recursive: true })
+    if (name === 'd/b') linkSync(at('uploads/a'), at('uploads/d/b'))
+    else writeFileSync(at(`uploads/${name}`), 'old')
+  }
+  const { result: { snapshot } } = await run('backup', { volumes: `uploads=${at('uploads')}` })
+  mkdirSync(path.join(target, 'd'), { recursive: true })
+  for (const name of ['a', 'd/k']) writeFileSync(path.join(target, name), 'newer')
+  const backOf = async (more: Record<string, string>) => {
+    const { result } = await run('restore', { volume: 'uploads', target, mode: 'overwrite', confirm: target, ...more })
+    return [spelled(result.after!.back, atTerminal('lifeboat')), result.safety!.snapshot] as const
+  }
+  expect((await backOf({ snapshot, paths: '/d/b' }))[0]).toBe('The target had none of the selected files: remove them by hand (d/b).')
+  expect([readFileSync(path.join(target, 'a'), 'utf8'), readFileSync(path.join(target, 'd/b'), 'utf8')]).toEqual(['newer', 'old'])
+  rmSync(path.join(target, 'd/b'))
+  const [back, safety] = await backOf({ snapshot, paths: '/d' })
+  expect(back).toMatch(/^Restore it: `lifeboat restore .* --paths \/d .*`\. Files that it did not have stay: remove them by hand \(d\/b, d\/e\)\.$/)
+  await backOf({ snapshot: safety, paths: '/d' })
+  expect(readFileSync(path.join(target, 'd/k'), 'utf8')).toBe('newer')
 })
 
 test('with all, each target that is replaced is backed up, under the name of its source', async () => {

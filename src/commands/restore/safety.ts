@@ -3,10 +3,11 @@ import type { Environment } from '../../environment.ts'
 import { type Left, LifeboatError, messageOf } from '../../error.ts'
 import { defaultsOf } from '../../inputs/group.ts'
 import { marked, markedCommand } from '../../marks.ts'
-import { oneLine } from '../../report/format.ts'
+import { formatSome, oneLine } from '../../report/format.ts'
 import { describesTarget, safetyDescription } from '../../repository/safety-backups.ts'
 import { isSafetySet, safetySetOf } from '../../repository/safety-set.ts'
 import type { SnapshotHeader, SourceRecord } from '../../repository/snapshot.ts'
+import type { FilesBefore } from '../../sources/files/files-before.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { KEEP_OLD as KEPT } from '../../sources/settings.ts'
 import type { Location, RestoreTarget, SelectedBefore } from '../../sources/source-kind.ts'
@@ -38,7 +39,7 @@ export class SafetyBackups {
   readonly #inputs: RestoreInputs & { key: string }
   readonly #environment: Environment
   readonly #made = new Map<SourceRecord, Safety>()
-  readonly #before = new Map<SourceRecord, SelectedBefore>()
+  readonly #before = new Map<SourceRecord, SelectedBefore | FilesBefore>()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(inputs: RestoreInputs & { key: string }, environment: Environment) {
@@ -59,11 +60,11 @@ export class SafetyBackups {
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
     { target, location }: { target: Pick<RestoreTarget, 'name' | 'where'>; location: Location },
-    restore: (backUpTarget: ((before?: SelectedBefore) => Promise<void>) | undefined) => Promise<R>,
+    restore: (backUpTarget: ((before?: SelectedBefore | FilesBefore) => Promise<void>) | undefined) => Promise<R>,
   ): Promise<R & { safety?: Safety }> {
     if (!this.#inputs.safetyBackup) return restore(undefined)
     let seconds = 0
-    const backUpTarget = async (before?: SelectedBefore): Promise<void> => {
+    const backUpTarget = async (before?: SelectedBefore | FilesBefore): Promise<void> => {
       const started = performance.now()
       if (before) this.#before.set(source, before)
       const made = this.#last.then(() => this.#make(source, { location, where: target.where }, restored))
@@ -96,8 +97,10 @@ export class SafetyBackups {
 
   #way(safety: Safety, source: SourceRecord, target: string): string {
     const { mode, files: { paths }, bucket: { deleteExtra } } = this.#inputs
-    const over = mode === 'overwrite' ? { paths, deleteExtra } : undefined
-    return goingBack(safety, target, isDatabase(source) ? (this.#before.get(source) ?? 'database') : { volume: source.name, over })
+    const before = this.#before.get(source)
+    if (isDatabase(source)) return goingBack(safety, target, before && 'removal' in before ? before : 'database')
+    const files = before && 'added' in before ? before : undefined
+    return goingBack(safety, target, { volume: source.name, over: mode === 'overwrite' ? { paths, deleteExtra, files } : undefined })
   }
 
   async #make(source: SourceRecord, from: BackedUp, { id, set }: Pick<SnapshotHeader, 'id' | 'set'>): Promise<Safety> {
@@ -166,6 +169,8 @@ function apart(took: Took | undefined, safety: number): { took?: Took } {
 interface Over {
   paths: readonly string[]
   deleteExtra: boolean
+  /** If there are patterns. */
+  files: FilesBefore | undefined
 }
 
 /** The way back to what a target had: of a database into which only objects were restored, or of files over others, these alone. */
@@ -176,13 +181,15 @@ export function goingBack(
     return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode: 'swap', confirm: target })}.`
   if ('volume' in what) {
     const { volume, over } = what
+    if (over?.files?.some === false) return `The target had none of the selected files: remove them by hand (${namesOf(over.files)}).`
     const paths: Record<string, string> = over && over.paths.length > 0 ? { paths: over.paths.join('\n') } : {}
     const extra: Record<string, string> = over?.deleteExtra ? { 'delete-extra': 'true' } : {}
     const mode: Record<string, string> = over ? { mode: 'overwrite', ...paths, ...extra } : { mode: 'clean' }
     // The name of a bucket alone does not say how it is reached.
     const bucket = target.startsWith('s3://')
     const command = markedCommand('restore', { snapshot, volume, ...(!bucket && { target }), ...mode, confirm: target })
-    const rest = over && !over.deleteExtra ? ' Files that it did not have stay: remove them by hand.' : ''
+    const stay = over && !over.deleteExtra && over.files?.added.length !== 0
+    const rest = stay ? ` Files that it did not have stay: remove them by hand${over.files ? ` (${namesOf(over.files)})` : ''}.` : ''
     return `${bucket ? 'Restore it into the same target' : 'Restore it'}: ${command}.${rest}`
   }
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
@@ -194,4 +201,8 @@ export function goingBack(
   // Objects that the target did not have may depend on its own, and keep these from being replaced.
   return removal === ''
     ? restored : `First remove the schemas, tables, views and sequences that the target did not have: run ${removal} ${restored}`
+}
+
+function namesOf({ added }: FilesBefore): string {
+  return formatSome(added, 20)
 }

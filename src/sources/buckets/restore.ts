@@ -3,7 +3,8 @@ import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes, formatCount, formatSome, oneLine } from '../../report/format.ts'
 import { backUpStep } from '../checks.ts'
-import { decodeFiles, displayName, type ListedFile } from '../files/file-list.ts'
+import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
+import type { FilesBefore } from '../files/files-before.ts'
 import { pathOf } from '../files/entry.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import { BadTar } from '../files/tar-headers.ts'
@@ -27,7 +28,7 @@ export interface BucketRestore extends BucketSettings {
   /** The patterns of the backup, and the paths that were left out of it. `whole`: all of these are named. */
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
   /** Backs up the objects, before any of them is replaced or deleted. */
-  backUpTarget?: () => Promise<void>
+  backUpTarget?: (before?: FilesBefore) => Promise<void>
   signal: AbortSignal
   report: Report
   leaves?: Leaves
@@ -50,8 +51,8 @@ export interface BucketOutcome extends RestoredBucket {
 
 /** Puts the objects of a volume into a bucket, with their metadata. Throws if it must not, and at the first object that cannot be put. */
 export async function restoreBucket(given: BucketRestore): Promise<BucketOutcome> {
-  const { files, needed, extra, entries, present } = await compared(given)
-  if (needed.size + extra.length > 0 && present > 0) await given.backUpTarget?.()
+  const { files, needed, extra, entries, present, before } = await compared(given)
+  if (needed.size + extra.length > 0 && present > 0) await given.backUpTarget?.(before)
   given.leaves?.(`${given.bucket.name} is partly restored: some objects may be those of the backup, others as they were before`,
     marked`Restore again with ‹mode: overwrite›: that completes it.`)
   const size = await putAll(given, files, needed)
@@ -84,6 +85,8 @@ interface Compared {
   entries: number
   /** Objects that are in the bucket now. */
   present: number
+  /** Of a selection. */
+  before?: FilesBefore
 }
 
 /** Compares the backup and the bucket. Throws if nothing must be restored. */
@@ -110,7 +113,9 @@ async function compared(given: BucketRestore): Promise<Compared> {
   const extra = deleteExtra ? extraOf(given, files, present) : []
   const there = new Map(present.map((object) => [object.key, object]))
   const needed = new Map([...wanted].filter(([path, file]) => rewrite || !isSame(file, there.get(keyOfPath(path)))))
-  return { files, needed, extra, entries: wanted.size, present: present.length }
+  const added = [...wanted.keys()].filter((path) => !there.has(keyOfPath(path)))
+  const before = patterns.length > 0 && { some: added.length < wanted.size || extra.length > 0, added: added.map(shownName) }
+  return { files, needed, extra, entries: wanted.size, present: present.length, ...(before && { before }) }
 }
 
 function meant(files: readonly ListedFile[], include: readonly string[]): ListedFile[] {

@@ -1,5 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import type { Passing } from './gate.ts'
 import type { StoredSource } from '../source-kind.ts'
 import { type ScannedPath, selected } from './selection.ts'
 import { SortedFiles } from './sorted-files.ts'
@@ -29,14 +30,11 @@ export interface Choice {
   /** Files that are not wanted, but some hard links to them: for each, the path of the first of these, which becomes a file of its own. */
   moved: ReadonlyMap<string, string>
   /** How the segments are read, in order: for each segment, the number of entries that pass. */
-  readings: { part: ArchivePart; counts: number[] }[]
+  readings: { pass: Passing; counts: number[] }[]
   entries: number
   /** Approximate bytes on disk. */
   size: number
 }
-
-/** Of the wanted entries: all; those that are no hard links; the moved files; the hard links. */
-export type ArchivePart = 'all' | 'own' | 'moved' | 'links'
 
 /** Which entries and segments a restore needs, by the list of files. */
 export async function choose(volume: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
@@ -46,7 +44,7 @@ export async function choose(volume: ArchivedVolume, patterns: readonly string[]
 function everything({ segments }: ArchivedVolume): Choice {
   const counts = segments.map(({ entries }) => entries)
   const size = sum(segments.map((segment) => segment.size))
-  return { wanted: undefined, moved: new Map(), readings: [{ part: 'all', counts }], entries: sum(counts), size }
+  return { wanted: undefined, moved: new Map(), readings: [{ pass: 'all', counts }], entries: sum(counts), size }
 }
 
 async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
@@ -69,8 +67,8 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
   }
   // The folders of a moved file's new name come first, links to it last: its segment may be read twice.
   const readings: Choice['readings'] = moved.size === 0
-    ? [{ part: 'all', counts: segments.map((_, part) => counts.own[part]! + counts.links[part]!) }]
-    : (['own', 'moved', 'links'] as const).map((part) => ({ part, counts: counts[part] }))
+    ? [{ pass: 'all', counts: segments.map((_, part) => counts.own[part]! + counts.links[part]!) }]
+    : (['own', 'moved', 'links'] as const).map((pass) => ({ pass, counts: counts[pass] }))
   return { wanted, moved, readings, entries: wanted.size, size }
 }
 

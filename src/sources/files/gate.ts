@@ -1,8 +1,10 @@
 import { shownName } from './file-list.ts'
 import { sortKey } from './entry.ts'
-import type { ArchivePart } from './choice.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 import { withRecord } from './tar-member.ts'
+
+/** Of the wanted entries: all; those that are no hard links; the moved files; the hard links. */
+export type Passing = 'all' | 'own' | 'moved' | 'links'
 
 /**
  * Checks an archive on its way to the tar that extracts it. Only members that cannot leave the target pass: names without `..`, each in a
@@ -21,11 +23,11 @@ export class Gate {
   #lastLink: string | undefined
   passed = 0
   /** The entries of the next archives that pass. */
-  part: ArchivePart = 'all'
+  pass: Passing = 'all'
 
   /**
    * All entries pass, or those whose paths (latin1) are `wanted`. `onEntry` is called with each that passes. `moved`: files that are not
-   * wanted, with the paths that they get in place of their own in the part `moved`, and that hard links to them refer to.
+   * wanted, with the paths that they get in place of their own with `moved`, and that hard links to them refer to.
    */
   constructor(
     wanted?: ReadonlySet<string>, onEntry: (entry: TarEntry) => void = () => undefined, moved: ReadonlyMap<string, string> = new Map(),
@@ -38,7 +40,7 @@ export class Gate {
     }
     this.#headers = new TarHeaders((entry, head) => {
       const renamed = this.#renamed(entry)
-      this.#open = (this.part !== 'moved' || renamed !== entry) && this.#passes(renamed)
+      this.#open = (this.pass !== 'moved' || renamed !== entry) && this.#passes(renamed)
       if (this.#open) onEntry(renamed)
       for (const piece of renamed === entry ? head : headOf(renamed, head)) keep(piece)
     }, keep)
@@ -62,15 +64,15 @@ export class Gate {
   /** The entry with the name that it gets, or its target. */
   #renamed(entry: TarEntry): TarEntry {
     if (this.#moved.size === 0) return entry
-    const name = this.part === 'moved' && entry.type === 'file' ? this.#moved.get(pathIn(entry.name) ?? '') : undefined
+    const name = this.pass === 'moved' && entry.type === 'file' ? this.#moved.get(pathIn(entry.name) ?? '') : undefined
     if (name !== undefined) return { ...entry, name: `./${name}` }
     const target = entry.type === 'link' ? this.#moved.get(pathIn(entry.target) ?? '') : undefined
     return target === undefined ? entry : { ...entry, target: `./${target}` }
   }
 
   #isMeant(path: string, type: TarEntry['type']): boolean {
-    if (this.part === 'moved') return type === 'file' && this.#becomeFiles.has(path)
-    if (this.#becomeFiles.has(path) || (this.part !== 'all' && (this.part === 'links') !== (type === 'link'))) return false
+    if (this.pass === 'moved') return type === 'file' && this.#becomeFiles.has(path)
+    if (this.#becomeFiles.has(path) || (this.pass !== 'all' && (this.pass === 'links') !== (type === 'link'))) return false
     return this.#wanted === undefined || this.#wanted.has(path)
   }
 
@@ -91,7 +93,7 @@ export class Gate {
       const target = pathIn(entry.target)
       if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
         return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
-    } else if (this.part !== 'moved') {
+    } else if (this.pass !== 'moved') {
       if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
         return refuse('which is there twice or out of order')
       this.#last = key

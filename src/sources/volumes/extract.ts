@@ -83,8 +83,8 @@ class CheckedArchive {
   async *bytes(): AsyncGenerator<Buffer, void, void> {
     const { wanted, moved, readings } = this.#choice
     const gate = new Gate(wanted, undefined, moved)
-    for (const { part, counts } of readings) {
-      gate.part = part
+    for (const { pass, counts } of readings) {
+      gate.pass = pass
       for (const [index, segment] of this.#volume.segments.entries())
         if (counts[index]! > 0) yield* this.#through(gate, segment, counts[index]!)
     }

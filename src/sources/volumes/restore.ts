@@ -3,6 +3,7 @@ import type { Leaves, Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes } from '../../report/format.ts'
 import { shownName } from '../files/file-list.ts'
+import { type FilesBefore, filesBefore } from '../files/files-before.ts'
 import type { Site } from '../files/site.ts'
 import { type ArchivedVolume, type Choice, choose } from '../files/choice.ts'
 import { extract, type VolumeOutcome } from './extract.ts'
@@ -26,7 +27,7 @@ export interface VolumeRestore extends ArchivedVolume, FolderSettings {
    */
   mode: VolumeMode
   /** Backs up the content, before any of it is replaced. */
-  backUpTarget?: () => Promise<void>
+  backUpTarget?: (before?: FilesBefore) => Promise<void>
   signal: AbortSignal
   report: Report
   leaves?: Leaves
@@ -56,7 +57,7 @@ async function restoreLocked(given: VolumeRestore): Promise<VolumeOutcome> {
   await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
     await refuseOthers(site, choice, signal)
-    await backUpFirst(given)
+    await backUpFirst(given, choice)
     leaves?.(`${site.where} is partly restored: some files may be those of the backup, others as they were before`,
       marked`Restore again with ‹mode: overwrite›: that completes it.`)
     try {
@@ -75,8 +76,10 @@ async function restoreLocked(given: VolumeRestore): Promise<VolumeOutcome> {
   })
 }
 
-async function backUpFirst({ site, backUpTarget, signal }: VolumeRestore): Promise<void> {
-  if (backUpTarget && (await hasContent(site, signal))) await backUpTarget()
+/** `over`: the files that are restored over others. */
+async function backUpFirst({ site, backUpTarget, patterns, signal }: VolumeRestore, over?: Choice): Promise<void> {
+  if (!backUpTarget || !(await hasContent(site, signal))) return
+  await backUpTarget(over?.wanted && (await filesBefore(site, over.wanted, patterns, signal)))
 }
 
 /** Throws unless the folder is empty. */

@@ -64,7 +64,7 @@ test('a choice of a few of many files needs few bytes of memory for the others',
   const before = usedMemory()
   const segments = [{ entries: 50_000, size: 1, bytes: () => each([]) }, { entries: 50_000, size: 1, bytes: () => each([]) }]
   const choice = await choose({ name: 'data', links: false, list, segments }, ['* are 17', '/folder 5/* 70005'])
-  expect(choice).toEqual({ wanted: new Set([pathAt(17), pathAt(70_005)]), moved: new Map(), readings: [{ part: 'all', counts: [1, 1] }], entries: 2, size: 20 })
+  expect(choice).toEqual({ wanted: new Set([pathAt(17), pathAt(70_005)]), moved: new Map(), readings: [{ pass: 'all', counts: [1, 1] }], entries: 2, size: 20 })
   // As objects each took 300.
   expect((most - before) / MANY).toBeLessThan(150)
 })

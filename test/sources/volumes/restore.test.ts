@@ -162,6 +162,26 @@ describe('a hostile archive is refused, and nothing outside the target is touche
     await volumes.restore({ target, mode: 'overwrite' })
     expect(readFileSync(path.join(outside, 'f'), 'utf8')).toBe('as it was')
     expect(contentsOf(target)).toEqual(contentsOf(root))
+    // Nor is it by a hard link that becomes a file.
+    linkSync(path.join(root, 'd/f'), path.join(root, 'e'))
+    linkSync(path.join(root, 'd/f'), path.join(root, 'z'))
+    write(root, { 'z-folder/f': '' })
+    linkSync(path.join(root, 'd/f'), path.join(root, 'z-folder/link'))
+    await volumes.backup({ volumes: `data=${root}` })
+    symlinkSync(outside, path.join(target, 'z-folder'))
+    await volumes.restore({ target, mode: 'overwrite', paths: 'link' })
+    expect([readdirSync(outside), readFileSync(path.join(target, 'z-folder/link'), 'utf8')]).toEqual([['f'], 'good'])
+  })
+
+  test('a hard link that would become a file below a symbolic link is refused', async () => {
+    const outside = path.join(folder, 'outside')
+    write(outside, { secret: 'as it was' })
+    mkdirSync(target)
+    const bytes = await crafted(top, evil('./f'), link('./l', outside), hard('./l/secret', './f'))
+    const lines = [['d', '', ''], ['f', 'f', ''], ['l', 'l', outside], ['h', 'l/secret', 'f']].map(([type, name, to]) => `${type}\t644\t0\t0\t0\t0\t${name}\t${to}\n`)
+    const given = { ...archive(bytes, 4), list: () => inPieces(Buffer.from(lines.join(''))), patterns: ['/l', '/l/secret'] }
+    await expect(restoreVolume(given)).rejects.toThrow(/folder that it did not make/)
+    expect(readFileSync(path.join(outside, 'secret'), 'utf8')).toBe('as it was')
   })
 
   test('an archive that ends in the middle of a file is an error', async () => {
