@@ -4,17 +4,17 @@ import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { Diagnosed, SourceContext } from '../../sources/source-kind.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
 import { formatBytes } from '../../report/format.ts'
-import { readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
+import { namedSets, readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
-import { requireSnapshotOfKey } from '../../repository/other-key.ts'
+import { keysText, requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
 import { openRepository } from '../../repository/repository.ts'
-import { DamagedSnapshot, OtherKey } from '../../repository/snapshot.ts'
+import { OtherKey } from '../../repository/snapshot.ts'
 import { FileStore } from '../../stores/file/store.ts'
 import { openStore } from '../../stores/destination.ts'
-import { DamagedObject, isThere, NotFound, type Store } from '../../stores/store.ts'
+import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from './try-store.ts'
 import type { DoctorInputs } from './inputs.ts'
 import type { DoctorResult } from './result.ts'
@@ -113,10 +113,10 @@ async function tryRecoveryFiles(store: Store): Promise<Finding[]> {
   return [{ about: '', check: 'recovery', state: 'warning', says: message, fix: hint! }]
 }
 
-/** Snapshots that are looked at for one that the key opens. */
+/** Snapshots that are looked at. */
 const LOOKED_AT = 20
 
-/** Whether the key opens the newest snapshots there are, and that of the set. */
+/** Whether the key opens the newest snapshots there are, and that of each set. */
 async function tryKey(encryptionKey: string, set: string, store: Store): Promise<Finding> {
   try {
     const empty: Finding = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
@@ -130,15 +130,18 @@ async function tryKey(encryptionKey: string, set: string, store: Store): Promise
     // Where anyone can add some, only those that are signed are left once the key is known.
     const snapshots = await snapshotKeys(store)
     if (snapshots.length === 0) return empty
-    await findNewest(store, keys, snapshots)
-    const other = await ofOtherKey(store, keys, snapshots.find((key) => setOf(key) === set))
-    if (other) {
+    const { opened, others } = await tryNewest(store, keys, snapshots, set)
+    if (others.length > 0) {
+      const among = newestOfEach(snapshots).filter((key) => others.some((other) => other.key === key)).map(setOf)
       return {
         about: '',
         check: 'key',
         state: 'warning',
-        says: `opens the store, but not the newest snapshot of set ${set}: ${other.message}`,
-        fix: 'Give the key that backups are made with. A backup with this one cannot be opened with the other (docs/keys.md).',
+        says: `opens only ${opened} of the newest ${opened + others.length} snapshots: ${others.length} made with ` +
+          keysText([...new Set(others.map(({ fingerprint }) => fingerprint))]) +
+          (among.length > 0 ? `, with the newest of set ${namedSets(among)}` : ''),
+        fix: 'Give the key that backups are made with: none of these keys opens all of them. If it was changed on purpose, keep the old ' +
+          'one as long as you keep its backups (docs/keys.md).',
       }
     }
     return {
@@ -153,30 +156,29 @@ async function tryKey(encryptionKey: string, set: string, store: Store): Promise
 }
 
 /**
- * Throws when none of the newest opens, with the reason why the first does not: others may have been put there by someone without the
- * key.
+ * Reads so many of these snapshots, which are newest first: the newest of each set before all others. Throws when none opens, with the
+ * reason why the first does not: others may have been put there by someone without the key.
  */
-async function findNewest(store: Store, keys: Keys, snapshots: readonly string[]): Promise<void> {
+async function tryNewest(
+  store: Store, keys: Keys, snapshots: readonly string[], set: string,
+): Promise<{ opened: number; others: { key: string; fingerprint: string }[] }> {
+  const newest = newestOfEach(snapshots)
   const problems: unknown[] = []
-  for (const key of snapshots.slice(0, LOOKED_AT)) {
+  const others: { key: string; fingerprint: string }[] = []
+  let opened = 0
+  for (const key of [...new Set([...newest.filter((one) => setOf(one) === set), ...newest, ...snapshots])].slice(0, LOOKED_AT)) {
     try {
       await readAuthentic(store, key, keys)
-      return
+      opened++
     } catch (error) {
       problems.push(error)
+      if (error instanceof OtherKey) others.push({ key, fingerprint: error.fingerprint })
     }
   }
-  throw problems[0]
+  if (opened === 0) throw problems[0]
+  return { opened, others }
 }
 
-/** Why the key does not fit a snapshot. Whether the snapshot is damaged is not asked here. */
-async function ofOtherKey(store: Store, keys: Keys, key: string | undefined): Promise<OtherKey | undefined> {
-  if (key === undefined) return undefined
-  try {
-    await readAuthentic(store, key, keys)
-  } catch (error) {
-    if (error instanceof OtherKey) return error
-    if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof NotFound)) throw error
-  }
-  return undefined
+function newestOfEach(snapshots: readonly string[]): string[] {
+  return [...Map.groupBy(snapshots, setOf).values()].map(([first]) => first!)
 }
