@@ -4,7 +4,7 @@
  */
 
 export interface Meta {
-  /** It changed within the last second before it was listed: another change might not show. */
+  /** It changed just before it was listed: another change might not show. */
   recent: boolean
   /** This user may not read its content. */
   unreadable: boolean
