@@ -93,7 +93,9 @@ export interface RestorePlan {
   selection?: Selection
   /** Of a selection with mode clean: the part of it that the target has. */
   before?: SelectedBefore
-  /** The same, as entries. */
+  /** With that, the id of an entry that comes after all others, and that no other has or needs. */
+  last?: number
+  /** The same part, as entries. */
   there?: ReadonlySet<Entry>
   /** Set if data is lost: what is left out for that. */
   missing?: string[]
@@ -189,6 +191,7 @@ export async function planRestore(
   const clean = objects && {
     replaced: { only: objects.oids(relationsOf(entries)) }, before: await selectedBefore(entries, schemas, objects),
     there: new Set(entries.filter((entry) => objects.has(entry))),
+    last: 1 + read.entries.reduce((highest, { id, needs }) => needs.reduce((most, need) => Math.max(most, need), Math.max(highest, id)), 0),
   }
   return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
 }

@@ -3,9 +3,10 @@ import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { secondsSince } from '../../process/elapsed.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { besideAgain, keepBeside } from './clean/beside.ts'
 import { DROP_ALL } from './clean/drop-all.ts'
 import { lockFirst } from './clean/locks.ts'
-import { changed, type Entry } from './contents.ts'
+import { changed } from './contents.ts'
 import { DROP_FIRST } from './interruption.ts'
 import { restoreInParallel } from './parallel-restore.ts'
 import { outcomeWith, pgRestore } from './pg-restore.ts'
@@ -30,12 +31,14 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
       plan.replaced
         ? changed(bytes, {
           dropless: droppedWithTable(plan.contents),
-          first: lockFirst(plan.replaced, options.lockTimeout) + (options.dropOthers ? DROP_ALL : ''),
+          first: lockFirst(plan.replaced, options.lockTimeout) + (options.dropOthers ? DROP_ALL : '') +
+            ('only' in plan.replaced ? keepBeside(plan.replaced.only) : ''),
+          ...(plan.last !== undefined && { added: { count: 1, before: () => undefined, last: besideAgain(plan.last) } }),
         }) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
       if (options.jobs > 1 && options.blocks?.summed)
         return restoreInParallel({ options, plan, folder, parameters }, options.blocks, reading.wanted ?? (() => true))
-      if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan.entries))
+      if (plan.selection || plan.missing || plan.roleless) parameters.push(await useList(folder, plan))
       if (options.jobs === 1) return restoreOne(parameters, heldBack(clean(followed(reading, options, 'restoring'))), options, plan)
       const file = path.join(folder, 'archive.dump')
       await staged(folder, () => stage(followed(reading, options, 'staging'), file))
@@ -69,9 +72,10 @@ async function restoreOne(
   return { ...outcomeWith(errors, plan.count, options), phases: { indexes: secondsSince(fed) } }
 }
 
-async function useList(folder: string, entries: readonly Entry[]): Promise<string> {
+async function useList(folder: string, { entries, last }: RestorePlan): Promise<string> {
   const file = path.join(folder, 'list')
-  await staged(folder, () => writeFile(file, entries.map(({ id }) => `${id};\n`).join(''), { mode: 0o600 }))
+  const ids = [...entries.map(({ id }) => id), ...(last === undefined ? [] : [last])]
+  await staged(folder, () => writeFile(file, ids.map((id) => `${id};\n`).join(''), { mode: 0o600 }))
   return `--use-list=${file}`
 }
 

@@ -251,6 +251,8 @@ const dependentsOf = (
       WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
       WHEN 'pg_catalog.pg_policy'::pg_catalog.regclass THEN (SELECT p.polrelid FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
       WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
+      WHEN 'pg_catalog.pg_publication_rel'::pg_catalog.regclass THEN
+        (SELECT r.prrelid FROM pg_catalog.pg_publication_rel r WHERE r.oid = d.objid)
       WHEN 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN
         (SELECT s.stxrelid FROM pg_catalog.pg_statistic_ext s WHERE s.oid = d.objid)
       WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN

@@ -1,12 +1,13 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
 import { run } from '../../support/client-programs.ts'
 import { compareDatabases } from '../../support/compare-databases.ts'
 import { clientDirectory, clientEnvironment, type Server, startServer } from '../../support/postgres-server.ts'
-import { dump, loadTenants, restoreInto } from '../../support/restoring.ts'
+import { dump, loadTenants, restoreInto, variables } from '../../support/restoring.ts'
 import { thrownBy } from '../../support/thrown.ts'
 
 const told: string[] = []
@@ -102,17 +103,26 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
     expect(outcome.selection).toMatchObject({ added: ['extension citext'], kept: [] })
   })
 
-  test('clean replaces a table and keeps what protects it, with its keys and publications', async () => {
+  test('clean replaces a table and keeps what protects it, with its keys and publications, also later ones, and without default privileges', async () => {
     await server.sql(`CREATE DATABASE changed${major} TEMPLATE shop`)
     const database = `changed${major}`
     await server.sql(`
       DROP MATERIALIZED VIEW app.grand, app.totals, app.empty; DROP VIEW app.open; ALTER TABLE app.items DROP CONSTRAINT of_order;`, database)
-    const before = await tablesOf(database, 'app.*')
+    // Made after the backup: publications, and default privileges of the role that restores.
+    const filter = major >= 15 ? ' (id, tenant, at) WHERE (tenant > 0)' : ''
+    await server.sql(`CREATE PUBLICATION "later One" FOR TABLE app.items, app.orders${filter} WITH (publish_via_partition_root, publish = 'insert');
+      ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO tenant WITH GRANT OPTION; ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON SEQUENCES TO PUBLIC;
+      ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE INSERT ON TABLES FROM CURRENT_USER`, database)
+    const changes = async (): Promise<string> => server.sql(`SELECT json_build_array(
+      (SELECT json_agg(t ORDER BY t::text) FROM (SELECT * FROM pg_publication_tables) t),
+      (SELECT json_agg(json_build_array(defaclnamespace, defaclobjtype, (SELECT array_agg(e::text ORDER BY e::text) FROM aclexplode(defaclacl) e)) ORDER BY 1, defaclnamespace, defaclobjtype) FROM pg_default_acl))`, database)
+    const [settings, before] = [await changes(), await tablesOf(database, 'app.*')]
     await server.sql(`DROP POLICY own ON app.orders; ALTER TABLE app.orders DISABLE ROW LEVEL SECURITY; DELETE FROM app.orders WHERE id % 2 = 0; ALTER TABLE app.orders ADD COLUMN more int;
       REVOKE ALL ON app.orders FROM tenant; ALTER TABLE app.orders DROP CONSTRAINT of_tenant`, database)
     const outcome = await restore(database, { tables: ['app.orders'], mode: 'clean' })
     expect(outcome).toMatchObject({ errors: [], left: 'everything' })
     expect(await tablesOf(database, 'app.*')).toEqual(before)
+    expect(await changes()).toEqual(settings)
     expect(outcome.selection!.kept).toEqual(expect.arrayContaining(['type app.status', 'function app.code()', 'schema app', 'table app.members', 'sequence app.shared']))
     expect(await server.sql(`SELECT string_agg(schemaname || '.' || tablename, ',') FROM pg_publication_tables`, database)).toMatch(/app\.orders/)
   })
@@ -247,6 +257,20 @@ describe('on one server', () => {
     expect(await server.sql(`SELECT to_regclass('other.late') IS NOT NULL`, database)).toBe('t')
     await server.sql('ALTER TABLE app.orders_2026 DETACH PARTITION other.late; ALTER TABLE other.late ALTER id DROP DEFAULT', database)
     expect(await replace()).toMatchObject({ errors: [], left: 'everything' })
+  })
+
+  test('clean refuses to replace a table of a publication that is not of the role that restores', async () => {
+    await server.sql(`CREATE ROLE lone LOGIN PASSWORD 'lone'; ALTER DATABASE ${database} OWNER TO lone`)
+    await server.sql('SET ROLE lone; CREATE SCHEMA own; CREATE TABLE own.t AS SELECT 1 AS a', database)
+    const archive = dump(server, database, 17)
+    const target = parseDatabaseUrl(server.url(database, 'lone', 'lone'), variables)
+    const replace = (): Promise<RestoreOutcome> => restoreInto(server, database, archive, temporary, told, { tables: ['own.t'], mode: 'clean', target })
+    await server.sql('UPDATE own.t SET a = 2; CREATE PUBLICATION theirs FOR TABLE own.t', database)
+    expect(await replace()).toMatchObject({ left: 'unchanged', errors: [expect.stringContaining('must be owner of publication theirs')] })
+    expect(await server.sql('SELECT a FROM own.t', database)).toBe('2')
+    await server.sql('ALTER PUBLICATION theirs OWNER TO lone', database)
+    expect(await replace()).toMatchObject({ left: 'everything', errors: [] })
+    expect(await server.sql('SELECT count(*), (SELECT a FROM own.t) FROM pg_publication_tables', database)).toBe('1|1')
   })
 
   test('clean replaces a whole database with partitioned tables', async () => {

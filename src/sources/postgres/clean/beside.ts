@@ -1,0 +1,103 @@
+import { POST_DATA } from '../contents.ts'
+import { type Format, intBytes, textBytes } from '../contents-form.ts'
+import { literal } from '../query.ts'
+import { list } from './partitions.ts'
+
+/** For the time of the transaction: publications of tables, and statements that set default privileges again. */
+const SETTING = 'lifeboat.beside'
+
+/**
+ * SQL for the beginning of the transaction that replaces selected tables, of what others have set beside them. DROP TABLE takes a table out
+ * of its publications. Default privileges of the role that restores would be given to each new object; pg_dump writes privileges only where
+ * they differ from the built-in ones, and restores default privileges last.
+ */
+export function keepBeside(tables: readonly number[]): string {
+  return `DO LANGUAGE plpgsql ${literal(`
+DECLARE
+  again pg_catalog.text[] := '{}';
+  publications pg_catalog.text;
+  one record;
+BEGIN
+  FOR one IN SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    WHERE r.prrelid IN (${list(tables)}) AND NOT pg_catalog.pg_has_role(p.pubowner, 'USAGE')
+  LOOP
+    RAISE EXCEPTION 'must be owner of publication %, which has selected tables: they could not be added to it again', one.pubname;
+  END LOOP;
+  EXECUTE pg_catalog.format($$SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('publication', p.pubname,
+      'schema', n.nspname, 'table', c.relname, 'part', %s)), '[]')
+    FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.prrelid IN (${list(tables)})$$,
+    CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 < 150000 THEN '''''' ELSE
+      $$coalesce(' (' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')', '')
+        || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')', '')$$ END) INTO publications;
+  FOR one IN WITH acls AS (
+      SELECT a.oid, a.defaclacl AS now, CASE a.defaclnamespace WHEN 0 THEN pg_catalog.acldefault(CASE a.defaclobjtype
+          WHEN 'S' THEN 's' ELSE a.defaclobjtype END, a.defaclrole) END AS builtin,
+        'ALTER DEFAULT PRIVILEGES' || coalesce(' IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), '') AS change,
+        CASE a.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES'
+          WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS kind
+      FROM pg_catalog.pg_default_acl a LEFT JOIN pg_catalog.pg_namespace n ON n.oid = a.defaclnamespace
+      WHERE a.defaclrole = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+        AND (n.oid IS NULL OR pg_catalog.has_schema_privilege(n.oid, 'CREATE'))),
+    differences AS (
+      (SELECT a.oid, true AS granted, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.now) e
+        EXCEPT SELECT a.oid, true, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.builtin) e)
+      UNION ALL
+      (SELECT a.oid, false, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.builtin) e
+        EXCEPT SELECT a.oid, false, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.now) e)),
+    statements AS (
+      SELECT d.granted, a.change || ' GRANT ' || d.privilege_type || ' ON ' || a.kind || ' TO ' || w.who
+          || CASE WHEN d.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS "grant",
+        a.change || ' REVOKE ' || d.privilege_type || ' ON ' || a.kind || ' FROM ' || w.who AS "revoke"
+      FROM differences d JOIN acls a ON a.oid = d.oid, LATERAL (SELECT CASE d.grantee WHEN 0 THEN 'PUBLIC'
+        ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(d.grantee)) END AS who) w)
+    SELECT CASE WHEN s.granted THEN s."revoke" ELSE s."grant" END AS now,
+      CASE WHEN s.granted THEN s."grant" ELSE s."revoke" END AS later FROM statements s ORDER BY s.granted DESC
+  LOOP
+    EXECUTE one.now;
+    again := one.later || again;
+  END LOOP;
+  PERFORM pg_catalog.set_config('${SETTING}', pg_catalog.json_build_object(
+    'publications', publications::pg_catalog.json, 'again', again)::pg_catalog.text, true);
+END`)};
+`
+}
+
+/** An entry for the end of the archive, under this id, that sets again what `keepBeside` kept. The archive itself may have done so. */
+export function besideAgain(id: number): (format: Format) => Buffer {
+  const sql = `DO LANGUAGE plpgsql ${literal(`
+DECLARE
+  kept pg_catalog.json := pg_catalog.current_setting('${SETTING}');
+  one record;
+BEGIN
+  FOR one IN SELECT a.statement FROM pg_catalog.json_array_elements_text(kept -> 'again') WITH ORDINALITY AS a (statement, place)
+    ORDER BY a.place
+  LOOP
+    EXECUTE one.statement;
+  END LOOP;
+  FOR one IN SELECT m.* FROM pg_catalog.json_to_recordset(kept -> 'publications')
+      AS m (publication pg_catalog.text, schema pg_catalog.text, "table" pg_catalog.text, part pg_catalog.text)
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+      JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE p.pubname = m.publication AND n.nspname = m.schema AND c.relname = m."table")
+  LOOP
+    EXECUTE pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', one.publication, one.schema, one."table") || one.part;
+  END LOOP;
+END`)};
+`
+  return (format) => {
+    const int = (value: number): Buffer => intBytes(value, format)
+    const text = (value: string): Buffer => textBytes(value, format)
+    const none = int(-1)
+    return Buffer.concat([
+      int(id), int(0), text('0'), text('0'), text('lifeboat'), text('PUBLICATION TABLE'), int(POST_DATA), text(sql), text(''), text(''),
+      none, none, ...(format.minor >= 14 ? [none] : []), ...(format.minor >= 16 ? [int(0)] : []), text(''), text('false'), none,
+      Buffer.from([NO_DATA]), Buffer.alloc(format.position),
+    ])
+  }
+}
+
+/** The place of the data of an entry that has none (K_OFFSET_NO_DATA in pg_backup_archiver.h of PostgreSQL). */
+const NO_DATA = 3
