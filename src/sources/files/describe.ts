@@ -33,7 +33,7 @@ const remarked = volumeFacts.pick({ unreadable: true })
 /** A list of snapshots asks this of each, so that only these facts are parsed. */
 export function remarksOnVolume(facts: unknown): Remarks {
   const unreadable = remarked.safeParse(facts).data?.unreadable ?? []
-  return unreadable.length > 0 ? { partial: [`files could not be read: ${unreadable.join(', ')}`] } : {}
+  return unreadable.length > 0 ? { partial: [`files could not be read: ${unreadable.map(oneLine).join(', ')}`] } : {}
 }
 
 /** The files of a volume, read from the list that was stored beside its archive. */
