@@ -560,6 +560,7 @@ test('files with control characters and backslashes in their names come back fro
   symlinkSync('to\n\\x', path.join(root, 'link -> \t'))
   const hostile = 'large\u009b31m\u202e'
   for (const name of [hostile, 'other', 'third', 'fourth']) writeFileSync(path.join(root, name), noise(name, 2_000_000))
+  linkSync(path.join(root, 'third'), path.join(root, 'zz'))
   // tar pads times that have fewer digits.
   for (const [name, time] of Object.entries({ other: 1_700_000_000.25, fourth: 1_700_000_000 })) utimesSync(path.join(root, name), time, time)
   const volumes = new Volumes(folder)
@@ -570,7 +571,7 @@ test('files with control characters and backslashes in their names come back fro
   expect(large.length).toBeGreaterThan(3)
   const all = readdirSync(root, 'latin1').toSorted()
   const came = new Set<string>()
-  let said = ''
+  let [said, linked] = ['', false]
   // The member after a damaged one is missing as well, and chunks are in the order of their ids: which chunk is whose differs from run to run.
   for (const lost of large) {
     renameSync(lost, `${lost}.away`)
@@ -579,10 +580,17 @@ test('files with control characters and backslashes in their names come back fro
     expect(status).toBe(1)
     said += stderr
     for (const name of readdirSync(target, 'latin1')) came.add(name)
+    if (stderr.includes('MISSING: ./third')) {
+      expect(stderr).toContain('MISSING: ./zz link to ./third\n')
+      const kept = recover(volumes.store, ['volume', snapshot, 'uploads', '-i', key, '-o', fresh('target'), '--keep-damaged']).stderr
+      expect(/MISSING: .\/zz link to .\/third(.*)/.exec(kept)?.[1]).toBe(/MISSING: .\/third(.*)/.exec(kept)![1])
+      linked = true
+    }
     renameSync(`${lost}.away`, lost)
-    if (came.size === all.length && said.includes('MISSING: ./large')) break
+    if (came.size === all.length && linked && said.includes('MISSING: ./large')) break
   }
   expect([...came].toSorted()).toEqual(all)
+  expect(linked).toBe(true)
   expect(said).toContain('MISSING: ./large?31m?\n')
   // eslint-disable-next-line no-control-regex
   expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/)

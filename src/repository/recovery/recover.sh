@@ -752,6 +752,19 @@ write_beginning() {
   head -c "$((head * 512))" "$part" || exit 1
 }
 
+# Prints a line for each hard link to a lost or damaged file. Files: $tmp/lost, and the list of the volume.
+# shellcheck disable=SC2016 # the dollars are awk's
+links_to_lost='
+  FILENAME == ARGV[1] {
+    lost[$0] = 1
+    if (match($0, /: [0-9]+ bytes from byte /)) zeros[substr($0, 1, RSTART - 1)] = substr($0, RSTART)
+    next
+  }
+  $1 == "h" {
+    name = "./" $7 " link to ./" $8
+    if (!(name in lost) && ("./" $8 in lost || "./" $8 in zeros)) print name zeros["./" $8]
+  }'
+
 # Writes the archives of the volume one after the other, without what is damaged; $tmp/lost gets a line for each member that is.
 # $tmp/all says that it came to the end.
 write_archives() {
@@ -782,6 +795,10 @@ write_archives() {
       tail -c "+$((begin * 512 + 1))" "$part" | head -c "$(((head - begin) * 512))" || exit 1
     done <"$tmp/cuts"
   done <"$tmp/archives"
+  if [ "$listed" = yes ]; then
+    awk -F '\t' "$links_to_lost" "$tmp/lost" "$tmp/files" >"$tmp/links" || exit 1
+    cat "$tmp/links" >>"$tmp/lost" || exit 1
+  fi
   : >"$tmp/all"
 }
 
