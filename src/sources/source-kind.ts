@@ -226,7 +226,7 @@ export interface SourceToRestore extends PartlyRead {
 }
 
 /**
- * The selected objects that a target had before a restore: the schemas that were named, the others by schema and name, without those that
+ * The selected objects that a target had before a restore: schemas that had no others, the others by schema and name, without those that
  * come with another.
  */
 export interface SelectedBefore {

@@ -104,6 +104,20 @@ test('the way back from a restore of tables is of those that the target had, wit
   expect(after!.back).toBe('The target had none of the selected tables: run DROP TABLE IF EXISTS "public"."photos" CASCADE;')
 })
 
+test('the way back from a restore of a schema leaves its other tables as they are, and names with odd spaces are not taken for others', async () => {
+  await server.sql('CREATE SCHEMA s; CREATE TABLE s.one AS SELECT 1 AS id; CREATE TABLE s.two (id int); CREATE TABLE "a  b" (id int)', 'source')
+  const { result: { snapshot } } = await run('backup', { 'database-url': `app=${server.url('source')}` })
+  await server.sql('DROP SCHEMA s CASCADE; DROP TABLE "a  b"', 'source')
+  await server.sql('CREATE SCHEMA s; CREATE TABLE s.one AS SELECT 7 AS id; CREATE TABLE s.newer (id int); CREATE VIEW outside AS SELECT count(*) FROM s.newer; CREATE TABLE "a b" (id int)', 'app')
+  const { after, safety } = (await run('restore', into({ snapshot, schemas: 's', tables: '[["public","a  b"]]' }))).result
+  await server.sql('INSERT INTO s.newer VALUES (1)', 'app')
+  const [, statements, tables] = /: run (.*) Restore it into the same target: `.* --mode clean --tables '(.*)' --confirm app`\.$/.exec(spelled(after!.back, atTerminal('lifeboat')))!
+  expect([statements, tables]).toEqual([String.raw`DROP TABLE IF EXISTS "public".U&"a\+000020\+000020b", "s"."two" CASCADE;`, '[["s","one"]]'])
+  await server.sql(statements!, 'app')
+  await run('restore', into({ snapshot: safety!.snapshot, tables: tables! }))
+  expect(await server.sql(`SELECT (SELECT id FROM s.one), (SELECT * FROM outside), to_regclass('"a b"'), to_regclass('"a  b"'), to_regclass('s.two')`, 'app')).toBe('7|1|"a b"||')
+})
+
 test('the commands that are shown confirm a restore by the name of the database, where the source has another one', async () => {
   const [set, report] = ['one', at('page.html')]
   const { text, result: { snapshot } } = await run('backup', { set, 'database-url': `app=${server.url('source')}` })

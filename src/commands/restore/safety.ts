@@ -194,8 +194,9 @@ export function goingBack(
   }
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
     .flatMap((name) => (what[name].length > 0 ? [[name, JSON.stringify(what[name])]] : [])))
-  const removal = what.removal.map(oneLine).join(' ')
-  if (Object.keys(parts).length === 0) return `The target had none of the selected tables: run ${removal}`
+  const removal = what.removal.join(' ')
+  if (Object.keys(parts).length === 0)
+    return `The target had none of the selected tables${removal === '' ? ', and has none now.' : `: run ${removal}`}`
   const command = markedCommand('restore', { snapshot, mode: 'clean', ...parts, confirm: target })
   const restored = `Restore it into the same target: ${command}.`
   // Objects that the target did not have may depend on its own, and keep these from being replaced.

@@ -202,9 +202,11 @@ async function selectedBefore(
   const there = entries.filter((entry) => objects.has(entry))
   const tables = selectable(entries).filter((entry) => objects.has(entry))
   const withParent = await objects.children(tables)
+  // A schema stands for its tables only if a restore of it touches no others.
+  const whole = schemas.filter((schema) => there.some((entry) => entry.schema === schema) && !objects.hasOthers(schema, entries))
   return {
-    schemas: schemas.filter((schema) => there.some((entry) => entry.schema === schema)),
-    tables: tables.filter((entry) => !schemas.includes(entry.schema) && !withParent.has(entry)).map(({ schema, name }) => [schema, name]),
+    schemas: whole,
+    tables: tables.filter((entry) => !whole.includes(entry.schema) && !withParent.has(entry)).map(({ schema, name }) => [schema, name]),
     removal: removalOf(entries, objects),
   }
 }
@@ -226,7 +228,7 @@ function removalOf(entries: readonly Entry[], objects: TargetObjects): string[] 
   const partitions = new Set(entries
     .filter(({ kind, needs }) => kind === 'TABLE ATTACH' && needs.filter((id) => ids.has(id)).length > 1).map(named))
   return [
-    ...schemas.map((schema) => `DROP SCHEMA IF EXISTS ${identifier(schema)} CASCADE;`),
+    ...schemas.map((schema) => `DROP SCHEMA IF EXISTS ${printed(schema)} CASCADE;`),
     ...[...RELATIONS, 'SEQUENCE'].flatMap((kind) => {
       const names = relations.filter((entry) => entry.kind === kind).map(named).filter((name) => !partitions.has(name))
       return names.length === 0 ? [] : [`DROP ${kind} IF EXISTS ${names.join(', ')} CASCADE;`]
@@ -234,7 +236,15 @@ function removalOf(entries: readonly Entry[], objects: TargetObjects): string[] 
   ]
 }
 
-const named = ({ schema, name }: Entry): string => `${identifier(schema)}.${identifier(name)}`
+const named = ({ schema, name }: Entry): string => `${printed(schema)}.${printed(name)}`
+
+/** An identifier in a statement that people copy: white space that one line of text would not keep, and control characters, as escapes. */
+function printed(name: string): string {
+  if (!/\s\s|[^\S ]|\p{C}/u.test(name)) return identifier(name)
+  const escaped = name.replaceAll(/["\\]/g, '$&$&')
+    .replaceAll(/\s|\p{C}/gu, (one) => `\\+${one.codePointAt(0)!.toString(16).padStart(6, '0')}`)
+  return `U&"${escaped}"`
+}
 
 /** Whether an entry is left out because the server does not have these roles. */
 function isRoleless({ kind, sql }: Pick<PassingEntry, 'kind' | 'sql'>, roles: ReadonlySet<string>): boolean {

@@ -30,6 +30,13 @@ export class TargetObjects {
     return [...new Set(entries.map((entry) => this.#oid(entry)).filter((oid) => oid !== undefined))]
   }
 
+  /** Whether a schema has tables, views or sequences that are not among these. */
+  hasOthers(schema: string, entries: readonly Entry[]): boolean {
+    const known = new Set(entries.map(objectKey))
+    const start = keyOf('class', schema, '')
+    return [...this.#oids.keys()].some((key) => key.startsWith(start) && !known.has(key))
+  }
+
   /** Of these tables, the partitions and inheriting children of others among them. */
   async children<E extends Pick<Entry, 'kind' | 'schema' | 'name'>>(tables: readonly E[]): Promise<Set<E>> {
     const oids = new Set(this.oids(tables))
