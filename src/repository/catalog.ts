@@ -1,12 +1,13 @@
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
-import { DamagedObject, NotFound, type Store, type StoredObject } from '../stores/store.ts'
+import { DamagedObject, isThere, NotFound, type Store, type StoredObject } from '../stores/store.ts'
 import { giveBackLarge } from '../process/buffers.ts'
 import type { Keys } from './keys.ts'
 import { LIMITS } from './limits.ts'
 import { checkListing } from './listing.ts'
+import { isOfKeys, proofKeys } from './proofs.ts'
 import { isSafetySet } from './safety-set.ts'
-import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, timeOfId, timeText } from './snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, decodeSnapshot, idTime, OtherKey, snapshotKey, timeOfId, timeText } from './snapshot.ts'
 import { requireNewest } from './withheld.ts'
 
 /** Which snapshot: the newest, the one whose id is this or begins with it, or the newest not after a time. */
@@ -119,8 +120,31 @@ export interface Looking {
  * The snapshot chosen, its MAC verified. `latest` is the newest that is authentic and not dated in the future; an id is looked for in every
  * set. Throws if there is none, with the reason why the first candidate was passed over, if there was a candidate.
  */
-export function findSnapshot(store: Store, keys: Keys, set: string, choice: SnapshotChoice, looking?: Looking): Promise<AuthenticSnapshot> {
-  return withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys), looking)
+export async function findSnapshot(
+  store: Store, keys: Keys, set: string, choice: SnapshotChoice, looking?: Looking,
+): Promise<AuthenticSnapshot> {
+  const found = await withChosen(store, set, choice, (key, object) => decodeSnapshot(key, object, keys), looking)
+  if (looking) await passOverMissing(store, keys, choice, found.key, looking)
+  return found
+}
+
+/**
+ * Passes over each snapshot that would have been taken in place of `taken` (key): an authentic proof names it, and the store does not have
+ * it. In artifacts, snapshots and their proofs expire apart.
+ */
+export async function passOverMissing(
+  store: Store, keys: Keys, choice: SnapshotChoice, taken: string, { onPassedOver }: Looking,
+): Promise<void> {
+  if (choice.kind === 'id' || store.groups) return
+  const set = setOf(taken)
+  for (const [id, proofs] of await proofKeys(store, { set, wanted: (id) => id > idOf(taken) && matches(id, choice) })) {
+    const key = snapshotKey(set, id)
+    if (!proofs.some((proof) => isOfKeys(proof, keys)) || (await isThere(store, key))) continue
+    const hint = 'It was moved, or deleted by something other than Lifeboat. Put it back; if it is lost, ' +
+      marked`‹lifeboat check› says how to go on.`
+    const reason = new DamagedObject(`${key} is missing: ${store.name} has a proof of it, but not the snapshot`, { hint })
+    onPassedOver(new LifeboatError(`${reason.message}; snapshot ${idOf(taken)} is taken in its place`, { hint }), { key, reason })
+  }
 }
 
 /** Like `findSnapshot`, with another way to decode the object. */

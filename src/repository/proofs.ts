@@ -124,6 +124,12 @@ export function parseProofKey(key: string): ProofName | undefined {
   return { name, tag, set, snapshot, proof, time, ...found, chunks: chunks !== undefined }
 }
 
+/** Whether the name of a proof is authentic. */
+export function isOfKeys(key: string, keys: Keys): boolean {
+  const told = parseProofKey(key)
+  return told !== undefined && isTagged(told.name, told.tag, keys, 'verdict')
+}
+
 /** `proof`: its id. */
 function keyOfProof(
   { set, snapshot, level, result, damaged, good }: Pick<Proof, 'set' | 'snapshot' | 'level' | 'result' | 'damaged' | 'good'>,

@@ -28,6 +28,7 @@ import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { WebdavStore } from '../../src/stores/webdav/store.ts'
 import { noise } from '../support/bytes.ts'
+import { dispatched } from '../support/dispatched.ts'
 import { thrownBy } from '../support/thrown.ts'
 import { backUp, identity, keys, otherKeys } from '../support/engine.ts'
 
@@ -134,6 +135,25 @@ test('check names a prune that accepts the loss: it deletes no snapshot that is 
   expect(checkText(found, { destination: `file:${root}`, timeZone: 'UTC' })).toMatch(/^MISSING +app /)
   expect(await runPrune({ retention: 'none', force: 'true' })).toMatchObject({ deleted: 0, kept: left.length + 1 })
   expect(await problemsOf()).toEqual([])
+})
+
+test('if the newest is missing, the one that is taken in its place is named, and no verification of it is good', async () => {
+  const [newest, older] = ids.app
+  const said = `${snapshotKey('app', newest!)} is missing: file:${root} has a proof of it, but not the snapshot; snapshot ${older} is taken in its place`
+  const show = async (more: Record<string, string> = {}) => (await dispatched('show', given(more), new Date(now))).warnings
+  const verify = async () => dispatched('verify', given({ level: 'list' }), new Date(now))
+  expect(await show()).toEqual([])
+  move(snapshotKey('app', newest!))
+  expect(await show()).toEqual([said])
+  expect(await show({ snapshot: older! })).toEqual([])
+  expect(await show({ snapshot: new Date(now - 1.5 * DAY).toISOString() })).toEqual([])
+  const { result, warnings } = await verify()
+  expect(warnings).toEqual([said])
+  expect(result).toMatchObject({ result: 'failed', snapshots: [{ snapshot: newest, result: 'failed' }, { snapshot: older }] })
+  // A proof that someone without the key put there says nothing.
+  for (const proof of (await proofKeys(new FileStore(root), { set: 'app' })).get(newest!)!) rmSync(path.join(root, proof))
+  await prove(new FileStore(root), 'app', newest!, otherKeys)
+  expect(await show()).toEqual([])
 })
 
 const keyOf = async (destination: string) => (await doctor(parseInputs('doctor', { destination, 'encryption-key': identity, 'client-install': 'never' }, {}), environment())).checks.find(({ check: one }) => one === 'key')

@@ -5,7 +5,7 @@ import type { ShownFile } from '../../sources/files/shown-file.ts'
 import type { Environment } from '../../environment.ts'
 import type { LifeboatError } from '../../error.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { withChosen } from '../../repository/catalog.ts'
+import { passOverMissing, withChosen } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { isCarried, type Proof, readableDetails, readProof, type Verdict } from '../../repository/proofs.ts'
@@ -26,7 +26,9 @@ export function show(inputs: ShowInputs, environment: Environment): Promise<Show
     // By its id, also one of another key is shown; `latest` is the newest of this one.
     const decode = (key: string, object: Buffer): Promise<Surveyed> =>
       choice.kind === 'id' || !keys ? decodeVisible(key, object, keys) : decodeAuthentic(key, object, keys)
-    const { snapshot, authentic } = await withChosen(store, set, choice, decode, lookingAs(environment))
+    const looking = lookingAs(environment)
+    const { snapshot, authentic } = await withChosen(store, set, choice, decode, looking)
+    if (keys) await passOverMissing(store, keys, choice, snapshot.key, looking)
     const { id, set: own } = snapshot.header
     const { labels, proofs, damaged } = await whatIsKnown(
       store,
