@@ -188,9 +188,11 @@ export function goingBack(
     // The name of a bucket alone does not say how it is reached.
     const bucket = target.startsWith('s3://')
     const command = markedCommand('restore', { snapshot, volume, ...(!bucket && { target }), ...mode, confirm: target })
-    const stay = over && !over.deleteExtra && over.files?.added.length !== 0
-    const rest = stay ? ` Files that it did not have stay: remove them by hand${over.files ? ` (${namesOf(over.files)})` : ''}.` : ''
-    return `${bucket ? 'Restore it into the same target' : 'Restore it'}: ${command}.${rest}`
+    const restored = `${bucket ? 'Restore it into the same target' : 'Restore it'}: ${command}.`
+    if (!over || over.deleteExtra || over.files?.added.length === 0) return restored
+    // A folder that is not empty is not replaced by a file that was there before.
+    return over.files ? `First remove the files that the target did not have (${namesOf(over.files)}). ${restored}`
+      : `${restored} Files that it did not have stay: remove them by hand.`
   }
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
     .flatMap((name) => (what[name].length > 0 ? [[name, JSON.stringify(what[name])]] : [])))
