@@ -150,6 +150,9 @@ test('if the newest is missing, the one that is taken in its place is named, and
   const { result, warnings } = await verify()
   expect(warnings).toEqual([said])
   expect(result).toMatchObject({ result: 'failed', snapshots: [{ snapshot: newest, result: 'failed' }, { snapshot: older }] })
+  const listed = await dispatched('list', given({}), new Date(now))
+  expect(listed.result).toMatchObject({ restorable: older, unsound: [{ snapshot: newest }] })
+  expect(listed.text).toContain(`Snapshot ${newest} is DAMAGED: it is missing, and the store has a proof of it.`)
   // A proof that someone without the key put there says nothing.
   for (const proof of (await proofKeys(new FileStore(root), { set: 'app' })).get(newest!)!) rmSync(path.join(root, proof))
   await prove(new FileStore(root), 'app', newest!, otherKeys)

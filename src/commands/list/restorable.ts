@@ -3,21 +3,22 @@ import type { Keys } from '../../repository/keys.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import { decodeVisible } from '../../repository/survey.ts'
 import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
-import { NotFound, type Store } from '../../stores/store.ts'
+import { isThere, NotFound, type Store } from '../../stores/store.ts'
+import type { KnownFacts } from './facts.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
 /** As many of the newest are looked at, whether all they need is in the store. */
 const LOOKED_AT = 5
 
 /**
- * The newest of these that is whole: that is complete, if there is one. Those of another key cannot be restored with this one, and those
- * dated in the future are of a clock that is wrong.
+ * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, or are missing. Those of another key
+ * cannot be restored with this one, and those dated in the future are of a clock that is wrong.
  */
 export async function restorableOf(
   snapshots: readonly ListedSnapshot[],
   store: Store,
   keys: Keys | undefined,
-  now: Date,
+  { now, proofs }: { now: Date; proofs: KnownFacts['proofs'] },
 ): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
   const own = backupsIn(snapshots)
     .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
@@ -28,7 +29,20 @@ export async function restorableOf(
   const older = newest.good?.partial ? own.slice(own.indexOf(newest.good) + 1).filter(({ partial }) => !partial) : []
   const complete = await search(older)
   const { good, unsound } = complete.good ? { ...complete, unsound: [...newest.unsound, ...complete.unsound] } : newest
-  return { ...(good && { restorable: good.id }), unsound }
+  const missing = keys ? await missingOf(own, store, proofs) : []
+  return { ...(good && { restorable: good.id }), unsound: [...missing, ...unsound] }
+}
+
+/** Those that authentic proofs name and that are missing, newer than all of their set. In artifacts, both expire apart. */
+async function missingOf(newestFirst: readonly ListedSnapshot[], store: Store, proofs: KnownFacts['proofs']): Promise<Unsound[]> {
+  const newest = new Map([...Map.groupBy(newestFirst, ({ set }) => set)].map(([set, [first]]) => [set, first!.id]))
+  const missing: Unsound[] = []
+  for (const [id, [proof]] of store.groups ? [] : proofs) {
+    const listed = newest.get(proof!.set)
+    if (listed === undefined || id <= listed || (await isThere(store, snapshotKey(proof!.set, id)))) continue
+    missing.push({ snapshot: id, why: 'it is missing, and the store has a proof of it' })
+  }
+  return missing
 }
 
 /** Without safety backups, unless there are no others. */
