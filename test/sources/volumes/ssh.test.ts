@@ -57,6 +57,11 @@ test('a folder of another machine comes back there and here, and adds nothing un
   expect((await thrownBy(volumes.restore({ target: at(there), ...access() }))).message).toContain('is not empty')
   await volumes.restore({ target: at(there), mode: 'clean', ...access() })
   expect(contentsOf(there)).toEqual(contentsOf(path.join(folder, 'here')))
+  rmSync(path.join(there, "d'e$(f)"))
+  const { after } = await volumes.restore({ target: at(there), mode: 'overwrite', paths: 'sub/deep/random\nd*', ...access() })
+  expect(after!.back).toMatch(/^First remove the files that the target did not have \(d'e\$\(f\)\)\. Restore it: /)
+  // The time of the folder itself is that of the removal.
+  expect(contentsOf(there).slice(1)).toEqual(contentsOf(path.join(folder, 'here')).slice(1))
 })
 
 test('a server that is not known, or known by another key, is refused with its fingerprint and the line to add', async () => {
