@@ -55,7 +55,7 @@ test('a restore that fails after its safety backup tells the state of the target
   expect(failure.message).toMatch(/damaged/)
   expect(redactedFailure(failure, (text) => text).left).toEqual([
     { source: 'uploads', state, safety: { snapshot: id, set: 'default.safety', until: expect.stringMatching(/Z$/) }, back: expect.any(String) }])
-  const back = `Snapshot ${id} of set default.safety has the content from before. Restore it: \`lifeboat restore --snapshot ${id} --volume uploads --target ${at('live')} --mode clean --confirm ${at('live')}\`.`
+  const back = `Snapshot ${id} of set default.safety has the content from before. Restore it: \`lifeboat restore --snapshot ${id} --volume uploads --target ${at('live')} --mode overwrite --confirm ${at('live')}\`. Files that it did not have stay: remove them by hand.`
   expect(spelled(failureText(failure), atTerminal('lifeboat'))).toContain(`\nnow: ${state}\nbefore: ${back}`)
   const outputs = failureOutputs('restore', failure)
   expect(outputs).toMatchObject({ 'safety-snapshot-id': id, state: expect.stringContaining(`now: ${state}\nbefore: Snapshot ${id}`) })
