@@ -2,6 +2,7 @@ import { LifeboatError } from '../../error.ts'
 import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 import type { Passing } from './gate.ts'
 import type { StoredSource } from '../source-kind.ts'
+import { BadTar } from './tar-headers.ts'
 import { type ScannedPath, selected } from './selection.ts'
 import { SortedFiles } from './sorted-files.ts'
 import { volumeParts } from './verify.ts'
@@ -59,12 +60,15 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
   const becomeFiles = new Set(moved.values())
   const counts = { own: segments.map(() => 0), moved: segments.map(() => 0), links: segments.map(() => 0) }
   let size = 0
+  let found = 0
   for (const { file: { path, type, size: bytes }, part } of files) {
     const isMoved = moved.has(path)
+    if (isMoved && type === 'f') found++
     if (!isMoved && !wanted.has(path)) continue
     size += bytes
     if (part < segments.length && !becomeFiles.has(path)) counts[isMoved ? 'moved' : type === 'h' ? 'links' : 'own'][part]!++
   }
+  if (found < moved.size) throw new BadTar(`the list of ${name} has hard links to what is no file of it`)
   // The folders of a moved file's new name come first, links to it last: its segment may be read twice.
   const readings: Choice['readings'] = moved.size === 0
     ? [{ pass: 'all', counts: segments.map((_, part) => counts.own[part]! + counts.links[part]!) }]

@@ -32,6 +32,11 @@ export function sortKey(path: string): string {
   return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001')
 }
 
+/** Whether an entry is somewhere in a folder, by their sort keys. */
+export function isIn(entry: string, folder: string): boolean {
+  return entry.startsWith(`${folder.slice(0, folder.indexOf('\0'))}\u0001`)
+}
+
 /** Relative to the volume's folder, latin1; the folder itself is the empty text. */
 export function pathOf(entry: string): string {
   return sortKey(entry.slice(0, entry.indexOf('\0')))

@@ -6,6 +6,7 @@ import type { HardLink } from '../files/hard-links.ts'
 import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
+import { outside, severalNames } from './still-there.ts'
 import { BadTar, type EntryType, propertiesIn, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
 
 /**
@@ -36,7 +37,7 @@ export class SegmentReading {
   readonly #links: readonly HardLink[]
   readonly #last: boolean
   readonly #signal: AbortSignal
-  /** Whether it has to be done again: without those in `unreadable` and what lies in `gone`, and with those in `parted`. */
+  /** Whether it has to be done again: without those in `unreadable` and what is in `gone`, and with links to those in `lost` as files. */
   again = false
   begun = false
   /** Members of the archive. */
@@ -45,10 +46,10 @@ export class SegmentReading {
   changed: string[] = []
   /** Entries whose content could not be read. */
   unreadable: string[] = []
-  /** Entries of folders that are none any more. */
-  gone: string[] = []
-  /** Links to a file of this segment that may be another file by now: each needs content of its own. */
-  parted: HardLink[] = []
+  /** After the last attempt, entries of folders that are none any more, or not there. */
+  gone: readonly string[] = []
+  /** After the last attempt, inodes of files of several names, one of which may be another file by now. */
+  lost: ReadonlySet<string> = new Set()
 
   /** In the `last` attempt what changes is recorded, no longer read again. */
   constructor(
@@ -126,23 +127,30 @@ export class SegmentReading {
       else this.unreadable.push(entry)
     }
     const accounted = new Set([...changed, ...this.unreadable])
-    const lost = new Set<string>()
+    const doubtful: string[] = []
+    const gone: string[] = []
+    const isOutside = outside(gone)
+    let inGone = false
     let place = 0
     for (const entry of this.#entries) {
       const read = this.read[place]?.entry === entry ? this.read[place++] : undefined
       if (!read && !accounted.has(entry))
         throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
-      if (read?.asListed) continue
-      const { type, links, inode } = metaOf(entry)
-      if (type === 'f' && links > 1) lost.add(inode)
+      const isLeft = isOutside(entry)
+      inGone ||= read !== undefined && !isLeft
+      if (read?.asListed && isLeft) continue
+      doubtful.push(entry)
+      const { type } = metaOf(entry)
       if (read?.file.type === '') this.unreadable.push(entry)
       else if (read && (type === 'd') !== (read.file.type === 'd')) changed.add(entry)
-      if (type === 'd' && read?.file.type !== 'd') this.gone.push(entry)
+      if (type === 'd' && read?.file.type !== 'd') gone.push(entry)
     }
-    this.parted = this.#links.filter(({ entry }) => lost.has(metaOf(entry).inode))
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
-    const inGone = this.gone.length > 0 && this.read.some(({ entry }) => this.gone.some((folder) => isIn(entry, folder)))
-    this.again = this.unreadable.length > 0 || inGone || this.parted.length > 0 || (changed.size > 0 && !this.#last)
+    const lost = severalNames(doubtful)
+    const parted = lost.size > 0 && this.#links.some(({ entry }) => lost.has(metaOf(entry).inode))
+    this.again = this.unreadable.length > 0 || inGone || parted || (changed.size > 0 && !this.#last)
+    // The next attempt reads what was missing for a moment.
+    if (this.#last) [this.gone, this.lost] = [gone, lost]
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
   }
 }
@@ -153,11 +161,6 @@ const LETTERS: Readonly<Partial<Record<EntryType, string>>> = { file: 'f', direc
 function isSame(one: ListedFile, other: ListedFile): boolean {
   return one.type === other.type && one.size === other.size && one.mtime === other.mtime && one.mode === other.mode &&
     one.uid === other.uid && one.gid === other.gid && one.target === other.target
-}
-
-/** Whether an entry is somewhere in a folder. */
-export function isIn(entry: string, folder: string): boolean {
-  return pathOf(entry).startsWith(`${pathOf(folder)}/`)
 }
 
 /** As tar writes it: directories end with a slash. */

@@ -16,7 +16,8 @@ import { output, requireTar } from './output.ts'
 import { withoutWork } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
-import { isIn, type ReadEntry, SegmentReading } from './segment-reading.ts'
+import { severalNames, withContent, withoutFolders } from './still-there.ts'
+import { type ReadEntry, SegmentReading } from './segment-reading.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
@@ -70,10 +71,12 @@ export class VolumeSource implements Source {
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     const meanwhile = new Meanwhile()
-    for (const segment of segmentsOf(meanwhile.follow(withTargets(entries)))) {
-      const { read, links: others, whole } = yield* this.#segment(site, segment, archive.next(segment.digest), facts)
+    for (const cut of segmentsOf(meanwhile.follow(withTargets(entries)))) {
+      const segment = meanwhile.remaining(cut)
+      const { read, links: others, whole } = segment.entries.length === 0 ? { read: [], links: segment.links, whole: false }
+        : yield* this.#segment(site, segment, archive.next(segment.digest), facts)
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
-      archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
+      if (segment.entries.length > 0) archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
       for (const link of others) links.add(link)
       meanwhile.note(segment.entries, read)
     }
@@ -162,35 +165,32 @@ export class VolumeSource implements Source {
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
   ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean }> {
-    let { entries, links } = segment
+    let left: Pick<Segment, 'entries' | 'links'> = segment
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
-      const reading = new SegmentReading(site, { entries, links }, { ...options, last: attempt >= ATTEMPTS })
+      const reading = new SegmentReading(site, left, { ...options, last: attempt >= ATTEMPTS })
       yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
-      if (!reading.begun) return { read: entries.map((entry) => ({ entry, file: listedEntry(entry), asListed: true })), links, whole: true }
-      const { read, gone, parted } = reading
-      if (gone.length > 0) {
-        const isLeft = (entry: string): boolean => !gone.some((folder) => isIn(entry, folder))
-        entries = entries.filter(isLeft)
-        links = links.filter(({ entry }) => isLeft(entry))
+      if (!reading.begun) {
+        const read = left.entries.map((entry) => ({ entry, file: listedEntry(entry), asListed: true }))
+        return { read, links: left.links, whole: true }
       }
+      const { read, gone, lost } = reading
+      for (const folder of gone) rememberOnce(facts.changed, displayName(pathOf(folder)))
+      if (gone.length > 0) left = withoutFolders(left, gone)
       if (!reading.again) {
         if (this.#options.everything && reading.changed.length > 0) throw changedError(site, reading.changed)
-        for (const path of reading.changed) remember(facts.changed, path)
+        for (const path of reading.changed) rememberOnce(facts.changed, path)
         const asListed = read.length === segment.entries.length && read.every((one) => one.asListed)
-        return { read, links, whole: asListed && reading.changed.length === 0 }
+        return { read, links: left.links, whole: asListed && reading.changed.length === 0 }
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
         if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
         for (const path of names) remember(facts.unreadable, path)
-        entries = entries.filter((entry) => !reading.unreadable.includes(entry))
+        const entries = left.entries.filter((entry) => !reading.unreadable.includes(entry))
+        left = withContent({ ...left, entries }, severalNames(reading.unreadable))
       }
-      if (parted.length > 0) {
-        const own = new Set(parted)
-        entries = [...entries, ...links.filter((link) => own.has(link)).map(({ entry }) => entry)].toSorted()
-        links = links.filter((link) => !own.has(link))
-      }
+      left = withContent(left, lost)
     }
   }
 
@@ -243,6 +243,10 @@ function* readable(entries: Iterable<string>, unreadable: string[]): Generator<s
     unreadable.push(displayName(pathOf(entry)) || '.')
     closed = meta.type === 'd' ? `${pathOf(entry)}/` : undefined
   }
+}
+
+function rememberOnce(paths: string[], path: string): void {
+  if (!paths.includes(path)) remember(paths, path)
 }
 
 function* listedLinks(links: HardLinks): Generator<ListedFile, void, void> {

@@ -143,9 +143,10 @@ test('a file that changes while it is read is read again, and recorded when it c
 })
 
 /** Has a script run in the volume after it was listed, and before it is read for the first time. */
-function beforeReading(script: string): { prefix: string[] } {
+function beforeReading(script: string, again = ':'): { prefix: string[] } {
   const done = path.join(folder, 'done')
-  return { prefix: ['sh', '-euc', `case "$1 $2" in "tar --create") [ -e ${done} ] || { : > ${done}; cd ${root}; ${script}; } ;; esac; exec "$@"`, 'sh'] }
+  const run = `if ! [ -e ${done} ]; then : > ${done}; cd ${root}; ${script}; elif ! [ -e ${done}.again ]; then : > ${done}.again; cd ${root}; ${again}; fi`
+  return { prefix: ['sh', '-euc', `case "$1 $2" in "tar --create") ${run} ;; esac; exec "$@"`, 'sh'] }
 }
 
 /** A line for each entry, as a list has it. */
@@ -156,7 +157,7 @@ const found = (target: string): string[] => execFileSync('find', ['.', '-printf'
 const withoutTimes = (lines: string[]): string[] => lines.filter((line) => !/^\. d |^\.\/5(\/x)? d /.test(line))
 
 const LARGE = 33 * 2 ** 20
-test.each<[what: string, script: string, { changed?: string[]; besides?: string[] }]>([
+test.each<[what: string, script: string, { changed?: string[]; besides?: string[]; again?: string }]>([
   ['the first name of a file is removed', 'rm 1/first', { changed: ['1/first'] }],
   ['the first name is another file', 'echo new > new; mv new 1/first', {}],
   ['the first name of a file with its others in later segments is removed', 'rm 2/first', { changed: ['2/first'] }],
@@ -166,16 +167,20 @@ test.each<[what: string, script: string, { changed?: string[]; besides?: string[
   ['a file is a link or a pipe', 'rm 1/other 5/x; ln -s nowhere 1/other; mkfifo 5/x', {}],
   ['a folder gets a file', 'echo new > 5/new', { besides: ['./5/new'] }],
   ['a folder is a link to one with the same names', 'mv 5 6; ln -s 6 5', { changed: ['5'], besides: ['./6', './6/third', './6/x'] }],
-  ['a folder is a file', 'rm -r 5; echo file > 5', { changed: ['5'] }],
-  ['a folder is removed', 'rm -r 5', { changed: ['5'] }],
+  ['a folder is a file', 'rm -r 5; echo file > 5', { changed: ['5', '5/x'] }],
+  ['a folder is removed', 'rm -r 5', { changed: ['5', '5/x'] }],
+  ['a folder is away for a moment', 'mv 5 ../away', { again: 'mv ../away 5' }],
+  ['a folder with the first name of a file is a link to where it is', 'mv 2 7; ln -s 7 2', { changed: ['2'], besides: ['./7'] }],
+  ['so is one that ends a segment', 'mv 3 7; ln -s 7 3', { changed: ['3'], besides: ['./7'] }],
+  ['two folders are links to where they are, and the others are not', 'mv 2 7; mv 4 8; ln -s 7 2; ln -s 8 4', { changed: ['2', '4'], besides: ['./7', './8'] }],
   ['a file is a folder', 'rm 5/x; mkdir 5/x; echo in > 5/x/in', { changed: ['5/x'], besides: ['./5/x/in'] }],
-])('between the list and the reading, %s: what is there comes back, and the list is true', async (_, script, { changed = [], besides = [] }) => {
-  write({ '1/first': 'one', '1/other': 'other', '2/first': 'two', '3/large': '', '5/x': 'x' })
+])('between the list and the reading, %s: what is there comes back, and the list is true', async (_, script, { changed = [], besides = [], again }) => {
+  write({ '1/first': 'one', '1/other': 'other', '2/first': 'two', '3/large': '', '3/small': 'small', '5/x': 'x' })
   mkdirSync(path.join(root, '4'))
   truncateSync(path.join(root, '3/large'), LARGE)
   for (const [name, file] of [['1/second', '1/first'], ['4/second', '2/first'], ['5/third', '2/first']]) linkSync(path.join(root, file!), path.join(root, name!))
   symlinkSync('1', path.join(root, 'link'))
-  const read = await readVolume(root, beforeReading(script))
+  const read = await readVolume(root, beforeReading(script, again))
   for (const name of besides) rmSync(path.join(root, name), { recursive: true, force: true })
   const gate = new Gate()
   gate.push(archiveOf(read))
