@@ -54,7 +54,10 @@ export function metaOf(entry: string): Meta {
   }
 }
 
-/** find prints ten decimals, the last of them always 0. */
+/** find prints ten decimals, the last of them always 0. Before 1970 it prints whole seconds, rounded down, and then what is to be added. */
 function decimals(time: string): string {
-  return time.replace(/\.?0+$/, '')
+  const [, seconds = '', fraction = ''] = /^-(\d+)\.(\d{9})/.exec(time) ?? []
+  const rest = 1_000_000_000 - Number(fraction)
+  const exact = fraction === '' || rest === 1_000_000_000 ? time : `-${BigInt(seconds) - 1n}.${String(rest).padStart(9, '0')}`
+  return exact.replace(/\.?0+$/, '')
 }

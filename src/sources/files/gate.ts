@@ -80,7 +80,8 @@ export class Gate {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
       throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, {
-        hint: 'Someone who has the key made this archive to do harm, or another program wrote it. Restore another snapshot.',
+        hint: 'Someone who has the key made this archive to do harm, another program wrote it, or Lifeboat has a fault: please report it. ' +
+          'Restore another snapshot.',
       })
     }
     if (path === undefined) return refuse('which would lie outside the target')

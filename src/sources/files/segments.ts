@@ -23,9 +23,9 @@ const MOST_ENTRIES = 20_000
 const VERSION = 'lifeboat tar 2\n'
 
 /**
- * Cuts a scan into segments. Whether a segment begins at an entry depends only on a hash of its path, its size, and whether the file before
- * it is large, so that an added or removed entry moves no other boundary. The probability is the size of the entry divided by that of a
- * segment.
+ * Cuts a scan into segments. Whether a segment begins at an entry depends on a hash of its path, its size, and whether the file before
+ * it is large, so that an added or removed entry moves no other such boundary. The probability is the size of the entry divided by that
+ * of a segment. A segment of very many small files ends by their number: an entry more moves that boundary, up to the next of the others.
  */
 export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment, void, void> {
   let open: string[] = []

@@ -179,7 +179,9 @@ export class VolumeSource implements Source {
       if (gone.length > 0) left = withoutFolders(left, gone)
       if (!reading.again) {
         if (this.#options.everything && reading.changed.length > 0) throw changedError(site, reading.changed)
-        for (const path of reading.changed) rememberOnce(facts.changed, path)
+        // A file of several names that has changed: the others may come back as files of their own.
+        const doubtful = read.filter(({ entry, asListed: same }) => !same && severalNames([entry]).size > 0)
+        for (const path of [...reading.changed, ...doubtful.map(({ file }) => displayName(file.path))]) rememberOnce(facts.changed, path)
         const asListed = read.length === segment.entries.length && read.every((one) => one.asListed)
         return { read, links: left.links, whole: asListed && reading.changed.length === 0 }
       }
@@ -233,15 +235,19 @@ function hasIgnoreFile(entries: Iterable<string>): boolean {
 /** Entries that can be read. The others, with everything in those that are folders, are left out; their names are added to `unreadable`. */
 function* readable(entries: Iterable<string>, unreadable: string[]): Generator<string, void, void> {
   let closed: string | undefined
+  let path: string | undefined
   for (const entry of entries) {
-    if (closed !== undefined && pathOf(entry).startsWith(closed)) continue
+    // A file system may list a name twice while others are exchanged.
+    if (pathOf(entry) === path) continue
+    path = pathOf(entry)
+    if (closed !== undefined && path.startsWith(closed)) continue
     const meta = metaOf(entry)
     if (!meta.unreadable) {
       yield entry
       continue
     }
-    unreadable.push(displayName(pathOf(entry)) || '.')
-    closed = meta.type === 'd' ? `${pathOf(entry)}/` : undefined
+    unreadable.push(displayName(path) || '.')
+    closed = meta.type === 'd' ? `${path}/` : undefined
   }
 }
 
