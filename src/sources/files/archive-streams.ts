@@ -1,7 +1,9 @@
 import type { SourceRecord, StreamRecord } from '../../repository/snapshot.ts'
 import type { SourceStream } from '../source.ts'
 import { type VolumeFacts, volumeFacts } from './facts.ts'
-import { encodeFile, Lines, type ListedFile } from './file-list.ts'
+import { LifeboatError } from '../../error.ts'
+import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
+import { MemberOrder } from './member-order.ts'
 import type { Segment } from './segments.ts'
 
 /**
@@ -13,6 +15,7 @@ export class ArchiveStreams {
   readonly #facts: VolumeFacts
   readonly #known: ReadonlyMap<string, StreamRecord>
   readonly #list = new Lines()
+  readonly #order = new MemberOrder()
 
   /** `before`: the snapshot before, if unchanged segments are to be taken from it. */
   constructor(name: string, facts: VolumeFacts, before: SourceRecord | undefined) {
@@ -32,6 +35,7 @@ export class ArchiveStreams {
   add(members: Iterable<ListedFile>, digest: Segment['digest']): void {
     let entries = 0
     for (const member of members) {
+      this.#require(member)
       this.#list.add(encodeFile(member))
       entries++
       if (member.type === 'f') this.#facts.files++
@@ -39,6 +43,15 @@ export class ArchiveStreams {
     }
     this.#facts.entries += entries
     this.#facts.segments.push({ entries, digest })
+  }
+
+  /** Throws for a member with which no restore would go on, whatever has moved things while they were read. */
+  #require({ path, type, target }: ListedFile): void {
+    const why = this.#order.refusal({ path, isDirectory: type === 'd', ...(type === 'h' && { link: { target, name: target } }) })
+    if (why === undefined) return
+    throw new LifeboatError(`${this.#name} cannot be backed up: its archive would have ${shownName(path)}, ${why}`, {
+      hint: 'Folders are moved or exchanged there at this moment: back up again. If it stays, please report it: it is a fault of Lifeboat.',
+    })
   }
 
   /** After all segments. */

@@ -1,5 +1,5 @@
 import { shownName } from './file-list.ts'
-import { sortKey } from './entry.ts'
+import { MemberOrder } from './member-order.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 import { withRecord } from './tar-member.ts'
 
@@ -7,8 +7,8 @@ import { withRecord } from './tar-member.ts'
 export type Passing = 'all' | 'own' | 'moved' | 'links'
 
 /**
- * Checks an archive on its way to the tar that extracts it. Only members that cannot leave the target pass: names without `..`, each in a
- * folder that the archive itself has made before, nothing twice, so that no link can be followed; hard links to files of the archive only.
+ * Checks an archive on its way to the tar that extracts it. Only members that cannot leave the target pass: names without `..`, in a
+ * `MemberOrder`.
  */
 export class Gate {
   readonly #wanted: ReadonlySet<string> | undefined
@@ -16,11 +16,9 @@ export class Gate {
   /** New paths of moved files, which are hard links in the archive. */
   readonly #becomeFiles: ReadonlySet<string>
   readonly #headers: TarHeaders
-  readonly #folders = new Set([''])
+  readonly #order = new MemberOrder()
   #through: Buffer[] = []
   #open = false
-  #last: string | undefined
-  #lastLink: string | undefined
   passed = 0
   /** The entries of the next archives that pass. */
   pass: Passing = 'all'
@@ -80,29 +78,17 @@ export class Gate {
     const path = pathIn(entry.name)
     const refuse = (why: string): never => {
       throw new BadTar(`the archive has ${shownName(entry.name)}, ${why}: nothing more of it can be restored`, {
-        hint: 'Someone who has the key made this archive to do harm, another program wrote it, or Lifeboat has a fault: please report it. ' +
+        hint: 'Someone with the key made this archive to do harm, another program wrote it, or Lifeboat has a fault: please report it. ' +
           'Restore another snapshot.',
       })
     }
     if (path === undefined) return refuse('which would lie outside the target')
     if (entry.type === 'other') return refuse('which is neither a file, a folder, a link nor a pipe')
     if (!this.#isMeant(path, entry.type)) return false
-    const key = sortKey(path)
-    if (entry.type === 'link') {
-      if (this.#lastLink !== undefined && key <= this.#lastLink) return refuse('which is out of order')
-      this.#lastLink = key
-      const target = pathIn(entry.target)
-      if (target === undefined || !this.#folders.has(parentOf(target)) || this.#folders.has(target))
-        return refuse(`a hard link to ${shownName(entry.target)}, which is not a file of the archive`)
-    } else if (this.pass !== 'moved') {
-      if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last))
-        return refuse('which is there twice or out of order')
-      this.#last = key
-    }
-    if (path !== '' && !this.#folders.has(parentOf(path))) return refuse('in a folder that it did not make')
-    if (this.#folders.has(path) && path !== '') return refuse('which is there twice')
-    if (path === '' && entry.type !== 'directory') return refuse('in place of its folder')
-    if (entry.type === 'directory') this.#folders.add(path)
+    const link = entry.type === 'link' ? { target: pathIn(entry.target), name: entry.target } : undefined
+    const member = { path, isDirectory: entry.type === 'directory', ...(link && { link }) }
+    const why = this.#order.refusal(member, this.pass === 'moved')
+    if (why !== undefined) return refuse(why)
     this.passed++
     return true
   }
@@ -121,8 +107,4 @@ function pathIn(name: string): string | undefined {
   const inside =
     first === '.' && parts.length > 0 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0')
   return inside ? parts.join('/') : undefined
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }

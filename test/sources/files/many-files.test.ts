@@ -1,5 +1,7 @@
+import { ArchiveStreams } from '../../../src/sources/files/archive-streams.ts'
 import { choose } from '../../../src/sources/files/choice.ts'
 import { compareFiles } from '../../../src/sources/files/compare.ts'
+import { emptyFacts } from '../../../src/sources/files/facts.ts'
 import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
 import { withTargets } from '../../../src/sources/files/hard-links.ts'
 import { segmentsOf } from '../../../src/sources/files/segments.ts'
@@ -88,4 +90,15 @@ test('texts of any bytes come back in their order, as often as they are read', (
   sorted.add('') // One more after it was read.
   expect([...sorted]).toEqual(['', ...expected])
   expect([...new SortedTexts()]).toEqual([])
+})
+
+test.each<[string, Partial<ListedFile>[], RegExp]>([
+  ['a file in a folder that is not there', [{ path: '', type: 'd' }, { path: 'a/b' }], /would have a\/b, in a folder that it did not make$/],
+  ['a file twice', [{ path: '', type: 'd' }, { path: 'a' }, { path: 'a' }], /would have a, which is there twice or out of order$/],
+  ['a hard link to a file in no folder', [{ path: '', type: 'd' }, { path: 'z', type: 'h', target: 'a/b' }], /would have z, a hard link to a\/b, which is not a file of the archive$/],
+])('%s ends the backup, as no restore would go on there', (_, members, message) => {
+  const archive = new ArchiveStreams('data', emptyFacts('/srv'), undefined)
+  const [last, ...before] = members.map((member) => ({ ...fileAt(1), ...member })).toReversed()
+  archive.add(before.toReversed(), '')
+  expect(() => archive.add([last!], '')).toThrow(message)
 })
