@@ -131,7 +131,7 @@ export async function readContents(
   context: ArchiveContext,
   filters: readonly string[],
   keeps: (entry: PassingEntry) => boolean,
-): Promise<{ entries: Entry[]; restorable: Restorable; unknown?: UnknownFormat }> {
+): Promise<{ entries: Entry[]; highest: number; restorable: Restorable; unknown?: UnknownFormat }> {
   const { child, printed } = startRestore(['--list', ...filters], context, idsOf)
   const contents = new ContentsReader({ keeps: (entry) => isSetting(entry) || ofDatabase(entry) || keeps(entry) })
   let broken: unknown
@@ -156,11 +156,11 @@ export async function readContents(
   // If neither can read the archive, the message of pg_restore is the one that people look up.
   const ids = await printed()
   if (broken instanceof UnknownFormat)
-    return { entries: [], restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
+    return { entries: [], highest: 0, restorable: { count: ids.size, has: ({ id }) => ids.has(id) }, unknown: broken }
   if (broken !== undefined) throw broken
   const entries = contents.finish()
   for (const entry of entries) if (isSetting(entry) || ofDatabase(entry)) ids.delete(entry.id)
-  return { entries, restorable: { count: ids.size, has: ({ id }) => ids.has(id) } }
+  return { entries, highest: contents.highest, restorable: { count: ids.size, has: ({ id }) => ids.has(id) } }
 }
 
 async function readListing(child: Child): Promise<ArchiveListing> {

@@ -93,7 +93,7 @@ export interface RestorePlan {
   selection?: Selection
   /** Of a selection with mode clean: the part of it that the target has. */
   before?: SelectedBefore
-  /** With that, the id of an entry that comes after all others, and that no other has or needs. */
+  /** If something beside these is set again at the end: the id of an entry for that, which no other has or needs. */
   last?: number
   /** The same part, as entries. */
   there?: ReadonlySet<Entry>
@@ -170,7 +170,9 @@ export async function planRestore(
       : relations && (await othersAmong(relations, { ...target, connection: options.target }))
     const clean = mode === 'swap' ? compared && { others: compared.others } : compared
     const count = roleless ? entries.length : restorable.count
-    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean, ...older }
+    // Without the privileges of the backup, new objects get the default ones of the target.
+    const last = mode === 'clean' && !options.dropOthers && !options.noPrivileges && { last: read.highest + 1 }
+    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean, ...last, ...older }
   }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -191,7 +193,7 @@ export async function planRestore(
   const clean = objects && {
     replaced: { only: objects.oids(relationsOf(entries)) }, before: await selectedBefore(entries, schemas, objects),
     there: new Set(entries.filter((entry) => objects.has(entry))),
-    last: 1 + read.entries.reduce((highest, { id, needs }) => needs.reduce((most, need) => Math.max(most, need), Math.max(highest, id)), 0),
+    last: read.highest + 1,
   }
   return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
 }

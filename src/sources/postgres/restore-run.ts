@@ -32,8 +32,8 @@ export async function runRestore(options: RestoreOptions, plan: RestorePlan): Pr
         ? changed(bytes, {
           dropless: droppedWithTable(plan.contents),
           first: lockFirst(plan.replaced, options.lockTimeout) + (options.dropOthers ? DROP_ALL : '') +
-            ('only' in plan.replaced ? keepBeside(plan.replaced.only) : ''),
-          ...(plan.last !== undefined && { added: { count: 1, before: () => undefined, last: besideAgain(plan.last) } }),
+            (plan.last === undefined ? '' : keepBeside(plan.replaced)),
+          ...(plan.last !== undefined && { added: { count: 1, before: () => undefined, last: besideAgain(plan.last, plan.replaced) } }),
         }) : bytes
     const restored = async (): Promise<RestoreOutcome> => {
       if (options.jobs > 1 && options.blocks?.summed)

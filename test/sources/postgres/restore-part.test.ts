@@ -273,6 +273,30 @@ describe('on one server', () => {
     expect(await server.sql('SELECT count(*), (SELECT a FROM own.t) FROM pg_publication_tables', database)).toBe('1|1')
   })
 
+  test('clean gives no object of a whole database the default privileges of the target, which stay unless the backup has its own', async () => {
+    await server.sql(`CREATE ROLE "Later one"; DROP DATABASE IF EXISTS ${database}`)
+    await server.createDatabase(database)
+    await server.sql(`CREATE SCHEMA own; CREATE TABLE own.t AS SELECT 1 AS a; CREATE SEQUENCE own.s; CREATE TYPE own.e AS ENUM ('x');
+      CREATE FUNCTION own.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE MATERIALIZED VIEW own.m AS SELECT * FROM own.t;
+      ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO tenant`, database)
+    const archive = dump(server, database, 17)
+    await server.sql(`ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "Later one"; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+      ALTER DEFAULT PRIVILEGES IN SCHEMA own GRANT ALL ON SEQUENCES TO "Later one" WITH GRANT OPTION; ALTER DEFAULT PRIVILEGES REVOKE USAGE ON TYPES FROM PUBLIC`, database)
+    const replace = (more: Partial<RestoreOptions> = {}) => restoreInto(server, database, archive, temporary, told, { mode: 'clean', ...more })
+    const given = () => server.sql(`SELECT string_agg(o, ' ' ORDER BY o) FROM (
+      SELECT relname || relacl::text AS o FROM pg_class UNION ALL SELECT proname || proacl::text FROM pg_proc UNION ALL SELECT typname || typacl::text FROM pg_type) x
+      WHERE o ~ '^[tsefm][{]'`, database)
+    const defaults = () => server.sql(`SELECT string_agg(concat_ws('|', defaclnamespace::regnamespace, defaclobjtype, defaclacl), ' ' ORDER BY defaclobjtype::text COLLATE "C") FROM pg_default_acl`, database)
+    const ofBackup = '-|r|{postgres=arwdDxtm/postgres,tenant=r/postgres}'
+    expect(await replace()).toMatchObject({ errors: [], left: 'everything' })
+    expect([await given(), await defaults()]).toEqual(['', `own|S|{"\\"Later one\\"=r*w*U*/postgres"} -|T|{postgres=U/postgres} -|f|{postgres=X/postgres} ${ofBackup}`])
+    expect(await replace({ noPrivileges: true })).toMatchObject({ errors: [], left: 'everything' })
+    expect(await given()).toContain('t{postgres=')
+    expect(await replace({ dropOthers: true })).toMatchObject({ errors: [], left: 'everything' })
+    expect([await given(), await defaults()]).toEqual(['', ofBackup])
+    await server.sql('DROP OWNED BY "Later one"; DROP ROLE "Later one"', database)
+  })
+
   test('clean replaces a whole database with partitioned tables', async () => {
     await server.sql(`DROP DATABASE ${database}`)
     await server.sql(`CREATE DATABASE ${database} TEMPLATE shop`)

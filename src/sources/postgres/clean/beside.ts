@@ -1,20 +1,22 @@
 import { POST_DATA } from '../contents.ts'
 import { type Format, intBytes, textBytes } from '../contents-form.ts'
 import { literal } from '../query.ts'
+import type { ReplacedRelations } from './locks.ts'
 import { list } from './partitions.ts'
 
 /** For the time of the transaction: publications of tables, and statements that set default privileges again. */
 const SETTING = 'lifeboat.beside'
 
 /**
- * SQL for the beginning of the transaction that replaces selected tables, of what others have set beside them. DROP TABLE takes a table out
- * of its publications. Default privileges of the role that restores would be given to each new object; pg_dump writes privileges only where
- * they differ from the built-in ones, and restores default privileges last.
+ * SQL for the beginning of the transaction that replaces tables, of what others have set beside them. DROP TABLE takes a table out of its
+ * publications: these are kept for selected tables. Default privileges of the role that restores would be given to each new object; pg_dump
+ * writes privileges only where they differ from the built-in ones, and restores default privileges last.
  */
-export function keepBeside(tables: readonly number[]): string {
+export function keepBeside(replaced: ReplacedRelations): string {
+  const tables = 'only' in replaced ? replaced.only : []
   return `DO LANGUAGE plpgsql ${literal(`
 DECLARE
-  again pg_catalog.text[] := '{}';
+  again pg_catalog.json[] := '{}';
   publications pg_catalog.text;
   one record;
 BEGIN
@@ -35,6 +37,7 @@ BEGIN
   FOR one IN WITH acls AS (
       SELECT a.oid, a.defaclacl AS now, CASE a.defaclnamespace WHEN 0 THEN pg_catalog.acldefault(CASE a.defaclobjtype
           WHEN 'S' THEN 's' ELSE a.defaclobjtype END, a.defaclrole) END AS builtin,
+        n.nspname AS schema, a.defaclobjtype AS type,
         'ALTER DEFAULT PRIVILEGES' || coalesce(' IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), '') AS change,
         CASE a.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES'
           WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS kind
@@ -48,13 +51,15 @@ BEGIN
       (SELECT a.oid, false, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.builtin) e
         EXCEPT SELECT a.oid, false, e.grantee, e.privilege_type, e.is_grantable FROM acls a, pg_catalog.aclexplode(a.now) e)),
     statements AS (
-      SELECT d.granted, a.change || ' GRANT ' || d.privilege_type || ' ON ' || a.kind || ' TO ' || w.who
+      SELECT d.granted, a.schema, a.type, a.change || ' GRANT ' || d.privilege_type || ' ON ' || a.kind || ' TO ' || w.who
           || CASE WHEN d.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS "grant",
         a.change || ' REVOKE ' || d.privilege_type || ' ON ' || a.kind || ' FROM ' || w.who AS "revoke"
       FROM differences d JOIN acls a ON a.oid = d.oid, LATERAL (SELECT CASE d.grantee WHEN 0 THEN 'PUBLIC'
         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(d.grantee)) END AS who) w)
     SELECT CASE WHEN s.granted THEN s."revoke" ELSE s."grant" END AS now,
-      CASE WHEN s.granted THEN s."grant" ELSE s."revoke" END AS later FROM statements s ORDER BY s.granted DESC
+      pg_catalog.json_build_object('schema', s.schema, 'type', s.type,
+        'statement', CASE WHEN s.granted THEN s."grant" ELSE s."revoke" END) AS later
+    FROM statements s ORDER BY s.granted DESC
   LOOP
     EXECUTE one.now;
     again := one.later || again;
@@ -65,14 +70,25 @@ END`)};
 `
 }
 
-/** An entry for the end of the archive, under this id, that sets again what `keepBeside` kept. The archive itself may have done so. */
-export function besideAgain(id: number): (format: Format) => Buffer {
+/**
+ * An entry for the end of the archive, under this id, that sets again what `keepBeside` kept. The archive itself may have done so. In a
+ * restore of everything, pg_restore runs the entry after the default privileges of the archive, which it restores after everything else:
+ * those of a schema and a kind of objects that the archive has set are not changed.
+ */
+export function besideAgain(id: number, replaced: ReplacedRelations): (format: Format) => Buffer {
+  const kind = 'only' in replaced ? 'PUBLICATION TABLE' : 'DEFAULT ACL'
   const sql = `DO LANGUAGE plpgsql ${literal(`
 DECLARE
   kept pg_catalog.json := pg_catalog.current_setting('${SETTING}');
   one record;
 BEGIN
-  FOR one IN SELECT a.statement FROM pg_catalog.json_array_elements_text(kept -> 'again') WITH ORDINALITY AS a (statement, place)
+  FOR one IN SELECT a.change ->> 'statement' AS statement
+    FROM pg_catalog.json_array_elements(kept -> 'again') WITH ORDINALITY AS a (change, place)
+    LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = a.change ->> 'schema'
+    WHERE (a.change ->> 'schema' IS NULL OR pg_catalog.has_schema_privilege(n.oid, 'CREATE'))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_default_acl d JOIN pg_catalog.pg_roles r ON r.oid = d.defaclrole
+        WHERE r.rolname = current_user AND d.defaclnamespace = coalesce(n.oid, 0::pg_catalog.oid)
+          AND d.defaclobjtype::pg_catalog.text = a.change ->> 'type')
     ORDER BY a.place
   LOOP
     EXECUTE one.statement;
@@ -92,7 +108,7 @@ END`)};
     const text = (value: string): Buffer => textBytes(value, format)
     const none = int(-1)
     return Buffer.concat([
-      int(id), int(0), text('0'), text('0'), text('lifeboat'), text('PUBLICATION TABLE'), int(POST_DATA), text(sql), text(''), text(''),
+      int(id), int(0), text('0'), text('0'), text('lifeboat'), text(kind), int(POST_DATA), text(sql), text(''), text(''),
       none, none, ...(format.minor >= 14 ? [none] : []), ...(format.minor >= 16 ? [int(0)] : []), text(''), text('false'), none,
       Buffer.from([NO_DATA]), Buffer.alloc(format.position),
     ])
