@@ -3,6 +3,7 @@ import { formatSome } from '../../report/format.ts'
 import { ChildError } from '../../process/child.ts'
 import { beginningOf } from '../../process/cut.ts'
 import { shellWord } from '../../report/recipe.ts'
+import { LEAVE_PUBLICATION, PUBLICATION_LOST } from './clean/beside.ts'
 import { KEEP_PARTITIONS, PARTITIONS_LOST } from './clean/partitions.ts'
 import type { Connection } from './connection.ts'
 import { quotesValues, withoutValues } from './drill/restore-problem.ts'
@@ -102,6 +103,7 @@ export function hintFor(errors: readonly string[], roles: string, given: Given):
   const without = withoutRolesHint(given)
   const has = (pattern: RegExp) => errors.some((error) => pattern.test(error))
   if (errors.some((error) => error.includes(PARTITIONS_LOST))) return KEEP_PARTITIONS
+  if (errors.some((error) => error.includes(PUBLICATION_LOST))) return LEAVE_PUBLICATION
   if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
     const named = [...new Set(errors.flatMap((error) => /role "(.*?)" does not exist/.exec(error)?.[1] ?? []))]
     const missing = named.length > 0 ? ` (${formatSome(named, 8)})` : ''

@@ -259,18 +259,21 @@ describe('on one server', () => {
     expect(await replace()).toMatchObject({ errors: [], left: 'everything' })
   })
 
-  test('clean refuses to replace a table of a publication that is not of the role that restores', async () => {
+  test('clean refuses to replace a table of a publication that is not of the role that restores, or that does not fit the table of the backup', async () => {
     await server.sql(`CREATE ROLE lone LOGIN PASSWORD 'lone'; ALTER DATABASE ${database} OWNER TO lone`)
     await server.sql('SET ROLE lone; CREATE SCHEMA own; CREATE TABLE own.t AS SELECT 1 AS a', database)
     const archive = dump(server, database, 17)
     const target = parseDatabaseUrl(server.url(database, 'lone', 'lone'), variables)
     const replace = (): Promise<RestoreOutcome> => restoreInto(server, database, archive, temporary, told, { tables: ['own.t'], mode: 'clean', target })
+    const hint = expect.stringContaining('Take the table out of the publication first')
     await server.sql('UPDATE own.t SET a = 2; CREATE PUBLICATION theirs FOR TABLE own.t', database)
-    expect(await replace()).toMatchObject({ left: 'unchanged', errors: [expect.stringContaining('must be owner of publication theirs')] })
+    expect(await replace()).toMatchObject({ left: 'unchanged', hint, errors: [expect.stringContaining('own.t (publication theirs): must be owner of the publication')] })
     expect(await server.sql('SELECT a FROM own.t', database)).toBe('2')
     await server.sql('ALTER PUBLICATION theirs OWNER TO lone', database)
     expect(await replace()).toMatchObject({ left: 'everything', errors: [] })
     expect(await server.sql('SELECT count(*), (SELECT a FROM own.t) FROM pg_publication_tables', database)).toBe('1|1')
+    await server.sql('ALTER TABLE own.t ADD COLUMN extra int; ALTER PUBLICATION theirs SET TABLE own.t (a, extra)', database)
+    expect(await replace()).toMatchObject({ left: 'unchanged', hint, errors: [expect.stringMatching(/own\.t \(publication theirs\): column "extra" of relation "t" does not exist/)] })
   })
 
   test('clean gives no object of a whole database the default privileges of the target, which stay unless the backup has its own', async () => {

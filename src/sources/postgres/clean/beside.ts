@@ -1,8 +1,15 @@
+import { marked } from '../../../marks.ts'
 import { POST_DATA } from '../contents.ts'
 import { type Format, intBytes, textBytes } from '../contents-form.ts'
 import { literal } from '../query.ts'
 import type { ReplacedRelations } from './locks.ts'
 import { list } from './partitions.ts'
+
+/** In the message of an error, before the names of the table and of the publication. */
+export const PUBLICATION_LOST = 'a selected table cannot be put back into its publication, and nothing was changed'
+
+export const LEAVE_PUBLICATION = marked`Take the table out of the publication first (ALTER PUBLICATION … DROP TABLE …, as the owner of ` +
+  marked`the publication), restore, and add it again; or restore into a new database (‹mode: create›) and copy the rows.`
 
 /** For the time of the transaction: publications of tables, and statements that set default privileges again. */
 const SETTING = 'lifeboat.beside'
@@ -20,10 +27,11 @@ DECLARE
   publications pg_catalog.text;
   one record;
 BEGIN
-  FOR one IN SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+  FOR one IN SELECT p.pubname, r.prrelid::pg_catalog.regclass AS name FROM pg_catalog.pg_publication_rel r
+    JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
     WHERE r.prrelid IN (${list(tables)}) AND NOT pg_catalog.pg_has_role(p.pubowner, 'USAGE')
   LOOP
-    RAISE EXCEPTION 'must be owner of publication %, which has selected tables: they could not be added to it again', one.pubname;
+    RAISE EXCEPTION '${PUBLICATION_LOST}: % (publication %): must be owner of the publication', one.name, one.pubname;
   END LOOP;
   EXECUTE pg_catalog.format($$SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('publication', p.pubname,
       'schema', n.nspname, 'table', c.relname, 'part', %s)), '[]')
@@ -99,7 +107,11 @@ BEGIN
       JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE p.pubname = m.publication AND n.nspname = m.schema AND c.relname = m."table")
   LOOP
-    EXECUTE pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', one.publication, one.schema, one."table") || one.part;
+    BEGIN
+      EXECUTE pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', one.publication, one.schema, one."table") || one.part;
+    EXCEPTION WHEN others THEN
+      RAISE EXCEPTION '${PUBLICATION_LOST}: %.% (publication %): %', one.schema, one."table", one.publication, SQLERRM;
+    END;
   END LOOP;
 END`)};
 `
