@@ -173,7 +173,7 @@ describe('inputs that are good', () => {
       dump: { arguments: '', lockTimeout: 300_000, allowPooler: false },
       scratch: { server: undefined, image: undefined, assertions: [], assertionsFile: undefined },
       restored: { command: undefined },
-      sealing: { compression: 'auto' },
+      sealing: { compression: 'auto', jobs: 1 },
       clientInstall: 'auto',
       access: ACCESS,
       timeZone: 'UTC',

@@ -104,8 +104,9 @@ const sealing = group(
     jobs: {
       ...jobs,
       help:
-        'How many threads compress and encrypt, in addition to the thread that reads. Default: 1 for databases, whose server needs the ' +
-        'processors too, and 2 for a snapshot with volumes if there is more than one processor.',
+        'How many threads compress and encrypt, in addition to the thread that reads. 2 can take a fifth less time for the first ' +
+        'backup of files, and 50 MiB more.',
+      default: '1',
     },
   },
   (values) => ({ compression: values['compression-level'], jobs: values.jobs }),

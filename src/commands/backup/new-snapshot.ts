@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import type { Environment } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
@@ -25,7 +24,7 @@ export async function beginSnapshot(
   store: Store,
   keys: Keys,
   previous: PreviousBackups,
-  { set, pruning, sealing, volumes }: Pick<BackupInputs, 'set' | 'pruning' | 'sealing' | 'volumes'>,
+  { set, pruning, sealing }: Pick<BackupInputs, 'set' | 'pruning' | 'sealing'>,
   environment: Environment,
 ): Promise<NewSnapshot> {
   const { known } = previous
@@ -45,17 +44,11 @@ export async function beginSnapshot(
     known,
     unfinished,
     ...sealing,
-    jobs: sealing.jobs ?? threadsFor(volumes),
     mark: markOf(id),
     signal: environment.signal,
     onDamaged: (error) => previous.foundDamaged(error),
   })
   return { id, time, writer }
-}
-
-/** Files are read in less time than one thread compresses them. A database comes from a server and pg_dump, which need processors too. */
-function threadsFor({ list }: BackupInputs['volumes']): number {
-  return list.length > 0 && availableParallelism() > 1 ? 2 : 1
 }
 
 /** Puts the snapshot: from then on the backup exists. Before it, looks once more whether everything that it lists is in the store. */
