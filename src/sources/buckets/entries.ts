@@ -1,4 +1,4 @@
-import { metaOf, pathOf, sortKey } from '../files/entry.ts'
+import { metaOf, parentOf, pathOf, sortKey } from '../files/entry.ts'
 import type { BucketObject } from './bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
 
@@ -31,8 +31,4 @@ export function etagOf(entry: string): string {
 
 export function isObjectEntry(entry: string): boolean {
   return metaOf(entry).type === 'f'
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }

@@ -4,18 +4,22 @@ import type { FileProperty } from './shown-file.ts'
 import type { SortedFile } from './sorted-files.ts'
 import { inTurns } from './sorted-texts.ts'
 
-/** The recorded properties in which two files differ. With the same size and another `time`, the content may or may not differ. */
-function differingProperties(from: ListedFile, to: ListedFile): FileProperty[] {
-  const properties: [FileProperty, boolean][] = [
-    ['kind', from.type !== to.type],
-    ['size', from.size !== to.size],
-    ['content', from.type === 'f' && to.type === 'f' && from.target !== to.target],
-    ['target', from.type === to.type && from.type !== 'f' && from.target !== to.target],
-    ['mode', from.mode !== to.mode],
-    ['owner', from.uid !== to.uid || from.gid !== to.gid],
-    ['time', from.mtime !== to.mtime],
-  ]
-  return properties.flatMap(([property, differs]) => (differs ? [property] : []))
+type Differs = (from: ListedFile, to: ListedFile) => boolean
+
+/** The recorded properties. With the same size and another `time`, the content may or may not differ. */
+const PROPERTIES: readonly [FileProperty, Differs][] = [
+  ['kind', (from, to) => from.type !== to.type],
+  ['size', (from, to) => from.size !== to.size],
+  ['content', (from, to) => from.type === 'f' && to.type === 'f' && from.target !== to.target],
+  ['target', (from, to) => from.type === to.type && from.type !== 'f' && from.target !== to.target],
+  ['mode', (from, to) => from.mode !== to.mode],
+  ['owner', (from, to) => from.uid !== to.uid || from.gid !== to.gid],
+  ['time', (from, to) => from.mtime !== to.mtime],
+]
+
+/** Whether all recorded properties of two files are the same. */
+export function isAlike(from: ListedFile, to: ListedFile): boolean {
+  return !PROPERTIES.some(([, differs]) => differs(from, to))
 }
 
 /** One part of a volume's archive: how many of the listed files are in it, and whether the other snapshot has the same bytes. */
@@ -47,8 +51,9 @@ export async function compareFiles(
       result.added.push(file)
       continue
     }
-    const what = differingProperties(old.value.file, file)
-    if (what.length > 0) result.changed.push({ from: old.value.file, to: file, what })
+    const from = old.value.file
+    const what = PROPERTIES.flatMap(([property, differs]) => (differs(from, file) ? [property] : []))
+    if (what.length > 0) result.changed.push({ from, to: file, what })
     else if (parts[part]?.same) result.identical++
     else result.alike++
     old = olds.next()

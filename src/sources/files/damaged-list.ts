@@ -3,7 +3,8 @@ import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { DamagedSource } from '../source-kind.ts'
 import { decodeFiles, type ListedFile } from './file-list.ts'
 import type { Member } from './find-members.ts'
-import { type EntryType, TarHeaders } from './tar-headers.ts'
+import { listedMember } from './listed-member.ts'
+import { TarHeaders } from './tar-headers.ts'
 
 /** The members of a volume, as far as its list is whole: undefined for those whose lines are, or may be, damaged. */
 export async function* knownFiles(
@@ -49,16 +50,9 @@ export async function membersByHeaders(
 ): Promise<{ file: ListedFile; member: Member }[]> {
   const found: { file: ListedFile; member: Member }[] = []
   let start = 0
-  const headers = new TarHeaders(({ name, type, size, target }, head, attributes, padded) => {
+  const headers = new TarHeaders((entry, head, attributes, padded) => {
     const content = start + head.reduce((sum, piece) => sum + piece.length, 0)
-    const block = head.at(-1)!
-    const octal = (from: number, to: number): number => Number.parseInt(block.toString('latin1', from, to), 8)
-    const file = {
-      type: TYPES[type], size, path: name.replace(/^\.\//, '').replace(/\/$/, ''), target: type === 'link' ? target.slice(2) : target,
-      mode: octal(100, 108).toString(8), uid: Number(attributes.get('uid') ?? octal(108, 116)),
-      gid: Number(attributes.get('gid') ?? octal(116, 124)), mtime: attributes.get('mtime') ?? String(octal(136, 148)),
-    }
-    found.push({ file, member: { start, content, end: content + padded } })
+    found.push({ file: listedMember(entry, head, attributes), member: { start, content, end: content + padded } })
     start = content + padded
   })
   let at = 0
@@ -76,5 +70,3 @@ export async function membersByHeaders(
   }
   return found
 }
-
-const TYPES: Readonly<Record<EntryType, string>> = { file: 'f', directory: 'd', symlink: 'l', link: 'h', fifo: 'p', other: '' }

@@ -32,14 +32,23 @@ export function sortKey(path: string): string {
   return path.split('/').map((part) => part.replaceAll('\u0001', '/')).join('\u0001')
 }
 
-/** Whether an entry is somewhere in a folder, by their sort keys. */
+export function sortKeyOf(entry: string): string {
+  return entry.slice(0, entry.indexOf('\0'))
+}
+
+/** Whether an entry is somewhere in a folder. */
 export function isIn(entry: string, folder: string): boolean {
-  return entry.startsWith(`${folder.slice(0, folder.indexOf('\0'))}\u0001`)
+  return entry.startsWith(`${sortKeyOf(folder)}\u0001`)
+}
+
+/** The path of the folder that a path is in. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
 /** Relative to the volume's folder, latin1; the folder itself is the empty text. */
 export function pathOf(entry: string): string {
-  return sortKey(entry.slice(0, entry.indexOf('\0')))
+  return sortKey(sortKeyOf(entry))
 }
 
 export function metaOf(entry: string): Meta {

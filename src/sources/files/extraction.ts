@@ -10,7 +10,7 @@ import { localSite } from './site.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 import { TAR_END } from './tar-member.ts'
 import { volumeParts } from './verify.ts'
-import { nameOf } from './find-members.ts'
+import { nameOf } from './listed-member.ts'
 
 /** The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. */
 export function extractFromVolume(

@@ -1,4 +1,5 @@
 import { feed } from '../../process/child.ts'
+import { parentOf } from './entry.ts'
 import { displayName, shownName } from './file-list.ts'
 import { type ScannedPath, selected } from './selection.ts'
 import type { Site } from './site.ts'
@@ -27,7 +28,7 @@ export async function filesBefore(
   const had: ScannedPath[] = []
   const added: string[] = []
   for (const [index, path] of paths.entries()) {
-    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')))
+    const parent = parentOf(path)
     const kind = folders.has(parent) ? kinds[index] : '-'
     if (kind === 'd') folders.add(path)
     if (kind === 'd' || kind === 'f') had.push({ path: displayName(path), directory: kind === 'd' })

@@ -1,5 +1,6 @@
 import { type Extent, touches } from '../../repository/extent.ts'
 import type { ListedFile } from './file-list.ts'
+import { nameOf, typeOf } from './listed-member.ts'
 import { paddedSize } from './tar-member.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 
@@ -84,7 +85,7 @@ class Attempt {
       const time = attributes.get('mtime') ?? String(Number.parseInt(head.at(-1)!.toString('latin1', 136, 148), 8))
       this.found = {
         name, start, content,
-        isListed: (file) => TYPES[file.type] === type && file.size === size && (type === 'directory' || target === targetOf(file)),
+        isListed: (file) => typeOf(file) === type && file.size === size && (type === 'directory' || target === targetOf(file)),
         isTimed: (file) => withoutZeros(time) === withoutZeros(file.mtime),
       }
     })
@@ -108,13 +109,6 @@ interface FoundMember {
   content: number
   isListed: (file: ListedFile) => boolean
   isTimed: (file: ListedFile) => boolean
-}
-
-const TYPES: Readonly<Record<string, string>> = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' }
-
-/** The name of a listed member in the archive. */
-export function nameOf({ path, type }: ListedFile): string {
-  return `./${path}${type === 'd' && path !== '' ? '/' : ''}`
 }
 
 function targetOf({ type, target }: ListedFile): string {

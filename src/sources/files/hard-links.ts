@@ -1,4 +1,4 @@
-import { metaOf, pathOf, sortKey } from './entry.ts'
+import { metaOf, sortKey, sortKeyOf } from './entry.ts'
 import { SortedTexts } from './sorted-texts.ts'
 
 export interface HardLink {
@@ -38,7 +38,7 @@ export function* withTargets(entries: Iterable<string>): Generator<ScannedEntry,
   const later = laterNames(entries)[Symbol.iterator]()
   let next = later.next()
   for (const entry of entries) {
-    const key = entry.slice(0, entry.indexOf('\0') + 1)
+    const key = `${sortKeyOf(entry)}\0`
     if (next.done || !next.value.startsWith(key)) yield { entry }
     else {
       yield { entry, target: sortKey(next.value.slice(key.length)) }
@@ -52,7 +52,7 @@ function laterNames(entries: Iterable<string>): SortedTexts {
   const names = new SortedTexts()
   for (const entry of entries) {
     const { type, links, inode } = metaOf(entry)
-    if (type === 'f' && links > 1) names.add(`${inode}\0${sortKey(pathOf(entry))}`)
+    if (type === 'f' && links > 1) names.add(`${inode}\0${sortKeyOf(entry)}`)
   }
   const later = new SortedTexts()
   let first: { inode?: string; key: string } = { key: '' }

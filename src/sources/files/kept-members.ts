@@ -2,7 +2,8 @@ import { hash } from 'node:crypto'
 import { type Extent, touches } from '../../repository/extent.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { ListedFile } from './file-list.ts'
-import { type Member, nameOf } from './find-members.ts'
+import type { Member } from './find-members.ts'
+import { nameOf } from './listed-member.ts'
 import { memberHead, paddedSize } from './tar-member.ts'
 
 export interface LostFile {

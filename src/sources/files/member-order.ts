@@ -1,4 +1,4 @@
-import { sortKey } from './entry.ts'
+import { parentOf, sortKey } from './entry.ts'
 import { shownName } from './file-list.ts'
 
 interface OrderedMember {
@@ -37,8 +37,4 @@ export class MemberOrder {
     if (isDirectory) this.#folders.add(path)
     return undefined
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }

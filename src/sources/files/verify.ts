@@ -6,6 +6,7 @@ import type { ReadLevel } from '../../repository/levels.ts'
 import { volumeFacts } from './facts.ts'
 import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
+import { nameOf, typeOf } from './listed-member.ts'
 import type { Site } from './site.ts'
 import { BadTar, type TarEntry, TarHeaders } from './tar-headers.ts'
 
@@ -118,12 +119,9 @@ async function checkWhole(
   }
 }
 
-const TYPES = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', h: 'link' }
-
 function compare(archive: StreamRecord, entry: TarEntry | undefined, file: ListedFile | undefined): void {
   const told = entry && `${entry.type} ${entry.name} of ${entry.size} bytes`
-  const name = file && `./${file.path}${file.type === 'd' && file.path !== '' ? '/' : ''}`
-  const listed = file && `${new Map(Object.entries(TYPES)).get(file.type)} ${name} of ${file.size} bytes`
+  const listed = file && `${typeOf(file)} ${nameOf(file)} of ${file.size} bytes`
   if (told !== listed)
     throw new BadTar(`${archive.name} has ${shownName(told ?? 'nothing')} where ${shownName(listed ?? 'nothing')} is recorded`)
 }

@@ -2,12 +2,14 @@ import { ChildError, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { ReadAgain } from '../source.ts'
 import { displayName, listedEntry, type ListedFile, shownName } from '../files/file-list.ts'
+import { isAlike } from '../files/compare.ts'
 import type { HardLink } from '../files/hard-links.ts'
+import { listedMember, nameOf } from '../files/listed-member.ts'
 import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { outside, severalNames } from './still-there.ts'
-import { BadTar, type EntryType, propertiesIn, type TarEntry, TarHeaders } from '../files/tar-headers.ts'
+import { BadTar, TarHeaders } from '../files/tar-headers.ts'
 
 /**
  * The archive of the same files is the same bytes, whoever makes it, when and where: no times but those of the content, no process id (in
@@ -69,7 +71,7 @@ export class SegmentReading {
     this.begun = true
     let next = 0
     const headers = new TarHeaders((entry, head, attributes) => {
-      next = this.#take({ ...entry, ...propertiesIn(head.at(-1)!, attributes) }, next)
+      next = this.#take(listedMember(entry, head, attributes), next)
     })
     const owners = this.#numeric ? ['--numeric-owner'] : []
     const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], {
@@ -98,18 +100,15 @@ export class SegmentReading {
   }
 
   /** Compares a member of the archive with what was asked for; gives the place of the next one. */
-  #take({ name, ...member }: TarEntry & Pick<ListedFile, 'mode' | 'uid' | 'gid' | 'mtime'>, next: number): number {
-    // A folder may be a file or a link by now, and the reverse.
-    const path = name.replace(/\/$/, '').slice(2)
+  #take(file: ListedFile, next: number): number {
     for (let index = next; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!
-      if (pathOf(entry) !== path) continue
-      const listed = listedEntry(entry)
-      const file = { ...member, path, type: LETTERS[member.type] ?? '' }
-      this.read.push({ entry, file, asListed: isSame(file, listed) })
+      // A folder may be a file or a link by now, and the reverse.
+      if (pathOf(entry) !== file.path) continue
+      this.read.push({ entry, file, asListed: isAlike(listedEntry(entry), file) })
       return index + 1
     }
-    throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(name)}, which it was not asked for`)
+    throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(nameOf(file))}, which it was not asked for`)
   }
 
   #readComplaints(said: string): void {
@@ -141,7 +140,7 @@ export class SegmentReading {
       if (read?.asListed && isLeft) continue
       doubtful.push(entry)
       const { type } = metaOf(entry)
-      if (read?.file.type === '') this.unreadable.push(entry)
+      if (read && !/^[fdlp]$/.test(read.file.type)) this.unreadable.push(entry)
       else if (read && (type === 'd') !== (read.file.type === 'd')) changed.add(entry)
       if (type === 'd' && read?.file.type !== 'd') gone.push(entry)
     }
@@ -153,14 +152,6 @@ export class SegmentReading {
     if (this.#last) [this.gone, this.lost] = [gone, lost]
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
   }
-}
-
-/** Types of members in a list of files; others are in no archive. */
-const LETTERS: Readonly<Partial<Record<EntryType, string>>> = { file: 'f', directory: 'd', symlink: 'l', fifo: 'p' }
-
-function isSame(one: ListedFile, other: ListedFile): boolean {
-  return one.type === other.type && one.size === other.size && one.mtime === other.mtime && one.mode === other.mode &&
-    one.uid === other.uid && one.gid === other.gid && one.target === other.target
 }
 
 /** As tar writes it: directories end with a slash. */

@@ -238,8 +238,9 @@ function* readable(entries: Iterable<string>, unreadable: string[]): Generator<s
   let path: string | undefined
   for (const entry of entries) {
     // A file system may list a name twice while others are exchanged.
-    if (pathOf(entry) === path) continue
+    const previous = path
     path = pathOf(entry)
+    if (path === previous) continue
     if (closed !== undefined && path.startsWith(closed)) continue
     const meta = metaOf(entry)
     if (!meta.unreadable) {

@@ -1,7 +1,7 @@
 import type { SourceRecord, StreamRecord } from '../../../src/repository/snapshot.ts'
 import { emptyFacts } from '../../../src/sources/files/facts.ts'
 import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
-import { nameOf } from '../../../src/sources/files/find-members.ts'
+import { nameOf } from '../../../src/sources/files/listed-member.ts'
 import { salvageVolume } from '../../../src/sources/files/salvage.ts'
 import { memberHead, TAR_END } from '../../../src/sources/files/tar-member.ts'
 import { usedMemory } from '../../support/used-heap.ts'
