@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { unmarked } from '../marks.ts'
@@ -12,7 +11,7 @@ import { isAtLeast, LEVELS } from './levels.ts'
 import { LIMITS } from './limits.ts'
 import { isOfAnotherKey, isTagged, sign, signerOf, splitSigned, tagOf } from './signed.ts'
 import { FORMAT } from './format.ts'
-import { fingerprint, idTime, setName, snapshotId, snapshotKey } from './snapshot.ts'
+import { fingerprint, idTime, orderedId, setName, snapshotId, snapshotKey } from './snapshot.ts'
 
 const CHUNK = /^chunks\/[0-9a-f]{2}\/[0-9a-f]{64}-[0-9a-f]{8}$/
 /** One problem for all: there may be many. */
@@ -158,7 +157,7 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
     damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
   })
-  const key = keyOfProof(proof, `${idTime(time)}-${randomBytes(4).toString('hex')}`, keys)
+  const key = keyOfProof(proof, orderedId(time), keys)
   await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))
   return key
 }

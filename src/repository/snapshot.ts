@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
@@ -174,6 +175,11 @@ export function markOf(id: string): string {
 /** The part of an id that says when: `20261120T020000Z`, whole seconds. */
 export function idTime(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+}
+
+/** An id whose first three digits are the milliseconds, so that it sorts by them: of two verdicts in a second, the newer counts. */
+export function orderedId(time: Date): string {
+  return `${idTime(time)}-${time.getUTCMilliseconds().toString(16).padStart(3, '0')}${randomBytes(3).toString('hex').slice(1)}`
 }
 
 /** A time in a message: `2026-11-20 02:00:00 UTC`. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
 import { storesOf } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
@@ -6,7 +5,7 @@ import { isAhead } from './catalog.ts'
 import { FORMAT } from './format.ts'
 import type { Keys } from './keys.ts'
 import { isTagged, sign, tagOf } from './signed.ts'
-import { idTime } from './snapshot.ts'
+import { orderedId } from './snapshot.ts'
 
 /** How the last runs of a command for a set ended: only changes are kept, and only where a target of `notify` asks for `recovered`. */
 export type Standing = 'failed' | 'good'
@@ -48,7 +47,7 @@ export async function keepStanding(
 ): Promise<void> {
   const { set, command, now } = about
   const older = store.groups ? [] : await keptStates(store, keys, about)
-  const name = `${set}/${command}.${idTime(now)}-${randomBytes(4).toString('hex')}.${standing}`
+  const name = `${set}/${command}.${orderedId(now)}.${standing}`
   const body = JSON.stringify({ format: FORMAT, state: name })
   await store.put(`states/${name}.${tagOf(name, keys, 'state')}.json`, sign(body, keys, 'state'))
   for (const { key } of older) {

@@ -92,6 +92,14 @@ test('two verifications that end in the same second are both kept, and what is s
   expect([problems.length, problems[0]!.length]).toEqual([20, 500])
 })
 
+test('of two in one second the newer counts, by its milliseconds', async () => {
+  const store = freshStore()
+  const milliseconds = Array.from({ length: 8 }, (_, at) => at * 140)
+  for (const of of milliseconds.toReversed()) await writeProof(store, keys, verification({ time: new Date(Date.UTC(2026, 10, 22, 2, 0, 0, of)), result: of === 980 ? 'failed' : 'verified' }))
+  const proofs = await Promise.all([...(await proofKeys(store)).get(one)!].map((key) => readProof(store, key, keys, (error) => expect(error).toBeUndefined())))
+  expect(proofs.map((proof) => new Date(proof!.time).getUTCMilliseconds())).toEqual(milliseconds.toReversed())
+})
+
 test('one that was edited, cut short, moved or is of a newer form is ignored and told of; one of another key is passed over in silence', async () => {
   const store = freshStore()
   const good = await writeProof(store, keys, verification({ time: new Date('2026-11-24T02:00:00Z') }))
