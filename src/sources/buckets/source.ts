@@ -57,7 +57,7 @@ export class BucketSource implements Source {
       const certain =
         read.length === segment.entries.length &&
         read.every((entry, index) => entry === segment.entries[index] && (!isObjectEntry(entry) || etagOf(entry) !== ''))
-      archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
+      await archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
     }
     const { changed } = facts
     if (this.#options.everything && changed.length > 0) {

@@ -5,6 +5,7 @@ import { LifeboatError } from '../../error.ts'
 import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
 import { MemberOrder } from './member-order.ts'
 import type { Segment } from './segments.ts'
+import { inTurns } from './sorted-texts.ts'
 
 /**
  * The streams of a volume while it is read: a tar in segments `<name>.00001.tar`…, then `<name>.list`, which lists their members. The facts
@@ -32,15 +33,15 @@ export class ArchiveStreams {
   }
 
   /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
-  add(members: Iterable<ListedFile>, digest: Segment['digest']): void {
+  async add(members: Iterable<ListedFile>, digest: Segment['digest']): Promise<void> {
     let entries = 0
-    for (const member of members) {
+    await inTurns(members, (member) => {
       this.#require(member)
       this.#list.add(encodeFile(member))
       entries++
       if (member.type === 'f') this.#facts.files++
       this.#facts.bytes += member.size
-    }
+    })
     this.#facts.entries += entries
     this.#facts.segments.push({ entries, digest })
   }

@@ -3,8 +3,9 @@ import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
 import type { Passing } from './gate.ts'
 import type { StoredSource } from '../source-kind.ts'
 import { BadTar } from './tar-headers.ts'
-import { type ScannedPath, selected } from './selection.ts'
-import { SortedFiles } from './sorted-files.ts'
+import { type ScannedPath, selecting } from './selection.ts'
+import { type SortedFile, SortedFiles } from './sorted-files.ts'
+import { inTurns } from './sorted-texts.ts'
 import { volumeParts } from './verify.ts'
 
 /** A volume as its streams have it. */
@@ -50,7 +51,7 @@ function everything({ segments }: ArchivedVolume): Choice {
 
 async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns: readonly string[]): Promise<Choice> {
   const files = await SortedFiles.of(decodeFiles(list()), segments)
-  const { wanted, moved } = chosenPaths(matching(files, patterns))
+  const { wanted, moved } = await chosenPaths(files, patterns)
   if (wanted.size === 0) {
     throw new LifeboatError(`no file of ${name} matches ${patterns.join(', ')}`, {
       hint: 'Patterns have the syntax of .gitignore: config/*.yml, *.jpg, /uploads/2026/.',
@@ -61,13 +62,13 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
   const counts = { own: segments.map(() => 0), moved: segments.map(() => 0), links: segments.map(() => 0) }
   let size = 0
   let found = 0
-  for (const { file: { path, type, size: bytes }, part } of files) {
+  await inTurns(files, ({ file: { path, type, size: bytes }, part }) => {
     const isMoved = moved.has(path)
     if (isMoved && type === 'f') found++
-    if (!isMoved && !wanted.has(path)) continue
+    if (!isMoved && !wanted.has(path)) return
     size += bytes
     if (part < segments.length && !becomeFiles.has(path)) counts[isMoved ? 'moved' : type === 'h' ? 'links' : 'own'][part]!++
-  }
+  })
   if (found < moved.size) throw new BadTar(`the list of ${name} has hard links to what is no file of it`)
   // The folders of a moved file's new name come first, links to it last: its segment may be read twice.
   const readings: Choice['readings'] = moved.size === 0
@@ -76,23 +77,26 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
   return { wanted, moved, readings, entries: wanted.size, size }
 }
 
-/** Those that match, and the folders that contain them. */
-export function matching<T extends { file: ListedFile }>(files: Iterable<T>, patterns: readonly string[]): Generator<T, void, void> {
-  return selected(files, ({ file }) => scanned(file), { include: patterns, exclude: [] })
+/** To be called with each file of a list: gives it, if it matches, after the folders that contain it. */
+export function matching<T extends { file: ListedFile }>(patterns: readonly string[]): (file: T) => readonly T[] {
+  return selecting(({ file }) => scanned(file), { include: patterns, exclude: [] })
 }
 
 function scanned({ path, type }: ListedFile): ScannedPath {
   return { path: displayName(path), directory: type === 'd' }
 }
 
-/** The paths of these files, and the files that only their hard links have. */
-function chosenPaths(chosen: Iterable<{ file: ListedFile }>): Pick<Choice, 'moved'> & { wanted: Set<string> } {
+/** The paths of the files that match, and the files that only their hard links have. */
+async function chosenPaths(files: SortedFiles, patterns: readonly string[]): Promise<Pick<Choice, 'moved'> & { wanted: Set<string> }> {
+  const match = matching<SortedFile>(patterns)
   const wanted = new Set<string>()
   const moved = new Map<string, string>()
-  for (const { file: { type, path, target } } of chosen) {
-    wanted.add(path)
-    if (type === 'h' && !moved.has(target)) moved.set(target, path)
-  }
+  await inTurns(files, (one) => {
+    for (const { file: { type, path, target } } of match(one)) {
+      wanted.add(path)
+      if (type === 'h' && !moved.has(target)) moved.set(target, path)
+    }
+  })
   for (const target of moved.keys()) if (wanted.has(target)) moved.delete(target)
   // The volume's own folder is not changed if only a part is restored.
   wanted.delete('')

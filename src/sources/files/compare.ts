@@ -42,24 +42,35 @@ export interface FileComparison {
 export async function compareFiles(
   from: Iterable<SortedFile>, to: Iterable<SortedFile>, parts: readonly ComparedPart[] = [],
 ): Promise<FileComparison> {
-  const olds = from[Symbol.iterator]()
   const result: FileComparison = { added: [], removed: [], changed: [], identical: 0, alike: 0 }
-  let old = olds.next()
-  for await (const { file, part } of inTurns(to)) {
-    for (; !old.done && isBefore(old.value.file, file); old = olds.next()) result.removed.push(old.value.file)
-    if (old.done || old.value.file.path !== file.path) {
-      result.added.push(file)
-      continue
+  await inTurns(byPath(from, to), ({ from, to }) => {
+    if (!from) result.added.push(to.file)
+    else if (!to) result.removed.push(from.file)
+    else {
+      const what = PROPERTIES.flatMap(([property, differs]) => (differs(from.file, to.file) ? [property] : []))
+      if (what.length > 0) result.changed.push({ from: from.file, to: to.file, what })
+      else if (parts[to.part]?.same) result.identical++
+      else result.alike++
     }
-    const from = old.value.file
-    const what = PROPERTIES.flatMap(([property, differs]) => (differs(from, file) ? [property] : []))
-    if (what.length > 0) result.changed.push({ from, to: file, what })
-    else if (parts[part]?.same) result.identical++
-    else result.alike++
-    old = olds.next()
-  }
-  for (; !old.done; old = olds.next()) result.removed.push(old.value.file)
+  })
   return result
+}
+
+type Pair = { from: SortedFile; to?: SortedFile } | { from?: undefined; to: SortedFile }
+
+/** The files of two lists, those of the same path together. */
+function* byPath(from: Iterable<SortedFile>, to: Iterable<SortedFile>): Generator<Pair, void, void> {
+  const olds = from[Symbol.iterator]()
+  let old = olds.next()
+  for (const one of to) {
+    for (; !old.done && isBefore(old.value.file, one.file); old = olds.next()) yield { from: old.value }
+    if (old.done || old.value.file.path !== one.file.path) yield { to: one }
+    else {
+      yield { from: old.value, to: one }
+      old = olds.next()
+    }
+  }
+  for (; !old.done; old = olds.next()) yield { from: old.value }
 }
 
 /** By bytes, because paths that are not UTF-8 can look the same. */

@@ -1,5 +1,5 @@
 import { metaOf, sortKey, sortKeyOf } from './entry.ts'
-import { SortedTexts } from './sorted-texts.ts'
+import { inTurns, SortedTexts } from './sorted-texts.ts'
 
 export interface HardLink {
   entry: string
@@ -34,8 +34,12 @@ export interface ScannedEntry {
 }
 
 /** Entries in their order. Reads them twice. */
-export function* withTargets(entries: Iterable<string>): Generator<ScannedEntry, void, void> {
-  const later = laterNames(entries)[Symbol.iterator]()
+export async function withTargets(entries: Iterable<string>): Promise<Iterable<ScannedEntry>> {
+  return targeted(entries, await laterNames(entries))
+}
+
+function* targeted(entries: Iterable<string>, names: SortedTexts): Generator<ScannedEntry, void, void> {
+  const later = names[Symbol.iterator]()
   let next = later.next()
   for (const entry of entries) {
     const key = `${sortKeyOf(entry)}\0`
@@ -48,18 +52,18 @@ export function* withTargets(entries: Iterable<string>): Generator<ScannedEntry,
 }
 
 /** Of each second and later name its sort key, a zero, and the sort key of the first. */
-function laterNames(entries: Iterable<string>): SortedTexts {
+async function laterNames(entries: Iterable<string>): Promise<SortedTexts> {
   const names = new SortedTexts()
-  for (const entry of entries) {
+  await inTurns(entries, (entry) => {
     const { type, links, inode } = metaOf(entry)
     if (type === 'f' && links > 1) names.add(`${inode}\0${sortKeyOf(entry)}`)
-  }
+  })
   const later = new SortedTexts()
   let first: { inode?: string; key: string } = { key: '' }
-  for (const name of names) {
+  await inTurns(names, (name) => {
     const [inode = '', key = ''] = name.split('\0')
     if (inode === first.inode) later.add(`${key}\0${first.key}`)
     else first = { inode, key }
-  }
+  })
   return later
 }

@@ -17,7 +17,7 @@ const SEGMENT = 64 * 1024 * 1024
 const LARGE = 32 * 1024 * 1024
 /** Bytes of an entry beside its content: two headers, extended attributes, padding. */
 const HEADERS = 2048
-/** A segment has at most so many entries, because all of them are in memory while it is read. */
+/** A segment has at most so many entries, and so many links, because all of them are in memory while it is read. */
 const MOST_ENTRIES = 20_000
 /** Change it with every change that makes other tar bytes of the same files. */
 const VERSION = 'lifeboat tar 2\n'
@@ -33,6 +33,11 @@ export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment,
   let afterLarge = false
   for (const { entry, target } of entries) {
     if (target !== undefined) {
+      if (links.length === MOST_ENTRIES) {
+        yield segment(open, links)
+        open = []
+        links = []
+      }
       links.push({ entry, target })
       continue
     }
@@ -47,7 +52,7 @@ export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment,
     open.push(entry)
     afterLarge = large
   }
-  if (open.length > 0) yield segment(open, links)
+  if (open.length > 0 || links.length > 0) yield segment(open, links)
 }
 
 function segment(entries: readonly string[], links: readonly HardLink[]): Segment {

@@ -20,31 +20,37 @@ export interface ScannedPath {
 const NAMES = { ignorecase: false }
 
 /** The selected items, in their order, with the folders that contain them. */
-export function* selected<T>(
-  items: Iterable<T>, candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns,
-): Generator<T, void, void> {
+export function* selected<T>(items: Iterable<T>, candidateOf: (item: T) => ScannedPath, patterns: Patterns): Generator<T, void, void> {
+  const select = selecting(candidateOf, patterns)
+  for (const item of items) yield* select(item)
+}
+
+/** To be called with each item, in their order: gives it, if it is selected, after the folders that contain it and were not given yet. */
+export function selecting<T>(candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns): (item: T) => readonly T[] {
   const isWanted = matcher(include)
   const isUnwanted = matcher(exclude)
   /** Folders around the current item that are not chosen so far, outermost first. */
   let around: { item: T; inside: string }[] = []
   let left: string | undefined
   let taken: string | undefined
-  for (const item of items) {
+  return (item) => {
     const { path, directory } = candidateOf(item)
-    if (left !== undefined && path.startsWith(left)) continue
+    if (left !== undefined && path.startsWith(left)) return []
     around = around.filter(({ inside }) => path.startsWith(inside))
     const tested = directory ? `${path}/` : path
     if (path !== '' && isUnwanted(tested)) {
       if (directory) left = tested
-      continue
+      return []
     }
     const inside = taken !== undefined && path.startsWith(taken)
     if (path === '' || include.length === 0 || inside || isWanted(tested)) {
-      for (const folder of around) yield folder.item
-      yield item
+      const folders = around
       around = []
       if (directory && path !== '' && !inside && include.length > 0) taken = tested
-    } else if (directory) around.push({ item, inside: tested })
+      return [...folders.map((folder) => folder.item), item]
+    }
+    if (directory) around.push({ item, inside: tested })
+    return []
   }
 }
 

@@ -63,15 +63,14 @@ function* textsOf(blocks: readonly Block[]): Generator<string, void, void> {
 /** Items between which other work of the program has a turn. */
 const TURN = 1000
 
-/** The same items, without keeping the program from all else. */
-export async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void, void> {
+/** Does the work for each item, without keeping the program from all else. */
+export async function inTurns<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
   let left = TURN
   for (const item of items) {
-    if (--left === 0) {
-      left = TURN
-      await setImmediate()
-    }
-    yield item
+    work(item)
+    if (--left > 0) continue
+    left = TURN
+    await setImmediate()
   }
 }
 

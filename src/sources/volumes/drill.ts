@@ -8,7 +8,7 @@ import { compareFiles } from '../files/compare.ts'
 import { oneLine } from '../../report/format.ts'
 import { decodeFiles, displayName, type ListedFile, listedEntry, shownName } from '../files/file-list.ts'
 import { metaOf } from '../files/entry.ts'
-import { withTargets } from '../files/hard-links.ts'
+import { type ScannedEntry, withTargets } from '../files/hard-links.ts'
 import { type SortedFile, SortedFiles } from '../files/sorted-files.ts'
 import { localSite, type Site } from '../files/site.ts'
 import { TAR_END } from '../files/tar-member.ts'
@@ -93,7 +93,7 @@ async function comparedList(
 ): Promise<string[]> {
   const { entries } = await scan(site, signal)
   const listed = await SortedFiles.of(withoutETags(decodeFiles(list)))
-  const { added, removed, changed } = await compareFiles(listed, restoredFiles(entries, modes))
+  const { added, removed, changed } = await compareFiles(listed, restoredFiles(await withTargets(entries), modes))
   return [
     ...removed.map((file) => `${nameOf(file)} is missing after the restore`),
     ...added.map((file) => `${nameOf(file)} is not in the backup, and is there after the restore`),
@@ -114,8 +114,8 @@ function nameOf({ path }: ListedFile): string {
 }
 
 /** As a list of a backup has them: of the names of one file, the first is the file. */
-function* restoredFiles(entries: Iterable<string>, modes: ReadonlyMap<string, string>): Generator<SortedFile, void, void> {
-  for (const { entry, target } of withTargets(entries)) {
+function* restoredFiles(entries: Iterable<ScannedEntry>, modes: ReadonlyMap<string, string>): Generator<SortedFile, void, void> {
+  for (const { entry, target } of entries) {
     const mode = modes.get(metaOf(entry).inode)
     const file = listedEntry(entry, { ...(mode !== undefined && { mode }), ...(target !== undefined && { type: 'h', size: 0, target }) })
     yield { file, part: 0 }

@@ -29,19 +29,16 @@ export const PATTERN = `${NAME}${'[0-9a-f]'.repeat(8)}`
 const UNFINISHED: readonly string[] = ['whole', 'in']
 
 /**
- * The entries of a scan that are not of such folders; the paths of these folders (latin1) are added to `left`. Throws if one of them says
+ * Whether an entry of a scan is of such a folder; the paths of these folders (latin1) are added to `found`. Throws if one of them says
  * that things are being moved, or cannot be read: then the content may be incomplete.
  */
-export function* withoutWork(entries: Iterable<string>, site: Site, left: Set<string>): Generator<string, void, void> {
-  for (const entry of entries) {
+export function workIn(site: Site, found: Set<string>): (entry: string) => boolean {
+  return (entry) => {
     const parts = entry.includes(NAME) ? pathOf(entry).split('/') : []
     const depth = parts.findIndex((part) => WORK.test(part)) + 1
-    if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) {
-      yield entry
-      continue
-    }
+    if (depth === 0 || (depth === parts.length && metaOf(entry).type !== 'd')) return false
     const work = parts.slice(0, depth).join('/')
-    left.add(work)
+    found.add(work)
     if (metaOf(entry).unreadable) {
       throw new LifeboatError(`how far a restore has come in ${site.where} cannot be seen: ${shownName(work)} may not be read`, {
         hint: 'Wait for its end. If it was killed, restore once more, or back up as the same user or as root, who can see it.',
@@ -56,6 +53,7 @@ export function* withoutWork(entries: Iterable<string>, site: Site, left: Set<st
         },
       )
     }
+    return true
   }
 }
 

@@ -13,13 +13,13 @@ import type { Site } from '../files/site.ts'
 import { changedError, requireAllOf, requireUnchanged, timeAt } from './everything.ts'
 import { Meanwhile } from './meanwhile.ts'
 import { output, requireTar } from './output.ts'
-import { withoutWork } from './replacement.ts'
+import { workIn } from './replacement.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { severalNames, withContent, withoutFolders } from './still-there.ts'
 import { type ReadEntry, SegmentReading } from './segment-reading.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
-import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
+import { type Patterns, type ScannedPath, selecting } from '../files/selection.ts'
 import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -71,19 +71,19 @@ export class VolumeSource implements Source {
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     const meanwhile = new Meanwhile()
-    for (const cut of segmentsOf(meanwhile.follow(withTargets(entries)))) {
+    for (const cut of segmentsOf(meanwhile.follow(await withTargets(entries)))) {
       const segment = meanwhile.remaining(cut)
       const { read, links: others, whole } = segment.entries.length === 0 ? { read: [], links: segment.links, whole: false }
         : yield* this.#segment(site, segment, archive.next(segment.digest), facts)
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
-      if (segment.entries.length > 0) archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
-      for (const link of others) links.add(link)
+      if (segment.entries.length > 0) await archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
+      await inTurns(others, (link) => links.add(link))
       meanwhile.note(segment.entries, read)
     }
     if (links.count > 0) {
       facts.links = links.count
       yield { ...archive.next(), bytes: fromArray(linkArchive(links)) }
-      archive.add(listedLinks(links), '')
+      await archive.add(listedLinks(links), '')
     }
     if (everything) await requireUnchanged(begun, site, this.#signal)
     yield archive.list()
@@ -95,7 +95,9 @@ export class VolumeSource implements Source {
     if (!this.#reached) throw new Error(`${this.name}: measured before open()`)
     const { entries } = await this.#scan(this.#reached.site)
     let size = 0
-    for (const { entry, target } of withTargets(entries)) if (target === undefined) size += metaOf(entry).size
+    await inTurns(await withTargets(entries), ({ entry, target }) => {
+      if (target === undefined) size += metaOf(entry).size
+    })
     return size
   }
 
@@ -120,9 +122,13 @@ export class VolumeSource implements Source {
     const work = new Set<string>()
     const unreadable: string[] = []
     const kept = new SortedTexts()
-    // Work before the patterns: while a restore moves things, only a part of the selection may be there.
-    const chosen = selected(withoutWork(entries, site, work), candidateOf, { include, exclude: [...ignored, ...exclude] })
-    for await (const entry of inTurns(readable(chosen, unreadable))) kept.add(entry)
+    const isWork = workIn(site, work)
+    const select = selecting(candidateOf, { include, exclude: [...ignored, ...exclude] })
+    const isReadable = readable(unreadable)
+    await inTurns(entries, (entry) => {
+      // Work before the patterns: while a restore moves things, only a part of the selection may be there.
+      if (!isWork(entry)) for (const one of select(entry)) if (isReadable(one)) kept.add(one)
+    })
     if (work.size > 0) this.#warnOfWork([...work].map(displayName), site)
     // Without the volume's own folder, nothing would be left.
     if (unreadable.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
@@ -232,23 +238,20 @@ function hasIgnoreFile(entries: Iterable<string>): boolean {
   return false
 }
 
-/** Entries that can be read. The others, with everything in those that are folders, are left out; their names are added to `unreadable`. */
-function* readable(entries: Iterable<string>, unreadable: string[]): Generator<string, void, void> {
+/** Whether an entry can be read: not if it is in a folder that cannot. To be asked in their order. Adds to `unreadable`. */
+function readable(unreadable: string[]): (entry: string) => boolean {
   let closed: string | undefined
   let path: string | undefined
-  for (const entry of entries) {
+  return (entry) => {
     // A file system may list a name twice while others are exchanged.
     const previous = path
     path = pathOf(entry)
-    if (path === previous) continue
-    if (closed !== undefined && path.startsWith(closed)) continue
+    if (path === previous || (closed !== undefined && path.startsWith(closed))) return false
     const meta = metaOf(entry)
-    if (!meta.unreadable) {
-      yield entry
-      continue
-    }
+    if (!meta.unreadable) return true
     unreadable.push(displayName(path) || '.')
     closed = meta.type === 'd' ? `${path}/` : undefined
+    return false
   }
 }
 

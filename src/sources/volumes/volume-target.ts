@@ -7,7 +7,8 @@ import { decodeFiles, shownName } from '../files/file-list.ts'
 import type { LostFile } from '../files/kept-members.ts'
 import { NothingWhole } from '../nothing-whole.ts'
 import { lostText, type Salvaged, salvageVolume } from '../files/salvage.ts'
-import { SortedFiles } from '../files/sorted-files.ts'
+import { type SortedFile, SortedFiles } from '../files/sorted-files.ts'
+import { inTurns } from '../files/sorted-texts.ts'
 import { output } from './output.ts'
 import type { Site } from '../files/site.ts'
 import { volumeParts } from '../files/verify.ts'
@@ -119,7 +120,8 @@ async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, cont
   const salvaged = await salvageVolume(damaged)
   if (salvaged.segments.length === 0) throw new NothingWhole(`nothing of ${name} is whole`)
   const { paths } = settings.files
-  const wanted = paths.length === 0 ? salvaged.lost : [...matching(salvaged.lost.toSorted(inOrder), paths)]
+  const match = matching<LostFile>(paths)
+  const wanted = paths.length === 0 ? salvaged.lost : salvaged.lost.toSorted(inOrder).flatMap((one) => match(one))
   if (paths.length > 0 && wanted.length > 0 && !(await hasMatch(salvaged, paths)))
     throw new NothingWhole(`nothing of ${name} that matches ${paths.join(', ')} is whole: ${formatSome(wanted.map(lostText), 5)}`)
   const { facts, list } = volumeParts(damaged.source)
@@ -144,9 +146,13 @@ async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, cont
 }
 
 async function hasMatch({ list }: Pick<Salvaged, 'list'>, paths: readonly string[]): Promise<boolean> {
-  // The volume's own folder matches everything.
-  for (const { file } of matching(await SortedFiles.of(decodeFiles(list())), paths)) if (file.path !== '') return true
-  return false
+  const match = matching<SortedFile>(paths)
+  let found = false
+  await inTurns(await SortedFiles.of(decodeFiles(list())), (one) => {
+    // The volume's own folder matches everything.
+    found ||= match(one).some(({ file }) => file.path !== '')
+  })
+  return found
 }
 
 function inOrder(one: LostFile, other: LostFile): number {

@@ -5,7 +5,7 @@ import { emptyFacts } from '../../../src/sources/files/facts.ts'
 import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
 import { withTargets } from '../../../src/sources/files/hard-links.ts'
 import { segmentsOf } from '../../../src/sources/files/segments.ts'
-import { SortedFiles } from '../../../src/sources/files/sorted-files.ts'
+import { type SortedFile, SortedFiles } from '../../../src/sources/files/sorted-files.ts'
 import { SortedTexts } from '../../../src/sources/files/sorted-texts.ts'
 import { usedMemory } from '../../support/used-heap.ts'
 
@@ -21,16 +21,33 @@ const pathAt = (index: number): string => `folder ${index % 100}/a file with a n
 const fileAt = (index: number): ListedFile =>
   ({ type: 'f', mode: '644', uid: 0, gid: 0, size: 10, mtime: '1700000000.5', path: pathAt(index), target: '' })
 
+function entriesWith(meta: string): SortedTexts {
+  const entries = new SortedTexts()
+  for (let index = 0; index < MANY; index++) entries.add(entryOf(pathAt(index), meta))
+  return entries
+}
+
+function* filesOf(at: (index: number) => ListedFile): Generator<SortedFile> {
+  for (let index = 0; index < MANY; index++) yield { file: at(index), part: 0 }
+}
+
+function* membersInOrder(): Generator<ListedFile> {
+  yield { ...fileAt(0), type: 'd', path: '' }
+  for (let index = 0; index < MANY; index++) yield { ...fileAt(index), path: String(index).padStart(6, '0') }
+}
+
+const listBytes = () => Buffer.from(Array.from({ length: MANY }, (_, index) => encodeFile(fileAt(index))).join(''), 'latin1')
+
 async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
   for (const item of items) yield item
 }
 
-test('the entries of a volume need few bytes of memory each, however many there are', () => {
+test('the entries of a volume need few bytes of memory each, however many there are', async () => {
   const before = usedMemory()
   const entries = new SortedTexts()
   for (const number of shuffled(MANY)) entries.add(entryOf(pathAt(number), `${number} 1`))
   let [most, read] = [0, 0]
-  for (const segment of segmentsOf(withTargets(entries))) {
+  for (const segment of segmentsOf(await withTargets(entries))) {
     read += segment.entries.length
     expect(segment.links).toEqual([])
     expect(segment.entries.length).toBeLessThanOrEqual(20_000)
@@ -42,17 +59,41 @@ test('the entries of a volume need few bytes of memory each, however many there 
   expect((most - before) / MANY).toBeLessThan(75)
 })
 
-test('of the names of a file the first is the file, wherever the others are', () => {
+test('of the names of a file the first is the file, wherever the others are', async () => {
   const names: [string, string][] = [['a/2', '7 3'], ['a/10', '7 3'], ['b', '8 2'], ['c', '9 1'], ['a\u0001z', '8 2'], ['z', '7 3'], ['elsewhere', '5 2']]
   const entries = new SortedTexts()
   for (const [path, meta] of names) entries.add(entryOf(path, meta).replace('a\u0001z', 'a/z'))
-  const found = [...withTargets(entries)].map(({ entry, target }) => [entry.slice(0, entry.indexOf('\0')), target])
+  const found = [...(await withTargets(entries))].map(({ entry, target }) => [entry.slice(0, entry.indexOf('\0')), target])
   expect(found).toEqual([
     ['a\u000110', undefined], ['a\u00012', 'a/10'], ['a/z', undefined], ['b', 'a\u0001z'], ['c', undefined], ['elsewhere', undefined], ['z', 'a/10'],
   ])
-  expect([...segmentsOf(withTargets(entries))].map(({ entries: { length }, links }) => [length, links.map(({ target }) => target)])).toEqual([
+  expect([...segmentsOf(await withTargets(entries))].map(({ entries: { length }, links }) => [length, links.map(({ target }) => target)])).toEqual([
     [4, ['a/10', 'a\u0001z', 'a/10']],
   ])
+})
+
+test('of files with very many names no segment has more links than fit into memory', async () => {
+  const links = Array.from({ length: MANY - 1 }, (_, index) => ({ entry: entryOf(pathAt(index + 1), '7 9'), target: pathAt(0) }))
+  const segments = [...segmentsOf([{ entry: entryOf(pathAt(0), '7 9') }, ...links])]
+  expect(segments.flatMap((segment) => segment.links)).toEqual(links)
+  expect(segments.map(({ entries, links }) => [entries.length, links.length])).toEqual([[1, 20_000], [0, 20_000], [0, 20_000], [0, 20_000], [0, 19_999]])
+})
+
+test.each<[string, number, () => Promise<unknown>]>([
+  ['to find the further names of files', 2, async () => withTargets(entriesWith('7 2'))],
+  ['to compare lists', 1, async () => compareFiles(filesOf(fileAt), filesOf(fileAt))],
+  ['to compare lists, one of which has nothing any more', 1, async () => compareFiles(filesOf(fileAt), [])],
+  ['to choose files of a list', 2, async () => choose({ name: 'data', links: false, list: () => each([listBytes()]), segments: [] }, ['* are 17'])],
+  ['to list what was read', 1, async () => new ArchiveStreams('data', emptyFacts('/srv'), undefined).add(membersInOrder(), '')],
+])('%s, passes over many entries let the rest of the program have a turn after each thousand', async (_, passes, work) => {
+  let turns = 0
+  let next = setImmediate(function again() {
+    turns++
+    next = setImmediate(again)
+  })
+  await work()
+  clearImmediate(next)
+  expect(turns).toBeGreaterThanOrEqual((passes * MANY) / 1000 - passes)
 })
 
 test('a choice of a few of many files needs few bytes of memory for the others', async () => {
@@ -96,9 +137,9 @@ test.each<[string, Partial<ListedFile>[], RegExp]>([
   ['a file in a folder that is not there', [{ path: '', type: 'd' }, { path: 'a/b' }], /would have a\/b, in a folder that it did not make$/],
   ['a file twice', [{ path: '', type: 'd' }, { path: 'a' }, { path: 'a' }], /would have a, which is there twice or out of order$/],
   ['a hard link to a file in no folder', [{ path: '', type: 'd' }, { path: 'z', type: 'h', target: 'a/b' }], /would have z, a hard link to a\/b, which is not a file of the archive$/],
-])('%s ends the backup, as no restore would go on there', (_, members, message) => {
+])('%s ends the backup, as no restore would go on there', async (_, members, message) => {
   const archive = new ArchiveStreams('data', emptyFacts('/srv'), undefined)
   const [last, ...before] = members.map((member) => ({ ...fileAt(1), ...member })).toReversed()
-  archive.add(before.toReversed(), '')
-  expect(() => archive.add([last!], '')).toThrow(message)
+  await archive.add(before.toReversed(), '')
+  await expect(archive.add([last!], '')).rejects.toThrow(message)
 })
