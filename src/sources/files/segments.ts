@@ -33,12 +33,11 @@ export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment,
   let afterLarge = false
   for (const { entry, target } of entries) {
     if (target !== undefined) {
-      if (links.length === MOST_ENTRIES) {
-        yield segment(open, links)
-        open = []
-        links = []
-      }
       links.push({ entry, target })
+      if (links.length < MOST_ENTRIES) continue
+      yield segment(open, links)
+      open = []
+      links = []
       continue
     }
     const { size } = metaOf(entry)

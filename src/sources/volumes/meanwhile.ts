@@ -1,5 +1,5 @@
-import { metaOf, pathOf } from '../files/entry.ts'
-import type { ScannedEntry } from '../files/hard-links.ts'
+import { metaOf, pathOf, sortKeyOf } from '../files/entry.ts'
+import type { HardLink, ScannedEntry } from '../files/hard-links.ts'
 import type { Segment } from '../files/segments.ts'
 import type { ReadEntry } from './segment-reading.ts'
 import { outside, severalNames, withContent, withoutFolders } from './still-there.ts'
@@ -7,21 +7,24 @@ import { outside, severalNames, withContent, withoutFolders } from './still-ther
 /** Changes between the listing of a volume and the reading of one segment of it that matter for the segments after it. */
 export class Meanwhile {
   /**
-   * By inode: files of which a name was not read as it was listed, so that it may be another file by now. The other names have not changed:
-   * the next of them, whose path this is, gets the content, and those after it become links to that.
+   * By inode: files of which a name may be another file by now, and the path of another name that got the content. If there is none yet,
+   * the next one gets it; those after it become links to that.
    */
   readonly #firsts = new Map<string, string | undefined>()
   /** Entries of folders that are none any more: what was in them might be read through a link. */
   readonly #gone: string[] = []
+  /** By path: the entries of files of several names that have changed, as they were read. */
+  readonly #changed = new Map<string, string>()
 
   /** Notes how the entries of a segment were read. */
   note(entries: readonly string[], read: readonly ReadEntry[]): void {
     if (read.length === entries.length && read.every(({ entry, asListed }, index) => asListed && entry === entries[index])) return
-    const asListed = new Set(read.filter((one) => one.asListed).map(({ entry }) => entry))
+    const same = new Set(read.filter(({ now }) => now !== undefined).map(({ entry }) => entry))
+    for (const { entry, now, file } of read) if (now !== undefined && now !== entry) this.#changed.set(file.path, now)
     const folders = new Set(read.filter(({ file }) => file.type === 'd').map(({ entry }) => entry))
-    for (const inode of severalNames(entries.filter((entry) => !asListed.has(entry)))) this.#firsts.set(inode, undefined)
+    for (const inode of severalNames(entries.filter((entry) => !same.has(entry)))) this.#firsts.set(inode, undefined)
     for (const entry of entries) if (metaOf(entry).type === 'd' && !folders.has(entry)) this.#gone.push(entry)
-    for (const entry of asListed) {
+    for (const entry of same) {
       const { inode } = metaOf(entry)
       if (this.#firsts.has(inode)) this.#firsts.set(inode, pathOf(entry))
     }
@@ -40,6 +43,12 @@ export class Meanwhile {
       if (first === undefined) this.#firsts.set(inode, pathOf(entry))
       yield first === undefined ? { entry } : { entry, target: first }
     }
+  }
+
+  /** A link, with the properties that its file has in the archive. */
+  asRead({ entry, target }: HardLink): HardLink {
+    const file = this.#changed.get(target)
+    return { entry: file === undefined ? entry : sortKeyOf(entry) + file.slice(file.indexOf('\0')), target }
   }
 
   /** The next segment, without what was in folders that are none any more. */

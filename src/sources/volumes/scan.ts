@@ -1,7 +1,7 @@
-import { ChildError } from '../../process/child.ts'
+import { ChildError, collectBytes, feed } from '../../process/child.ts'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
-import { metaOf, pathOf } from '../files/entry.ts'
+import { metaOf, pathOf, sortKey } from '../files/entry.ts'
 import { displayName } from '../files/file-list.ts'
 import type { Site } from '../files/site.ts'
 import { SortedTexts } from '../files/sorted-texts.ts'
@@ -24,6 +24,8 @@ export interface Skipped {
   mounted: number
 }
 
+const FIELDS = String.raw` %y %s %T@ %C@ %i %n %m %U %G %l\0`
+
 // The path, marks, and the fields that show whether it has changed.
 const EXPRESSION = [
   '-printf', String.raw`%D %P\0-`,
@@ -31,7 +33,7 @@ const EXPRESSION = [
   // as it is half a minute later at the latest (Linux, vm.dirty_expire_centisecs).
   '(', '(', '-newerct', '1 second ago', '-o', '-type', 'f', '-newerct', '1 minute ago', ')', '-printf', 'r', '-o', '-true', ')',
   '(', '(', '-type', 'l', '-o', '-readable', ')', '(', '!', '-type', 'd', '-o', '-executable', ')', '-o', '-printf', 'u', ')',
-  '-printf', String.raw` %y %s %T@ %C@ %i %n %m %U %G %l\0`,
+  '-printf', FIELDS,
 ]
 
 /** At most so many are named. */
@@ -74,6 +76,23 @@ export async function scan(site: Site, signal: AbortSignal): Promise<Scan> {
   }
   if (found.entries.count === 0) throw new LifeboatError(`${site.where} could not be listed: find printed nothing`)
   return found
+}
+
+/** The entries of these paths (latin1) as they are now, by their paths; those that are not there any more are missing. */
+export async function listAgain(site: Site, paths: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {
+  const script = `cd -P -- "$0"; find "$@" -maxdepth 0 -printf '%p\\0-${FIELDS}' || :`
+  const child = site.start('xargs', ['-0', 'sh', '-euc', script, site.root], { signal })
+  const feeding = feed(child, paths.map((path) => Buffer.from(`./${path}\0`, 'latin1')))
+  feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
+  const printed = await collectBytes(child, paths.length * MOST_ENTRY)
+  await feeding
+  const texts = printed.toString('latin1').split('\0')
+  const entries = new Map<string, string>()
+  for (let index = 0; index + 1 < texts.length; index += 2) {
+    const path = texts[index]!.slice('./'.length)
+    entries.set(path, `${sortKey(path)}\0${texts[index + 1]!}`)
+  }
+  return entries
 }
 
 interface Found extends Scan {

@@ -8,6 +8,7 @@ import { listedMember, nameOf } from '../files/listed-member.ts'
 import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
+import { listAgain } from './scan.ts'
 import { outside, severalNames } from './still-there.ts'
 import { BadTar, TarHeaders } from '../files/tar-headers.ts'
 
@@ -30,6 +31,8 @@ export interface ReadEntry {
   /** As the archive has it: what find saw earlier may differ. */
   file: ListedFile
   asListed: boolean
+  /** The entry of the same file when it was read, of which the other names are still names. Undefined: it may be another file. */
+  now: string | undefined
 }
 
 /** One attempt to read a segment with tar. Its fields tell how it went once `bytes` has been iterated. */
@@ -39,7 +42,7 @@ export class SegmentReading {
   readonly #links: readonly HardLink[]
   readonly #last: boolean
   readonly #signal: AbortSignal
-  /** Whether it has to be done again: without those in `unreadable` and what is in `gone`, and with links to those in `lost` as files. */
+  /** Whether it has to be done again: without those in `unreadable` and what is in `gone`, with content for links to those in `lost`. */
   again = false
   begun = false
   /** Members of the archive. */
@@ -50,7 +53,7 @@ export class SegmentReading {
   unreadable: string[] = []
   /** After the last attempt, entries of folders that are none any more, or not there. */
   gone: readonly string[] = []
-  /** After the last attempt, inodes of files of several names, one of which may be another file by now. */
+  /** After the last attempt, inodes of the files of several names whose first may be another file by now. */
   lost: ReadonlySet<string> = new Set()
 
   /** In the `last` attempt what changes is recorded, no longer read again. */
@@ -96,6 +99,7 @@ export class SegmentReading {
       await feeding
     }
     headers.end()
+    await this.#recognize()
     this.#readComplaints(said)
   }
 
@@ -105,10 +109,25 @@ export class SegmentReading {
       const entry = this.#entries[index]!
       // A folder may be a file or a link by now, and the reverse.
       if (pathOf(entry) !== file.path) continue
-      this.read.push({ entry, file, asListed: isAlike(listedEntry(entry), file) })
+      const asListed = isAlike(listedEntry(entry), file)
+      this.read.push({ entry, file, asListed, now: asListed ? entry : undefined })
       return index + 1
     }
     throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(nameOf(file))}, which it was not asked for`)
+  }
+
+  /** Looks for the files of several names that have changed: their inodes tell whether they are the same. */
+  async #recognize(): Promise<void> {
+    const changed = this.read.filter(({ entry, file, asListed }) => !asListed && file.type === 'f' && severalNames([entry]).size > 0)
+    if (changed.length === 0) return
+    const entries = await listAgain(this.#site, changed.map(({ file }) => file.path), this.#signal)
+    for (const one of changed) {
+      const now = entries.get(one.file.path)
+      if (now === undefined || !isAlike(listedEntry(now), one.file)) continue
+      const { inode, links } = metaOf(one.entry)
+      // With as many names as before, they are the same names.
+      if (metaOf(now).inode === inode && metaOf(now).links === links) one.now = now
+    }
   }
 
   #readComplaints(said: string): void {
@@ -137,7 +156,7 @@ export class SegmentReading {
         throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
       const isLeft = isOutside(entry)
       inGone ||= read !== undefined && !isLeft
-      if (read?.asListed && isLeft) continue
+      if (read?.now !== undefined && isLeft) continue
       doubtful.push(entry)
       const { type } = metaOf(entry)
       if (read && !/^[fdlp]$/.test(read.file.type)) this.unreadable.push(entry)
@@ -145,9 +164,9 @@ export class SegmentReading {
       if (type === 'd' && read?.file.type !== 'd') gone.push(entry)
     }
     this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
-    const lost = severalNames(doubtful)
-    const parted = lost.size > 0 && this.#links.some(({ entry }) => lost.has(metaOf(entry).inode))
-    this.again = this.unreadable.length > 0 || inGone || parted || (changed.size > 0 && !this.#last)
+    const paths = new Set(doubtful.map((entry) => pathOf(entry)))
+    const lost = severalNames(this.#links.filter(({ target }) => paths.has(target)).map(({ entry }) => entry))
+    this.again = this.unreadable.length > 0 || inGone || lost.size > 0 || (changed.size > 0 && !this.#last)
     // The next attempt reads what was missing for a moment.
     if (this.#last) [this.gone, this.lost] = [gone, lost]
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)

@@ -77,8 +77,8 @@ export class VolumeSource implements Source {
         : yield* this.#segment(site, segment, archive.next(segment.digest), facts)
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
       if (segment.entries.length > 0) await archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
-      await inTurns(others, (link) => links.add(link))
       meanwhile.note(segment.entries, read)
+      await inTurns(others, (link) => links.add(meanwhile.asRead(link)))
     }
     if (links.count > 0) {
       facts.links = links.count
@@ -172,12 +172,13 @@ export class VolumeSource implements Source {
     facts: VolumeFacts,
   ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean }> {
     let left: Pick<Segment, 'entries' | 'links'> = segment
+    const parted = new Set<string>()
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
     for (let attempt = 1; ; attempt++) {
       const reading = new SegmentReading(site, left, { ...options, last: attempt >= ATTEMPTS })
       yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
       if (!reading.begun) {
-        const read = left.entries.map((entry) => ({ entry, file: listedEntry(entry), asListed: true }))
+        const read = left.entries.map((entry) => ({ entry, file: listedEntry(entry), asListed: true, now: entry }))
         return { read, links: left.links, whole: true }
       }
       const { read, gone, lost } = reading
@@ -186,7 +187,7 @@ export class VolumeSource implements Source {
       if (!reading.again) {
         if (this.#options.everything && reading.changed.length > 0) throw changedError(site, reading.changed)
         // A file of several names that has changed: the others may come back as files of their own.
-        const doubtful = read.filter(({ entry, asListed: same }) => !same && severalNames([entry]).size > 0)
+        const doubtful = read.filter(({ entry, now }) => now === undefined && severalNames([entry]).size > 0)
         for (const path of [...reading.changed, ...doubtful.map(({ file }) => displayName(file.path))]) rememberOnce(facts.changed, path)
         const asListed = read.length === segment.entries.length && read.every((one) => one.asListed)
         return { read, links: left.links, whole: asListed && reading.changed.length === 0 }
@@ -195,10 +196,12 @@ export class VolumeSource implements Source {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
         if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
         for (const path of names) remember(facts.unreadable, path)
-        const entries = left.entries.filter((entry) => !reading.unreadable.includes(entry))
-        left = withContent({ ...left, entries }, severalNames(reading.unreadable))
+        const unreadable = new Set(reading.unreadable)
+        left = { ...left, entries: left.entries.filter((entry) => !unreadable.has(entry)) }
       }
-      left = withContent(left, lost)
+      const without = new Set([...lost, ...severalNames(reading.unreadable)])
+      left = withContent(left, without, parted)
+      for (const inode of without) parted.add(inode)
     }
   }
 

@@ -1,4 +1,5 @@
-import { isIn, metaOf } from '../files/entry.ts'
+import { isIn, metaOf, pathOf } from '../files/entry.ts'
+import type { HardLink } from '../files/hard-links.ts'
 import type { Segment } from '../files/segments.ts'
 
 type Entries = Pick<Segment, 'entries' | 'links'>
@@ -20,14 +21,25 @@ export function withoutFolders({ entries, links }: Entries, folders: readonly st
   return { entries: entries.filter(outside(folders)), links: links.filter(({ entry }) => isLinkOutside(entry)) }
 }
 
-/** The links to these files, by their inodes, get content of their own. */
-export function withContent({ entries, links }: Entries, lost: ReadonlySet<string>): Entries {
-  const own = links.filter(({ entry }) => lost.has(metaOf(entry).inode))
-  if (own.length === 0) return { entries, links }
-  return {
-    entries: [...entries, ...own.map(({ entry }) => entry)].toSorted(),
-    links: links.filter(({ entry }) => !lost.has(metaOf(entry).inode)),
+/**
+ * Of the links to each of the `lost` files, by their inodes, the first gets content of its own, to which the others become links. Of those
+ * that were lost `before`, each link gets its own: it may be another file by now, too.
+ */
+export function withContent({ entries, links }: Entries, lost: ReadonlySet<string>, before: ReadonlySet<string> = new Set()): Entries {
+  const own: string[] = []
+  const left: HardLink[] = []
+  const firsts = new Map<string, string>()
+  for (const { entry, target } of links) {
+    const { inode } = metaOf(entry)
+    const first = before.has(inode) ? undefined : firsts.get(inode)
+    if (!lost.has(inode)) left.push({ entry, target })
+    else if (first !== undefined) left.push({ entry, target: first })
+    else {
+      own.push(entry)
+      firsts.set(inode, pathOf(entry))
+    }
   }
+  return { entries: own.length === 0 ? entries : [...entries, ...own].toSorted(), links: left }
 }
 
 /** Inodes of those of these entries that are files of several names. */

@@ -172,6 +172,9 @@ test.each<[what: string, script: string, { changed?: string[]; besides?: string[
   ['the first name is another file', 'echo new > new; mv new 1/first', { changed: ['1/first'] }],
   ['the first name of a file with its others in later segments is removed', 'rm 2/first', { changed: ['2/first'] }],
   ['so is the second, which got its content', 'rm 2/first 4/second', { changed: ['2/first', '4/second'] }],
+  ['a file of several names is longer, with other rights', 'echo more >> 1/first; chmod 640 2/first', {}],
+  ['the first name of a file is another one with the same content and times', 'cp -p 1/first new; chmod 640 new; mv new 1/first', { changed: ['1/first'] }],
+  ['all names but the last are other files', 'for name in 1/first 1/second; do echo new > new; mv new $name; done', { changed: ['1/first', '1/second'] }],
   ['all names are removed', 'rm 2/first 4/second 5/third', { changed: ['2/first', '4/second', '5/third'] }],
   ['a file is longer, with other rights, and a link leads elsewhere', 'echo more >> 1/other; chmod 640 1/other; ln -sfn 5 link', {}],
   ['a file is a link or a pipe', 'rm 1/other 5/x; ln -s nowhere 1/other; mkfifo 5/x', {}],
@@ -188,7 +191,7 @@ test.each<[what: string, script: string, { changed?: string[]; besides?: string[
   write({ '1/first': 'one', '1/other': 'other', '2/first': 'two', '3/large': '', '3/small': 'small', '5/x': 'x' })
   mkdirSync(path.join(root, '4'))
   truncateSync(path.join(root, '3/large'), LARGE)
-  for (const [name, file] of [['1/second', '1/first'], ['4/second', '2/first'], ['5/third', '2/first']]) linkSync(path.join(root, file!), path.join(root, name!))
+  for (const [name, file] of [['1/second', '1/first'], ['1/third', '1/first'], ['4/second', '2/first'], ['5/third', '2/first']]) linkSync(path.join(root, file!), path.join(root, name!))
   symlinkSync('1', path.join(root, 'link'))
   const read = await readVolume(root, beforeReading(script, again))
   for (const name of besides) rmSync(path.join(root, name), { recursive: true, force: true })
