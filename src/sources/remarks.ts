@@ -32,3 +32,8 @@ export function remarkLines(sources: readonly ({ name: string } & Remarks)[]): s
   ])
   return someLines(lines, MOST)
 }
+
+/** A sentence for what patterns left out of each volume: `uploads: left out: 4 files (400 kB) by .lifeboatignore (1 pattern)`. */
+export function leftOutLines(sources: readonly ({ name: string } & Remarks)[]): string[] {
+  return someLines(sources.flatMap(({ name, leftOut = [] }) => leftOut.map((text) => `${name}: left out: ${text}`)), MOST)
+}

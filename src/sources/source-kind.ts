@@ -310,6 +310,8 @@ export interface Differences {
 export interface Remarks {
   /** Parts of the source that are missing, or may be missing. */
   partial?: string[]
+  /** Files that patterns of the backup, or of the volume itself, left out. */
+  leftOut?: string[]
   /** Warnings of the programs that read the source. */
   warnings?: string[]
 }

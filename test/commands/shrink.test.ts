@@ -54,6 +54,20 @@ test('a volume of 200 files that became empty is a warning, in the log, the resu
   expect((await backup(volumes())).result.shrunk).toEqual([])
 })
 
+test('files that patterns leave out of a volume are told in the result, the summary and by show; the backup is not partial', async () => {
+  fill(4)
+  writeFileSync(`${root}/volume/.lifeboatignore`, '0\n1\n')
+  const { result, text, warnings } = await backup({ ...volumes(), exclude: '2' })
+  const [own, input] = ['2 files (24 B) by .lifeboatignore (2 patterns)', '1 file (12 B) by exclude']
+  expect(result.sources).toMatchObject([{ leftOut: [input, own], amount: { count: 2 } }])
+  expect(result.sources[0]).not.toHaveProperty('partial')
+  expect(text).toContain(`\n  uploads: left out: ${input}\n  uploads: left out: ${own}\n`)
+  expect(warnings).toEqual([])
+  expect(backupSummary(result, context)).toMatch(/^### ✅ [^]*\nuploads.*left out.*1 file .*exclude\n\nuploads.*left out.*2 files/)
+  const shown = await dispatched('show', { destination: `file:${root}/store`, 'encryption-key': identity, set: 'app' }, new Date(), { variables: process.env })
+  expect(shown.text).toMatch(/uploads: left out: 2 files \(24 B\) by \.lifeboatignore[^]*patterns of exclude: 2\n {2}patterns of \.lifeboatignore: 0, 1\n/)
+})
+
 test('with on-shrink fail the step fails, says that the backup exists, keeps it, and prunes nothing', async () => {
   fill(200)
   for (let before = 0; before < 3; before++) await backup(volumes())

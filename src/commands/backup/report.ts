@@ -11,7 +11,7 @@ import {
 } from '../../report/format.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import { addedText } from '../../sources/added.ts'
-import { inPart, remarkLines } from '../../sources/remarks.ts'
+import { inPart, leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
 import { prunedAfter } from '../prune/report.ts'
@@ -99,7 +99,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
         `had${failsByShrinking(result) ? ', so this step FAILED; the backup exists all the same' : ''}:`,
       ...shrunkLines(result.shrunk).map((line) => `  ${line}`)
     ] : []),
-    ...block(remarkLines(result.sources)),
+    ...block([...remarkLines(result.sources), ...leftOutLines(result.sources)]),
     ...result.destinations.flatMap(({ name, problem, prune }) => [
       ...(problem === undefined ? [] : ['', `NOT in ${name}: ${problem}`]),
       ...(prune === undefined ? [] : ['', ...(result.destinations.length > 1 ? [name] : []), ...prunedAfter(prune)]),

@@ -6,7 +6,7 @@ import { markOf, newSnapshotId, type SourceRecord, sourceSize, type StreamRecord
 import type { Writer } from '../../repository/writer.ts'
 import { addedByTable, addedText } from '../../sources/added.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
-import { amountOf, remarksOf } from '../../sources/remarks.ts'
+import { amountOf, leftOutLines, remarksOf } from '../../sources/remarks.ts'
 import { ReadAgain, type Source, type SourceStream } from '../../sources/source.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { asTheyCome } from '../../process/parallel.ts'
@@ -108,6 +108,7 @@ async function storeSource(
   const amount = amountOf(record)
   if (byTable) report.detail?.(`${name}: added ${addedText(byTable)}`)
   for (const lack of remarks.partial ?? []) report.info(`${name} is backed up in part: ${lack}`)
+  for (const line of leftOutLines([{ name, ...remarks }])) report.info(line)
   return {
     record,
     result: {

@@ -2,7 +2,7 @@ import { sizeChart } from '../../report/chart.ts'
 import type { SummaryContext, When } from '../../report/context.ts'
 import { formatBytes, formatCount, formatLapse, formatRate, formatSeconds, formatShare, formatTime } from '../../report/format.ts'
 import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
-import { inPart, remarkLines } from '../../sources/remarks.ts'
+import { inPart, leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { details, restoring } from '../../report/summary-parts.ts'
 import type { Statistics } from '../../repository/statistics.ts'
@@ -38,7 +38,8 @@ export function backupSummary(result: BackupResult, context: SummaryContext): st
     ...missingFrom(result.destinations),
     ...notResumedProblem(result).map((problem) => `❌ ${escape(problem)}`),
     ...shrunkPart(result),
-    ...leftOut(sources),
+    ...missingParts(sources),
+    ...leftOutLines(sources).map(escape),
     table(
       ['Source', 'Size', 'Added', 'Saved', 'Rate', 'Duration'],
       sources.length > 1 ? [...sourceRows, sourceRow('**Total**', { size, added, seconds })] : sourceRows,
@@ -77,7 +78,7 @@ function prunedIn(destinations: BackupResult['destinations']): string[] {
 }
 
 /** Gaps of a backup stand above its figures: they are the first thing that somebody who relies on it must know. */
-function leftOut(sources: BackupResult['sources']): string[] {
+function missingParts(sources: BackupResult['sources']): string[] {
   const lines = remarkLines(sources).map((line) => `- ⚠️ ${escape(line)}`)
   if (lines.length === 0) return []
   const title = inPart(sources) === '' ? 'Warnings while this backup was made' : 'Not everything is in this backup'

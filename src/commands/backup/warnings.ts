@@ -63,11 +63,12 @@ export function warnOfShrinking(
 
 /** Sources without a table or a file: often the name of a database, a folder or a pattern is wrong. Those that shrank are told of. */
 export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly Shrunk[], { report }: Reporting): void {
-  for (const { name, kind, amount } of sources) {
+  for (const { name, kind, amount, leftOut = [] } of sources) {
     if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind)) continue
     const noun = kindIfKnown(kind)?.noun ?? 'source'
     const check = noun === 'database' ? 'the name of the database in its URL' : marked`its location, ‹include› and ‹exclude›`
-    report.warning(`${noun} ${name}: 0 ${amount.noun}s`, `The backup has nothing of it. If this is not expected, check ${check}.`)
+    const told = [`${noun} ${name}: 0 ${amount.noun}s`, ...leftOut.map((text) => `left out: ${text}`)].join('; ')
+    report.warning(told, `The backup has nothing of it. If this is not expected, check ${check}.`)
   }
 }
 

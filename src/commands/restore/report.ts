@@ -13,7 +13,7 @@ import {
   someLines,
 } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
-import { remarkLines } from '../../sources/remarks.ts'
+import { leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
 import { afterwardsLines } from './afterwards.ts'
 import { missingLines } from './missing.ts'
@@ -202,7 +202,8 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
     ...(missing.length > 0 ? [missingLines(result).join('\n')] : []),
     ...(result.selected && result.selected.names.length > 0 ? [`A restore would select: ${some(result.selected.names)}.`] : []),
     ...(result.notResumed === undefined ? [] : [oneLine(result.notResumed)]),
-    ...remarkLines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine),
+    ...[remarkLines, leftOutLines].flatMap((lines) =>
+      lines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine)),
     ...(result.read === undefined ? [] : [
       `Only the selected part of the archive was read, ${sizeText(result)}, and every chunk of it was checked. Other chunks, and the ` +
         'SHA-256 of the whole archive, were not.',

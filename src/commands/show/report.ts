@@ -6,7 +6,7 @@ import { ageThen, recoveryOf } from '../proven.ts'
 import type { ShownProof, ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
-import { remarkLines } from '../../sources/remarks.ts'
+import { leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import type { TextContext } from '../../report/context.ts'
 
@@ -139,7 +139,7 @@ function sourceText(source: ShownSource): string[] {
   return [
     `${oneLine(name)} (${kind}): ${formatBytes(size)}`,
     formatColumns(streams.map(({ name, size, chunks }) => [oneLine(name), formatBytes(size), formatCount(chunks, 'chunk')]), '  '),
-    ...remarkLines([source]).map((line) => `  ${oneLine(line)}`),
+    ...[...remarkLines([source]), ...leftOutLines([source])].map((line) => `  ${oneLine(line)}`),
     ...(kindIfKnown(kind)?.describeText(source) ?? []),
     ...(files ? [formatColumns(files.map(fileRow), '  ')] : []),
   ]

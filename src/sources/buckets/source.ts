@@ -9,8 +9,9 @@ import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, listedEntry, someNames } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
+import { countLeftOut } from '../files/left-out.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
-import { type Patterns, selected } from '../files/selection.ts'
+import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -51,8 +52,9 @@ export class BucketSource implements Source {
     if (!bucket) throw new Error(`${this.name}: streams are asked for before open()`)
     const { where, patterns, rescan } = this.#options
     const facts: VolumeFacts = { ...emptyFacts(where), patterns: { include: [...patterns.include], exclude: [...patterns.exclude] } }
+    const leftOut = facts.leftOut = {}
     const archive = new ArchiveStreams(this.name, facts, rescan ? undefined : before)
-    for (const segment of segmentsOf((await this.#entries(bucket)).map((entry) => ({ entry })))) {
+    for (const segment of segmentsOf((await this.#entries(bucket, leftOut)).map((entry) => ({ entry })))) {
       const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
       const certain =
         read.length === segment.entries.length &&
@@ -84,11 +86,12 @@ export class BucketSource implements Source {
     this.#bucket?.close()
   }
 
-  async #entries(bucket: BucketAccess): Promise<string[]> {
+  /** Counts in `leftOut` what the patterns leave out. */
+  async #entries(bucket: BucketAccess, leftOut: NonNullable<VolumeFacts['leftOut']> = {}): Promise<string[]> {
     const objects: BucketObject[] = []
     for await (const object of bucket.list()) objects.push(object)
     const { patterns } = this.#options
-    return [...selected(entriesOf(objects), (entry) => ({ path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }), patterns)]
+    return [...selected(entriesOf(objects), candidateOf, patterns, (entry, by) => countLeftOut(leftOut, by, metaOf(entry)))]
   }
 
   /** Yields a segment until it was read without changes, or taken from the snapshot before. */
@@ -146,6 +149,10 @@ export class BucketSource implements Source {
         marked`Newer versions will be in the next backup. ‹pre-command› can pause the application meanwhile.`,
       )
   }
+}
+
+function candidateOf(entry: string): ScannedPath {
+  return { path: displayName(pathOf(entry)), directory: !isObjectEntry(entry) }
 }
 
 function nameOf(entry: string): string {

@@ -2,6 +2,9 @@ import { z } from 'zod'
 
 const count = z.int().min(0)
 
+/** Files by their names, with links and pipes; their bytes; and folders that may not be read, of which nothing is known. */
+const leftOut = z.object({ files: count, bytes: count, closed: count })
+
 /** The facts of a volume in a snapshot. */
 export const volumeFacts = z.object({
   /** Its location: `/srv/files`, `docker:files`. */
@@ -17,8 +20,12 @@ export const volumeFacts = z.object({
   changed: z.array(z.string()),
   /** Paths of files that could not be read and were left out. */
   unreadable: z.array(z.string()),
-  /** Of a bucket: the patterns of the backup, as in gitignore(5). */
+  /** The patterns of the backup, as in gitignore(5). The first snapshots have them only of buckets. */
   patterns: z.object({ include: z.array(z.string()), exclude: z.array(z.string()) }).optional(),
+  /** The patterns of the volume's own .lifeboatignore: their number, the SHA-256 of all, and the first of them. Absent: it has none. */
+  ignoreFile: z.object({ count, digest: z.string(), patterns: z.array(z.string()) }).optional(),
+  /** Counts of what the patterns left out, by the reason; absent where there is nothing, and in the first snapshots. */
+  leftOut: z.object({ include: leftOut, exclude: leftOut, ignoreFile: leftOut }).partial().optional(),
   /**
    * For each tar stream, in order: the number of its members, and the digest by which the next backup recognizes it. An empty digest means
    * that it has to be read again.

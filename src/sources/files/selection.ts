@@ -7,6 +7,18 @@ export interface Patterns {
   exclude: readonly string[]
 }
 
+/** Why an entry is left out: no pattern of `include` matches it, one of `exclude` does, or one with a reason of its own. */
+export type LeftOutBy = (typeof REASONS)[number]
+
+const REASONS = ['include', 'exclude', 'ignoreFile', 'store'] as const
+
+/** A pattern that excludes, with its reason if that is not `exclude`. */
+type Exclusion = string | { pattern: string; mark: LeftOutBy }
+
+type Selection = Pick<Patterns, 'include'> & { exclude: readonly Exclusion[] }
+
+type OnLeftOut<T> = (item: T, by: LeftOutBy) => void
+
 export const EVERY_FILE: Patterns = { include: [], exclude: [] }
 
 /** A path, in the order of a scan. */
@@ -20,36 +32,49 @@ export interface ScannedPath {
 const NAMES = { ignorecase: false }
 
 /** The selected items, in their order, with the folders that contain them. */
-export function* selected<T>(items: Iterable<T>, candidateOf: (item: T) => ScannedPath, patterns: Patterns): Generator<T, void, void> {
-  const select = selecting(candidateOf, patterns)
+export function* selected<T>(
+  items: Iterable<T>, candidateOf: (item: T) => ScannedPath, selection: Selection, onLeftOut?: OnLeftOut<T>,
+): Generator<T, void, void> {
+  const select = selecting(candidateOf, selection, onLeftOut)
   for (const item of items) yield* select(item)
 }
 
-/** To be called with each item, in their order: gives it, if it is selected, after the folders that contain it and were not given yet. */
-export function selecting<T>(candidateOf: (item: T) => ScannedPath, { include, exclude }: Patterns): (item: T) => readonly T[] {
-  const isWanted = matcher(include)
-  const isUnwanted = matcher(exclude)
+/**
+ * To be called with each item, in their order: gives it, if it is selected, after the folders that contain it and were not given yet.
+ * `onLeftOut` is called with every other; also with folders that are given later, for what is in them.
+ */
+export function selecting<T>(
+  candidateOf: (item: T) => ScannedPath, { include, exclude }: Selection, onLeftOut: OnLeftOut<T> = () => undefined,
+): (item: T) => readonly T[] {
+  const included = matcher(include)
+  const excluded = matcher(exclude)
   /** Folders around the current item that are not chosen so far, outermost first. */
   let around: { item: T; inside: string }[] = []
-  let left: string | undefined
+  let left: { folder: string; by: LeftOutBy } | undefined
   let taken: string | undefined
   return (item) => {
     const { path, directory } = candidateOf(item)
-    if (left !== undefined && path.startsWith(left)) return []
+    if (left && path.startsWith(left.folder)) {
+      onLeftOut(item, left.by)
+      return []
+    }
     around = around.filter(({ inside }) => path.startsWith(inside))
     const tested = directory ? `${path}/` : path
-    if (path !== '' && isUnwanted(tested)) {
-      if (directory) left = tested
+    const by = path === '' ? undefined : excluded(tested)
+    if (by !== undefined) {
+      if (directory) left = { folder: tested, by }
+      onLeftOut(item, by)
       return []
     }
     const inside = taken !== undefined && path.startsWith(taken)
-    if (path === '' || include.length === 0 || inside || isWanted(tested)) {
+    if (path === '' || include.length === 0 || inside || included(tested) !== undefined) {
       const folders = around
       around = []
       if (directory && path !== '' && !inside && include.length > 0) taken = tested
       return [...folders.map((folder) => folder.item), item]
     }
     if (directory) around.push({ item, inside: tested })
+    onLeftOut(item, 'include')
     return []
   }
 }
@@ -57,12 +82,15 @@ export function selecting<T>(candidateOf: (item: T) => ScannedPath, { include, e
 /** The library keeps its answer for every path that it is asked about. */
 const ASKED = 10_000
 
-function matcher(patterns: readonly string[]): (path: string) => boolean {
-  if (patterns.length === 0) return () => false
-  let matching = ignore(NAMES).add([...patterns])
+/** Gives the reason of the pattern that decides on a path; undefined if none matches it. */
+function matcher(patterns: readonly Exclusion[]): (path: string) => LeftOutBy | undefined {
+  if (patterns.length === 0) return () => undefined
+  const marked = patterns.map((one) => (typeof one === 'string' ? { pattern: one, mark: 'exclude' } : one))
+  let matching = ignore(NAMES).add(marked)
   let asked = 0
   return (path) => {
-    if (++asked % ASKED === 0) matching = ignore(NAMES).add([...patterns])
-    return matching.ignores(path)
+    if (++asked % ASKED === 0) matching = ignore(NAMES).add(marked)
+    const { rule } = matching.test(path)
+    return rule && REASONS.find((reason) => reason === rule.mark)
   }
 }

@@ -44,9 +44,8 @@ export const directory: SourceKind<DirectoryLocation> = {
     given.map(({ name, location, patterns }) => {
       const stores = storesIn(name, location.path, settings.destinations)
       for (const { folder } of stores) context.report.info(`${name}: the store in ${folder} is left out`)
-      const exclude = [...patterns.exclude, ...stores.map(({ pattern }) => pattern)]
       return new VolumeSource({
-        ...optionsOf({ name, patterns: { ...patterns, exclude } }, settings, context),
+        ...optionsOf({ name, patterns }, settings, context), stores: stores.map(({ pattern }) => pattern),
         kind: 'directory', numericOwners: false, reach: async () => ({ site: await reachDirectory(location.path, context.variables) }),
       })
     }),

@@ -7,6 +7,7 @@ import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
 import { type HardLink, HardLinks, withTargets } from '../files/hard-links.ts'
+import { countLeftOut, ignoreFileChange, ignoreFileFacts } from '../files/left-out.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
@@ -29,11 +30,15 @@ export interface VolumeSourceOptions extends FileBackupSettings {
   /** Reaches the site; `release` is awaited when the source is closed. */
   reach(signal: AbortSignal): Promise<{ site: Site; release?: () => Promise<void> }>
   patterns: Patterns
+  /** Patterns of the stores in the volume, which are left out. Default: none. */
+  stores?: readonly string[]
   /** Record only the numbers of owners: their names mean nothing there. */
   numericOwners: boolean
   signal: AbortSignal
   report: Report
 }
+
+type Chosen = Pick<VolumeFacts, 'patterns' | 'ignoreFile' | 'leftOut'>
 
 const IGNORE_FILE = '.lifeboatignore'
 const ATTEMPTS = 2
@@ -65,9 +70,9 @@ export class VolumeSource implements Source {
     const { site } = this.#reached
     const { everything = false } = this.#options
     const begun = everything ? await timeAt(site, this.#signal) : ''
-    const { entries, unreadable, skipped, left } = await this.#scan(site)
+    const { entries, unreadable, skipped, left, chosen } = await this.#scan(site)
     if (everything) requireAllOf({ skipped, left }, site)
-    const facts: VolumeFacts = { ...emptyFacts(site.where), skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
+    const facts: VolumeFacts = { ...emptyFacts(site.where), ...chosen, skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     const meanwhile = new Meanwhile()
@@ -88,7 +93,7 @@ export class VolumeSource implements Source {
     if (everything) await requireUnchanged(begun, site, this.#signal)
     yield archive.list()
     this.#facts = facts
-    this.#warn(facts)
+    this.#warn(facts, before)
   }
 
   async measure(): Promise<number> {
@@ -114,16 +119,19 @@ export class VolumeSource implements Source {
   }
 
   /** The entries to back up. Unreadable ones are left out, with all that is in them, or are an error. */
-  async #scan(site: Site): Promise<Scan & { unreadable: string[] }> {
+  async #scan(site: Site): Promise<Scan & { unreadable: string[]; chosen: Chosen }> {
     const { entries, ...scanned } = await scan(site, this.#signal)
     requireFolder(entries, site)
     const { include, exclude } = this.#options.patterns
     const ignored = !this.#options.everything && hasIgnoreFile(entries) ? await this.#ignored(site) : []
+    const exclusions = [...ignored.map((pattern) => ({ pattern, mark: 'ignoreFile' as const })), ...exclude,
+      ...(this.#options.stores ?? []).map((pattern) => ({ pattern, mark: 'store' as const }))]
+    const leftOut: NonNullable<VolumeFacts['leftOut']> = {}
     const work = new Set<string>()
     const unreadable: string[] = []
     const kept = new SortedTexts()
     const isWork = workIn(site, work)
-    const select = selecting(candidateOf, { include, exclude: [...ignored, ...exclude] })
+    const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => countLeftOut(leftOut, by, metaOf(entry)))
     const isReadable = readable(unreadable)
     await inTurns(entries, (entry) => {
       // Work before the patterns: while a restore moves things, only a part of the selection may be there.
@@ -132,7 +140,8 @@ export class VolumeSource implements Source {
     if (work.size > 0) this.#warnOfWork([...work].map(displayName), site)
     // Without the volume's own folder, nothing would be left.
     if (unreadable.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
-    return { ...scanned, entries: kept, unreadable }
+    const patterns = { include: [...include], exclude: [...exclude] }
+    return { ...scanned, entries: kept, unreadable, chosen: { patterns, ...ignoreFileFacts(ignored), leftOut } }
   }
 
   #warnOfWork(folders: readonly string[], { where }: Site): void {
@@ -205,8 +214,16 @@ export class VolumeSource implements Source {
     }
   }
 
-  #warn({ changed, unreadable, skipped }: VolumeFacts): void {
+  #warn(facts: VolumeFacts, before: SourceRecord | undefined): void {
+    const { changed, unreadable, skipped } = facts
     const { report } = this.#options
+    const change = ignoreFileChange(before, facts)
+    if (change !== undefined)
+      report.warning(
+        `${this.name}: ${change}`,
+        marked`Every program that may write into the volume can leave out files in this way. ‹lifeboat show› has the patterns. ` +
+          'If this is not expected, remove the file and back up again.',
+      )
     if (unreadable.length > 0)
       report.warning(
         `${this.name}: not in this backup, as they could not be read: ${someNames(unreadable)}`,

@@ -95,7 +95,8 @@ test('a volume without a file is a warning, and every backup tells how many file
   const empty = path.join(folder, 'empty')
   mkdirSync(empty)
   const result = await volumes.backup({ volumes: `one=${root}\ntwo=${root}\nthree=${empty}`, include: 'two=*.jpg' })
-  expect(volumes.warnings).toEqual(['volume two: 0 files', 'volume three: 0 files'])
+  expect(volumes.warnings).toEqual(['volume two: 0 files; left out: 2 files (2 B) that no pattern of include matches', 'volume three: 0 files'])
+  expect(volumes.infos).toContain('two: left out: 2 files (2 B) that no pattern of include matches')
   expect(backupText(result, { program: 'lifeboat', destination: `file:${volumes.store}`, timeZone: 'UTC' })).toMatch(/\n  one +2 files .*\n  two +0 files .*\n  three +0 files /)
 })
 

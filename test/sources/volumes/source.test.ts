@@ -11,7 +11,9 @@ import { Gate } from '../../../src/sources/files/gate.ts'
 import { localSite } from '../../../src/sources/files/site.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { scan } from '../../../src/sources/volumes/scan.ts'
+import type { SourceRecord } from '../../../src/repository/snapshot.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
+import { quiet } from '../../support/quiet.ts'
 import { thrownBy } from '../../support/thrown.ts'
 import { archiveOf, contentsOf, readVolume, type ReadVolume } from '../../support/volume.ts'
 
@@ -246,6 +248,42 @@ test('patterns of inputs and of .lifeboatignore leave out what they match', asyn
   write({ '.lifeboatignore': '*.tmp\n# no\n/cache/\n!keep.tmp\n', 'a.tmp': '', 'keep.tmp': '', 'cache/x': '', 'sub/cache/x': '', 'sub/b.jpg': '', 'sub/c.log': '', 'sub/é.jpg': '' })
   expect(await filesListed({ include: [], exclude: ['*.log'] })).toEqual(['f .lifeboatignore', 'f keep.tmp', 'f sub/b.jpg', 'f sub/cache/x', 'f sub/é.jpg'])
   expect(await filesListed({ include: ['*.jpg', 'sub/cache/'], exclude: ['b.*'] })).toEqual(['f sub/cache/x', 'f sub/é.jpg'])
+})
+
+test('files that patterns leave out are counted by the reason, as are folders that may not be read; those of a store are not', async () => {
+  write({ '.lifeboatignore': '# caches\n/cache/\n\n*.tmp\n', 'a.tmp': 'xx', 'cache/x': 'xxx', 'cache/deep/y': 'x', 'one.log': 'x', 'closed/z': 'x', 'store/chunk': 'x', kept: 'x' })
+  chmodSync(path.join(root, 'closed'), 0o700)
+  chmodSync(folder, 0o755)
+  const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  const read = (patterns: { include: string[]; exclude: string[] }) => readVolume(root, { prefix, patterns, stores: ['/store/'] })
+  expect(factsOf(await read({ include: [], exclude: ['*.log', '/closed/'] }))).toMatchObject({
+    patterns: { include: [], exclude: ['*.log', '/closed/'] }, ignoreFile: { count: 2, patterns: ['/cache/', '*.tmp'] },
+    leftOut: { exclude: { files: 1, bytes: 1, closed: 1 }, ignoreFile: { files: 3, bytes: 6, closed: 0 } },
+  })
+  const { leftOut } = factsOf(await read({ include: ['kept'], exclude: [] }))
+  expect(leftOut).toEqual({ include: { files: 2, bytes: expect.any(Number), closed: 1 }, ignoreFile: { files: 3, bytes: 6, closed: 0 } })
+})
+
+const warned = async (before?: SourceRecord) => {
+  const warnings: string[] = []
+  const { record } = await readVolume(root, { ...(before && { before }), report: { ...quiet, warning: (text) => void warnings.push(text) } })
+  return { record, warnings }
+}
+
+test('a .lifeboatignore that is new or has other patterns than in the backup before is a warning', async () => {
+  write({ f1: 'x', f2: 'xx', f3: 'x' })
+  const none = await warned()
+  write({ '.lifeboatignore': 'f1\nf2\n' })
+  expect((await warned()).warnings).toEqual([])
+  const made = await warned(none.record)
+  expect(made.warnings).toEqual(['data: .lifeboatignore is new since the backup before, and leaves out 2 files (3 B)'])
+  write({ '.lifeboatignore': '# the same\nf1\nf2\n' })
+  expect((await warned(made.record)).warnings).toEqual([])
+  write({ '.lifeboatignore': '*\n' })
+  expect((await warned(made.record)).warnings).toEqual(['data: .lifeboatignore has changed since the backup before, and leaves out 4 files (6 B)'])
+  // A snapshot of an earlier version does not tell.
+  const { ignoreFile: _, patterns: __, leftOut: ___, ...old } = volumeFacts.parse(none.record.facts)
+  expect((await warned({ ...none.record, facts: old })).warnings).toEqual([])
 })
 
 test('a file that may not be read fails the backup before anything is stored, or is left out with a word', async () => {

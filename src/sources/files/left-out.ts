@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import type { Meta } from './entry.ts'
+import type { SourceRecord } from '../../repository/snapshot.ts'
+import { MOST_NAMED, type VolumeFacts, volumeFacts } from './facts.ts'
+import type { LeftOutBy } from './selection.ts'
+
+type LeftOut = NonNullable<VolumeFacts['leftOut']>
+
+/** Adds an entry to the counts of what patterns left out. A store of backups, which is told by itself, is not counted. */
+export function countLeftOut(counts: LeftOut, by: LeftOutBy, { type, size, unreadable }: Meta): void {
+  if (by === 'store' || (type === 'd' && !unreadable)) return
+  const amount = counts[by] ??= { files: 0, bytes: 0, closed: 0 }
+  if (type === 'd') amount.closed++
+  else amount.files++
+  amount.bytes += size
+}
+
+/** The facts of a volume's own file of patterns; none if it has no patterns. */
+export function ignoreFileFacts(lines: readonly string[]): Pick<VolumeFacts, 'ignoreFile'> {
+  const patterns = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
+  if (patterns.length === 0) return {}
+  const digest = createHash('sha256').update(patterns.join('\n')).digest('hex')
+  return { ignoreFile: { count: patterns.length, digest, patterns: patterns.slice(0, MOST_NAMED) } }
+}
+
+/** Says for each reason how much was left out. */
+export function leftOutTexts({ leftOut = {}, ignoreFile }: Pick<VolumeFacts, 'leftOut' | 'ignoreFile'>): string[] {
+  const { include, exclude, ignoreFile: own } = leftOut
+  return [
+    ...(include ? [`${amountText(include)} that no pattern of include matches`] : []),
+    ...(exclude ? [`${amountText(exclude)} by exclude`] : []),
+    ...(own && ignoreFile ? [`${amountText(own)} by .lifeboatignore (${formatCount(ignoreFile.count, 'pattern')})`] : []),
+  ]
+}
+
+function amountText({ files, bytes, closed }: NonNullable<LeftOut['include']>): string {
+  const folders = closed > 0 ? [`${formatCount(closed, 'folder')} that may not be read`] : []
+  return [...(files > 0 || closed === 0 ? [`${formatCount(files, 'file')} (${formatBytes(bytes)})`] : []), ...folders].join(' and ')
+}
+
+const compared = volumeFacts.pick({ patterns: true, ignoreFile: true })
+
+/** A sentence if the volume's own file of patterns is not as in the backup before; undefined also where that does not tell. */
+export function ignoreFileChange(before: SourceRecord | undefined, { ignoreFile, leftOut }: VolumeFacts): string | undefined {
+  const old = compared.safeParse(before?.facts).data
+  if (!ignoreFile || !old?.patterns || old.ignoreFile?.digest === ignoreFile.digest) return undefined
+  const amount = leftOut?.ignoreFile ? amountText(leftOut.ignoreFile) : 'nothing'
+  return `.lifeboatignore ${old.ignoreFile ? 'has changed' : 'is new'} since the backup before, and leaves out ${amount}`
+}
