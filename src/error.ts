@@ -11,7 +11,7 @@ export const CLOSED_PIPE = 141
 export interface Left {
   source: string
   state?: string
-  safety?: { snapshot: string; set: string; until: string }
+  safety?: { snapshot: string; set: string; until: string; added?: readonly string[] }
   /** Where that backup is and how to restore it, in sentences. */
   back?: string
 }

@@ -41,8 +41,11 @@ export function redactedFailure(failure: Failure, redact: (text: string) => stri
   const { message, causes, hint, left } = failure
   return {
     ...failure, message: redact(message), causes: causes.map(redact), hint: hint === undefined ? undefined : redact(hint),
-    ...(left && { left: left.map(({ state, back, ...one }) =>
-      ({ ...one, ...(state !== undefined && { state: redact(state) }), ...(back !== undefined && { back: redact(back) }) })) }),
+    ...(left && { left: left.map(({ state, safety, back, ...one }) => ({
+      ...one, ...(state !== undefined && { state: redact(state) }),
+      ...(safety && { safety: { ...safety, ...(safety.added && { added: safety.added.map(redact) }) } }),
+      ...(back !== undefined && { back: redact(back) }),
+    })) }),
   }
 }
 

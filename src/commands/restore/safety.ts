@@ -23,6 +23,8 @@ export interface Safety {
   set: string
   /** Until then no retention policy deletes it, ISO 8601. */
   until: string
+  /** Of a restore of selected files over others: the names of those that the target did not have. The way back leaves them. */
+  added?: readonly string[]
 }
 
 /** The target that is backed up. */
@@ -69,7 +71,7 @@ export class SafetyBackups {
       if (before) this.#before.set(source, before)
       const made = this.#last.then(() => this.#make(source, { location, where: target.where }, restored))
       this.#last = made.catch(() => undefined)
-      const safety = await made
+      const safety = { ...(await made), ...(before && 'added' in before && { added: before.added }) }
       this.#made.set(source, safety)
       this.#environment.report.info(this.#back(safety, source, target.name))
       seconds = secondsSince(started)
@@ -190,9 +192,7 @@ export function goingBack(
     const command = markedCommand('restore', { snapshot, volume, ...(!bucket && { target }), ...mode, confirm: target })
     const restored = `${bucket ? 'Restore it into the same target' : 'Restore it'}: ${command}.`
     if (!over || over.deleteExtra || over.files?.added.length === 0) return restored
-    // A folder that is not empty is not replaced by a file that was there before.
-    return over.files ? `First remove the files that the target did not have (${namesOf(over.files)}). ${restored}`
-      : `${restored} Files that it did not have stay: remove them by hand.`
+    return `${restored} Files that it did not have stay: remove them by hand${over.files ? ` (${namesOf(over.files)})` : ''}.`
   }
   const parts = Object.fromEntries((['schemas', 'tables'] as const)
     .flatMap((name) => (what[name].length > 0 ? [[name, JSON.stringify(what[name])]] : [])))
@@ -206,6 +206,9 @@ export function goingBack(
     ? restored : `First remove the schemas, tables, views and sequences that the target did not have: run ${removal} ${restored}`
 }
 
+/** More files than anyone removes by hand. */
+const MOST = 200
+
 function namesOf({ added }: FilesBefore): string {
-  return formatSome(added, 20)
+  return `${formatSome(added, MOST)}${added.length > MOST ? marked`; safety.added of ‹json› names all of them` : ''}`
 }

@@ -12,7 +12,10 @@ export interface FilesBefore {
   added: readonly string[]
 }
 
-/** Compares a folder with the paths (latin1, folders first) that are to be restored into it, which these patterns selected. */
+/**
+ * Compares a folder with the paths (latin1, folders first) that are to be restored into it, which these patterns selected. In the folder,
+ * nothing else is in the place of a folder.
+ */
 export async function filesBefore(
   site: Site, wanted: ReadonlySet<string>, patterns: readonly string[], signal: AbortSignal,
 ): Promise<FilesBefore> {
@@ -23,14 +26,12 @@ export async function filesBefore(
   let kinds = ''
   for await (const piece of child.stdout) kinds += piece.toString('latin1')
   await feeding
-  const folders = new Set([''])
   const absent = new Set<string>()
   const had: ScannedPath[] = []
   const added: string[] = []
   for (const [index, path] of paths.entries()) {
     const parent = parentOf(path)
-    const kind = folders.has(parent) ? kinds[index] : '-'
-    if (kind === 'd') folders.add(path)
+    const kind = kinds[index]
     if (kind === 'd' || kind === 'f') had.push({ path: displayName(path), directory: kind === 'd' })
     else {
       absent.add(path)

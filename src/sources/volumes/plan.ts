@@ -6,6 +6,7 @@ import { backUpStep, requireAll } from '../checks.ts'
 import type { Site } from '../files/site.ts'
 import { choose } from '../files/choice.ts'
 import { lockTarget } from './target-lock.ts'
+import { refuseOtherKinds } from './other-kinds.ts'
 import { output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
 import { refuseStores } from './own-stores.ts'
@@ -35,7 +36,9 @@ export async function planVolume(given: VolumeRestore, missing: boolean): Promis
       async () => void (await leftByKilled(site, mode === 'clean', signal)),
     ] : []),
     ...(there && mode === 'empty' ? [() => requireNoContent(site, signal)] : []),
-    ...(there && mode === 'overwrite' ? [() => refuseOthers(site, choice, signal)] : []),
+    ...(there && mode === 'overwrite' ? [
+      () => refuseOthers(site, choice, signal), () => refuseOtherKinds(site, given.list, choice.wanted, signal),
+    ] : []),
     ...(given.owners === 'number' ? [() => requireOwners(site, given.list, choice.wanted, signal)] : []),
     () => requireSpace(site, choice.size, signal),
   ])

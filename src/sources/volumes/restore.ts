@@ -7,6 +7,7 @@ import { type FilesBefore, filesBefore } from '../files/files-before.ts'
 import type { Site } from '../files/site.ts'
 import { type ArchivedVolume, type Choice, choose } from '../files/choice.ts'
 import { extract, type VolumeOutcome } from './extract.ts'
+import { refuseOtherKinds } from './other-kinds.ts'
 import { isRoot, output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
 import { refuseStores } from './own-stores.ts'
@@ -57,6 +58,7 @@ async function restoreLocked(given: VolumeRestore): Promise<VolumeOutcome> {
   await requireSpace(site, choice.size, signal)
   if (mode === 'overwrite') {
     await refuseOthers(site, choice, signal)
+    await refuseOtherKinds(site, given.list, choice.wanted, signal)
     await backUpFirst(given, choice)
     leaves?.(`${site.where} is partly restored: some files may be those of the backup, others as they were before`,
       marked`Restore again with ‹mode: overwrite›: that completes it.`)

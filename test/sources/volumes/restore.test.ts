@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, st
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { BadTar } from '../../../src/sources/files/tar-headers.ts'
+import { encodeFile } from '../../../src/sources/files/file-list.ts'
 import { localSite } from '../../../src/sources/files/site.ts'
 import { restoreVolume, type VolumeRestore } from '../../../src/sources/volumes/restore.ts'
 import { inPieces, noise } from '../../support/bytes.ts'
@@ -55,6 +56,37 @@ test('overwrite leaves what else is there, clean does not', async () => {
   expect([readFileSync(path.join(target, 'a/1.jpg'), 'utf8'), readFileSync(path.join(target, 'mine'), 'utf8')]).toEqual(['one', 'mine'])
   await volumes.restore({ target, mode: 'clean' })
   expect(contentsOf(target)).toEqual(contentsOf(root))
+})
+
+test('overwrite puts no folder in the place of a link or a file, and nothing else in the place of a folder: the plan and the restore refuse it', async () => {
+  const root = await backedUp({ ...files, 'a/4.jpg': 'new', 'file/x': '', name: '' })
+  mkdirSync(path.join(root, 'empty'))
+  await volumes.backup({ volumes: `data=${root}` })
+  write(folder, { 'elsewhere/1.jpg': 'newer' })
+  write(target, { file: '', 'b/2.txt': '' })
+  symlinkSync('../elsewhere', path.join(target, 'a'))
+  symlinkSync('../elsewhere', path.join(target, 'empty'))
+  mkdirSync(path.join(target, 'name'))
+  const before = [contentsOf(target), contentsOf(path.join(folder, 'elsewhere'))]
+  for (const [paths, told] of [
+    ['/a/1.jpg', 'a is a symbolic link, in the backup a folder'],
+    ['z\n/a/1.jpg\n/b', 'a is a symbolic link, in the backup a folder'],
+    ['empty/', 'empty is a symbolic link, in the backup a folder'],
+    ['x', 'file is a file, in the backup a folder'],
+    ['/name', 'name is a folder, in the backup a file'],
+    ['', 'a is a symbolic link, in the backup a folder; empty is a symbolic link, in the backup a folder; file is a file, in the backup a folder; name is a folder, in the backup a file'],
+  ] as const) {
+    for (const dry of ['true', 'false'])
+      await expect(volumes.restore({ target, mode: 'overwrite', paths, 'dry-run': dry })).rejects.toMatchObject({ message: expect.stringMatching(new RegExp(`: in ${target}, ${told}$`)), status: 2 })
+  }
+  expect([contentsOf(target), contentsOf(path.join(folder, 'elsewhere'))]).toEqual(before)
+  // A link in the place of a file is replaced, and comes back.
+  mkdirSync(path.join(target, 'b/c'))
+  symlinkSync('../../../elsewhere/1.jpg', path.join(target, 'b/c/3.jpg'))
+  const { safety } = await volumes.restore({ target, mode: 'overwrite', paths: '3.jpg' })
+  expect(contentsOf(path.join(target, 'b/c'))).toEqual(contentsOf(path.join(root, 'b/c')))
+  await volumes.restore({ snapshot: safety!.snapshot, target, mode: 'overwrite', paths: '3.jpg' })
+  expect(readFileSync(path.join(target, 'b/c/3.jpg'), 'utf8')).toBe('newer')
 })
 
 test('only what matches a pattern is restored, with the folders around it; a hard link whose file does not match becomes a file', async () => {
@@ -153,24 +185,18 @@ describe('a hostile archive is refused, and nothing outside the target is touche
     expect([readFileSync(path.join(outside, 'secret'), 'utf8'), statSync(path.join(outside, 'secret')).nlink]).toEqual(['as it was', 1])
   })
 
-  test('a symbolic link that is in the target already is replaced, not followed', async () => {
-    const root = await backedUp({ 'd/f': 'good' })
+  test('a symbolic link that is put into the target after the checks is replaced, not followed', async () => {
     const outside = path.join(folder, 'outside')
     write(outside, { f: 'as it was' })
-    mkdirSync(target)
-    symlinkSync(outside, path.join(target, 'd'))
-    await volumes.restore({ target, mode: 'overwrite' })
-    expect(readFileSync(path.join(outside, 'f'), 'utf8')).toBe('as it was')
-    expect(contentsOf(target)).toEqual(contentsOf(root))
-    // Nor is it by a hard link that becomes a file.
-    linkSync(path.join(root, 'd/f'), path.join(root, 'e'))
-    linkSync(path.join(root, 'd/f'), path.join(root, 'z'))
-    write(root, { 'z-folder/f': '' })
-    linkSync(path.join(root, 'd/f'), path.join(root, 'z-folder/link'))
-    await volumes.backup({ volumes: `data=${root}` })
-    symlinkSync(outside, path.join(target, 'z-folder'))
-    await volumes.restore({ target, mode: 'overwrite', paths: 'link' })
-    expect([readdirSync(outside), readFileSync(path.join(target, 'z-folder/link'), 'utf8')]).toEqual([['f'], 'good'])
+    write(target, { other: '' })
+    const named = { mode: '755', uid: 0, gid: 0, size: 0, mtime: '1', target: '' }
+    // A hard link whose file is not selected becomes a file.
+    const listed = [['d', ''], ['d', 'd'], ['f', 'f'], ['h', 'd/link']].map(([type, name]) =>
+      encodeFile({ ...named, type: type!, path: name!, target: type === 'h' ? 'f' : '' }))
+    const given = archive(await crafted(top, folderNamed('./d'), evil('./f'), hard('./d/link', './f')), 4)
+    const backUpTarget = async () => symlinkSync(outside, path.join(target, 'd'))
+    await restoreVolume({ ...given, links: true, patterns: ['link'], list: () => inPieces(Buffer.from(listed.join(''))), backUpTarget })
+    expect([readdirSync(outside), readdirSync(path.join(target, 'd'))]).toEqual([['f'], ['link']])
   })
 
   test('a hard link that would become a file below a symbolic link is refused', async () => {
