@@ -1,10 +1,21 @@
-import type { LifeboatError } from '../error.ts'
+import { type LifeboatError, messageOf } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { proveSnapshot, type Verdict } from './proofs.ts'
+import { DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
-import type { AuthenticSnapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey } from './snapshot.ts'
 import { damageIn, objectsOf } from './wholeness.ts'
+
+/** The repair of objects of a snapshot that were known to be damaged in the store that is copied to, but not in the other. */
+export interface Repair {
+  /** Keys of those that were put again. */
+  put: ReadonlySet<string>
+  /** Keys of those that were read from that store, and are good. */
+  good: readonly string[]
+  /** Why one of them is still damaged there. */
+  problem?: string
+}
 
 /** Damage that the proofs of a set name, in the store that is copied from and in the store that is copied to. */
 export class CopiedDamage {
@@ -13,14 +24,14 @@ export class CopiedDamage {
   /** In the store that is copied from. */
   readonly #damaged: ReadonlySet<string>
   /** The same, without the objects that the other store has found good since. */
-  readonly #doubtful: ReadonlySet<string>
+  readonly #doubtful: Set<string>
   /** Known in the other store already, or since this copy. */
   readonly #carried: Set<string>
 
   private constructor(
     from: SetProofs,
     to: SetProofs,
-    { damaged, doubtful, carried }: { damaged: ReadonlySet<string>; doubtful: ReadonlySet<string>; carried: Set<string> },
+    { damaged, doubtful, carried }: { damaged: ReadonlySet<string>; doubtful: Set<string>; carried: Set<string> },
   ) {
     this.#from = from
     this.#to = to
@@ -44,12 +55,66 @@ export class CopiedDamage {
   }
 
   /**
+   * Replaces objects that the other store's proofs call damaged, and this store's do not. Only an object that cannot be opened is replaced,
+   * by one that can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are.
+   */
+  async repair(snapshot: AuthenticSnapshot, { from, to }: { from: Store; to: Store }): Promise<Repair> {
+    const { keys, header: { chunks } } = snapshot
+    const put = new Set<string>()
+    const good: string[] = []
+    let problem: string | undefined
+    const isSuspect = (key: string): boolean => this.#carried.has(key) && !this.#damaged.has(key)
+    const suspects = to.groups ? [] : [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
+    // Differences last: their bases are read with them.
+    for (const [index, entry] of suspects.toSorted(([, a], [, b]) => Number(a[3] !== null) - Number(b[3] !== null))) {
+      const key = chunkKey(entry[0], entry[4])
+      if (keys.identity === undefined) {
+        problem ??= `chunk ${key} in ${to.name} is known to be damaged, and a write key cannot check what it is replaced with: ` +
+          'copy once with the identity'
+        continue
+      }
+      try {
+        if (await this.#replaced(index, snapshot, { from, to })) put.add(key)
+        good.push(key)
+        this.#carried.delete(key)
+        this.#doubtful.delete(key)
+      } catch (error) {
+        if (!(error instanceof DamagedChunk)) throw error
+        problem ??= messageOf(error)
+      }
+    }
+    return { put, good, ...(problem !== undefined && { problem }) }
+  }
+
+  /** False if the object can be opened as it is. Throws a DamagedChunk unless it can be opened in the end. */
+  async #replaced(
+    index: number, { keys, header: { chunks } }: AuthenticSnapshot, { from, to }: { from: Store; to: Store },
+  ): Promise<boolean> {
+    const [id, , size, , mark] = chunks[index]!
+    const key = chunkKey(id, mark)
+    const open = (store: Store) => new Reader(store, keys, chunks).chunk(index)
+    try {
+      await open(to)
+      return false
+    } catch (error) {
+      // If its base is damaged, nothing is known of the object itself.
+      if (!(error instanceof DamagedChunk) || error.key !== key) throw error
+    }
+    await open(from)
+    await to.put(key, await from.get(key, size))
+    await open(to)
+    return true
+  }
+
+  /**
    * Writes known damage to the other store, after the snapshot: a proof that names the damaged objects that are the same in both stores.
-   * Objects that differ are not known to be damaged there, and a proof that says verified is never copied. Returns whether a proof was
-   * written.
+   * Objects that differ are not known to be damaged there, and a proof that says verified is never copied. It names `good` objects as
+   * well. Returns whether a proof was written.
    */
   async carry(
-    snapshot: AuthenticSnapshot, transferred: ReadonlySet<string>, { from, to, now }: { from: Store; to: Store; now: Date },
+    snapshot: AuthenticSnapshot,
+    { transferred, good }: { transferred: ReadonlySet<string>; good: readonly string[] },
+    { from, to, now }: { from: Store; to: Store; now: Date },
   ): Promise<boolean> {
     const { id, set } = snapshot.header
     const damaged: string[] = []
@@ -61,7 +126,7 @@ export class CopiedDamage {
     // A proof that names objects says nothing about a store that has better ones.
     const failed =
       verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
-    if (damaged.length === 0 && !failed) return false
+    if (damaged.length === 0 && good.length === 0 && !failed) return false
     const about = {
       snapshot: id,
       set,
@@ -73,9 +138,11 @@ export class CopiedDamage {
       versions: {},
       run: null,
     } as const
-    await proveSnapshot(to, snapshot.keys, {
-      ...about, damaged, problems: [`said by proofs in ${from.name}, from where the snapshot was copied`],
-    })
+    const problems = [
+      ...(failed || damaged.length > 0 ? [`said by proofs in ${from.name}, from where the snapshot was copied`] : []),
+      ...(good.length > 0 ? [`damaged objects were replaced by those of ${from.name}, and read`] : []),
+    ]
+    await proveSnapshot(to, snapshot.keys, { ...about, damaged, good, problems })
     for (const key of damaged) this.#carried.add(key)
     return true
   }

@@ -34,14 +34,26 @@ export interface CopyOptions {
   onBytes: (bytes: number) => void
 }
 
+export interface Copied {
+  /** Transferred, and chunks among them. */
+  bytes: number
+  chunks: number
+  /** Why the snapshot is unsound where it comes from, and so its copy. */
+  damaged: string | undefined
+  /** How many objects were known to be damaged in `to`, and are good there now. */
+  repaired: number
+  /** Why an object that is known to be damaged in `to` alone was not repaired. */
+  problem?: string
+}
+
 /**
- * Copies a snapshot, its MAC verified, with the chunks that `to` lacks or has in another size, and its labels; it is put last, like that of
- * a backup. The size of a chunk is checked, which is all that can be checked without decrypting. Throws if a chunk is missing or damaged,
- * and as the stores do. `damaged`: why the snapshot is unsound, and so its copy.
+ * Copies a snapshot, its MAC verified, with the chunks that `to` lacks, has in another size, or knows to be damaged, and its labels; it is
+ * put last, like that of a backup. The size of a chunk is checked, which is all that can be checked without decrypting. Throws if a chunk
+ * is missing or damaged, and as the stores do.
  */
 export async function copySnapshot(
   key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions,
-): Promise<{ bytes: number; chunks: number; damaged: string | undefined }> {
+): Promise<Copied> {
   const began = now()
   const object = await from.get(key, LIMITS.snapshot)
   const snapshot = await decodeSnapshot(key, object, keys).catch((error: unknown) => {
@@ -59,6 +71,9 @@ export async function copySnapshot(
       onBytes(bytes)
     })
   await putAll(lacking)
+  const { put, good, problem } = await damage.repair(snapshot, { from, to })
+  for (const chunk of put) bytes += expected.get(chunk)!
+  const transferred = new Set([...lacking, ...put])
   signal.throwIfAborted()
   await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (!(await holds(to, key, object))) {
@@ -69,11 +84,14 @@ export async function copySnapshot(
   }
   // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none
   // deletes them.
-  if (lacking.size > 0 && !to.groups)
-    await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  const carried = await damage.carry(snapshot, lacking, { from, to, now: now() })
-  if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !lacking.has(chunk)))
-  return { bytes, chunks: lacking.size, damaged: await damage.whyIn(snapshot) }
+  if (transferred.size > 0 && !to.groups)
+    await putAll((await new Presence(to, new Map([...transferred].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
+  const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })
+  if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !transferred.has(chunk)))
+  return {
+    bytes, chunks: transferred.size, damaged: await damage.whyIn(snapshot), repaired: good.length,
+    ...(problem !== undefined && { problem }),
+  }
 }
 
 /** The chunks that a store lacks, has in another size, or will not have for as long as a new snapshot needs them. */

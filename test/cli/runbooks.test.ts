@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -23,6 +23,7 @@ function blocksOf(heading: string): string[] {
 const MIGRATION = 'Runbook: a bad migration, undone in two commands'
 const GONE = 'Runbook: the server is gone'
 const TABLE = 'Runbook: one table of last Tuesday, beside the one that is there'
+const DAMAGED = 'Runbook: one store is damaged, another is whole'
 const DAY = 86_400_000
 
 let server: Server
@@ -74,7 +75,7 @@ async function run(block: string, more: Record<string, string> = {}): Promise<st
 
 test('every block of shell commands is part of a runbook', () => {
   const all = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1]!)
-  expect([MIGRATION, GONE, TABLE].flatMap(blocksOf)).toEqual(all)
+  expect([MIGRATION, GONE, TABLE, DAMAGED].flatMap(blocksOf)).toEqual(all)
 })
 
 test(MIGRATION, async () => {
@@ -119,4 +120,17 @@ test(TABLE, async () => {
   await run(back!)
   expect(await server.sql('SELECT count(*) FROM orders', 'app')).toBe('100')
   expect(await server.sql(`SELECT count(*) FROM pg_namespace WHERE nspname = 'last_tuesday'`, 'app')).toBe('0')
+})
+
+test(DAMAGED, async () => {
+  const [looked, repaired] = blocksOf(DAMAGED)
+  cpSync(at('store'), at('other'), { recursive: true })
+  const files = readdirSync(at('store/chunks'), { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).map((one) => path.join(one.parentPath, one.name))
+  rmSync(files[0]!)
+  writeFileSync(files[1]!, readFileSync(files[1]!).fill(0, 50, 60))
+  await expect(run(looked!)).rejects.toThrow('Command failed')
+  const printed = await run(repaired!, { OTHER_STORE: `file:${at('other')}` })
+  expect(printed).toContain('2 damaged before and REPAIRED')
+  expect(printed).toContain('Of 2 snapshots: 2 verified\n')
+  for (const file of files) expect(readFileSync(file)).toEqual(readFileSync(file.replace(at('store'), at('other'))))
 })

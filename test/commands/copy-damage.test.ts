@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { copy as command } from '../../src/commands/copy/command.ts'
+import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { proofKeys, readProofs, writeProof } from '../../src/repository/proofs.ts'
 import { SetProofs } from '../../src/repository/set-proofs.ts'
@@ -89,4 +91,68 @@ test('damage that was copied before it was known is told by the next copy', asyn
   await say(to, ids[0]!, { result: 'verified', good: [shared] })
   expect((await copy()).warnings).toHaveLength(2)
   expect(await knownIn(to)).toEqual([])
+})
+
+/** It is damaged and known to be, in the copy alone. */
+async function damageCopy(change: (bytes: Buffer) => Promise<void> = async (bytes) => to.put(shared, bytes)): Promise<void> {
+  await copy()
+  const bytes = await from.get(shared, ANY_SIZE)
+  bytes[bytes.length - 1]! ^= 1
+  await change(bytes)
+  await say(to, ids[0]!, { result: 'failed', damaged: [shared] })
+}
+
+describe('damage in the store that is copied to', () => {
+  const known = '1 damaged before and REPAIRED'
+
+  test.each([
+    ['changed', undefined],
+    ['missing', () => to.delete(shared)],
+  ])('a copy puts an object again that is known to be %s there; only what was verified waits for its next verification', async (_, change) => {
+    await damageCopy(change)
+    const { result, text } = await copy()
+    expect([command.status(result), result.snapshots.map(({ outcome, repaired }) => [outcome, repaired])]).toEqual([0, [['copied', 1], ['was there', undefined], ['was there', undefined]]])
+    expect(text).toContain(known)
+    expect(await to.get(shared, ANY_SIZE)).toEqual(await from.get(shared, ANY_SIZE))
+    expect(await knownIn(to)).toEqual([])
+    expect((await copy()).text).not.toContain(known)
+    const listed = (await dispatched('list', { destination: to.name, 'encryption-key': identity, set: 'app' }, new Date(now))).result
+    expect(listed.snapshots.filter(({ damage }) => damage !== undefined)).toMatchObject([{ id: ids[0], damage: 'it failed verification at level read' }])
+  })
+
+  test('an object that was put back there is read, and not put again', async () => {
+    await damageCopy(() => Promise.resolve())
+    const { result } = await copy()
+    expect(result.snapshots[0]).toMatchObject({ outcome: 'was there', repaired: 1, bytes: 0 })
+    expect(await knownIn(to)).toEqual([])
+  })
+
+  test('an object that was put back there stays, though the one of the source is damaged, which nobody knows', async () => {
+    await damageCopy(() => Promise.resolve())
+    const good = await from.get(shared, ANY_SIZE)
+    await from.put(shared, Buffer.from(good).fill(0, 100, 200))
+    await copy()
+    expect(await to.get(shared, ANY_SIZE)).toEqual(good)
+  })
+
+  test('if both are damaged, nothing is replaced, and the copy fails and names the object of the source', async () => {
+    await damageCopy()
+    const bad = await to.get(shared, ANY_SIZE)
+    await from.put(shared, Buffer.from(bad).fill(0, 100, 200))
+    const { result } = await copy()
+    expect(command.status(result)).toBe(1)
+    expect(result.snapshots.map(({ outcome, problem }) => [outcome, problem])).toEqual([
+      ...[0, 1].map(() => ['failed', expect.stringContaining(`chunk ${shared} in ${from.name} is damaged`)]), ['was there', undefined],
+    ])
+    expect(await to.get(shared, ANY_SIZE)).toEqual(bad)
+    expect(await knownIn(to)).toEqual([shared])
+  })
+
+  test('a write key replaces nothing, and the copy fails and says that it takes the identity', async () => {
+    await damageCopy()
+    const bad = await to.get(shared, ANY_SIZE)
+    const { result } = await copy({ 'encryption-key': await writeKeyOf(identity, undefined) })
+    expect([command.status(result), result.snapshots[0]!.problem]).toEqual([1, expect.stringContaining('a write key cannot check')])
+    expect(await to.get(shared, ANY_SIZE)).toEqual(bad)
+  })
 })

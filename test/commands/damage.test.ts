@@ -96,7 +96,7 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
     expect(result.restorable).toBeUndefined()
     expect(text).toMatch(new RegExp(`what is whole of the newest into empty folders, .*:\\n {2}lifeboat restore .* --snapshot ${ids[2]} .* --skip-damaged$`))
     // No older one can be whole.
-    expect(text).toContain('None of them can be restored as it is.')
+    expect(text).toContain('None of them is known to be whole. If objects were put back since, `lifeboat verify --set app --snapshot all --level read` tells.')
     expect(text).toContain(`Snapshot ${ids[2]} is DAMAGED`)
     expect((await run('list', { since: new Date(start + 1.5 * HOUR).toISOString() })).result.snapshots).toMatchObject([{ id: ids[2], verified: false, damage: expect.stringContaining(keyOf(shared)) }])
     const shown = await run('show', { snapshot: ids[2]! })

@@ -116,13 +116,14 @@ describe('a damaged store', () => {
 
   test('with one snapshot, no older one is held out, but skip-damaged', async () => {
     const { result: { snapshots: [only] }, text } = await run('list', { destination: `file:${damaged()}` })
-    expect(text).toMatch(/\nNone of them can be restored as it is\.\nTo restore what is whole of the newest into an empty folder, with LIFEBOAT_ENCRYPTION_KEY set:\n/)
+    expect(text).toMatch(/\nNone of them is known to be whole\. If .*\nTo restore what is whole of the newest into an empty folder, with LIFEBOAT_ENCRYPTION_KEY set:\n/)
     expect(text.split('\n').at(-1)).toBe(`  lifeboat restore --destination file:${damaged()} --set one --snapshot ${only!.id} --target ./files --skip-damaged`)
   })
 
   test('check has the advice for damage, and none about runs that did not start', async () => {
     const { text } = await run('check', { destination: `file:${damaged()}`, 'max-age': '10y' })
     expect(text).toContain('Back up again: the next backup stores again what is damaged, so its snapshot is whole.')
+    expect(text).toContain('unless `lifeboat copy` puts the objects back from another store; `lifeboat verify --snapshot all --level read` tells.')
     expect(text).not.toContain('did not start')
   })
 

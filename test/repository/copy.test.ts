@@ -49,7 +49,7 @@ test('a copy restores as the original does, and what is there is not transferred
   expect(await objectsIn(to)).toEqual(await objectsIn(from))
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
   expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
-  expect(await copy(newer, from, to)).toEqual({ bytes: 0, chunks: 0 })
+  expect(await copy(newer, from, to)).toEqual({ bytes: 0, chunks: 0, repaired: 0 })
 })
 
 test('a write key copies, and another key copies nothing', async () => {

@@ -6,12 +6,12 @@ import type { CopyResult } from './result.ts'
 
 export const copy = {
   name: 'copy',
-  purpose: 'Copy backups from one store to another as they are: nothing is decrypted, and only what is missing is transferred.',
+  purpose: 'Copy backups from one store to another as they are: encrypted, and only what is missing is transferred.',
   inputs,
   run,
   status: (result) => (hasFailed(result) ? 1 : 0),
   problems: ({ snapshots }) =>
-    snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`Snapshot ${snapshot} was not copied: ${problem}`])),
+    snapshots.flatMap(({ snapshot, problem }) => (problem === undefined ? [] : [`Snapshot ${snapshot} was not copied whole: ${problem}`])),
   redact: (result, apply) => ({
     ...result,
     snapshots: result.snapshots.map((one) => ({ ...one, ...(one.problem !== undefined && { problem: apply([one.problem])[0]! }) })),

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
+import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
@@ -21,8 +22,9 @@ import type { CopyInputs } from './inputs.ts'
 import type { CopyResult } from './result.ts'
 
 /**
- * Copies snapshots from one store to another, oldest first, as they are: nothing is decrypted, and only what the other store lacks is
- * transferred. A snapshot that cannot be copied whole is not put there at all; it is in the result, and the others are copied.
+ * Copies snapshots from one store to another, oldest first, as they are: encrypted, and only what the other store lacks, or knows to be
+ * damaged, is transferred. A snapshot that the first store does not have whole is not put there; it is in the result, and the
+ * others are copied.
  */
 export async function copy(inputs: CopyInputs, environment: Environment): Promise<CopyResult> {
   const started = performance.now()
@@ -61,6 +63,13 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
       }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
+    for (const [set, ofSet] of Map.groupBy(snapshots.filter(({ repaired }) => repaired !== undefined), (one) => one.set)) {
+      const objects = formatCount(ofSet.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'object')
+      environment.report.info(
+        `set ${set}: ${objects} that ${inputs.destination.text} knew to be damaged can be read there now. ` +
+          `Verify the snapshots of that store: ${markedCommand('verify', { set, snapshot: 'all', level: 'read' })}`,
+      )
+    }
     const places = { from: from.name, to: inputs.destination.text, ...(made && { newStore: true as const }) }
     return { ...places, snapshots, bytes: copied, seconds: secondsSince(started) }
   } finally {
@@ -106,7 +115,7 @@ async function copyOne(
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { bytes, chunks, damaged } = await copySnapshot(
+    const { bytes, chunks, damaged, repaired, problem } = await copySnapshot(
       key,
       { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) },
     )
@@ -117,7 +126,10 @@ async function copyOne(
           'verify`.',
       )
     }
-    return { snapshot, set, outcome: bytes > 0 ? 'copied' : 'was there', bytes, chunks, ...(damaged !== undefined && { damaged }) }
+    return {
+      snapshot, set, outcome: problem !== undefined ? 'failed' : bytes > 0 ? 'copied' : 'was there', bytes, chunks,
+      ...(damaged !== undefined && { damaged }), ...(repaired > 0 && { repaired }), ...(problem !== undefined && { problem }),
+    }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof LifeboatError)) throw error

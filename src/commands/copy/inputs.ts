@@ -29,7 +29,7 @@ export const inputs = commandInputs(
       { ...destinationInput, own: true, help: `The store to copy to; it is created if it is missing. ${destinationInput.help}` },
     ),
     create,
-    key: requiredKey('The key of the backups; a write key is enough, because nothing is decrypted.'),
+    key: requiredKey('The key of the backups; a write key is enough, unless damaged objects are to be replaced.'),
     set: one('set', { ...setInput, help: 'Copy only this set; without it, every set there is.' }),
     snapshot: one('snapshot', {
       help: 'Which backups: all, latest (of each set that is copied), or the id of one.',

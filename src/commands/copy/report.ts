@@ -10,6 +10,7 @@ export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResul
   const others = [
     [count('was there'), 'there already'],
     [count('failed'), 'FAILED'],
+    [snapshots.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'damaged before and REPAIRED'],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
   const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')

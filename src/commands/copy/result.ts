@@ -10,6 +10,8 @@ export interface CopyResult {
     outcome: 'copied' | 'was there' | 'failed'
     /** Known damage of the snapshot in the store that it comes from. */
     damaged?: string
+    /** Objects that were known to be damaged in the store that is copied to, and are good there now. */
+    repaired?: number
     /** Transferred, and chunks among them. */
     bytes: number
     chunks: number

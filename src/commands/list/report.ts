@@ -116,15 +116,16 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
   }
   const chosen = snapshots.find(({ id }) => id === restorable)
   if (!chosen) {
-    if (unsound.length === 0) return []
+    const [first] = snapshots
+    if (unsound.length === 0 || first === undefined) return []
     const found = new Set(unsound.map(({ snapshot }) => snapshot))
     const keyed = snapshots.some(({ authentic }) => authentic)
     const perhaps = backupsIn(snapshots).find(({ id, authentic, damage }) =>
       damage === undefined && !found.has(id) && (authentic || !keyed))
+    const tells = marked`‹lifeboat verify; set: ${first.set}; snapshot: all; level: read› tells.`
     const older = perhaps
-      ? 'None of the newest can be restored as it is; an older one may be whole: ' +
-        marked`‹lifeboat verify; set: ${perhaps.set}; snapshot: all; level: read› tells.`
-      : 'None of them can be restored as it is.'
+      ? `None of the newest is known to be whole; an older one may be: ${tells}`
+      : `None of them is known to be whole. If objects were put back since, ${tells}`
     const newest = snapshots.find(({ id }) => id === unsound[0]!.snapshot)
     if (newest?.sources === undefined) return [`${older} ${marked`‹lifeboat restore; skip-damaged: true› brings back what is whole.`}`]
     return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
@@ -227,7 +228,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
     ...(result.unsound.length > 0 ? [
       ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
       result.restorable === undefined
-        ? 'None of the newest can be restored as it is.'
+        ? 'None of the newest is known to be whole.'
         : `The newest that is whole is ${code(result.restorable)}.`,
     ] : []),
     ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
