@@ -104,7 +104,7 @@ test('a pin is made, listed, and prevents forget; stats count; force forgets', a
   expect((await lifeboat(['tag', ids[0], 'kept', 'release=1', '--remove', 'nightly'])).out).toContain('is pinned, tagged #kept #release=1')
   expect((await lifeboat(['list'])).out).toMatch(new RegExp(`^${ids[0]} .* list \\d+ s ago  shop, files  pinned  #kept #release=1  before <the> release$`, 'm'))
   const refused = await lifeboat(['forget', ids[0]])
-  expect(refused).toMatchObject({ status: 1, out: '', err: `error: nothing was deleted: ${ids[0]} is pinned\nhint: Leave these out, or give --force.\n` })
+  expect(refused).toMatchObject({ status: 1, out: '', err: `error: nothing was deleted: ${ids[0]} is pinned\nhint: Leave these out, or give --force, and these alone: with it, nothing stops the deletion of any of them.\n` })
   expect((await lifeboat(['stats'])).out).toMatch(/^2 snapshots of .* take .*\n/)
   expect((await lifeboat(['forget', ids[0], '--force'])).status).toBe(0)
   const left: ListResult = JSON.parse((await lifeboat(['list', '--json'])).out)

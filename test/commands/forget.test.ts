@@ -71,7 +71,7 @@ test('the newest of a set, the only verified one and a pinned one are not forgot
   await verified(ids[1]!, 'failed')
   await putLabels(store, keys, 'app', ids[1]!, { pinned: true, tags: null })
   const before = objects()
-  expect(await refusal(forget([ids[1]!, ids[2]!]))).toMatch(`nothing was deleted: ${ids[2]} is the newest of set app; ${ids[1]} is pinned\nhint: Leave these out, or give --force.`)
+  expect(await refusal(forget([ids[1]!, ids[2]!]))).toMatch(`nothing was deleted: ${ids[2]} is the newest of set app; ${ids[1]} is pinned\nhint: Leave these out, or give --force, and these alone`)
   expect(await refusal(forget([ids[0]!]))).toContain(`no other verified snapshot of set app is whole: only ${ids[0]}`)
   expect(objects().toSorted()).toEqual(before.toSorted())
   expect((await forget(ids, { force: 'true' })).result.forgotten).toHaveLength(3)

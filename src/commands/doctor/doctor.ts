@@ -3,7 +3,7 @@ import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { Diagnosed, SourceContext } from '../../sources/source-kind.ts'
 import { badFinding, type Finding } from '../../report/finding.ts'
-import { formatBytes } from '../../report/format.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
 import { namedSets, readAuthentic, setOf, snapshotKeys } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
@@ -116,7 +116,7 @@ async function tryRecoveryFiles(store: Store): Promise<Finding[]> {
 /** Snapshots that are looked at. */
 const LOOKED_AT = 20
 
-/** Whether the key opens the newest snapshots there are, and that of each set. */
+/** Whether the key opens the newest snapshots: that of each set, as far as so many are looked at, before all others. */
 async function tryKey(encryptionKey: string, set: string, store: Store): Promise<Finding> {
   try {
     const empty: Finding = { about: '', check: 'key', state: 'good', says: 'the store is empty: the first backup will use it' }
@@ -137,18 +137,20 @@ async function tryKey(encryptionKey: string, set: string, store: Store): Promise
         about: '',
         check: 'key',
         state: 'warning',
-        says: `opens only ${opened} of the newest ${opened + others.length} snapshots: ${others.length} made with ` +
+        says: `opens only ${opened} of ${opened + others.length} snapshots that were tried: ${others.length} made with ` +
           keysText([...new Set(others.map(({ fingerprint }) => fingerprint))]) +
           (among.length > 0 ? `, with the newest of set ${namedSets(among)}` : ''),
         fix: 'Give the key that backups are made with: none of these keys opens all of them. If it was changed on purpose, keep the old ' +
           'one as long as you keep its backups (docs/keys.md).',
       }
     }
+    const untried = Math.max(0, newestOfEach(snapshots).length - LOOKED_AT)
     return {
       about: '',
       check: 'key',
       state: 'good',
-      says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}`,
+      says: `opens the store${keys.identity === undefined ? ' to write, not to read: it is a write key' : ''}` +
+        (untried > 0 ? `; of ${formatCount(untried, 'more set')} no snapshot was tried` : ''),
     }
   } catch (error) {
     return badFinding('', 'key', error)

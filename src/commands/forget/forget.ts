@@ -51,7 +51,8 @@ export function forget(inputs: ForgetInputs, environment: Environment): Promise<
     )
     const objections = force ? [] : (await Promise.all(going.map((one) => objectionsTo(one, store, keys, environment)))).flat()
     if (objections.length > 0) {
-      throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, { hint: marked`Leave these out, or give ‹force: true›.` })
+      throw new LifeboatError(`nothing was deleted: ${objections.join('; ')}`, {
+        hint: marked`Leave these out, or give ‹force: true›, and these alone: with it, nothing stops the deletion of any of them.` })
     }
     for (const { set, ids, rest } of going) {
       const { objects, bytes } = await onlyNeededBy(ids, set, store, keys, environment)

@@ -4,7 +4,7 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
-import { emptyFacts, MOST_NAMED, remember, type VolumeFacts } from '../files/facts.ts'
+import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
 import { type HardLink, HardLinks, withTargets } from '../files/hard-links.ts'
 import { countLeftOut, ignoreFileChange, ignoreFileFacts } from '../files/left-out.ts'
@@ -40,6 +40,12 @@ export interface VolumeSourceOptions extends FileBackupSettings {
 
 type Chosen = Pick<VolumeFacts, 'patterns' | 'ignoreFile' | 'leftOut'>
 
+/** Files and folders that cannot be read: their number, and the names of some. */
+interface Unreadable {
+  count: number
+  names: string[]
+}
+
 const IGNORE_FILE = '.lifeboatignore'
 const ATTEMPTS = 2
 
@@ -72,7 +78,7 @@ export class VolumeSource implements Source {
     const begun = everything ? await timeAt(site, this.#signal) : ''
     const { entries, unreadable, skipped, left, chosen } = await this.#scan(site)
     if (everything) requireAllOf({ skipped, left }, site)
-    const facts: VolumeFacts = { ...emptyFacts(site.where), ...chosen, skipped, unreadable: unreadable.slice(0, MOST_NAMED) }
+    const facts: VolumeFacts = { ...emptyFacts(site.where), ...chosen, skipped, unreadable: unreadable.names }
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     const meanwhile = new Meanwhile()
@@ -119,7 +125,7 @@ export class VolumeSource implements Source {
   }
 
   /** The entries to back up. Unreadable ones are left out, with all that is in them, or are an error. */
-  async #scan(site: Site): Promise<Scan & { unreadable: string[]; chosen: Chosen }> {
+  async #scan(site: Site): Promise<Scan & { unreadable: Unreadable; chosen: Chosen }> {
     const { entries, ...scanned } = await scan(site, this.#signal)
     requireFolder(entries, site)
     const { include, exclude } = this.#options.patterns
@@ -128,7 +134,7 @@ export class VolumeSource implements Source {
       ...(this.#options.stores ?? []).map((pattern) => ({ pattern, mark: 'store' as const }))]
     const leftOut: NonNullable<VolumeFacts['leftOut']> = {}
     const work = new Set<string>()
-    const unreadable: string[] = []
+    const unreadable: Unreadable = { count: 0, names: [] }
     const kept = new SortedTexts()
     const isWork = workIn(site, work)
     const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => countLeftOut(leftOut, by, metaOf(entry)))
@@ -139,7 +145,8 @@ export class VolumeSource implements Source {
     })
     if (work.size > 0) this.#warnOfWork([...work].map(displayName), site)
     // Without the volume's own folder, nothing would be left.
-    if (unreadable.length > 0 && (this.#options.onUnreadable === 'fail' || unreadable[0] === '.')) throw unreadableError(site, unreadable)
+    if (unreadable.count > 0 && (this.#options.onUnreadable === 'fail' || unreadable.names[0] === '.'))
+      throw unreadableError(site, unreadable)
     const patterns = { include: [...include], exclude: [...exclude] }
     return { ...scanned, entries: kept, unreadable, chosen: { patterns, ...ignoreFileFacts(ignored), leftOut } }
   }
@@ -203,7 +210,7 @@ export class VolumeSource implements Source {
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
-        if (this.#options.onUnreadable === 'fail') throw unreadableError(site, names)
+        if (this.#options.onUnreadable === 'fail') throw unreadableError(site, { count: names.length, names })
         for (const path of names) remember(facts.unreadable, path)
         const unreadable = new Set(reading.unreadable)
         left = { ...left, entries: left.entries.filter((entry) => !unreadable.has(entry)) }
@@ -259,7 +266,7 @@ function hasIgnoreFile(entries: Iterable<string>): boolean {
 }
 
 /** Whether an entry can be read: not if it is in a folder that cannot. To be asked in their order. Adds to `unreadable`. */
-function readable(unreadable: string[]): (entry: string) => boolean {
+function readable(unreadable: Unreadable): (entry: string) => boolean {
   let closed: string | undefined
   let path: string | undefined
   return (entry) => {
@@ -269,7 +276,8 @@ function readable(unreadable: string[]): (entry: string) => boolean {
     if (path === previous || (closed !== undefined && path.startsWith(closed))) return false
     const meta = metaOf(entry)
     if (!meta.unreadable) return true
-    unreadable.push(displayName(path) || '.')
+    unreadable.count++
+    remember(unreadable.names, displayName(path) || '.')
     closed = meta.type === 'd' ? `${path}/` : undefined
     return false
   }
@@ -286,8 +294,8 @@ function* listedLinks(links: HardLinks): Generator<ListedFile, void, void> {
 /** With a zero at its end, and `./` before it (PATH_MAX of Linux). */
 const LONGEST_PATH = 4096 - 3
 
-function unreadableError({ where }: Site, names: readonly string[]): LifeboatError {
-  const files = names.length === 1 ? 'a file' : `${names.length} files`
+function unreadableError({ where }: Site, { count, names }: Unreadable): LifeboatError {
+  const files = count === 1 ? 'a file' : `${count} files`
   const tooLong = names.some((name) => Buffer.byteLength(name) > LONGEST_PATH)
   return new LifeboatError(`${where} has ${files} that could not be read: ${someNames(names)}`, {
     hint: tooLong ? 'Paths of more than 4,096 bytes cannot be opened: move such files, ' +
