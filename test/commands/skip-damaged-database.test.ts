@@ -148,9 +148,11 @@ test('recover.sh and pg_restore bring the same tables back', async () => {
   expect(readdirSync(folder).filter((name) => name.startsWith('left-')).toSorted()).toEqual([places[2]!, places.at(-1)!].flatMap((place) => [`left-${place}.dump`, `left-${place}.dump.list`]).toSorted())
 })
 
-test('a damaged table of contents, and mode clean, are refused', async () => {
+test('a damaged table of contents, and modes that replace something, are refused, whatever is selected', async () => {
   expect(await refusal(rescued(0))).toMatch(/the archive of shop is damaged in its table of contents: nothing of it can be restored\nhint: No other snapshot of set default is whole and has shop/)
-  expect(await refusal(rescued(1, { mode: 'clean', confirm: 'shop', 'database-url': server.url('shop') }))).toContain('shop is damaged, and with mode clean would replace what is there')
+  for (const [mode, more] of [['clean', {}], ['clean', { tables: 't00' }], ['swap', {}]] as const) {
+    expect(await refusal(rescued(1, { mode, ...more, confirm: 'shop', 'database-url': server.url('shop') }))).toContain(`shop is damaged, and with mode ${mode} would replace what is there`)
+  }
   expect(await checksums('shop', ['t00'])).not.toEqual(['0 0'])
 })
 

@@ -159,20 +159,18 @@ export async function planRestore(
     )
   }
   const older = newer.among(restorable.has)
-  if (!filtered && lost) {
-    const { rest, missing } = withoutLost(contents.filter(restorable.has), lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...roleless, ...older }
-  }
+  const whole = (entries: readonly Entry[]): ReturnType<typeof withoutLost> | { rest: readonly Entry[] } =>
+    lost ? withoutLost(entries, lost) : { rest: entries }
   if (!filtered) {
-    const entries = contents.filter(restorable.has)
+    const { rest: entries, ...gone } = whole(contents.filter(restorable.has))
     const compared = objectsOfArchive
       ? { replaced: { but: [] }, others: { stay: [], go: await objectsOfArchive.beside(target) } }
       : relations && (await othersAmong(relations, { ...target, connection: options.target }))
     const clean = mode === 'swap' ? compared && { others: compared.others } : compared
-    const count = roleless ? entries.length : restorable.count
+    const count = roleless || lost ? entries.length : restorable.count
     // Without the privileges of the backup, new objects get the default ones of the target.
     const last = mode === 'clean' && !options.dropOthers && !options.noPrivileges && { last: read.highest + 1 }
-    return { archive, parameters, contents, entries, count, needed, ...roleless, ...clean, ...last, ...older }
+    return { archive, parameters, contents, entries, count, needed, ...gone, ...roleless, ...clean, ...last, ...older }
   }
 
   const objects = mode === 'clean' ? await TargetObjects.read(target) : undefined
@@ -186,16 +184,13 @@ export async function planRestore(
   if (only !== 'data') for (const entry of entries) addNeeded({ ...entry, sql: () => entry.definition ?? '' }, options, needed)
   const ids = new Set(entries.map(({ id }) => id))
   const selected = { selection, ...roleless, ...newer.among(({ id }) => ids.has(id)) }
-  if (lost) {
-    const { rest, missing } = withoutLost(entries, lost)
-    return { archive, parameters, contents, entries: rest, count: rest.length, needed, missing, ...selected }
-  }
   const clean = objects && {
     replaced: { only: objects.oids(relationsOf(entries)) }, before: await selectedBefore(entries, schemas, objects),
     there: new Set(entries.filter((entry) => objects.has(entry))),
     last: read.highest + 1,
   }
-  return { archive, parameters, contents, entries, count: entries.length, needed, ...selected, ...clean }
+  const { rest, ...gone } = whole(entries)
+  return { archive, parameters, contents, entries: rest, count: rest.length, needed, ...gone, ...selected, ...clean }
 }
 
 async function selectedBefore(
