@@ -24,6 +24,8 @@ export interface RestoreSettings extends SourceAccess {
   /** The store that is restored from, which no target may overlap. */
   readonly destination: Destination
   readonly mode: RestoreMode
+  /** Whether every source of the snapshot is restored, each in this mode or, where its kind has none such, the nearest. Default: false. */
+  readonly all?: boolean
 }
 
 /** The time for which the content from before a restore is kept by default, in milliseconds: a week. */

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { atTerminal } from '../../src/cli/spelling.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { restoreAll } from '../../src/commands/restore/restore.ts'
 import type { RestoreAllResult } from '../../src/commands/restore/result.ts'
+import { spelled } from '../../src/marks.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
@@ -68,6 +70,24 @@ test('map decides for databases too; everything that prevents the restore is tol
   expect([existsSync(at('touched')), existsSync(at('second')), await databases()]).toEqual([false, false, there])
 })
 
+test('a folder that is not empty, beside databases that are exchanged, is refused with a way that there is; the way back names the database', async () => {
+  const given = { mode: 'swap', 'database-url': server(), confirm: 'app\nOther one' }
+  const said = await refusal(all({ ...given, map: `uploads=${at('swap/uploads')}\nmedia=${at('full')}` }))
+  expect(said).toMatch(/full is not empty[^]*With --all, the mode is that of every source: give this one a new folder in --map, [^]*databases with --database and --mode swap, this one with --volume, --target and --mode overwrite/)
+  const { sources } = await all({ ...given, map: `uploads=${at('swap/uploads')}\nmedia=${at('swap/media')}` })
+  const { host } = new URL(target.url('app'))
+  expect(sources.map((one) => ('after' in one ? spelled(one.after!.back, atTerminal('lifeboat')) : ''))).toEqual([
+    ...[['app', 'app'], ['Other one', "'Other one'"]].map(([name, word]) =>
+      expect.stringContaining(`Exchange the two again, with --database-url for ${host}/${name}: \`lifeboat restore --undo --confirm ${word}\`. `)),
+    `Empty ${at('swap/uploads')}.`, `Empty ${at('swap/media')}.`,
+  ])
+  for (const name of ['app', 'Other one']) {
+    const undone = { undo: 'true', confirm: name, 'database-url': target.url(name) }
+    await run('restore', undone)
+    await run('restore', { ...undone, undo: 'false', 'forget-old': 'true', 'keep-old': '0d' })
+  }
+})
+
 test('sources whose targets are the same, or one in the other, by whatever names, are refused before anything is changed', async () => {
   mkdirSync(at('same'))
   symlinkSync(at('same'), at('link'))
@@ -111,7 +131,7 @@ test('a dry run of everything changes nothing, and tells the steps of each sourc
   expect(text).toMatch(/uploads of snapshot .* can be restored into .*dry.uploads \(mode clean\)\n  1\. Make .*dry\/uploads, which is not there\.\n  2\. Extract 3 files and folders, .* are free\.\n  3\. Move it to its place\./)
   expect(text).toMatch(/media of snapshot .*\n  1\. Back up \S+full into the store: .*\n  2\. Extract .*\n  3\. Exchange it for the content that is there now, and remove that: 1 file or folder, 0 B\./)
   expect(text).toMatch(/\nThe data was not read: `lifeboat verify --snapshot \S+ --level read` reads all of it\.\n/)
-  expect(text).toMatch(/(About .* as the restore of .* \(mode create, .*\)|How long it takes is not known: no drill or restore of this set was found)\.$/)
+  expect(text).toMatch(/(About .* as the restore of .* \(mode swap, .*\)|How long it takes is not known: no drill or restore of this set was found)\.$/)
   expect([existsSync(at('touched')), existsSync(at('dry')), readdirSync(at('full')), await databases()]).toEqual([false, false, ['mine'], there])
 })
 

@@ -282,6 +282,10 @@ test('with all, each target that is replaced is backed up, under the name of its
   const { sources } = await restoreAll(parseInputs('restore', raw(given), {}), environment())
   expect(sources).toMatchObject([{ database: 'app', safety: { set: 'default.safety' } }, { volume: 'uploads', safety: { set: 'default.safety' } }])
   expect(safeties().toSorted()).toEqual(sources.map((one) => ('safety' in one ? one.safety!.snapshot : '')).toSorted())
+  // The URL of a restore of everything may be that of the server alone.
+  const { host } = new URL(server.url('app'))
+  expect(sources.map((one) => ('after' in one ? spelled(one.after!.back, atTerminal('lifeboat')) : ''))[0]).toMatch(
+    new RegExp(`^Restore it into the same target, with --database-url for ${host}/app: \`lifeboat restore --snapshot \\S+ --mode swap --confirm app\`\\.$`))
 })
 
 test('a set of safety backups is nobody else’s', async () => {

@@ -62,7 +62,7 @@ const spelling = new Redaction({ spelling: inWorkflow })
 /** With its state afterwards, as a workflow shows it. */
 const ended = (result: Omit<RestoreResult, 'seconds'>, given: Record<string, string> = {}): RestoreResult => {
   const inputs = parseInputs('restore', { destination: 's3://backups', 'encryption-key': 'p'.repeat(20), 'database-url': 'postgres://db.example.com/shop', timezone: context.timeZone, ...given }, { GITHUB_REPOSITORY: 'someone/something' })
-  return spelling.applyToResult({ ...finished(result, inputs, {}, result.safety && goingBack(result.safety, 'shop', 'database')), seconds: 14.2 })
+  return spelling.applyToResult({ ...finished(result, inputs, {}, { name: 'shop', safety: result.safety && goingBack(result.safety, 'shop', 'database') }), seconds: 14.2 })
 }
 const clean: RestoreResult = ended({
   ...restore, target: 'db.example.com:5432/shop', mode: 'clean', restored: 214, errors: [], left: 'everything', databaseSettings: 'left as they are', took: { verify: 0.4, safety: 3.1, download: 2.2, restore: 8.5 },

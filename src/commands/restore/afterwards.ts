@@ -1,16 +1,23 @@
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { formatTime, oneLine } from '../../report/format.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { Afterwards, RestoreResult } from './result.ts'
+import { withUrl } from './safety.ts'
 
-type Given = Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>
+type Given = Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'timeZone'>
 type Target = Omit<Afterwards, 'leftOut'>
 
-/** Undefined for a run that restored nothing on purpose. `wayBack`: to the content that a safety backup has. */
-export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given, wayBack?: string): Afterwards | undefined {
-  if (result.mode === 'verify-only' || result.steps !== undefined) return undefined
-  const target = result.volume === undefined ? databaseAfter(result, given) : volumeAfter(result, given)
-  return { ...target, ...safetyAfter(result, target, given, wayBack), leftOut: leftOutBy(given, result) }
+/** The name of the target, and the way to the content that a safety backup has, if one was made. */
+export interface WayBack {
+  name: string
+  safety: string | undefined
+}
+
+/** Undefined for a run that restored nothing on purpose. */
+export function afterwards(result: Omit<RestoreResult, 'seconds'>, given: Given, back: WayBack | undefined): Afterwards | undefined {
+  if (!back || result.mode === 'verify-only' || result.steps !== undefined) return undefined
+  const target = result.volume === undefined ? databaseAfter(result, given, back.name) : volumeAfter(result, given)
+  return { ...target, ...safetyAfter(result, target, given, back.safety), leftOut: leftOutBy(given, result) }
 }
 
 /** Where the content from before is, if a safety backup was made and something was replaced. */
@@ -28,7 +35,9 @@ function safetyAfter(
 const NOTHING = 'Nothing was changed.'
 const BACKUP = 'a backup from before this restore'
 
-function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objects: { dropOthers, only } }: Given): Target {
+function databaseAfter(
+  result: Omit<RestoreResult, 'seconds'>, { timeZone, all, objects: { dropOthers, only } }: Given, name: string,
+): Target {
   const { mode, left, swapped, errors, selection, restored } = result
   const target = oneLine(result.target)
   if (left === 'dropped') {
@@ -46,7 +55,9 @@ function databaseAfter(result: Omit<RestoreResult, 'seconds'>, { timeZone, objec
     return {
       now: `${target} ${has}.`,
       before: `The database from before is kept as ${oneLine(swapped.kept)}, at least until ${formatTime(swapped.until, timeZone)}.`,
-      back: marked`Exchange the two again with ‹undo: true›. After that time, ‹forget-old: true› drops the one that is kept.`,
+      back: `Exchange the two again${all.wanted ? withUrl(result.target) : ''}: ` +
+        `${markedCommand('restore', { undo: 'true', confirm: name })}. ` +
+        marked`After that time, ‹forget-old: true› drops the one that is kept.`,
     }
   }
   if (mode === 'create')

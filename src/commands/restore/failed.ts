@@ -16,7 +16,7 @@ export function failedPart(part: PartToRestore, error: unknown, backups: SafetyB
 
 /** The state of a part that was begun, and its safety backup. */
 export function leftOf({ source, state, into }: PartToRestore, backups: SafetyBackups): Left[] {
-  const safety = into && backups.of(source, into.target.name)
+  const safety = into && backups.of(source, into.target)
   if (state.last === undefined && !safety) return []
   return [{ source: source.name, ...(state.last !== undefined && { state: state.last }), ...safety }]
 }

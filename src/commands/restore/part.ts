@@ -13,7 +13,7 @@ import { NothingWhole } from '../../sources/nothing-whole.ts'
 import type { Restored } from '../../sources/restored.ts'
 import type { RestoreMode, RestoreSettings } from '../../sources/settings.ts'
 import type { DamagedSource, Location, RestoreTarget, Salvage, SourceContext } from '../../sources/source-kind.ts'
-import { afterwards } from './afterwards.ts'
+import { afterwards, type WayBack } from './afterwards.ts'
 import type { Placed, Ready } from './before-change.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole, skipHint } from './before-restore.ts'
 import { partsIn, type RestoreInputs } from './inputs.ts'
@@ -33,8 +33,9 @@ export function targetAt(location: Location, mode: RestoreMode, inputs: RestoreI
 }
 
 function settingsFrom(inputs: RestoreInputs, mode: RestoreMode): RestoreSettings {
-  const { server, destination, access } = inputs
-  return { tunnel: server.tunnel, ssh: access.ssh, timeout: access.timeout, destination, mode, ...slicesIn(restoreOptions, inputs) }
+  const { server, destination, access, all } = inputs
+  const { ssh, timeout } = access
+  return { tunnel: server.tunnel, ssh, timeout, destination, mode, all: all.wanted, ...slicesIn(restoreOptions, inputs) }
 }
 
 /** Verifies the data of one source, whatever the state of the others. */
@@ -105,11 +106,11 @@ function salvaging({ salvage }: RestoreTarget, source: string, elsewhere: string
 /** The result with the state that the target is in, which a later interruption tells, too. */
 export function finished(
   result: Omit<RestoreResult, 'seconds'>,
-  given: Pick<RestoreInputs, 'objects' | 'files' | 'timeZone'>,
+  given: Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'timeZone'>,
   { leaves }: Pick<Environment, 'leaves'>,
-  wayBack?: string,
+  back?: WayBack,
 ): Omit<RestoreResult, 'seconds'> {
-  const after = afterwards(result, given, wayBack)
+  const after = afterwards(result, given, back)
   if (!after) return result
   leaves?.(after.now.replace(/\.$/, ''))
   return { ...result, after }

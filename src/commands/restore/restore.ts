@@ -210,8 +210,9 @@ async function restoreEach(
   const restoreOne = (part: PartToRestore & Ready): Promise<void> =>
     attempt(part, async (started) => {
       const restored = await part.restore()
-      const wayBack = part.into && backups.wayBack(part.source, part.into.target.name)
-      results.set(part, { ...finished(restored, inputs, part.state, wayBack), seconds: secondsSince(started) })
+      const target = part.into?.target
+      const back = target && { name: target.name, safety: backups.wayBack(part.source, target) }
+      results.set(part, { ...finished(restored, inputs, part.state, back), seconds: secondsSince(started) })
     })
   const databases = parts.filter(({ source }) => isDatabase(source))
   const volumes = parts.filter(({ source }) => !isDatabase(source))

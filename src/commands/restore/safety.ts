@@ -27,6 +27,8 @@ export interface Safety {
   added?: readonly string[]
 }
 
+type Named = Pick<RestoreTarget, 'name' | 'where'>
+
 /** The target that is backed up. */
 interface BackedUp {
   location: Location
@@ -61,7 +63,7 @@ export class SafetyBackups {
   async around<R extends { took?: Took }>(
     source: SourceRecord,
     restored: Pick<SnapshotHeader, 'id' | 'set'>,
-    { target, location }: { target: Pick<RestoreTarget, 'name' | 'where'>; location: Location },
+    { target, location }: { target: Named; location: Location },
     restore: (backUpTarget: ((before?: SelectedBefore | FilesBefore) => Promise<void>) | undefined) => Promise<R>,
   ): Promise<R & { safety?: Safety }> {
     if (!this.#inputs.safetyBackup) return restore(undefined)
@@ -73,7 +75,7 @@ export class SafetyBackups {
       this.#last = made.catch(() => undefined)
       const safety = { ...(await made), ...(before && 'added' in before && { added: before.added }) }
       this.#made.set(source, safety)
-      this.#environment.report.info(this.#back(safety, source, target.name))
+      this.#environment.report.info(this.#back(safety, source, target))
       seconds = secondsSince(started)
     }
     const result = await restore(backUpTarget)
@@ -82,25 +84,26 @@ export class SafetyBackups {
   }
 
   /** The backup of the target that a source was restored into, if one was made, and the way back. */
-  of(source: SourceRecord, target: string): Pick<Left, 'safety' | 'back'> | undefined {
+  of(source: SourceRecord, target: Named): Pick<Left, 'safety' | 'back'> | undefined {
     const safety = this.#made.get(source)
     return safety && { safety, back: this.#back(safety, source, target) }
   }
 
   /** The way back to it; undefined if no backup was made. */
-  wayBack(source: SourceRecord, target: string): string | undefined {
+  wayBack(source: SourceRecord, target: Named): string | undefined {
     const safety = this.#made.get(source)
     return safety && this.#way(safety, source, target)
   }
 
-  #back(safety: Safety, source: SourceRecord, target: string): string {
+  #back(safety: Safety, source: SourceRecord, target: Named): string {
     return `Snapshot ${safety.snapshot} of set ${oneLine(safety.set)} has the content from before. ${this.#way(safety, source, target)}`
   }
 
-  #way(safety: Safety, source: SourceRecord, target: string): string {
-    const { mode, files: { paths }, bucket: { deleteExtra } } = this.#inputs
+  #way(safety: Safety, source: SourceRecord, { name: target, where }: Named): string {
+    const { mode, all, files: { paths }, bucket: { deleteExtra } } = this.#inputs
     const before = this.#before.get(source)
-    if (isDatabase(source)) return goingBack(safety, target, before && 'removal' in before ? before : 'database')
+    if (isDatabase(source))
+      return goingBack(safety, target, before && 'removal' in before ? before : 'database', all.wanted ? where : undefined)
     const files = before && 'added' in before ? before : undefined
     return goingBack(safety, target, { volume: source.name, over: mode === 'overwrite' ? { paths, deleteExtra, files } : undefined })
   }
@@ -175,12 +178,18 @@ interface Over {
   files: FilesBefore | undefined
 }
 
-/** The way back to what a target had: of a database into which only objects were restored, or of files over others, these alone. */
+/** Of a restore of every source, for which the URL may name the server alone: the command for one needs the database as well. */
+export const withUrl = (where: string): string => marked`, with ‹database-url› for ${oneLine(where)}`
+
+/**
+ * The way back to what a target had: of a database into which only objects were restored, or of files over others, these alone. `where`: a
+ * database that the URL given does not name.
+ */
 export function goingBack(
-  { snapshot }: Safety, target: string, what: 'database' | SelectedBefore | { volume: string; over: Over | undefined },
+  { snapshot }: Safety, target: string, what: 'database' | SelectedBefore | { volume: string; over: Over | undefined }, where?: string,
 ): string {
-  if (what === 'database')
-    return `Restore it into the same target: ${markedCommand('restore', { snapshot, mode: 'swap', confirm: target })}.`
+  const into = `Restore it into the same target${where === undefined ? '' : withUrl(where)}`
+  if (what === 'database') return `${into}: ${markedCommand('restore', { snapshot, mode: 'swap', confirm: target })}.`
   if ('volume' in what) {
     const { volume, over } = what
     if (over?.files?.some === false) return `The target had none of the selected files: remove them by hand (${namesOf(over.files)}).`

@@ -107,7 +107,7 @@ async function work<T>(
   begin: (given: BucketRestore) => Promise<T>,
   destination: S3Destination,
   { source, read, backUpTarget }: SourceToRestore,
-  { mode, files, bucket: settings, timeout }: RestoreSettings & { mode: BucketMode },
+  { mode, all, files, bucket: settings, timeout }: RestoreSettings & { mode: BucketMode },
   context: SourceContext,
 ): Promise<{ target: string; outcome: T }> {
   const { facts, list, archives } = volumeParts(source)
@@ -121,6 +121,7 @@ async function work<T>(
       segments: archives.map((archive, index) => ({ entries: facts.segments[index]!.entries, bytes: () => read(archive) })),
       patterns: files.paths,
       mode,
+      all,
       ...settings,
       backup: {
         patterns: facts.patterns ?? EVERY_FILE,

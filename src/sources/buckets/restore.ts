@@ -6,6 +6,7 @@ import { backUpStep } from '../checks.ts'
 import { decodeFiles, displayName, type ListedFile, shownName } from '../files/file-list.ts'
 import type { FilesBefore } from '../files/files-before.ts'
 import { pathOf } from '../files/entry.ts'
+import { notEmpty } from '../files/not-empty.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import { BadTar } from '../files/tar-headers.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
@@ -25,6 +26,8 @@ export interface BucketRestore extends BucketSettings {
   patterns: readonly string[]
   /** `empty`: only if there are no objects. `overwrite`: replaces existing objects. */
   mode: 'empty' | 'overwrite'
+  /** Whether every source of the snapshot is restored in this mode. Default: false. */
+  all?: boolean | undefined
   /** The patterns of the backup, and the paths that were left out of it. `whole`: all of these are named. */
   backup: { patterns: Patterns; leftOut: readonly string[]; whole: boolean }
   /** Backs up the objects, before any of them is replaced or deleted. */
@@ -97,12 +100,8 @@ async function compared(given: BucketRestore): Promise<Compared> {
   const present: BucketObject[] = []
   for await (const object of bucket.list()) present.push(object)
   if (mode === 'empty' && present.length > 0) {
-    throw new LifeboatError(`${bucket.name} is not empty`, {
-      hint:
-        marked`Restore into another bucket or prefix, or set ‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› ` +
-        'is set as well.',
-      status: 2,
-    })
+    const modes = marked`‹mode: overwrite›, which keeps other objects unless ‹delete-extra: true› is set as well`
+    throw notEmpty(bucket.name, { free: 'another bucket or prefix', modes, all: given.all })
   }
   const wanted = new Map(meant(files, patterns).map((file) => [file.path, file]))
   if (patterns.length > 0 && wanted.size === 0)

@@ -35,7 +35,7 @@ export async function planVolume(given: VolumeRestore, missing: boolean): Promis
       async () => (await lockTarget(site, signal))(),
       async () => void (await leftByKilled(site, mode === 'clean', signal)),
     ] : []),
-    ...(there && mode === 'empty' ? [() => requireNoContent(site, signal)] : []),
+    ...(there && mode === 'empty' ? [() => requireNoContent(given)] : []),
     ...(there && mode === 'overwrite' ? [
       () => refuseOthers(site, choice, signal), () => refuseOtherKinds(site, given.list, choice.wanted, signal),
     ] : []),

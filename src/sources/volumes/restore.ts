@@ -5,6 +5,7 @@ import { formatBytes } from '../../report/format.ts'
 import { shownName } from '../files/file-list.ts'
 import { type FilesBefore, filesBefore } from '../files/files-before.ts'
 import type { Site } from '../files/site.ts'
+import { notEmpty } from '../files/not-empty.ts'
 import { type ArchivedVolume, type Choice, choose } from '../files/choice.ts'
 import { extract, type VolumeOutcome } from './extract.ts'
 import { refuseOtherKinds } from './other-kinds.ts'
@@ -27,6 +28,8 @@ export interface VolumeRestore extends ArchivedVolume, FolderSettings {
    * `empty`: only into an empty folder. `clean`: replaces the content. Both once everything is extracted. `overwrite`: over existing files.
    */
   mode: VolumeMode
+  /** Whether every source of the snapshot is restored in this mode. Default: false. */
+  all?: boolean | undefined
   /** Backs up the content, before any of it is replaced. */
   backUpTarget?: (before?: FilesBefore) => Promise<void>
   signal: AbortSignal
@@ -52,7 +55,7 @@ export async function restoreVolume(given: VolumeRestore): Promise<VolumeOutcome
 async function restoreLocked(given: VolumeRestore): Promise<VolumeOutcome> {
   const { site, mode, signal, report, leaves } = given
   await clearKilled(site, { finish: mode === 'clean', signal, report })
-  if (mode === 'empty') await requireNoContent(site, signal)
+  if (mode === 'empty') await requireNoContent(given)
   const choice = await choose(given, given.patterns)
   if (given.owners === 'number') await requireOwners(site, given.list, choice.wanted, signal)
   await requireSpace(site, choice.size, signal)
@@ -85,14 +88,10 @@ async function backUpFirst({ site, backUpTarget, patterns, signal }: VolumeResto
 }
 
 /** Throws unless the folder is empty. */
-export async function requireNoContent(site: Site, signal: AbortSignal): Promise<void> {
+export async function requireNoContent({ site, all, signal }: Pick<VolumeRestore, 'site' | 'all' | 'signal'>): Promise<void> {
   if (!(await hasContent(site, signal))) return
-  throw new LifeboatError(`${site.where} is not empty`, {
-    hint:
-      marked`Restore into a new folder, or with ‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the ` +
-      'extraction).',
-    status: 2,
-  })
+  const modes = marked`‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the extraction)`
+  throw notEmpty(site.where, { free: 'a new folder', modes, all })
 }
 
 /** lost+found belongs to the file system, not to its content; restores that were killed left the others. */

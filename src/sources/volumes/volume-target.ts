@@ -80,12 +80,12 @@ export function volumeTarget(
 }
 
 async function planInto(
-  reach: Reach, place: TargetPlace, volume: ArchivedVolume, { mode, files, folders, backUpTarget }: Extracting,
+  reach: Reach, place: TargetPlace, volume: ArchivedVolume, { mode, all, files, folders, backUpTarget }: Extracting,
   { signal, report }: SourceContext,
 ): Promise<PlannedRestore> {
   const { site, missing = false, release } = await reach({ look: true })
   try {
-    const given = { ...volume, site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report }
+    const given = { ...volume, site, patterns: files.paths, mode, all, owners: folders.owners, backUpTarget, signal, report }
     const { entries, size, steps, disk } = await planVolume(given, missing)
     const share = {
       what: `the disk of ${site.where}`, at: `${place.machine}, ${disk.device}`, measure: 'bytes' as const, needed: size, free: disk.free,
@@ -166,13 +166,13 @@ function withMissing<R extends Restored>(restored: R, { missing, gone }: WholeFi
 async function extractInto(
   reach: Reach,
   volume: ArchivedVolume,
-  { mode, files, folders, backUpTarget }: Extracting,
+  { mode, all, files, folders, backUpTarget }: Extracting,
   { signal, report, leaves }: SourceContext,
 ): Promise<Restored> {
   const { site, release } = await reach({ look: false })
   try {
     const { entries, size, errors } = await restoreVolume({
-      ...volume, site, patterns: files.paths, mode, owners: folders.owners, backUpTarget, signal, report, ...(leaves && { leaves }),
+      ...volume, site, patterns: files.paths, mode, all, owners: folders.owners, backUpTarget, signal, report, ...(leaves && { leaves }),
     })
     if (errors.length > 0) {
       const hint = 'Owners and attributes of others need root: with owners none, the files belong to the user who restores.'
