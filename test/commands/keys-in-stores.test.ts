@@ -41,6 +41,15 @@ test('keys that someone wrote into a description, a name or a tag are shown by n
   for (const said of [...texts, summary, ...Object.values(outputValues(list))]) expect(said).not.toMatch(/AGE-SECRET-KEY|lifeboat-write:|Q{10}/i)
 })
 
+test('doctor says of how many sets it tried no snapshot', async () => {
+  const at = path.join(folder, 'many sets')
+  const store = new FileStore(at)
+  await openOrMakeRepository(store)
+  for (let index = 0; index < 22; index++) await backUp({ store, set: `set-${index}` }, { app: Buffer.from('content') })
+  const { result } = await dispatched('doctor', { destination: `file:${at}`, 'encryption-key': identity }, new Date())
+  expect(result.checks.find(({ check }) => check === 'key')).toMatchObject({ state: 'good', says: 'opens the store; of 2 more sets no snapshot was tried' })
+})
+
 describe('a set whose snapshots were made with another key', () => {
   const at = path.join(folder, 'changed')
   const now = new Date('2026-11-20T12:00:00Z')

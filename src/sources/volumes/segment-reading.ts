@@ -1,5 +1,4 @@
 import { ChildError, feed } from '../../process/child.ts'
-import { LifeboatError } from '../../error.ts'
 import { ReadAgain } from '../source.ts'
 import { displayName, listedEntry, type ListedFile, shownName } from '../files/file-list.ts'
 import { isAlike } from '../files/compare.ts'
@@ -8,6 +7,7 @@ import { listedMember, nameOf } from '../files/listed-member.ts'
 import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
+import { complaintsIn } from './complaints.ts'
 import { listAgain } from './scan.ts'
 import { outside, severalNames } from './still-there.ts'
 import { BadTar, TarHeaders } from '../files/tar-headers.ts'
@@ -100,7 +100,7 @@ export class SegmentReading {
     }
     headers.end()
     await this.#recognize()
-    this.#readComplaints(said)
+    this.#judge(said)
   }
 
   /** Compares a member of the archive with what was asked for; gives the place of the next one. */
@@ -130,76 +130,59 @@ export class SegmentReading {
     }
   }
 
-  #readComplaints(said: string): void {
-    const byName = new Map<string, string>()
-    if (said !== '') for (const entry of this.#entries) byName.set(toldName(memberName(entry)), entry)
-    const changed = new Set<string>()
-    for (const line of said.split('\n')) {
-      if (line === '' || line === 'tar: Exiting with failure status due to previous errors' || /: Warning: /.test(line)) continue
-      const [, name = '', what = ''] =
-        /^tar: ((?:[^\\:]|\\.)+): ((?:file changed|File shrank|File removed|Cannot |Read error|read error|Unexpected end).*)$/.exec(line) ??
-        []
-      const entry = byName.get(name) ?? byName.get(`${name}/`)
-      if (entry === undefined) throw new LifeboatError(`${this.#site.where} could not be read: ${line}`, { hint: 'GNU tar said so.' })
-      if (/^(file changed|File shrank|File removed)|(No such file or directory|Not a directory)$/.test(what)) changed.add(entry)
-      else this.unreadable.push(entry)
-    }
-    const accounted = new Set([...changed, ...this.unreadable])
-    const doubtful: string[] = []
-    const gone: string[] = []
-    const isOutside = outside(gone)
-    let inGone = false
-    let place = 0
-    for (const entry of this.#entries) {
-      const read = this.read[place]?.entry === entry ? this.read[place++] : undefined
-      if (!read && !accounted.has(entry))
-        throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(entry))} without a word`)
-      const isLeft = isOutside(entry)
-      inGone ||= read !== undefined && !isLeft
-      if (read?.now !== undefined && isLeft) continue
-      doubtful.push(entry)
-      const { type } = metaOf(entry)
-      if (read && !/^[fdlp]$/.test(read.file.type)) this.unreadable.push(entry)
-      else if (read && (type === 'd') !== (read.file.type === 'd')) changed.add(entry)
-      if (type === 'd' && read?.file.type !== 'd') gone.push(entry)
-    }
-    this.changed = [...changed].map((entry) => displayName(pathOf(entry)))
-    const paths = new Set(doubtful.map((entry) => pathOf(entry)))
+  /** Decides whether it has to be done again. `said`: the messages of tar. */
+  #judge(said: string): void {
+    const told = complaintsIn(said, this.#entries, this.#site.where)
+    const { missing, special, exchanged, gone, inGone, doubtful } = differences(this.#entries, this.read)
+    const accounted = new Set([...told.changed, ...told.unreadable])
+    const unaccounted = missing.find((entry) => !accounted.has(entry))
+    if (unaccounted !== undefined)
+      throw new BadTar(`tar in ${this.#site.where} left out ${shownName(pathOf(unaccounted))} without a word`)
+    this.unreadable = [...told.unreadable, ...special]
+    this.changed = [...new Set([...told.changed, ...exchanged])].map((entry) => displayName(pathOf(entry)))
+    const paths = new Set(doubtful.map(pathOf))
     const lost = severalNames(this.#links.filter(({ target }) => paths.has(target)).map(({ entry }) => entry))
-    this.again = this.unreadable.length > 0 || inGone || lost.size > 0 || (changed.size > 0 && !this.#last)
+    this.again = this.unreadable.length > 0 || inGone || lost.size > 0 || (this.changed.length > 0 && !this.#last)
     // The next attempt reads what was missing for a moment.
     if (this.#last) [this.gone, this.lost] = [gone, lost]
     if (this.again) throw new ReadAgain(`${this.#site.where} changed while it was read`)
   }
 }
 
-/** As tar writes it: directories end with a slash. */
-function memberName(entry: string): string {
-  const path = pathOf(entry)
-  return metaOf(entry).type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
+/** Entries of a segment that were not read as they were listed. */
+export interface ReadDifferences {
+  missing: string[]
+  /** Devices and sockets by now, which no archive has. */
+  special: string[]
+  /** Folders that are none any more, and the reverse. */
+  exchanged: string[]
+  /** Folders that are none any more, or not there. */
+  gone: string[]
+  /** Whether something was read in these, through a link. */
+  inGone: boolean
+  /** Those that may be other files by now, or are not there. */
+  doubtful: string[]
 }
 
-/**
- * As tar's messages have a name with `--quoting-style=escape` (gnulib's quotearg, locale C): in one line, and with no colon of its own, so
- * that no name can look like a message about another file.
- */
-function toldName(name: string): string {
-  return name.replace(ESCAPED, (character) => `\\${ESCAPES[character] ?? character.charCodeAt(0).toString(8).padStart(3, '0')}`)
-}
-
-// oxlint-disable-next-line no-control-regex -- control characters are escaped
-const ESCAPED = /[\u0000-\u001f\u007f-\u00ff\\:]/g
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\\': '\\',
-  ':': ':',
-  '\u0007': 'a',
-  '\b': 'b',
-  '\f': 'f',
-  '\n': 'n',
-  '\r': 'r',
-  '\t': 't',
-  '\v': 'v',
+/** Compares the entries of a segment with those of them that were read, in the same order. */
+export function differences(entries: readonly string[], read: readonly Pick<ReadEntry, 'entry' | 'file' | 'now'>[]): ReadDifferences {
+  const found: ReadDifferences = { missing: [], special: [], exchanged: [], gone: [], inGone: false, doubtful: [] }
+  const isOutside = outside(found.gone)
+  let place = 0
+  for (const entry of entries) {
+    const one = read[place]?.entry === entry ? read[place++] : undefined
+    const isLeft = isOutside(entry)
+    found.inGone ||= one !== undefined && !isLeft
+    if (one?.now !== undefined && isLeft) continue
+    found.doubtful.push(entry)
+    const wasFolder = metaOf(entry).type === 'd'
+    const isFolder = one?.file.type === 'd'
+    if (!one) found.missing.push(entry)
+    else if (!/^[fdlp]$/.test(one.file.type)) found.special.push(entry)
+    else if (wasFolder !== isFolder) found.exchanged.push(entry)
+    if (wasFolder && !isFolder) found.gone.push(entry)
+  }
+  return found
 }
 
 const FED_AT_ONCE = 1000
