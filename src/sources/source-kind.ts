@@ -79,7 +79,7 @@ export interface SourceKind<L extends Location = Location, D extends Details = D
    * Bytes of a source for other programs: all of it in the form that they know, or the part that `path` names. Iterating throws at damage,
    * and if there is no such part (status 2).
    */
-  extract?(source: StoredSource, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
+  extract?(source: ReadAround, path: string | undefined, context: SourceContext): AsyncIterable<Buffer>
   /** The rows of one table, as CSV with a header, or as SQL that makes the table in the schema `into`. Throws as `extract` does. */
   extractTable?(
     source: PartlyRead, table: string | readonly [schema: string, name: string], format: 'csv' | 'sql', into?: string,
@@ -255,6 +255,11 @@ export interface PartlyRead extends StoredSource {
    * SHA-256 of the whole stream is not.
    */
   readonly readParts: (stream: StreamRecord, parts: readonly Extent[]) => AsyncIterable<Buffer>
+}
+
+export interface ReadAround extends PartlyRead {
+  /** The bytes of a stream, with zeros for chunks that are damaged or missing: these extents are in `holes` before their zeros come. */
+  readonly readAround: (stream: StreamRecord, holes: Extent[]) => AsyncIterable<Buffer>
 }
 
 export interface ArchiveContents {

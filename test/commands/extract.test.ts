@@ -143,6 +143,6 @@ test('damage is an error, leaves no file, and does not keep other files from bei
   expect(outcomes).toContain('nothing was refused')
   const [said] = outcomes.filter((one) => one !== 'nothing was refused')
   expect(said).toContain('No other snapshot of set default is whole and has files')
-  const [, name] = new RegExp(`into an empty folder: \`lifeboat restore --snapshot ${snapshot} --volume files --paths /(large\\d) --target \\./files --skip-damaged\`\\.$`).exec(said!)!
+  const [, name] = new RegExp(`into an empty folder: \`lifeboat restore --snapshot ${snapshot} --volume files --paths /(large\\d) --target \\./rescued --skip-damaged\`\\.$`).exec(said!)!
   expect(['large1', 'large2']).toContain(name)
 })

@@ -63,8 +63,8 @@ function membersOf(tar: Buffer): { name: string; start: number; end: number }[] 
   return members.map((member, index) => ({ ...member, end: members[index + 1]?.start ?? tar.length - 1024 }))
 }
 
-/** A copy of the store without these of the archive's chunks, and perhaps without the list; restored with skip-damaged. */
-async function restored(lost: readonly number[], more: Record<string, string> = {}, withoutList = false): Promise<{ result: RestoreResult; target: string } & Pick<Volumes, 'warnings' | 'infos'>> {
+/** A copy of the store without these of the archive's chunks, and perhaps without the list. */
+function damagedCopy(lost: readonly number[], withoutList = false): { copy: string; volumes: Volumes } {
   const copy = mkdtempSync(path.join(folder, 'copy-'))
   const volumes = new Volumes(copy)
   cpSync(path.join(folder, 'store'), volumes.store, { recursive: true })
@@ -72,6 +72,12 @@ async function restored(lost: readonly number[], more: Record<string, string> = 
     const [id, , , , mark] = snapshot.header.chunks[place]!
     rmSync(path.join(volumes.store, chunkKey(id, mark)), { force: true })
   }
+  return { copy, volumes }
+}
+
+/** Such a copy, restored with skip-damaged. */
+async function restored(lost: readonly number[], more: Record<string, string> = {}, withoutList = false): Promise<{ result: RestoreResult; target: string } & Pick<Volumes, 'warnings' | 'infos'>> {
+  const { copy, volumes } = damagedCopy(lost, withoutList)
   const target = path.join(copy, 'target')
   return { result: await volumes.restore({ target, 'skip-damaged': 'true', ...more }), target, warnings: volumes.warnings, infos: volumes.infos }
 }
@@ -105,6 +111,25 @@ test('of a volume with one lost chunk, whichever it is, everything that the chun
     const { result, target } = await restored([place])
     expectRest(result, target, touched([place]))
     rmSync(path.dirname(target), { recursive: true })
+  }
+})
+
+test('one file is extracted if no chunk that is lost has a part of it, wherever in the archive that is, and refused otherwise', async () => {
+  const last = archive.chunks.length - 1
+  const files = members.filter(({ name }, index) => index % 40 === 5 && !name.endsWith('/')).map(({ name }) => name.slice(2))
+  for (const lost of [[0], [2, last - 1], [last]]) {
+    const { copy, volumes } = damagedCopy(lost)
+    const gone = touched(lost)
+    for (const name of [...files, ...gone.filter((one) => one.includes('/file ')).slice(0, 1), 'hard link']) {
+      const output = path.join(copy, 'output')
+      const given = { destination: `file:${volumes.store}`, 'encryption-key': identity, snapshot: 'latest', source: 'data', path: name, output }
+      const said = await refusal(dispatched('extract', given, new Date()))
+      const isGone = gone.includes(name === 'hard link' ? 'd0/e0/file 0 ü' : name)
+      expect([lost, name, said]).toEqual([lost, name, isGone ? expect.stringMatching(/^error: chunk chunks\/\S+ is missing/) : 'nothing was refused'])
+      expect([name, existsSync(output) && readFileSync(output).equals(readFileSync(path.join(root, name)))]).toEqual([name, !isGone])
+      rmSync(output, { force: true })
+    }
+    rmSync(copy, { recursive: true })
   }
 })
 

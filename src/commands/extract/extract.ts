@@ -4,13 +4,14 @@ import { LifeboatError } from '../../error.ts'
 import { markedCommand } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { findSnapshot } from '../../repository/catalog.ts'
+import { readAroundDamage } from '../../repository/holes.ts'
 import { DamagedChunk, type Reader } from '../../repository/reader.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, type ChunkEntry, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
 import type { Store } from '../../stores/store.ts'
 import { kindOf } from '../../sources/known-kinds.ts'
 import { isDatabase } from '../../sources/nouns.ts'
-import type { PartlyRead } from '../../sources/source-kind.ts'
+import type { PartlyRead, ReadAround } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { backupRemarks, elsewhere } from '../restore/before-restore.ts'
 import { OLDER } from '../restore/chosen.ts'
@@ -30,12 +31,12 @@ export async function extract(inputs: ExtractInputs, environment: Environment): 
   const { report, signal } = environment
   return withStore({ ...inputs, set: setFor(inputs.set, choice) }, environment, async (store, keys) => {
     const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
-    const { id, set, time } = snapshot.header
+    const { id, set, time, chunks } = snapshot.header
     const source = sourceIn(await openManifest(snapshot), inputs.source, id)
     backupRemarks(source, report)
     const size = await recordingDamage(snapshot, store, environment, async (newReader) => {
       const reader = newReader()
-      const bytes = table === undefined ? bytesOf(source, path, reader, environment) : rowsOf(source, table, inputs, reader)
+      const bytes = table === undefined ? bytesOf(source, path, { reader, chunks }, environment) : rowsOf(source, table, inputs, reader)
       const output = await openOutput(given, environment)
       let written = 0
       try {
@@ -81,7 +82,7 @@ async function withOtherWays(
   const other = await elsewhere(from, name, new Set([error.key]), proofs, report)
   const [into, given] = isDatabase(source)
     ? ['a new database, whose name the server does not have yet', { database: name, mode: 'create' }] as const
-    : ['an empty folder', { volume: name, ...(path !== undefined && { paths: patternOf(path) }), target: `./${name}` }] as const
+    : ['an empty folder', { volume: name, ...(path !== undefined && { paths: patternOf(path) }), target: './rescued' }] as const
   const command = markedCommand('restore', { snapshot, ...given, 'skip-damaged': 'true' })
   const rest = table === undefined ? [`To restore what is whole into ${into}: ${command}.`] : []
   return new LifeboatError(error.message, { cause: error, hint: [error.hint, other, ...rest].join(' ') })
@@ -106,12 +107,15 @@ function rowsOf(
   throw new LifeboatError(`${source.name} is of kind ${source.kind}, which has no tables that can be extracted`, { status: 2 })
 }
 
-function bytesOf(source: SourceRecord, path: string | undefined, reader: Reader, environment: Environment): AsyncIterable<Buffer> {
-  const bytes = kindOf(source).extract?.(
-    { source, read: (stream) => reader.stream(stream) },
-    path,
-    { ...environment, clientInstall: 'never' },
-  )
+function bytesOf(
+  source: SourceRecord, path: string | undefined, { reader, chunks }: { reader: Reader; chunks: readonly ChunkEntry[] },
+  environment: Environment,
+): AsyncIterable<Buffer> {
+  const stored: ReadAround = {
+    source, read: (stream) => reader.stream(stream), readParts: (stream, parts) => reader.parts(stream, parts),
+    readAround: (stream, holes) => readAroundDamage(stream, chunks, reader, holes),
+  }
+  const bytes = kindOf(source).extract?.(stored, path, { ...environment, clientInstall: 'never' })
   if (bytes) return bytes
   throw new LifeboatError(`${source.name} is of kind ${source.kind}, of which nothing can be extracted`, { status: 2 })
 }

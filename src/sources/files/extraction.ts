@@ -1,22 +1,28 @@
-import type { Variables } from '../../environment.ts'
-import { LifeboatError } from '../../error.ts'
+import type { Environment, Report } from '../../environment.ts'
+import { LifeboatError, messageOf } from '../../error.ts'
 import { ChildError, feed } from '../../process/child.ts'
 import { marked } from '../../marks.ts'
+import { type Extent, touches } from '../../repository/extent.ts'
+import { DamagedChunk } from '../../repository/reader.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
-import type { StoredSource } from '../source-kind.ts'
+import type { ReadAround, StoredSource } from '../source-kind.ts'
 import { type ListedFile, shownName } from './file-list.ts'
 import { listedFiles } from './describe.ts'
+import { findMembers, type Member } from './find-members.ts'
 import { localSite } from './site.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 import { TAR_END } from './tar-member.ts'
 import { volumeParts } from './verify.ts'
 import { nameOf } from './listed-member.ts'
 
-/** The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. */
+/**
+ * The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. Damage
+ * elsewhere in the segment does not matter.
+ */
 export function extractFromVolume(
-  stored: StoredSource,
+  stored: ReadAround,
   path: string | undefined,
-  context: { variables: Variables; signal: AbortSignal },
+  context: Pick<Environment, 'variables' | 'signal' | 'report'>,
 ): AsyncIterable<Buffer> {
   return path === undefined ? wholeTar(stored) : fileContent(stored, path, context)
 }
@@ -34,15 +40,15 @@ async function* wholeTar({ source, read }: StoredSource): AsyncGenerator<Buffer,
 }
 
 async function* fileContent(
-  stored: StoredSource,
+  stored: ReadAround,
   path: string,
-  { variables, signal }: { variables: Variables; signal: AbortSignal },
+  { variables, signal, report }: Pick<Environment, 'variables' | 'signal' | 'report'>,
 ): AsyncGenerator<Buffer, void, void> {
   const found = await findFile(stored, Buffer.from(path.replace(/^(\.?\/)+/, '')).toString('latin1'))
   const { file } = found
   // tar fills the holes of sparse files. It gets this member alone and no name, in which it would replace what looks like an escape.
   const child = localSite('/', variables).start('tar', ['--extract', '--to-stdout', '--file=-', '--warning=no-unknown-keyword'], { signal })
-  const feeding = feed(child, memberOf(stored, found))
+  const feeding = feed(child, memberOf(stored, found, report))
   feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let size = 0
   try {
@@ -61,8 +67,25 @@ async function* fileContent(
   if (size !== file.size) throw new BadTar(`${shownName(file.path)} has ${size} bytes in the archive, ${file.size} are recorded`)
 }
 
-/** An archive with one member of a segment, which is read up to the end of that member. */
-async function* memberOf({ read }: StoredSource, { file, segment, place }: Found): AsyncGenerator<Buffer, void, void> {
+/** An archive with one member of a segment. */
+async function* memberOf(stored: ReadAround, found: Found, report: Report): AsyncGenerator<Buffer, void, void> {
+  let begun = false
+  try {
+    for await (const bytes of fromBeginning(stored, found)) {
+      begun = true
+      yield bytes
+    }
+  } catch (error) {
+    const member = !begun && error instanceof DamagedChunk ? await behindDamage(stored, found) : undefined
+    if (!member) throw error
+    report.warning(`${messageOf(error)}; ${shownName(found.file.path)} is not in it, and is read from behind it`)
+    yield* stored.readParts(found.segment, [member])
+    yield TAR_END
+  }
+}
+
+/** The segment is read up to the end of that member. */
+async function* fromBeginning({ read }: StoredSource, { file, segment, place }: Found): AsyncGenerator<Buffer, void, void> {
   let pieces: Buffer[] = []
   /** Bytes of the member that are still to come, once its headers have passed. */
   let left: number | undefined
@@ -89,15 +112,33 @@ async function* memberOf({ read }: StoredSource, { file, segment, place }: Found
   throw new BadTar(`the archive ends before ${shownName(file.path)}`)
 }
 
+/** The member in a damaged segment, of which every other member has to be looked for, too. Undefined if it is damaged itself. */
+async function behindDamage(stored: ReadAround, { segment, first, entries, place }: Found): Promise<Member | undefined> {
+  const listed: ListedFile[] = []
+  let index = 0
+  for await (const file of listedFiles(stored)) {
+    if (index >= first && listed.length < entries) listed.push(file)
+    index++
+  }
+  const holes: Extent[] = []
+  const member = (await findMembers(stored.readAround(segment, holes), segment.size, holes, listed))[place]
+  return member && !touches(member, holes) ? member : undefined
+}
+
 function unreadable({ path }: ListedFile, cause: ChildError): LifeboatError {
   if (!cause.exit.failure) return new BadTar(`tar cannot read ${shownName(path)} in the archive: ${cause.exit.stderr.trim()}`, { cause })
   return new LifeboatError('there is no tar to read the archive with', { cause, hint: 'Install GNU tar.' })
 }
 
-/** A file, the archive that has it, and the number of members before it there. */
+/**
+ * A file, and the archive that has it: the place in the list of its first member, and the number of these. `place`: the number of members
+ * before the file there.
+ */
 interface Found {
   file: ListedFile
   segment: StreamRecord
+  first: number
+  entries: number
   place: number
 }
 
@@ -112,7 +153,8 @@ async function findFile(stored: StoredSource, path: string): Promise<Found> {
       if (file.type === 'h') return findFile(stored, file.target)
       if (file.type !== 'f') throw noFile(stored.source.name, file)
       const at = ends.findIndex((end) => index < end)
-      return { file, segment: archives[at]!, place: index - (ends[at - 1] ?? 0) }
+      const first = ends[at - 1] ?? 0
+      return { file, segment: archives[at]!, first, entries: ends[at]! - first, place: index - first }
     }
     index++
   }

@@ -195,8 +195,13 @@ describe('a hostile archive is refused, and nothing outside the target is touche
       encodeFile({ ...named, type: type!, path: name!, target: type === 'h' ? 'f' : '' }))
     const given = archive(await crafted(top, folderNamed('./d'), evil('./f'), hard('./d/link', './f')), 4)
     const backUpTarget = async () => symlinkSync(outside, path.join(target, 'd'))
-    await restoreVolume({ ...given, links: true, patterns: ['link'], list: () => inPieces(Buffer.from(listed.join(''))), backUpTarget })
+    const again = { ...given, links: true, patterns: ['link'], list: () => inPieces(Buffer.from(listed.join(''))), backUpTarget }
+    await restoreVolume(again)
     expect([readdirSync(outside), readdirSync(path.join(target, 'd'))]).toEqual([['f'], ['link']])
+    // One that is there when the restore begins is found, whatever its plan has found before.
+    rmSync(path.join(target, 'd'), { recursive: true })
+    await backUpTarget()
+    await expect(restoreVolume(again)).rejects.toThrow('d is a symbolic link, in the backup a folder')
   })
 
   test('a hard link that would become a file below a symbolic link is refused', async () => {
