@@ -89,7 +89,7 @@ test(MIGRATION, async () => {
   expect(printed).toMatch(/^ +before +The database from before is kept as app_before_\S+, at least until /m)
   expect(printed).toMatch(/^ +to go back +Exchange the two again: `.* restore --undo --confirm app`/m)
   expect(await server.sql('SELECT count(*), max(length(note)) FROM orders', 'app')).toBe('97|32')
-  expect(await run(back!)).toContain('is the database from before again')
+  expect(await run(back!)).toContain('is now the database that was kept as app_before_')
   expect(await server.sql('SELECT count(*) FROM orders', 'app')).toBe('47')
   await run(back!)
   expect(await server.sql('SELECT count(*) FROM orders', 'app')).toBe('97')

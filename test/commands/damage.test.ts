@@ -106,9 +106,12 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
 
   test('then a restore of that volume is refused at once, and one of the other volume is warned about', async () => {
     expect(await refusal(run('restore', { volume: 'large', target: path.join(folder, `target-${count}`) }))).toMatch(new RegExp(`snapshot ${ids[2]} does not verify, so nothing was restored: chunk ${keyOf(shared)} in .* is damaged[^]*No other snapshot of set app is whole and has large`))
-    const { result, warnings } = await run('restore', { volume: 'small', target: path.join(folder, `target-${count}`) })
+    const warnings: (string | undefined)[] = []
+    const { result } = await dispatched('restore', { ...given(), volume: 'small', target: path.join(folder, `target-${count}`) }, now(), {
+      variables: process.env, temporary: path.join(folder, 'tmp'), report: { ...quiet, warning: (...told) => void warnings.push(...told) } })
     expect(result).toMatchObject({ volume: 'small', restored: result.entries })
-    expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged, though not in small`)])
+    // Nothing is wrong with this volume: no other snapshot is named.
+    expect(warnings).toEqual([expect.stringContaining(`snapshot ${ids[2]} is damaged, though not in small`), expect.stringMatching(/^To find out which sources of it are hit: /)])
   })
 
   test('then prune counts none of them as the newest verified', async () => {

@@ -90,7 +90,7 @@ test('the way back from a restore of tables is of those that the target had, wit
   const first = (await run('restore', into({ snapshot, tables: '["photos", "seen", "orders", "Audit, Log", "items", "logs", "events", "one", "owner", "tickets", "coupons"]' }))).result
   expect(await rows()).toBe('100|100')
   const back = spelled(first.after!.back, atTerminal('lifeboat'))
-  const [, statements, words] = /^First remove the schemas, tables, views and sequences that the target did not have: run (.*) Restore it into the same target: `lifeboat restore (.*)`\.$/.exec(back)!
+  const [, statements, words] = /^First remove the schemas, tables, views and sequences that the target did not have, with the SQL `(.*)` Then restore the safety backup into the same target: `lifeboat restore (.*)`\.$/.exec(back)!
   expect(statements).toBe('DROP SCHEMA IF EXISTS "fresh" CASCADE; DROP TABLE IF EXISTS "public"."logs", "public"."items", "public"."photos" CASCADE; DROP VIEW IF EXISTS "public"."seen" CASCADE; DROP SEQUENCE IF EXISTS "public"."coupons" CASCADE;')
   // Partitions come with their table.
   const tables = '[["public","Audit, Log"],["public","events"],["public","orders"],["public","owner"],["public","tickets"]]'
@@ -111,7 +111,7 @@ test('the way back from a restore of a schema leaves its other tables as they ar
   await server.sql('CREATE SCHEMA s; CREATE TABLE s.one AS SELECT 7 AS id; CREATE TABLE s.newer (id int); CREATE VIEW outside AS SELECT count(*) FROM s.newer; CREATE TABLE "a b" (id int)', 'app')
   const { after, safety } = (await run('restore', into({ snapshot, schemas: 's', tables: '[["public","a  b"]]' }))).result
   await server.sql('INSERT INTO s.newer VALUES (1)', 'app')
-  const [, statements, tables] = /: run (.*) Restore it into the same target: `.* --mode clean --tables '(.*)' --confirm app`\.$/.exec(spelled(after!.back, atTerminal('lifeboat')))!
+  const [, statements, tables] = /with the SQL `(.*)` Then restore the safety backup into the same target: `.* --mode clean --tables '(.*)' --confirm app`\.$/.exec(spelled(after!.back, atTerminal('lifeboat')))!
   expect([statements, tables]).toEqual([String.raw`DROP TABLE IF EXISTS "public".U&"a\+000020\+000020b", "s"."two" CASCADE;`, '[["s","one"]]'])
   await server.sql(statements!, 'app')
   await run('restore', into({ snapshot: safety!.snapshot, tables: tables! }))

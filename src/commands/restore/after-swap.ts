@@ -38,7 +38,7 @@ export function afterSwapErrors(result: AfterSwap): string[] {
 }
 
 export function afterSwapHeadline(result: AfterSwap): string {
-  if (result.mode === 'undo') return `${result.target} is the database from before again, which was ${result.back}`
+  if (result.mode === 'undo') return `${result.target} is now the database that was kept as ${result.back}`
   const { dropped, kept, target, errors } = result
   if (dropped.length > 0) return `dropped what restores had put aside for ${target}: ${dropped.join(', ')}`
   if (errors.length > 0) return `NOT dropped: what restores had put aside for ${target}`

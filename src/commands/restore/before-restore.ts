@@ -1,6 +1,6 @@
 import { LifeboatError } from '../../error.ts'
 import type { Report } from '../../environment.ts'
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
@@ -29,6 +29,8 @@ export interface Chosen {
    * the plan of the restore reads what it needs.
    */
   selects: boolean
+  /** Whether the other sources are restored, too: where these are whole is told as well. */
+  all: boolean
   store: Store
 }
 
@@ -59,7 +61,8 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
   if (rest !== undefined)
     report.warning(
       `snapshot ${id} is damaged, ${selects ? 'perhaps not in the selected objects' : `though not in ${source}`}: ${rest}`,
-      await elsewhere(chosen, source, known, proofs, report),
+      selects ? await elsewhere(chosen, source, known, proofs, report)
+        : `To find out which sources of it are hit: ${markedCommand('verify', { snapshot: id, level: 'read' })}.`,
     )
   else if (verdict?.result === 'failed') report.warning(
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
@@ -116,12 +119,13 @@ async function looked({ snapshot, source, store, selects }: Chosen, level: ReadL
   return { proofs, suspects, verified }
 }
 
-/** For a damaged snapshot: its sources that are whole, and for each of the others the newest snapshot that has it whole. */
+/** For a damaged snapshot: its sources that are whole, and for each of the others that is wanted the newest snapshot that has it whole. */
 async function whereWhole(chosen: Chosen, known: ReadonlySet<string>, proofs: SetProofs, context: SourceContext): Promise<string[]> {
-  const { snapshot, store } = chosen
+  const { snapshot, source, all, store } = chosen
   const { sources } = await verifySnapshot(snapshot, 'list', store, context, { suspects: known })
   const whole = sources.filter(({ result }) => result === 'verified').map(({ name }) => name)
-  const rest = sources.filter(({ result }) => result !== 'verified').map(({ name }) => name)
+  const damaged = sources.filter(({ result }) => result !== 'verified').map(({ name }) => name)
+  const rest = all ? damaged : damaged.filter((name) => name === source)
   return [
     ...(whole.length > 0 ? [`Of snapshot ${snapshot.header.id}, ${whole.join(', ')} ${whole.length === 1 ? 'is' : 'are'} whole.`] : []),
     ...(await Promise.all(rest.slice(0, MOST_NAMED).map((name) => elsewhere(chosen, name, known, proofs, context.report)))),

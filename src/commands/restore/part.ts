@@ -51,7 +51,7 @@ export async function prepared(
   const noun = isDatabase(source) ? 'database' : 'volume'
   const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
   const selects = isDatabase(source) && partsIn(inputs.objects).length > 0
-  const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), selects, store }
+  const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), selects, all: inputs.all.wanted, store }
   const started = performance.now()
   if (!into) {
     const selected = await kind.selected?.({ source, read: (stream) => reader.stream(stream) }, settingsFrom(inputs, mode), context)

@@ -209,10 +209,10 @@ export function goingBack(
   if (Object.keys(parts).length === 0)
     return `The target had none of the selected tables${removal === '' ? ', and has none now.' : `: run ${removal}`}`
   const command = markedCommand('restore', { snapshot, mode: 'clean', ...parts, confirm: target })
-  const restored = `Restore it into the same target: ${command}.`
+  if (removal === '') return `${into}: ${command}.`
   // Objects that the target did not have may depend on its own, and keep these from being replaced.
-  return removal === ''
-    ? restored : `First remove the schemas, tables, views and sequences that the target did not have: run ${removal} ${restored}`
+  return `First remove the schemas, tables, views and sequences that the target did not have, with the SQL \`${removal}\` Then restore ` +
+    `the safety backup into the same target: ${command}.`
 }
 
 /** More files than anyone removes by hand. */

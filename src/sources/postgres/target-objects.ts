@@ -45,12 +45,20 @@ export class TargetObjects {
     return new Set(tables.filter((table) => children.has(this.#oid(table)!)))
   }
 
-  /** Objects that would prevent the removal of these objects: others that depend on them, as PostgreSQL describes them. */
+  /** Objects that would prevent the removal of these objects: others that depend on them, by whatever way, as PostgreSQL describes them. */
   async dependents(entries: readonly Entry[]): Promise<string[]> {
-    const oids = this.oids(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION'))
-    const found = new Set<string>()
-    for (const dependent of await this.#dependents(oids)) found.add(dependent)
-    return [...found]
+    let oids = this.oids(entries.filter(({ kind }) => kind !== 'SCHEMA' && kind !== 'EXTENSION'))
+    const known = new Set(oids)
+    const names = new Set<string>()
+    while (oids.length > 0) {
+      const found = (await this.#dependents(oids)).filter(([, owner]) => !known.has(owner))
+      for (const [name, owner] of found) {
+        names.add(name)
+        known.add(owner)
+      }
+      oids = [...new Set(found.map(([, owner]) => owner))]
+    }
+    return [...names]
   }
 
   /** Partitions of these tables that are not among them, and would be dropped with them. */
@@ -70,15 +78,12 @@ export class TargetObjects {
     return catalog === undefined ? undefined : this.#oids.get(keyOf(catalog, schema, name))
   }
 
-  /** The query finds all dependents of an object by its oid; dependents that are dropped themselves are left out here. */
-  async #dependents(oids: readonly number[]): Promise<string[]> {
-    const dropped = new Set(oids)
-    const names: string[] = []
-    for (let at = 0; at < oids.length; at += OIDS_AT_ONCE) {
-      const rows = await queryJson(dependentsOf(oids.slice(at, at + OIDS_AT_ONCE)), NAMES, this.#context)
-      for (const [name, owner] of rows) if (!dropped.has(owner)) names.push(name)
-    }
-    return names
+  /** All dependents of these objects, each with the object that it belongs to; these objects may be among them. */
+  async #dependents(oids: readonly number[]): Promise<[name: string, owner: number][]> {
+    const found: [string, number][] = []
+    for (let at = 0; at < oids.length; at += OIDS_AT_ONCE)
+      for (const one of await queryJson(dependentsOf(oids.slice(at, at + OIDS_AT_ONCE)), NAMES, this.#context)) found.push(one)
+    return found
   }
 }
 
@@ -127,7 +132,9 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
     `the selected tables cannot be replaced at ${where}: ${formatSome(dependents, 10)} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
       hint:
-        marked`Select these tables and views too, or drop them first; or restore into a new database (‹mode: create›) and copy the rows.`,
+        marked`Select these tables and views too, or drop them first. For the rows of a table alone, empty it (TRUNCATE), and restore ` +
+        marked`with ‹only: data›; or ‹lifeboat extract› with ‹table› and ‹into-schema› gives them as SQL that puts them beside those ` +
+        'that are there.',
     },
   )
 }

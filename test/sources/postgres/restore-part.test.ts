@@ -130,7 +130,7 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
   test('clean refuses to replace a table that others depend on, names them, and touches nothing', async () => {
     const error = await thrownBy(restore('shop', { tables: ['app.orders'], mode: 'clean' }))
     expect(error.message).toContain('the selected tables cannot be replaced')
-    for (const name of ['constraint of_order on table app.items', 'view app.open', 'materialized view app.totals']) expect(error.message).toContain(name)
+    for (const name of ['constraint of_order on table app.items', 'view app.open', 'materialized view app.totals', 'materialized view app.grand']) expect(error.message).toContain(name)
     expect(error.hint).toContain('Select these tables and views too')
     expect(await server.sql('SELECT count(*) FROM app.orders', 'shop')).toBe('400')
   })

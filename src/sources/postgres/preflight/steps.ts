@@ -133,8 +133,8 @@ export function swapSteps(
     'Exchange the two in one transaction. The database that is there now is kept as ' +
       `${withoutTime(kept.name)}, at least until ${formatTime(kept.until.toISOString(), 'UTC')}.`,
     ...(lacks.length > 0 ? [
-      `${formatCount(lacks.length, 'table or view', 'tables and views')} of ${where} are not in the backup. Only the database that is ` +
-        `kept has them then: ${formatSome(lacks.map(oneLine), MOST_NAMED)}.`,
+      `Not in the backup ${lacks.length === 1 ? 'is' : 'are'} ${formatCount(lacks.length, 'table or view', 'tables and views')} of ` +
+        `${where}, which only the database that is kept has then: ${formatSome(lacks.map(oneLine), MOST_NAMED)}.`,
     ] : []),
   ]
 }

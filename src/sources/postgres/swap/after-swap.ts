@@ -39,7 +39,7 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
       if (signal.aborted && error === signal.reason) leaves?.(`nothing was exchanged: ${target.where} is as it was before`)
       throw error
     })
-    leaves?.(`${target.where} is the database from before again, which was ${back.name}`)
+    leaves?.(`${target.where} is now the database that was kept as ${back.name}`)
     return {
       target: target.where, back: back.name, since: back.mark.at,
       swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },
