@@ -22,8 +22,8 @@ export const destination = one('destination', destinationInput)
 
 export const create = one('create', {
   help:
-    'Make a new store even if the folder that it would be in is missing. Without it that is an error, so that a misspelled path ' +
-    'does not become a new store.',
+    'Make a new store even if the folder that it would be in is missing, or its own folder, on this machine, has other files. Without it ' +
+    'that is an error, so that a misspelled path does not become a new store.',
   ...flagInput,
 })
 

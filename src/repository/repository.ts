@@ -24,17 +24,22 @@ export async function openRepository(store: Store, given = marked`‹destination
 
 /**
  * The same, and makes the store if there is none: the recovery instructions first, its marker last. Groups of objects each get their own.
- * Returns whether it made a store. `create`: also where the folder above it is missing.
+ * Returns whether it made a store. `create`: also where the folder above it is missing, or its own has other files.
  */
 export async function openOrMakeRepository(store: Store, { create = false } = {}): Promise<boolean> {
   if (!store.groups) {
     if (await hasMarker(store)) return false
     await requireNoSnapshots(store)
-    if (!create) await store.requirePlace?.()
+    if (!create) await requirePlace(store)
   }
   for (const { key, bytes } of recoveryFiles()) await store.put(key, bytes)
   await store.put(MARKER, Buffer.from(`${JSON.stringify({ format: FORMAT })}\n`))
   return !store.groups
+}
+
+/** Throws unless a store is there, or was begun, or can be made without ‹create: true›. */
+export async function requirePlace(store: Store): Promise<void> {
+  await store.requirePlace?.([MARKER, ...recoveryFiles().map(({ key }) => key)])
 }
 
 async function requireNoSnapshots(store: Store): Promise<void> {

@@ -25,8 +25,11 @@ export interface Store {
    * itself, so that a full store can be freed with it. Stores in which a failed upload leaves nothing have no such method.
    */
   sweep?(): Promise<void>
-  /** Throws if the folder above the store is missing. Asked before a store is made; absent where no folder can be missing. */
-  requirePlace?(): Promise<void>
+  /**
+   * Throws if the folder above the store is missing; on this machine also if that of the store has files, but none of the `own` names.
+   * Asked before a store is made; absent where no folder can be missing.
+   */
+  requirePlace?(own: readonly string[]): Promise<void>
   /**
    * Removes the store's own folder and those in it, if this object has made them and they are empty. Absent where a folder is only deleted
    * with everything in it (WebDAV), as another run may have written into it by then.

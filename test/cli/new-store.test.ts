@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../../src/repository/keys.ts'
@@ -27,6 +27,27 @@ test('a backup that makes a store says so, with its key; the next one does not',
   const next = await backUp(store)
   expect(next.status).toBe(0)
   expect(next.err + next.out).not.toContain('new store')
+})
+
+test('a store in a folder with other files is refused, by doctor as well, and nothing is written there, unless --create is given', async () => {
+  const uploads = path.join(folder, 'uploads')
+  mkdirSync(path.join(uploads, 'docs'), { recursive: true })
+  mkdirSync(path.join(uploads, 'lost+found'))
+  writeFileSync(path.join(uploads, '.hidden'), '')
+  // None of these counts.
+  expect((await lifeboat('doctor', '--destination', uploads)).out).not.toContain('other files')
+  writeFileSync(path.join(uploads, 'docs/a.txt'), 'a')
+  const refused = await backUp(uploads)
+  expect([refused.status, refused.out]).toEqual([1, ''])
+  expect(refused.err).toContain(`there is no store in file:${uploads} yet, and the folder has other files: docs\n`)
+  expect(refused.err).toContain('--create')
+  expect((await lifeboat('copy', '--from', path.join(folder, 'store'), '--destination', uploads)).err).toContain('other files')
+  expect((await lifeboat('doctor', '--destination', uploads)).out).toContain('the folder has other files: docs')
+  expect(readdirSync(uploads).filter((name) => !['docs', 'lost+found', '.hidden', '.incoming', 'doctor'].includes(name))).toEqual([])
+
+  expect((await backUp(uploads, '--create')).status).toBe(0)
+  // Now it is a store, whatever else is in it.
+  expect((await backUp(uploads)).status).toBe(0)
 })
 
 test('a store in a folder that is missing is refused, by doctor as well, and nothing is made, unless --create is given', async () => {

@@ -10,7 +10,7 @@ import { openKeys } from '../../repository/open-keys.ts'
 import { keysText, requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { differingProblem, differingRecoveryFiles } from '../../repository/recovery.ts'
-import { openRepository } from '../../repository/repository.ts'
+import { openRepository, requirePlace } from '../../repository/repository.ts'
 import { OtherKey } from '../../repository/snapshot.ts'
 import { FileStore } from '../../stores/file/store.ts'
 import { openStore } from '../../stores/destination.ts'
@@ -91,7 +91,7 @@ async function tryDestination(inputs: DoctorInputs, environment: Environment): P
 /** Artifacts are staged on this machine before they are uploaded. */
 async function freeFor(store: Store, { report }: Environment): Promise<number | undefined> {
   try {
-    await store.requirePlace?.()
+    await requirePlace(store)
   } catch {
     // `put` has told why. The space would be that of another disk.
     return undefined

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import { badFinding, type Finding, withoutAdvice } from '../../report/finding.ts'
+import { requirePlace } from '../../repository/repository.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 
 /** Objects of a trial are here, and gone after it. No other part of the program looks here. */
@@ -27,7 +28,7 @@ export async function tryStore(store: Store, now: () => Date, signal: AbortSigna
 async function tryObject(store: Store, key: string, now: () => Date, trial: Trial): Promise<void> {
   const [first, second] = [randomBytes(100_000), randomBytes(50_000)]
   const put = await trial.step('put', async () => {
-    await store.requirePlace?.()
+    await requirePlace(store)
     return `100 kB in ${milliseconds(await timeOf(() => store.put(key, first)))}`
   })
   if (!put) {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { makeFolders, readUpTo, refuseLinks, syncFolder, writeDurably } from './disk.ts'
 import { ABSENT, fileError, isErrno, isFull, linkedFolder } from './errors.ts'
 import { type Mounting, refuseUnmounted } from './mount.ts'
-import { noPlace } from '../place.ts'
+import { noPlace, otherFiles } from '../place.ts'
 import { checkKey, isKey, NotFound, type Store, type StoredObject } from '../store.ts'
 import { INCOMING, isAbandoned } from '../walk.ts'
 
@@ -56,7 +56,7 @@ export class FileStore implements Store {
     }
   }
 
-  async requirePlace(): Promise<void> {
+  async requirePlace(own: readonly string[]): Promise<void> {
     const above = path.dirname(this.#root)
     try {
       await refuseUnmounted(this.#root, this.#mounting)
@@ -64,6 +64,11 @@ export class FileStore implements Store {
     } catch (cause) {
       throw isErrno(cause, 'ENOENT') ? noPlace(this.name, above) : fileError(`cannot look into ${above}`, cause)
     }
+    const names = await namesIn(this.#root)
+    if (own.some((name) => names.includes(name))) return
+    const others: string[] = []
+    for (const name of names) if (isVisible(name) && !(await isEmptyFolder(path.join(this.#root, name)))) others.push(name)
+    if (others.length > 0) throw otherFiles(this.name, others)
   }
 
   async removeMade(): Promise<void> {
@@ -233,5 +238,30 @@ async function leadsToFolder(link: string): Promise<boolean> {
   } catch (cause) {
     if (isErrno(cause)) return false
     throw cause
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (cause) {
+    // The first put says why a file cannot be a folder.
+    if (isErrno(cause, ...ABSENT)) return []
+    throw fileError(`cannot list ${folder}`, cause)
+  }
+}
+
+/** File systems and their servers make folders of their own: `lost+found`, `.snapshot`, `@eaDir`, `System Volume Information`. */
+function isVisible(name: string): boolean {
+  return !/^[.@#$]/.test(name) && name !== 'lost+found' && name !== 'System Volume Information'
+}
+
+async function isEmptyFolder(file: string): Promise<boolean> {
+  try {
+    return (await readdir(file)).length === 0
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return true
+    if (isErrno(cause, 'ENOTDIR', 'EACCES')) return false
+    throw fileError(`cannot list ${file}`, cause)
   }
 }
