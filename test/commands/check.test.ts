@@ -110,6 +110,16 @@ test.each<[string, Partial<Verification>[]]>([
   expect((await check()).sets[0]!.verified!.snapshot).toBe(good)
 })
 
+test('a set of which nothing was verified, as in a copy, is not proven; it is stale only if the newest snapshot is too old', async () => {
+  await snapshot('app', 2, [])
+  const { status, text, problems, summary } = await check()
+  expect([status, problems]).toEqual([1, [expect.stringContaining('set app: no snapshot is verified and whole; the newest is ')]])
+  expect(text).toMatch(/^NOT PROVEN +app +no verified snapshot[^]*\n\nVerify the snapshots: /)
+  expect(text).not.toContain('Run the backup now')
+  expect(summary).toMatch(/^### ❌ Lifeboat: backups are not proven/)
+  expect((await check({ 'max-age': '1h' })).text).toMatch(/^STALE +app [^]*Run the backup now/)
+})
+
 test('a snapshot dated in the future does not count, nor does list recommend it', async () => {
   const good = await snapshot('app', 20)
   const ahead = await snapshot('app', -48)

@@ -121,6 +121,19 @@ test('keeps what is pinned, the newest that is known to be good, and what is not
   expect(warnings).toEqual([expect.stringMatching(new RegExp(`^1 of 11 snapshots of set app, ${theirs}, has another key or was changed; it is not pruned$`)), expect.stringContaining(`snapshot ${ids[6]} is damaged, and does not count as the newest verified`)])
 })
 
+test('a newer snapshot of another key takes no place of a policy, in list as in a prune, and its labels are not at fault', async () => {
+  const place = `${root}-theirs`
+  const theirs = (await backUp({ store: new FileStore(place), keys: otherKeys, time: new Date(NEWEST + 3_600_000) }, { app: noise('theirs', 2000) })).id
+  await putLabels(new FileStore(place), otherKeys, 'app', theirs, { pinned: true, tags: null })
+  cpSync(place, root, { recursive: true })
+  const { snapshots } = await run({ retention: 'last=2', 'dry-run': 'true', 'max-delete': '100%' })
+  const kept = snapshots.filter(({ keep }) => keep).map(({ id, reasons }) => [id, reasons])
+  expect(kept.map(([id]) => id)).toEqual(ids.slice(0, 2))
+  expect(warnings).toEqual([expect.stringContaining(`1 of 11 snapshots of set app, ${theirs}, has another key`)])
+  const listed = (await dispatched('list', given({ retention: 'last=2' }), new Date(NEWEST + 7_200_000))).result.snapshots
+  expect(listed.filter(({ retention }) => retention!.keep).map(({ id, retention }) => [id, retention!.reasons])).toEqual([[theirs, ['another key: not counted']], ...kept])
+})
+
 const verify = (id: string, result: 'verified' | 'failed' = 'verified', damaged: string[] = []): Promise<string> =>
   writeProof(new FileStore(root), keys, { snapshot: id, set: 'app', level: 'list', result, seconds: 1, bytes: 1, damaged, problems: [], versions: {}, run: null, time: new Date(NEWEST) })
 

@@ -2,6 +2,7 @@ import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss } from '../../repository/references.ts'
+import { timeOfId } from '../../repository/snapshot.ts'
 import type { CheckInputs } from './inputs.ts'
 import { BACK_UP_AGAIN } from '../back-up-again.ts'
 import { formatDuration } from './report.ts'
@@ -56,7 +57,9 @@ export function unmetConditions(
     unmet.push({ problem: noneOfKeyText({ otherKey, unreadable }), advice: 'Give the key that these backups are made with.' })
   } else if (!verified) {
     // Damage has its own advice.
-    unmet.push({ problem: `no snapshot is verified and whole; ${why}`, ...(unsound.length === 0 && { advice: BACK_UP }) })
+    const isNew = newest !== undefined && unreadable === undefined && missing.length === 0 && age(timeOfId(newest)) <= maxAge
+    const advised = unsound.length > 0 ? {} : isNew ? { advice: VERIFY, ofProof: true as const } : { advice: BACK_UP }
+    unmet.push({ problem: `no snapshot is verified and whole; ${why}`, ...advised })
   }
   else if (age(verified.time) > maxAge) {
     const [old, most] = [age(verified.time), maxAge].map(formatDuration)
@@ -100,6 +103,9 @@ function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, ag
 
 const KEEP_DRILLED =
   'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
+
+const VERIFY =
+  marked`Verify the snapshots: ‹lifeboat verify; snapshot: all; level: read› with ‹set›. A copy of a store has no proofs of its own.`
 
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.' +
   marked` If the source is gone on purpose, and its backups are not needed: ‹lifeboat forget ID; force: true›, with the ids of the set.`

@@ -44,7 +44,7 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
     // A policy counts from the newest on, so with one all are read.
     const counts = retention && few === undefined ? () => true : wanted
     const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment, changes)
-    const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, now) : snapshots
+    const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, { now, keys }) : snapshots
     const chosen = decided.filter((one) => wanted(one.id) && passes(one, filters))
     for (const one of chosen) warnOfLabels(one, known.labels, keys, report)
     const drills = { earlier: changes !== undefined, onDamaged: warningOf(report) }
@@ -132,8 +132,11 @@ async function withDrills(
   })
 }
 
-function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPolicy, timeZone: string, now: Date): ListedSnapshot[] {
-  const candidates = snapshots.map((listed) => ({
+/** As a prune with these keys decides: it leaves alone, and does not count, what has another key. */
+function withReasons(
+  snapshots: readonly ListedSnapshot[], policy: RetentionPolicy, timeZone: string, { now, keys }: { now: Date; keys: Keys | undefined },
+): ListedSnapshot[] {
+  const candidates = snapshots.filter(({ authentic }) => authentic || !keys).map((listed) => ({
     id: listed.id,
     set: listed.set,
     time: new Date(listed.time),
@@ -149,7 +152,7 @@ function withReasons(snapshots: readonly ListedSnapshot[], policy: RetentionPoli
     retain(candidates, policy, timeZone, now).map(({ snapshot, keep, reasons }) => [snapshot.listed, { keep, reasons }]),
   )
   return snapshots.map((listed) => {
-    const decision = decisions.get(listed)!
+    const decision = decisions.get(listed) ?? { keep: true, reasons: ['another key: not counted'] }
     // Only an age says when it will have passed; what other rules keep depends on backups to come.
     const alone = decision.keep && decision.reasons.length === 1 && decision.reasons[0]!.startsWith('within ')
     const expires = alone && policy.within !== undefined && listed.expires === undefined

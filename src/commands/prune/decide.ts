@@ -31,11 +31,11 @@ export async function decide(
   const ofSet = references.snapshots.filter((one) => sets.includes(one.set) && one.key.startsWith(`snapshots/${one.set}/`))
   const foreign = ofSet.filter(({ authentic }) => !authentic)
   if (foreign.length > 0) {
+    const all = `${ofSet.length} snapshots of set ${set}${ofSet.some((one) => one.set !== set) ? ' and its safety backups' : ''}`
     report.warning(
       foreign.length === 1
-        ? `1 of ${ofSet.length} snapshots of set ${set}, ${foreign[0]!.id}, has another key or was changed; it is not pruned`
-        : `${foreign.length} of ${ofSet.length} snapshots of set ${set}, ${foreign[0]!.id} among them, have another key or were changed; ` +
-          'they are not pruned',
+        ? `1 of ${all}, ${foreign[0]!.id}, has another key or was changed; it is not pruned`
+        : `${foreign.length} of ${all}, ${foreign[0]!.id} among them, have another key or were changed; they are not pruned`,
       'To prune those of another key, give that key.',
     )
   }
@@ -43,8 +43,9 @@ export async function decide(
   // Most sets have no safety backups, and cost no request more.
   const found = [...new Set([set, ...ofSet.map((one) => one.set)])]
   const labels = new Map((await Promise.all(found.map((one) => readLabels(store, keys, one)))).flatMap((ofOne) => [...ofOne]))
-  for (const { problem } of labels.values()) {
-    if (problem !== undefined) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
+  const others = new Set(foreign.map(({ id }) => id))
+  for (const [id, { problem }] of labels) {
+    if (problem !== undefined && !others.has(id)) report.warning(problem, 'Pin or unpin the snapshot to write them again.')
   }
   const own = ofSet.filter(({ authentic, key }) => authentic && !lost.has(key)).toSorted((a, b) => (a.id < b.id ? 1 : -1))
   const counted = own.filter(({ time, until }) => time <= now && until === undefined)
