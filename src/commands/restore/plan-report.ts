@@ -45,8 +45,10 @@ type Ending = Pick<RestoreResult, 'time' | 'snapshot' | 'expected'>
 
 /** `shown`: as the page needs what is not of the program alone; marks are spelled later. */
 function ending({ time, snapshot, expected }: Ending, timeZone: string, shown = (text: string): string => text): string[] {
+  const drilled = expected?.of === 'drill' && expected.snapshot === snapshot
   return [
-    marked`The data was not read: ‹lifeboat verify; snapshot: ${snapshot}; level: read› reads all of it.`,
+    marked`The data was not read${drilled ? ` now; a drill read it, ${formatTime(expected.time, timeZone)}` : ''}: ` +
+      marked`‹lifeboat verify; snapshot: ${snapshot}; level: read› reads all of it.`,
     shown(`The snapshot is of ${formatTime(time, timeZone)}.`),
     shown(expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.'),
   ]
