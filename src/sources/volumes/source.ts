@@ -47,6 +47,16 @@ interface Unreadable {
 }
 
 const IGNORE_FILE = '.lifeboatignore'
+/**
+ * Reads $1 of the folder $0: not through a link, even one that is put there meanwhile, because lines of the file are told by `show`; nor
+ * from a pipe or a device, which would never end.
+ */
+const READ_IGNORED = String.raw`
+[ -f "$0/$1" ] && [ ! -L "$0/$1" ] || { echo 'it is not a file' >&2; exit 1; }
+exec 3<"$0/$1"
+[ "$(find -H "$0" -maxdepth 1 -name "$1" -type f -samefile /dev/fd/3 -printf .)" = . ] || { echo 'it changed while it was read' >&2; exit 1; }
+exec cat <&3
+`
 const ATTEMPTS = 2
 
 /** A folder as a tar, in segments `<name>.00001.tar`…, and `<name>.list`, which lists their members. */
@@ -165,9 +175,7 @@ export class VolumeSource implements Source {
   /** Patterns of the volume's own. */
   async #ignored(site: Site): Promise<string[]> {
     try {
-      // A link can lead to a pipe or a device, which would never end.
-      const script = '[ -f "$1" ] || { echo "it is not a file" >&2; exit 1; }; exec cat "$1"'
-      return (await output(site, 'sh', ['-euc', script, 'sh', `${site.root}/${IGNORE_FILE}`], this.#signal)).split(/\r?\n/)
+      return (await output(site, 'sh', ['-euc', READ_IGNORED, site.root, IGNORE_FILE], this.#signal)).split(/\r?\n/)
     } catch (cause) {
       if (!(cause instanceof ChildError)) throw cause
       throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, {

@@ -118,12 +118,14 @@ test('a .lifeboatignore that is no file, or cannot be read, is no list of patter
   writeFileSync(path.join(root, '.lifeboatignore'), '*.log\n', { mode: 0o600 })
   execFileSync('chmod', ['755', folder])
   const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-  await expect(readVolume(root, { prefix, onUnreadable: 'warn' })).rejects.toThrow(/\.lifeboatignore of .* could not be read: cat: .*Permission denied/)
+  await expect(readVolume(root, { prefix, onUnreadable: 'warn' })).rejects.toThrow(/\.lifeboatignore of .* could not be read: .*Permission denied/)
   // A user who writes in a volume can neither block its backups, nor make them take all memory.
   execFileSync('mkfifo', [path.join(folder, 'pipe')])
-  for (const endless of [path.join(folder, 'pipe'), '/dev/zero', '/dev/tty', folder]) {
+  const secrets = path.join(folder, 'secrets') // A backup as root could read what he cannot.
+  writeFileSync(secrets, 'password\n')
+  for (const other of [path.join(folder, 'pipe'), '/dev/zero', '/dev/tty', folder, secrets]) {
     rmSync(path.join(root, '.lifeboatignore'), { force: true })
-    symlinkSync(endless, path.join(root, '.lifeboatignore'))
+    symlinkSync(other, path.join(root, '.lifeboatignore'))
     await expect(readVolume(root)).rejects.toThrow(/\.lifeboatignore of .* could not be read: it is not a file/)
   }
   rmSync(path.join(root, '.lifeboatignore'))
