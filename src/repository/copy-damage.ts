@@ -1,8 +1,8 @@
-import { type LifeboatError, messageOf } from '../error.ts'
+import { LifeboatError, messageOf } from '../error.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { proveSnapshot, type Verdict } from './proofs.ts'
-import { DamagedChunk, Reader } from './reader.ts'
+import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey } from './snapshot.ts'
 import { damageIn, objectsOf } from './wholeness.ts'
@@ -56,9 +56,10 @@ export class CopiedDamage {
 
   /**
    * Replaces objects that the other store's proofs call damaged, and this store's do not. Only an object that cannot be opened is replaced,
-   * by one that can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are.
+   * by one that can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be
+   * in the other store, where no prune deletes its objects then.
    */
-  async repair(snapshot: AuthenticSnapshot, { from, to }: { from: Store; to: Store }): Promise<Repair> {
+  async repair(snapshot: AuthenticSnapshot, { from, to, signal }: { from: Store; to: Store; signal: AbortSignal }): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
     const put = new Set<string>()
     const good: string[] = []
@@ -79,7 +80,8 @@ export class CopiedDamage {
         this.#carried.delete(key)
         this.#doubtful.delete(key)
       } catch (error) {
-        if (!(error instanceof DamagedChunk)) throw error
+        signal.throwIfAborted()
+        if (!(error instanceof LifeboatError)) throw error
         problem ??= messageOf(error)
       }
     }
@@ -90,19 +92,20 @@ export class CopiedDamage {
   async #replaced(
     index: number, { keys, header: { chunks } }: AuthenticSnapshot, { from, to }: { from: Store; to: Store },
   ): Promise<boolean> {
-    const [id, , size, , mark] = chunks[index]!
+    const entry = chunks[index]!
+    const [id, , , base, mark] = entry
     const key = chunkKey(id, mark)
-    const open = (store: Store) => new Reader(store, keys, chunks).chunk(index)
+    const open = () => new Reader(to, keys, chunks).chunk(index)
     try {
-      await open(to)
+      await open()
       return false
     } catch (error) {
       // If its base is damaged, nothing is known of the object itself.
       if (!(error instanceof DamagedChunk) || error.key !== key) throw error
     }
-    await open(from)
-    await to.put(key, await from.get(key, size))
-    await open(to)
+    const plain = base === null ? undefined : await new Reader(from, keys, chunks).chunk(base)
+    await to.put(key, await checkedObject(from, keys, entry, plain))
+    await open()
     return true
   }
 

@@ -71,9 +71,6 @@ export async function copySnapshot(
       onBytes(bytes)
     })
   await putAll(lacking)
-  const { put, good, problem } = await damage.repair(snapshot, { from, to })
-  for (const chunk of put) bytes += expected.get(chunk)!
-  const transferred = new Set([...lacking, ...put])
   signal.throwIfAborted()
   await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (!(await holds(to, key, object))) {
@@ -84,8 +81,11 @@ export async function copySnapshot(
   }
   // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none
   // deletes them.
-  if (transferred.size > 0 && !to.groups)
-    await putAll((await new Presence(to, new Map([...transferred].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
+  if (lacking.size > 0 && !to.groups)
+    await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
+  const { put, good, problem } = await damage.repair(snapshot, { from, to, signal })
+  for (const chunk of put) bytes += expected.get(chunk)!
+  const transferred = new Set([...lacking, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })
   if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !transferred.has(chunk)))
   return {

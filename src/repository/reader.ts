@@ -172,13 +172,14 @@ export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, bas
   const plaintext = await opened(await sealedChunk(store, entry, { authenticated: true }), { keys, entry, base }).catch(() => undefined)
   if (plaintext) return plaintext
   // The bytes may have been damaged on their way. This time the store compares its checksum, if it has one.
+  return openedFrom(store, await sealedChunk(store, entry), { keys, entry, base })
+}
+
+/** The bytes of a chunk's object, from which the chunk could be opened. Throws as `openChunk` does. */
+export async function checkedObject(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
   const sealed = await sealedChunk(store, entry)
-  try {
-    return await opened(sealed, { keys, entry, base })
-  } catch (cause) {
-    const key = chunkKey(entry[0], entry[4])
-    throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
-  }
+  await openedFrom(store, Buffer.from(sealed), { keys, entry, base })
+  return sealed
 }
 
 async function sealedChunk(store: Store, [id, , storedSize, , mark]: ChunkEntry, options?: GetOptions): Promise<Buffer> {
@@ -196,9 +197,22 @@ async function sealedChunk(store: Store, [id, , storedSize, , mark]: ChunkEntry,
   }
 }
 
-async function opened(
-  sealed: Buffer, { keys, entry: [id, size, storedSize], base }: { keys: Keys; entry: ChunkEntry; base: Buffer | undefined },
-): Promise<Buffer> {
+interface Opening {
+  keys: Keys
+  entry: ChunkEntry
+  base: Buffer | undefined
+}
+
+async function openedFrom(store: Store, sealed: Buffer, opening: Opening): Promise<Buffer> {
+  try {
+    return await opened(sealed, opening)
+  } catch (cause) {
+    const key = chunkKey(opening.entry[0], opening.entry[4])
+    throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
+  }
+}
+
+async function opened(sealed: Buffer, { keys, entry: [id, size, storedSize], base }: Opening): Promise<Buffer> {
   if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
   const { plaintext, id: found } = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
   if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)

@@ -6,6 +6,8 @@ import { copySnapshot } from '../../src/repository/copy.ts'
 import { CopiedDamage } from '../../src/repository/copy-damage.ts'
 import { snapshotKeys } from '../../src/repository/catalog.ts'
 import { collectGarbage } from '../../src/repository/garbage.ts'
+import { writeProof } from '../../src/repository/proofs.ts'
+import { LifeboatError } from '../../src/error.ts'
 import { labelsOf, putLabels } from '../../src/repository/labels.ts'
 import { readReferences } from '../../src/repository/references.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
@@ -77,6 +79,40 @@ test('an object that was damaged in the copy later is put there again', async ()
   truncateSync(path.join(to.name.slice('file:'.length), chunkKey(id, mark)), 1000)
   expect(await copy(older, from, to)).toMatchObject({ chunks: 1 })
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+/** A chunk object of both snapshots is damaged in the copy of the older, and known to be. */
+async function damagedCopy(): Promise<Awaited<ReturnType<typeof twoBackups>> & { shared: string }> {
+  const backups = await twoBackups()
+  await copy(backups.older, backups.from, backups.to)
+  const older = new Set((await entriesOf(backups.from, idIn(backups.older))).map(([id, , , , mark]) => chunkKey(id, mark)))
+  const shared = (await entriesOf(backups.from, idIn(backups.newer))).map(([id, , , , mark]) => chunkKey(id, mark)).find((key) => older.has(key))!
+  await backups.to.put(shared, Buffer.from(await backups.from.get(shared, ANY_SIZE)).fill(0, 100, 200))
+  await writeProof(backups.to, keys, { snapshot: idIn(backups.older), set: 'app', time: new Date(), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [shared], problems: [], versions: {}, run: null })
+  return { ...backups, shared }
+}
+
+describe('an object that is known to be damaged in the copy', () => {
+  test('and cannot be replaced keeps no newer snapshot out of it', async () => {
+    const { from, to, newer, shared } = await damagedCopy()
+    const unchangeable = through(to, (operation, key, perform) => {
+      if (operation === 'put' && key === shared) throw new LifeboatError('it is immutable')
+      return perform()
+    })
+    expect(await copy(newer, from, unchangeable)).toMatchObject({ repaired: 0, problem: 'it is immutable' })
+    expect(await snapshotKeys(to)).toContain(newer)
+  })
+
+  test('is replaced only by bytes that were checked', async () => {
+    const { from, to, newer, shared } = await damagedCopy()
+    const good = await from.get(shared, ANY_SIZE)
+    let asked = 0
+    const unsteady: Store = { ...through(from, (_, __, perform) => perform()), get: async (key, most) => {
+      const bytes = await from.get(key, most)
+      return key === shared && ++asked > 1 ? Buffer.from(bytes).fill(1, 300, 400) : bytes
+    } }
+    expect([(await copy(newer, unsteady, to)).repaired, good.equals(await to.get(shared, ANY_SIZE))]).toEqual([1, true])
+  })
 })
 
 test('a copy that breaks off leaves no snapshot, and the next one transfers the rest', async () => {

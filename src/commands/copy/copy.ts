@@ -63,11 +63,12 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
       }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
+    const there = { snapshot: 'all', level: 'read', destination: inputs.destination.text }
     for (const [set, ofSet] of Map.groupBy(snapshots.filter(({ repaired }) => repaired !== undefined), (one) => one.set)) {
       const objects = formatCount(ofSet.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'object')
       environment.report.info(
         `set ${set}: ${objects} that ${inputs.destination.text} knew to be damaged can be read there now. ` +
-          `Verify the snapshots of that store: ${markedCommand('verify', { set, snapshot: 'all', level: 'read' })}`,
+          `Verify the snapshots of that store: ${markedCommand('verify', { set, ...there })}`,
       )
     }
     const places = { from: from.name, to: inputs.destination.text, ...(made && { newStore: true as const }) }

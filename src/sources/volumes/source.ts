@@ -54,7 +54,8 @@ const IGNORE_FILE = '.lifeboatignore'
 const READ_IGNORED = String.raw`
 [ -f "$0/$1" ] && [ ! -L "$0/$1" ] || { echo 'it is not a file' >&2; exit 1; }
 exec 3<"$0/$1"
-[ "$(find -H "$0" -maxdepth 1 -name "$1" -type f -samefile /dev/fd/3 -printf .)" = . ] || { echo 'it changed while it was read' >&2; exit 1; }
+same=$(find -H "$0" -maxdepth 1 -name "$1" -type f -samefile /dev/fd/3 -printf .)
+[ "$same" = . ] || { echo 'it changed while it was read' >&2; exit 1; }
 exec cat <&3
 `
 const ATTEMPTS = 2
