@@ -79,6 +79,20 @@ export function selecting<T>(
   }
 }
 
+/** Whether one of these patterns can match something in a folder, which none of them matches. */
+export function canMatchIn(folder: string, patterns: readonly string[]): boolean {
+  const depth = folder.split('/').length
+  return patterns.some((pattern) => {
+    if (pattern.startsWith('#') || pattern.startsWith('!')) return false
+    // A slash that is not at the end ties a pattern to the volume's own folder.
+    if (!pattern.replace(/\/$/, '').includes('/')) return true
+    const names = pattern.replace(/^\/|\/$/g, '').split('/')
+    const around = names.slice(0, depth)
+    if (around.includes('**')) return true
+    return names.length > depth && ignore(NAMES).add(`/${around.join('/')}/`).ignores(`${folder}/`)
+  })
+}
+
 /** The library keeps its answer for every path that it is asked about. */
 const ASKED = 10_000
 

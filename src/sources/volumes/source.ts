@@ -20,7 +20,7 @@ import { type Scan, scan } from './scan.ts'
 import { severalNames, withContent, withoutFolders } from './still-there.ts'
 import { type ReadEntry, SegmentReading } from './segment-reading.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
-import { type Patterns, type ScannedPath, selecting } from '../files/selection.ts'
+import { canMatchIn, type Patterns, type ScannedPath, selecting } from '../files/selection.ts'
 import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
@@ -148,8 +148,13 @@ export class VolumeSource implements Source {
     const unreadable: Unreadable = { count: 0, names: [] }
     const kept = new SortedTexts()
     const isWork = workIn(site, work)
-    const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => countLeftOut(leftOut, by, metaOf(entry)))
     const isReadable = readable(unreadable)
+    const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => {
+      const { type, unreadable: closed } = metaOf(entry)
+      // Nobody knows what is in it; `include` may select some of that.
+      const isWanted = by === 'include' && type === 'd' && closed && canMatchIn(candidateOf(entry).path, include)
+      if (!isWanted || isReadable(entry)) countLeftOut(leftOut, by, metaOf(entry))
+    })
     await inTurns(entries, (entry) => {
       // Work before the patterns: while a restore moves things, only a part of the selection may be there.
       if (!isWork(entry)) for (const one of select(entry)) if (isReadable(one)) kept.add(one)
