@@ -133,6 +133,16 @@ test('one file is extracted if no chunk that is lost has a part of it, wherever 
   }
 })
 
+test('a file that cannot be extracted as the list is damaged is restored by the command of the hint', async () => {
+  const { copy, volumes } = damagedCopy([], true)
+  const [name, target] = ['d1/e1/file 1 ü', path.join(copy, 'rescued')]
+  const given = { destination: `file:${volumes.store}`, 'encryption-key': identity, snapshot: 'latest', source: 'data', path: name, output: path.join(copy, 'output') }
+  expect(await refusal(dispatched('extract', given, new Date()))).toContain(`--volume data --paths '/${name}' --target ./rescued --keep-damaged\`.`)
+  await volumes.restore({ volume: 'data', paths: `/${name}`, target, 'keep-damaged': 'true' })
+  expect(readFileSync(path.join(target, name)).equals(readFileSync(path.join(root, name)))).toBe(true)
+  rmSync(copy, { recursive: true })
+})
+
 test('a dry run tells what would be restored and what left out, and makes nothing', async () => {
   const place = Math.floor(archive.chunks.length / 2)
   const planned = await restored([place], { 'dry-run': 'true' })

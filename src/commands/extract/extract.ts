@@ -80,11 +80,15 @@ async function withOtherWays(
   const { keys, header: { id: snapshot, set } } = from.snapshot
   const proofs = await SetProofs.list(from.store, keys, set, warningOf(report))
   const other = await elsewhere(from, name, new Set([error.key]), proofs, report)
+  const whole = 'To restore what is whole into'
   const [into, given] = isDatabase(source)
-    ? ['a new database, whose name the server does not have yet', { database: name, mode: 'create' }] as const
-    : ['an empty folder', { volume: name, ...(path !== undefined && { paths: patternOf(path) }), target: './rescued' }] as const
-  const command = markedCommand('restore', { snapshot, ...given, 'skip-damaged': 'true' })
-  const rest = table === undefined ? [`To restore what is whole into ${into}: ${command}.`] : []
+    ? [`${whole} a new database, whose name the server does not have yet`, { database: name, mode: 'create', 'skip-damaged': 'true' }]
+    : path === undefined
+      ? [`${whole} an empty folder`, { volume: name, target: './rescued', 'skip-damaged': 'true' }]
+      // Its own bytes are damaged, or the list of files, without which it is found by the headers of the archive.
+      : ['If a part of it is whole, to restore it into an empty folder, with zeros for the rest',
+        { volume: name, paths: patternOf(path), target: './rescued', 'keep-damaged': 'true' }]
+  const rest = table === undefined ? [`${into}: ${markedCommand('restore', { snapshot, ...given })}.`] : []
   return new LifeboatError(error.message, { cause: error, hint: [error.hint, other, ...rest].join(' ') })
 }
 
