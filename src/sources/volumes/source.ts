@@ -242,8 +242,8 @@ export class VolumeSource implements Source {
     if (change !== undefined)
       report.warning(
         `${this.name}: ${change}`,
-        marked`Every program that may write into the volume can leave out files in this way. ‹lifeboat show› has the patterns. ` +
-          'If this is not expected, remove the file and back up again.',
+        marked`Every program that may write into the volume can leave out files in this way. ‹lifeboat show› with ‹set› has the ` +
+          'patterns. If this is not expected, remove the file and back up again.',
       )
     if (unreadable.length > 0)
       report.warning(

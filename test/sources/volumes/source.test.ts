@@ -11,6 +11,8 @@ import { Gate } from '../../../src/sources/files/gate.ts'
 import { localSite } from '../../../src/sources/files/site.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { scan } from '../../../src/sources/volumes/scan.ts'
+import { atTerminal } from '../../../src/cli/spelling.ts'
+import { spelled } from '../../../src/marks.ts'
 import type { SourceRecord } from '../../../src/repository/snapshot.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
 import { quiet } from '../../support/quiet.ts'
@@ -268,8 +270,13 @@ test('files that patterns leave out are counted by the reason, as are folders th
 
 const warned = async (before?: SourceRecord) => {
   const warnings: string[] = []
-  const { record } = await readVolume(root, { ...(before && { before }), report: { ...quiet, warning: (text) => void warnings.push(text) } })
-  return { record, warnings }
+  const hints: string[] = []
+  const warning = (text: string, hint = ''): void => {
+    warnings.push(text)
+    hints.push(spelled(hint, atTerminal('lifeboat', 'file:store')))
+  }
+  const { record } = await readVolume(root, { ...(before && { before }), report: { ...quiet, warning } })
+  return { record, warnings, hints }
 }
 
 test('a .lifeboatignore that is new or has other patterns than in the backup before is a warning', async () => {
@@ -279,6 +286,7 @@ test('a .lifeboatignore that is new or has other patterns than in the backup bef
   expect((await warned()).warnings).toEqual([])
   const made = await warned(none.record)
   expect(made.warnings).toEqual(['data: .lifeboatignore is new since the backup before, and leaves out 2 files (3 B)'])
+  expect(made.hints).toEqual([expect.stringContaining('`lifeboat show --destination file:store` with --set has the patterns.')])
   write({ '.lifeboatignore': '# the same\nf1\nf2\n' })
   expect((await warned(made.record)).warnings).toEqual([])
   write({ '.lifeboatignore': '*\n' })
