@@ -19,12 +19,13 @@ export class Meanwhile {
   /** Notes how the entries of a segment were read. */
   note(entries: readonly string[], read: readonly ReadEntry[]): void {
     if (read.length === entries.length && read.every(({ entry, asListed }, index) => asListed && entry === entries[index])) return
-    const same = new Set(read.filter(({ now }) => now !== undefined).map(({ entry }) => entry))
+    const asListed = new Set(read.filter((one) => one.asListed).map(({ entry }) => entry))
     for (const { entry, now, file } of read) if (now !== undefined && now !== entry) this.#changed.set(file.path, now)
     const folders = new Set(read.filter(({ file }) => file.type === 'd').map(({ entry }) => entry))
-    for (const inode of severalNames(entries.filter((entry) => !same.has(entry)))) this.#firsts.set(inode, undefined)
+    // Even if a changed file was recognized by its names: those in later segments were not looked at.
+    for (const inode of severalNames(entries.filter((entry) => !asListed.has(entry)))) this.#firsts.set(inode, undefined)
     for (const entry of entries) if (metaOf(entry).type === 'd' && !folders.has(entry)) this.#gone.push(entry)
-    for (const entry of same) {
+    for (const entry of asListed) {
       const { inode } = metaOf(entry)
       if (this.#firsts.has(inode)) this.#firsts.set(inode, pathOf(entry))
     }

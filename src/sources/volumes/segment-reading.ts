@@ -31,7 +31,7 @@ export interface ReadEntry {
   /** As the archive has it: what find saw earlier may differ. */
   file: ListedFile
   asListed: boolean
-  /** The entry of the same file when it was read, of which the other names are still names. Undefined: it may be another file. */
+  /** The entry of the same file when it was read, of which all names in this segment are still names. Undefined: it may be another file. */
   now: string | undefined
 }
 
@@ -116,17 +116,22 @@ export class SegmentReading {
     throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(nameOf(file))}, which it was not asked for`)
   }
 
-  /** Looks for the files of several names that have changed: their inodes tell whether they are the same. */
+  /**
+   * Looks for the files of several names that have changed: the inodes of all their names tell whether these are the same. If some are not
+   * in this segment, that is not known.
+   */
   async #recognize(): Promise<void> {
     const changed = this.read.filter(({ entry, file, asListed }) => !asListed && file.type === 'f' && severalNames([entry]).size > 0)
     if (changed.length === 0) return
-    const entries = await listAgain(this.#site, changed.map(({ file }) => file.path), this.#signal)
+    const names = new Map(changed.map(({ file }) => [file.path, [file.path]]))
+    for (const { entry, target } of this.#links) names.get(target)?.push(pathOf(entry))
+    const entries = await listAgain(this.#site, [...names.values()].flat(), this.#signal)
     for (const one of changed) {
       const now = entries.get(one.file.path)
       if (now === undefined || !isAlike(listedEntry(now), one.file)) continue
       const { inode, links } = metaOf(one.entry)
-      // With as many names as before, they are the same names.
-      if (metaOf(now).inode === inode && metaOf(now).links === links) one.now = now
+      const same = names.get(one.file.path)!.filter((name) => entries.has(name) && metaOf(entries.get(name)!).inode === inode)
+      if (same.length === links) one.now = now
     }
   }
 

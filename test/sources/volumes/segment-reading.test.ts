@@ -1,5 +1,6 @@
 import { listedEntry } from '../../../src/sources/files/file-list.ts'
 import { complaintsIn } from '../../../src/sources/volumes/complaints.ts'
+import { Meanwhile } from '../../../src/sources/volumes/meanwhile.ts'
 import { type ReadDifferences, differences } from '../../../src/sources/volumes/segment-reading.ts'
 
 const entryOf = (path: string, type = 'f'): string => `${path.replaceAll('/', '\u0001')}\0- ${type} 1 1700000000.5 1700000000.5 7 1 644 0 0 `
@@ -48,4 +49,11 @@ test.each<[what: string, types: string, Partial<ReadDifferences>]>([
   ['nothing is there', '----', { doubtful: ENTRIES, missing: ENTRIES, gone: [FOLDER] }],
 ])('between the list and the reading of a segment: %s', (_, types, expected) => {
   expect(differences(ENTRIES, readAs(types))).toEqual({ missing: [], special: [], exchanged: [], gone: [], inGone: false, doubtful: [], ...expected })
+})
+
+test('a name in a later segment gets content of its own if the file has changed, even if all its names were thought to be known', () => {
+  const meanwhile = new Meanwhile()
+  const [first = '', second = '', third = ''] = ['a', 'b', 'c'].map((name) => entryOf(name).replace(' 1 644', ' 2 644'))
+  meanwhile.note([first], [{ entry: first, file: listedEntry(first, { size: 2 }), asListed: false, now: first.replace(' 1 ', ' 2 ') }])
+  expect([...meanwhile.follow([{ entry: second, target: 'a' }, { entry: third, target: 'a' }])]).toEqual([{ entry: second }, { entry: third, target: 'b' }])
 })
