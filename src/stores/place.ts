@@ -7,7 +7,7 @@ export function otherFiles(store: string, others: readonly string[]): LifeboatEr
   return new LifeboatError(`there is no store in ${store} yet, and the folder has other files: ${some}`, {
     hint:
       'Is the path spelled right? Nothing was written. ' +
-      marked`Give a folder that is new or empty, or make the store among these files with ‹create: true›.`,
+      marked`Give a folder that is new or empty, or have the backup or copy make it among these files with ‹create: true›.`,
   })
 }
 

@@ -40,7 +40,7 @@ test('a store in a folder with other files is refused, by doctor as well, and no
   const refused = await backUp(uploads)
   expect([refused.status, refused.out]).toEqual([1, ''])
   expect(refused.err).toContain(`there is no store in file:${uploads} yet, and the folder has other files: docs\n`)
-  expect(refused.err).toContain('--create')
+  expect(refused.err).toContain('have the backup or copy make it among these files with --create')
   expect((await lifeboat('copy', '--from', path.join(folder, 'store'), '--destination', uploads)).err).toContain('other files')
   expect((await lifeboat('doctor', '--destination', uploads)).out).toContain('the folder has other files: docs')
   expect(readdirSync(uploads).filter((name) => !['docs', 'lost+found', '.hidden', '.incoming', 'doctor'].includes(name))).toEqual([])

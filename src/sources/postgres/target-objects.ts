@@ -5,6 +5,7 @@ import { formatCount, formatSome } from '../../report/format.ts'
 import { KEEP_PARTITIONS, otherPartitions, PARTITIONS_LOST } from './clean/partitions.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
+import { ROWS_BESIDE } from './target.ts'
 
 /** Objects of the target that a restore may replace, by catalog, schema and name as an archive's table of contents has them. */
 export class TargetObjects {
@@ -133,8 +134,7 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
     {
       hint:
         marked`Select these tables and views too, or drop them first. For the rows of a table alone, empty it (TRUNCATE), and restore ` +
-        marked`with ‹only: data›; or ‹lifeboat extract› with ‹table› and ‹into-schema› gives them as SQL that puts them beside those ` +
-        'that are there.',
+        marked`with ‹mode: empty› and ‹only: data›. ${ROWS_BESIDE}`,
     },
   )
 }

@@ -77,11 +77,16 @@ export async function requireEmpty(context: QueryContext, part = false): Promise
 }
 
 const TO_HAVE_BOTH = marked`To have both, change the name at the end of ‹database-url›, and give ‹mode: create›.`
+
+/** A way out that needs no change of the target's own tables. */
+export const ROWS_BESIDE =
+  marked`‹lifeboat extract; format: sql› with ‹snapshot›, ‹source›, ‹table› and ‹into-schema› gives the rows of one table as SQL that ` +
+  'puts them beside those that are there.'
+
 // Mode swap would leave nothing but the part.
 const PART_HINT =
   marked`‹mode: clean› drops and makes again what is selected of the backup, in this database, and leaves everything else as it is. ` +
-  marked`${TO_HAVE_BOTH} ‹lifeboat extract› with ‹table› and ‹into-schema› gives the rows of one table as SQL that puts them beside ` +
-  'those that are there.'
+  `${TO_HAVE_BOTH} ${ROWS_BESIDE}`
 
 // A heap without blocks has no rows, and reading its size leaves no lock. The loop ends at the sixth table with rows.
 const findRows = `DO LANGUAGE plpgsql $find$

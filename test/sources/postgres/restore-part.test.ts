@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { atTerminal } from '../../../src/cli/spelling.ts'
+import { spelled } from '../../../src/marks.ts'
 import { parseDatabaseUrl } from '../../../src/sources/postgres/connection.ts'
 import type { RestoreOutcome } from '../../../src/sources/postgres/restore-outcome.ts'
 import type { RestoreOptions } from '../../../src/sources/postgres/restore-plan.ts'
@@ -131,7 +133,8 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
     const error = await thrownBy(restore('shop', { tables: ['app.orders'], mode: 'clean' }))
     expect(error.message).toContain('the selected tables cannot be replaced')
     for (const name of ['constraint of_order on table app.items', 'view app.open', 'materialized view app.totals', 'materialized view app.grand']) expect(error.message).toContain(name)
-    expect(error.hint).toContain('Select these tables and views too')
+    const hint = spelled(error.hint ?? '', atTerminal('lifeboat'))
+    expect(hint).toMatch(/^Select these tables and views too, .* restore with --mode empty and --only data\. `lifeboat extract --format sql` with --snapshot, --source, --table and --into-schema gives/)
     expect(await server.sql('SELECT count(*) FROM app.orders', 'shop')).toBe('400')
   })
 
