@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { putLabels } from '../../src/repository/labels.ts'
-import { openKeys } from '../../src/repository/open-keys.ts'
+import { openKeys, writeKeyOf } from '../../src/repository/open-keys.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { dispatched, type ResultOf, refusal } from '../support/dispatched.ts'
 import type { Command } from '../../src/commands/all.ts'
@@ -118,6 +118,11 @@ describe('a damaged store', () => {
     const { result: { snapshots: [only] }, text } = await run('list', { destination: `file:${damaged()}` })
     expect(text).toMatch(/\nNone of them is known to be whole\. If .*\nTo restore what is whole of the newest into an empty folder, with LIFEBOAT_ENCRYPTION_KEY set:\n/)
     expect(text.split('\n').at(-1)).toBe(`  lifeboat restore --destination file:${damaged()} --set one --snapshot ${only!.id} --target ./files --skip-damaged`)
+  })
+
+  test('with a write key, which does not tell the sources, the set is named', async () => {
+    const { text } = await run('list', { destination: `file:${damaged()}`, 'encryption-key': await writeKeyOf(identity, undefined) })
+    expect(text).toContain('`lifeboat restore --set one --skip-damaged` brings back what is whole.')
   })
 
   test('check has the advice for damage, and none about runs that did not start', async () => {

@@ -127,7 +127,8 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
       ? `None of the newest is known to be whole; an older one may be: ${tells}`
       : `None of them is known to be whole. If objects were put back since, ${tells}`
     const newest = snapshots.find(({ id }) => id === unsound[0]!.snapshot)
-    if (newest?.sources === undefined) return [`${older} ${marked`‹lifeboat restore; skip-damaged: true› brings back what is whole.`}`]
+    if (newest?.sources === undefined)
+      return [`${older} ${marked`‹lifeboat restore; set: ${first.set}; skip-damaged: true› brings back what is whole.`}`]
     return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
   }
   const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
