@@ -27,6 +27,10 @@ export class CopiedDamage {
   readonly #doubtful: Set<string>
   /** Known in the other store already, or since this copy. */
   readonly #carried: Set<string>
+  /** Those of them that a proof of this copy names. */
+  readonly #named = new Set<string>()
+  /** Known to be damaged in the other store, but the same there as in the one that is copied from, and neither could be checked. */
+  readonly unchecked = new Set<string>()
 
   private constructor(
     from: SetProofs,
@@ -57,24 +61,29 @@ export class CopiedDamage {
   /**
    * Replaces objects that the other store's proofs call damaged, and this store's do not. Only an object that cannot be opened is replaced,
    * by one that can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be
-   * in the other store, where no prune deletes its objects then.
+   * in the other store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked, and has now.
    */
-  async repair(snapshot: AuthenticSnapshot, { from, to, signal }: { from: Store; to: Store; signal: AbortSignal }): Promise<Repair> {
+  async repair(
+    snapshot: AuthenticSnapshot, lacking: ReadonlySet<string>, { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
+  ): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
     const put = new Set<string>()
     const good: string[] = []
     let problem: string | undefined
     const isSuspect = (key: string): boolean => this.#carried.has(key) && !this.#damaged.has(key)
-    const suspects = to.groups ? [] : [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
+    const reason = to.groups ? 'that store replaces no objects'
+      : keys.identity === undefined ? 'a write key cannot check what it is replaced with: copy once with the identity'
+      : undefined
+    const suspects = [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
     // Differences last: their bases are read with them.
     for (const [index, entry] of suspects.toSorted(([, a], [, b]) => Number(a[3] !== null) - Number(b[3] !== null))) {
       const key = chunkKey(entry[0], entry[4])
-      if (keys.identity === undefined) {
-        problem ??= `chunk ${key} in ${to.name} is known to be damaged, and a write key cannot check what it is replaced with: ` +
-          'copy once with the identity'
-        continue
-      }
       try {
+        if (reason !== undefined) {
+          if (lacking.has(key) || (await areSame(from, to, key, entry[2]))) this.unchecked.add(key)
+          else problem ??= `chunk ${key} in ${to.name} is known to be damaged, and ${reason}`
+          continue
+        }
         if (await this.#replaced(index, snapshot, { from, to })) put.add(key)
         good.push(key)
         this.#carried.delete(key)
@@ -112,7 +121,8 @@ export class CopiedDamage {
   /**
    * Writes known damage to the other store, after the snapshot: a proof that names the damaged objects that are the same in both stores.
    * Objects that differ are not known to be damaged there, and a proof that says verified is never copied. It names `good` objects as
-   * well. Returns whether a proof was written.
+   * well, and damage that only proofs of that store name which are older than any that are read for the snapshot (SetProofs.damagedSince).
+   * Returns whether a proof was written.
    */
   async carry(
     snapshot: AuthenticSnapshot,
@@ -120,8 +130,12 @@ export class CopiedDamage {
     { from, to, now }: { from: Store; to: Store; now: Date },
   ): Promise<boolean> {
     const { id, set } = snapshot.header
+    const own = objectsOf(snapshot)
+    const known = [...own.keys()].filter((key) => this.#carried.has(key) && !this.#named.has(key))
+    const told = known.length === 0 ? new Set() : await this.#to.damagedSince(new Date(snapshot.header.time))
+    const untold = known.filter((key) => !told.has(key))
     const damaged: string[] = []
-    for (const [key, size] of objectsOf(snapshot)) {
+    for (const [key, size] of own) {
       if (!this.#doubtful.has(key) || this.#carried.has(key)) continue
       if (transferred.has(key) || (await areSame(from, to, key, size))) damaged.push(key)
     }
@@ -129,24 +143,30 @@ export class CopiedDamage {
     // A proof that names objects says nothing about a store that has better ones.
     const failed =
       verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
-    if (damaged.length === 0 && good.length === 0 && !failed) return false
+    const names = [...damaged, ...untold]
+    if (names.length === 0 && good.length === 0 && !failed) return false
     const about = {
       snapshot: id,
       set,
       time: now,
-      level: verdict?.level ?? 'list',
+      level: failed ? verdict.level : 'list',
       result: failed ? 'failed' : 'could not verify',
       seconds: 0,
       bytes: 0,
       versions: {},
       run: null,
     } as const
+    const replaced = good.some((key) => transferred.has(key)) ? `, some after they were replaced by those of ${from.name}` : ''
     const problems = [
       ...(failed || damaged.length > 0 ? [`said by proofs in ${from.name}, from where the snapshot was copied`] : []),
-      ...(good.length > 0 ? [`damaged objects were replaced by those of ${from.name}, and read`] : []),
+      ...(untold.length > 0 ? [`said before by proofs in ${to.name}`] : []),
+      ...(good.length > 0 ? [`read again and found good${replaced}`] : []),
     ]
-    await proveSnapshot(to, snapshot.keys, { ...about, damaged, good, problems })
-    for (const key of damaged) this.#carried.add(key)
+    await proveSnapshot(to, snapshot.keys, { ...about, damaged: names, good, problems })
+    for (const key of names) {
+      this.#carried.add(key)
+      this.#named.add(key)
+    }
     return true
   }
 

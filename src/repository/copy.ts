@@ -83,7 +83,7 @@ export async function copySnapshot(
   // deletes them.
   if (lacking.size > 0 && !to.groups)
     await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  const { put, good, problem } = await damage.repair(snapshot, { from, to, signal })
+  const { put, good, problem } = await damage.repair(snapshot, lacking, { from, to, signal })
   for (const chunk of put) bytes += expected.get(chunk)!
   const transferred = new Set([...lacking, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })

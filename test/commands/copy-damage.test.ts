@@ -4,7 +4,7 @@ import path from 'node:path'
 import { copy as command } from '../../src/commands/copy/command.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
-import { proofKeys, readProofs, writeProof } from '../../src/repository/proofs.ts'
+import { proofDetails, proofKeys, readProof, readProofs, writeProof } from '../../src/repository/proofs.ts'
 import { SetProofs } from '../../src/repository/set-proofs.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -44,6 +44,11 @@ async function damage(): Promise<void> {
 
 const copy = (more: Record<string, string> = {}) => dispatched('copy', { from: from.name, destination: to.name, 'encryption-key': identity, ...more }, new Date((now += 60_000)))
 const knownIn = async (store: FileStore): Promise<string[]> => [...(await (await SetProofs.list(store, keys, 'app', () => undefined)).damagedSince(new Date(0)))]
+/** Levels and problems of the proofs of a snapshot that say neither verified nor failed. */
+const problemsIn = async (store: FileStore, id: string): Promise<unknown[]> => {
+  const proofs = await Promise.all(((await proofKeys(store)).get(id) ?? []).map((key) => readProof(store, key, keys, () => undefined)))
+  return Promise.all(proofs.filter((proof) => proof?.result === 'could not verify').map(async (proof) => [proof!.level, (await proofDetails(proof!, keys)).problems]))
+}
 const isThereDamaged = /1 of its 1 objects is known to be damaged/
 
 test('a copy names the snapshots that need a damaged object, and the copied store knows it as well', async () => {
@@ -103,7 +108,7 @@ async function damageCopy(change: (bytes: Buffer) => Promise<void> = async (byte
 }
 
 describe('damage in the store that is copied to', () => {
-  const known = '1 damaged before and REPAIRED'
+  const known = '1 object known to be damaged before and good now'
 
   test.each([
     ['changed', undefined],
@@ -115,6 +120,7 @@ describe('damage in the store that is copied to', () => {
     expect(text).toContain(known)
     expect(await to.get(shared, ANY_SIZE)).toEqual(await from.get(shared, ANY_SIZE))
     expect(await knownIn(to)).toEqual([])
+    expect(await problemsIn(to, ids[0]!)).toEqual([['list', [`read again and found good, some after they were replaced by those of ${from.name}`]]])
     expect((await copy()).text).not.toContain(known)
     const listed = (await dispatched('list', { destination: to.name, 'encryption-key': identity, set: 'app' }, new Date(now))).result
     expect(listed.snapshots.filter(({ damage }) => damage !== undefined)).toMatchObject([{ id: ids[0], damage: 'it failed verification at level read' }])
@@ -122,9 +128,12 @@ describe('damage in the store that is copied to', () => {
 
   test('an object that was put back there is read, and not put again', async () => {
     await damageCopy(() => Promise.resolve())
+    // The level of this verdict is not that of the proof, which is no verification.
+    await say(from, ids[0]!, { result: 'failed', damaged: [shared.replace(/.$/, (mark) => (mark === '0' ? '1' : '0'))] })
     const { result } = await copy()
     expect(result.snapshots[0]).toMatchObject({ outcome: 'was there', repaired: 1, bytes: 0 })
     expect(await knownIn(to)).toEqual([])
+    expect(await problemsIn(to, ids[0]!)).toEqual([['list', ['read again and found good']]])
   })
 
   test('an object that was put back there stays, though the one of the source is damaged, which nobody knows', async () => {
@@ -154,5 +163,36 @@ describe('damage in the store that is copied to', () => {
     const { result } = await copy({ 'encryption-key': await writeKeyOf(identity, undefined) })
     expect([command.status(result), result.snapshots[0]!.problem]).toEqual([1, expect.stringContaining('a write key cannot check')])
     expect(await to.get(shared, ANY_SIZE)).toEqual(bad)
+  })
+  test('an object that was missing there and is put again by a write key is not checked: a warning says so, until the identity has read it', async () => {
+    await damageCopy(() => to.delete(shared))
+    const writeKey = { 'encryption-key': await writeKeyOf(identity, undefined) }
+    for (const outcome of ['copied', 'was there']) {
+      const { result, warnings } = await copy(writeKey)
+      expect([command.status(result), result.snapshots[0]!.outcome]).toEqual([0, outcome])
+      expect(warnings).toEqual([`set app: 1 object that ${to.name} knows to be damaged is the same there as in ${from.name} now, and was not checked`])
+      expect(await knownIn(to)).toEqual([shared])
+    }
+    expect((await copy()).result.snapshots[0]).toMatchObject({ repaired: 1, bytes: 0 })
+    expect((await copy(writeKey)).warnings).toEqual([])
+  })
+
+  /** Proofs of a store that are older than a snapshot by more than a day are not read for it: a backup does not list what they name. */
+  test.each([
+    ['a write key cannot replace', async () => ({ 'encryption-key': await writeKeyOf(identity, undefined) })],
+    ['both stores know', async () => (await say(from, ids[0]!, { result: 'failed', damaged: [shared] }), {})],
+  ])('a snapshot that comes to lie beside an old damaged object that %s is known to be damaged there', async (_, prepare) => {
+    await damageCopy()
+    const { id } = await backUp({ store: from, time: new Date((now += 3 * 24 * 3_600_000)) }, { app: noise('same', 5000) })
+    const more = await prepare()
+    const toldOf = async (): Promise<boolean> => (await (await SetProofs.list(to, keys, 'app', () => undefined)).damagedSince(new Date(now - 3_600_000))).has(shared)
+    expect(await toldOf()).toBe(false)
+    await copy(more)
+    expect(await toldOf()).toBe(true)
+    const inCopy = { destination: to.name, 'encryption-key': identity, set: 'app' }
+    expect((await dispatched('verify', { ...inCopy, snapshot: id, level: 'list' }, new Date(now))).result).toMatchObject({ result: 'failed' })
+    const written = (await proofKeys(to)).size
+    await copy(more)
+    expect((await proofKeys(to)).size).toBe(written)
   })
 })

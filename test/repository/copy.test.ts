@@ -81,6 +81,9 @@ test('an object that was damaged in the copy later is put there again', async ()
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
 })
 
+const tell = (store: Store, snapshot: string, damaged: string[]): Promise<unknown> =>
+  writeProof(store, keys, { snapshot: idIn(snapshot), set: 'app', time: new Date(), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged, problems: [], versions: {}, run: null })
+
 /** A chunk object of both snapshots is damaged in the copy of the older, and known to be. */
 async function damagedCopy(): Promise<Awaited<ReturnType<typeof twoBackups>> & { shared: string }> {
   const backups = await twoBackups()
@@ -88,8 +91,15 @@ async function damagedCopy(): Promise<Awaited<ReturnType<typeof twoBackups>> & {
   const older = new Set((await entriesOf(backups.from, idIn(backups.older))).map(([id, , , , mark]) => chunkKey(id, mark)))
   const shared = (await entriesOf(backups.from, idIn(backups.newer))).map(([id, , , , mark]) => chunkKey(id, mark)).find((key) => older.has(key))!
   await backups.to.put(shared, Buffer.from(await backups.from.get(shared, ANY_SIZE)).fill(0, 100, 200))
-  await writeProof(backups.to, keys, { snapshot: idIn(backups.older), set: 'app', time: new Date(), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [shared], problems: [], versions: {}, run: null })
+  await tell(backups.to, backups.older, [shared])
   return { ...backups, shared }
+}
+
+/** Keys of a difference of the newer snapshot, which is listed before its base, and of this base. */
+async function difference(from: Store, newer: string): Promise<[difference: string, base: string]> {
+  const entries = await entriesOf(from, idIn(newer))
+  const [id, , , base, mark] = entries.find((entry, index) => entry[3] !== null && entry[3] > index)!
+  return [chunkKey(id, mark), chunkKey(entries[base!]![0], entries[base!]![4])]
 }
 
 describe('an object that is known to be damaged in the copy', () => {
@@ -111,7 +121,34 @@ describe('an object that is known to be damaged in the copy', () => {
       const bytes = await from.get(key, most)
       return key === shared && ++asked > 1 ? Buffer.from(bytes).fill(1, 300, 400) : bytes
     } }
-    expect([(await copy(newer, unsteady, to)).repaired, good.equals(await to.get(shared, ANY_SIZE))]).toEqual([1, true])
+    expect([await copy(newer, unsteady, to), good.equals(await to.get(shared, ANY_SIZE))]).toMatchObject([{ repaired: 1 }, true])
+  })
+
+  test('counts as repaired only once it was read back', async () => {
+    const { from, to, older, shared } = await damagedCopy()
+    const forgetful: Store = { ...through(to, (_, __, perform) => perform()), put: async (key, bytes) => (key === shared ? undefined : to.put(key, bytes)) }
+    expect(await copy(older, from, forgetful)).toMatchObject({ repaired: 0, problem: expect.stringContaining(`chunk ${shared}`) })
+    expect(await copy(older, from, to)).toMatchObject({ repaired: 1, chunks: 1 })
+  })
+
+  test('is repaired after its base, which is damaged as well', async () => {
+    const { from, to, newer } = await twoBackups()
+    await copy(newer, from, to)
+    const both = await difference(from, newer)
+    for (const key of both) await to.put(key, Buffer.from(await from.get(key, ANY_SIZE)).fill(0, 100, 200))
+    await tell(to, newer, both)
+    expect(await copy(newer, from, to)).toMatchObject({ repaired: 2, chunks: 2 })
+    expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
+  })
+
+  test('is not overwritten if only its base turns out to be damaged', async () => {
+    const { from, to, newer } = await twoBackups()
+    await copy(newer, from, to)
+    const [key, base] = await difference(from, newer)
+    await to.put(base, Buffer.from(await from.get(base, ANY_SIZE)).fill(0, 100, 200))
+    await tell(to, newer, [key])
+    const untouched = through(to, (operation, name, perform) => (operation === 'put' && name === key ? Promise.reject(new Error('overwritten')) : perform()))
+    expect(await copy(newer, from, untouched)).toMatchObject({ repaired: 0, problem: expect.stringContaining(`chunk ${base}`) })
   })
 })
 

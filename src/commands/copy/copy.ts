@@ -36,6 +36,8 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     await requireSnapshotOfKey(from, keys)
     const chosen = await choose(from, keys, inputs, environment)
     const snapshots: CopyResult['snapshots'] = []
+    const verification = (set: string) =>
+      markedCommand('verify', { set, snapshot: 'all', level: 'read', destination: inputs.destination.text })
     let made = false
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
       // For each set again: artifacts are put for one set.
@@ -58,17 +60,24 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
             ),
           )
         }
+        if (damage.unchecked.size > 0) {
+          const [count, one] = [formatCount(damage.unchecked.size, 'object'), damage.unchecked.size === 1]
+          environment.report.warning(
+            `set ${set}: ${count} that ${inputs.destination.text} knows to be damaged ${one ? 'is' : 'are'} the same there as in ` +
+              `${from.name} now, and ${one ? 'was' : 'were'} not checked`,
+            `Verify that store with the identity: ${verification(set)}.`,
+          )
+        }
       } finally {
         await to.close()
       }
     }
     const copied = snapshots.reduce((sum, { bytes }) => sum + bytes, 0)
-    const there = { snapshot: 'all', level: 'read', destination: inputs.destination.text }
     for (const [set, ofSet] of Map.groupBy(snapshots.filter(({ repaired }) => repaired !== undefined), (one) => one.set)) {
       const objects = formatCount(ofSet.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'object')
       environment.report.info(
         `set ${set}: ${objects} that ${inputs.destination.text} knew to be damaged can be read there now. ` +
-          `Verify the snapshots of that store: ${markedCommand('verify', { set, ...there })}`,
+          `Verify the snapshots of that store: ${verification(set)}`,
       )
     }
     const places = { from: from.name, to: inputs.destination.text, ...(made && { newStore: true as const }) }

@@ -7,10 +7,11 @@ const MOST_ROWS = 200
 
 export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResult): string {
   const count = (wanted: CopyResult['snapshots'][number]['outcome']): number => snapshots.filter(({ outcome }) => outcome === wanted).length
+  const repaired = snapshots.reduce((sum, one) => sum + (one.repaired ?? 0), 0)
   const others = [
     [count('was there'), 'there already'],
     [count('failed'), 'FAILED'],
-    [snapshots.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'damaged before and REPAIRED'],
+    [repaired, `${repaired === 1 ? 'object' : 'objects'} known to be damaged before and good now`],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
   const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')
