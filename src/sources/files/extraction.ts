@@ -8,7 +8,8 @@ import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { ReadAround, StoredSource } from '../source-kind.ts'
 import { type ListedFile, shownName } from './file-list.ts'
 import { listedFiles } from './describe.ts'
-import { findMembers, type Member } from './find-members.ts'
+import { membersByHeaders } from './damaged-list.ts'
+import type { Member } from './find-members.ts'
 import { localSite } from './site.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 import { TAR_END } from './tar-member.ts'
@@ -16,8 +17,8 @@ import { volumeParts } from './verify.ts'
 import { nameOf } from './listed-member.ts'
 
 /**
- * The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. Damage
- * elsewhere in the segment does not matter.
+ * The volume as one tar; or the content of one of its files, for which only its segment is read, up to the end of the file. Damage in the
+ * content of other files does not matter.
  */
 export function extractFromVolume(
   stored: ReadAround,
@@ -112,17 +113,15 @@ async function* fromBeginning({ read }: StoredSource, { file, segment, place }: 
   throw new BadTar(`the archive ends before ${shownName(file.path)}`)
 }
 
-/** The member in a damaged segment, of which every other member has to be looked for, too. Undefined if it is damaged itself. */
-async function behindDamage(stored: ReadAround, { segment, first, entries, place }: Found): Promise<Member | undefined> {
-  const listed: ListedFile[] = []
-  let index = 0
-  for await (const file of listedFiles(stored)) {
-    if (index >= first && listed.length < entries) listed.push(file)
-    index++
-  }
+/**
+ * The member in a damaged segment, if all headers before it are whole: each tells where the next begins. Undefined otherwise, and if it is
+ * damaged itself. Behind lost headers, content of another file can look like the member.
+ */
+async function behindDamage({ readAround }: ReadAround, { file, segment, place }: Found): Promise<Member | undefined> {
   const holes: Extent[] = []
-  const member = (await findMembers(stored.readAround(segment, holes), segment.size, holes, listed))[place]
-  return member && !touches(member, holes) ? member : undefined
+  const found = (await membersByHeaders(readAround(segment, holes), holes))[place]
+  const isIt = found?.file.path === file.path && found.file.type === 'f' && found.file.size === file.size
+  return isIt && !touches(found.member, holes) ? found.member : undefined
 }
 
 function unreadable({ path }: ListedFile, cause: ChildError): LifeboatError {
@@ -130,15 +129,10 @@ function unreadable({ path }: ListedFile, cause: ChildError): LifeboatError {
   return new LifeboatError('there is no tar to read the archive with', { cause, hint: 'Install GNU tar.' })
 }
 
-/**
- * A file, and the archive that has it: the place in the list of its first member, and the number of these. `place`: the number of members
- * before the file there.
- */
+/** A file, and the archive that has it. `place`: the number of members before the file there. */
 interface Found {
   file: ListedFile
   segment: StreamRecord
-  first: number
-  entries: number
   place: number
 }
 
@@ -153,8 +147,7 @@ async function findFile(stored: StoredSource, path: string): Promise<Found> {
       if (file.type === 'h') return findFile(stored, file.target)
       if (file.type !== 'f') throw noFile(stored.source.name, file)
       const at = ends.findIndex((end) => index < end)
-      const first = ends[at - 1] ?? 0
-      return { file, segment: archives[at]!, first, entries: ends[at]! - first, place: index - first }
+      return { file, segment: archives[at]!, place: index - (ends[at - 1] ?? 0) }
     }
     index++
   }

@@ -1,6 +1,6 @@
 import { type Extent, touches } from '../../repository/extent.ts'
 import type { ListedFile } from './file-list.ts'
-import { nameOf, typeOf } from './listed-member.ts'
+import { headOf, nameOf, targetOf, typeOf } from './listed-member.ts'
 import { paddedSize } from './tar-member.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 
@@ -85,7 +85,7 @@ class Attempt {
       const time = attributes.get('mtime') ?? String(Number.parseInt(head.at(-1)!.toString('latin1', 136, 148), 8))
       this.found = {
         name, start, content,
-        isListed: (file) => typeOf(file) === type && file.size === size && (type === 'directory' || target === targetOf(file)),
+        isListed: (file) => typeOf(file) === type && file.size === size && target === targetOf(file),
         isTimed: (file) => withoutZeros(time) === withoutZeros(file.mtime),
       }
     })
@@ -109,10 +109,6 @@ interface FoundMember {
   content: number
   isListed: (file: ListedFile) => boolean
   isTimed: (file: ListedFile) => boolean
-}
-
-function targetOf({ type, target }: ListedFile): string {
-  return type === 'h' ? `./${target}` : target
 }
 
 function withoutZeros(time: string): string {
@@ -146,14 +142,25 @@ function lastAt(at: (place: number) => Candidate[], place: number, end: number):
   return next.length === 1 ? next[0] : undefined
 }
 
+/**
+ * The bytes that the headers of a member take at least; the list has no attributes. GNU tar has no extended header for control characters
+ * in a name, and for no bytes of a link's target. A file with a target is an object of a bucket, whose extended header has its key.
+ */
+function leastHead(file: ListedFile): number {
+  const plain = { ...file, path: file.path.replaceAll(/[^ -~\x80-\xff]/g, '_'), target: file.target.replaceAll(/[^ -~]/g, '_') }
+  return headOf(plain, file.type === 'f' && file.target !== '' ? { 'LIFEBOAT.key': '' } : {}).length
+}
+
 function between(
   candidates: readonly Candidate[], listed: readonly ListedFile[], gap: { first: number; last: number } & Extent,
 ): Candidate[] {
+  if (gap.first > gap.last) return []
   const room = [0]
-  for (const { size } of listed) room.push(room.at(-1)! + BLOCK + paddedSize(size))
+  const heads = listed.map(leastHead)
+  for (const [place, { size }] of listed.entries()) room.push(room.at(-1)! + heads[place]! + paddedSize(size))
   const inOrder = candidates
-    .filter(({ place, timed, start, end }) =>
-      timed && place >= gap.first && place <= gap.last &&
+    .filter(({ place, timed, start, content, end }) =>
+      timed && place >= gap.first && place <= gap.last && content - start >= heads[place]! &&
       start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
     .toSorted((a, b) => a.start - b.start)
   const wrong = new Set<Candidate>()

@@ -3,8 +3,8 @@ import { type Extent, touches } from '../../repository/extent.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { ListedFile } from './file-list.ts'
 import type { Member } from './find-members.ts'
-import { nameOf } from './listed-member.ts'
-import { memberHead, paddedSize } from './tar-member.ts'
+import { headOf } from './listed-member.ts'
+import { paddedSize } from './tar-member.ts'
 
 export interface LostFile {
   file: ListedFile
@@ -69,12 +69,12 @@ export class KeptMembers {
       if (this.#isLost(file, whole ? 'whole' : member, holes)) continue
       for (const folder of this.#missingFolders(file)) {
         kept.push(folder)
-        parts.push({ made: madeAgain(folder) })
+        parts.push({ made: headOf(folder) })
       }
       kept.push(file)
       const made = !whole && file.size === 0
       if (made) this.#salvaged.remade++
-      parts.push(made ? { made: madeAgain(file) } : { place })
+      parts.push(made ? { made: headOf(file) } : { place })
     }
     if (unnamed > 0) this.#salvaged.unnamed.push({ archive: record.name, count: unnamed })
     return { parts, kept }
@@ -141,13 +141,3 @@ function zerosIn({ size }: ListedFile, { content, end }: Member, holes: readonly
   const parts = holes.map((hole) => ({ start: Math.max(0, hole.start - content), end: Math.min(size, hole.end - content) }))
   return parts.filter(({ start, end }) => start < end)
 }
-
-function madeAgain(file: ListedFile): Buffer {
-  const { type, mode, uid, gid, mtime, target } = file
-  return memberHead({
-    name: nameOf(file), type: MEMBER_TYPES[type]!, size: 0, mode, uid: String(uid), gid: String(gid), mtime,
-    linked: type === 'h' ? `./${target}` : target,
-  })
-}
-
-const MEMBER_TYPES: Readonly<Record<string, string>> = { f: '0', h: '1', l: '2', d: '5', p: '6' }
