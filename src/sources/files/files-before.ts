@@ -1,8 +1,8 @@
 import { feed } from '../../process/child.ts'
-import { parentOf } from './entry.ts'
 import { displayName, shownName } from './file-list.ts'
-import { type ScannedPath, selected } from './selection.ts'
+import { type ScannedPath, selecting } from './selection.ts'
 import type { Site } from './site.ts'
+import { inTurns } from './sorted-texts.ts'
 
 /** The selected files before a restore of these over others. */
 export interface FilesBefore {
@@ -19,27 +19,43 @@ export interface FilesBefore {
 export async function filesBefore(
   site: Site, wanted: ReadonlySet<string>, patterns: readonly string[], signal: AbortSignal,
 ): Promise<FilesBefore> {
-  const paths = [...wanted].filter((path) => !path.includes('\0'))
   const child = site.start('xargs', ['-0', 'sh', '-euc', KINDS, site.root], { signal })
-  const feeding = feed(child, paths.map((path) => Buffer.from(`${path}\0`, 'latin1')))
+  const feeding = feed(child, terminated(wanted))
   feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   let kinds = ''
   for await (const piece of child.stdout) kinds += piece.toString('latin1')
   await feeding
-  const absent = new Set<string>()
-  const had: ScannedPath[] = []
+  const select = selecting((one: ScannedPath) => one, { include: patterns, exclude: [] })
   const added: string[] = []
-  for (const [index, path] of paths.entries()) {
-    const parent = parentOf(path)
-    const kind = kinds[index]
-    if (kind === 'd' || kind === 'f') had.push({ path: displayName(path), directory: kind === 'd' })
-    else {
-      absent.add(path)
-      if (!absent.has(parent)) added.push(shownName(path))
+  let [some, index] = [false, 0]
+  let absent: string | undefined
+  await inTurns(wanted, (path) => {
+    if (path.includes('\0')) return
+    const kind = kinds[index++]
+    // Folders around selected files are not selected themselves.
+    if (kind === 'd' || kind === 'f') some ||= select({ path: displayName(path), directory: kind === 'd' }).length > 0
+    else if (absent === undefined || !path.startsWith(absent)) {
+      absent = `${path}/`
+      added.push(shownName(path))
     }
+  })
+  return { some, added }
+}
+
+/** Bytes that are handed on at once. */
+const PIECE = 64 * 1024
+
+/** Paths with a NUL after each. */
+function* terminated(paths: Iterable<string>): Generator<Buffer, void, void> {
+  let text = ''
+  for (const path of paths) {
+    if (path.includes('\0')) continue
+    text += `${path}\0`
+    if (text.length < PIECE) continue
+    yield Buffer.from(text, 'latin1')
+    text = ''
   }
-  // Folders around selected files are not selected themselves.
-  return { some: !selected(had, (one) => one, { include: patterns, exclude: [] }).next().done, added }
+  yield Buffer.from(text, 'latin1')
 }
 
 /** A letter for each path: `d` a folder, `f` anything else, `-` nothing. */
