@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Meta } from './entry.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
-import { MOST_NAMED, type VolumeFacts, volumeFacts } from './facts.ts'
+import { type VolumeFacts, volumeFacts } from './facts.ts'
 import type { LeftOutBy } from './selection.ts'
 
 type LeftOut = NonNullable<VolumeFacts['leftOut']>
@@ -16,12 +16,15 @@ export function countLeftOut(counts: LeftOut, by: LeftOutBy, { type, size, unrea
   amount.bytes += size
 }
 
+/** Patterns of that file which are kept, and characters of each: whoever writes into the volume writes that file. */
+const [MOST_PATTERNS, LONGEST] = [100, 300]
+
 /** The facts of a volume's own file of patterns; none if it has no patterns. */
 export function ignoreFileFacts(lines: readonly string[]): Pick<VolumeFacts, 'ignoreFile'> {
   const patterns = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
   if (patterns.length === 0) return {}
   const digest = createHash('sha256').update(patterns.join('\n')).digest('hex')
-  return { ignoreFile: { count: patterns.length, digest, patterns: patterns.slice(0, MOST_NAMED) } }
+  return { ignoreFile: { count: patterns.length, digest, patterns: patterns.slice(0, MOST_PATTERNS).map((one) => one.slice(0, LONGEST)) } }
 }
 
 /** Says for each reason how much was left out. */
@@ -35,7 +38,7 @@ export function leftOutTexts({ leftOut = {}, ignoreFile }: Pick<VolumeFacts, 'le
 }
 
 function amountText({ files, bytes, closed }: NonNullable<LeftOut['include']>): string {
-  const folders = closed > 0 ? [`${formatCount(closed, 'folder')} that may not be read`] : []
+  const folders = closed > 0 ? [formatCount(closed, 'unreadable folder')] : []
   return [...(files > 0 || closed === 0 ? [`${formatCount(files, 'file')} (${formatBytes(bytes)})`] : []), ...folders].join(' and ')
 }
 

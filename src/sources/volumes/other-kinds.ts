@@ -5,6 +5,8 @@ import type { Site } from '../files/site.ts'
 
 /** Names in the message. */
 const MOST = 5
+/** The bytes of no path are more. */
+const MOST_PATH = 64 * 1024
 /** Characters that are handed on at once. */
 const PIECE = 64 * 1024
 
@@ -26,6 +28,7 @@ export async function refuseOtherKinds(
     for await (const piece of child.stdout) {
       const found = (rest + piece.toString('latin1')).split('\0')
       rest = found.pop()!
+      if (rest.length > MOST_PATH) throw new LifeboatError(`sh printed a path of more than ${MOST_PATH} bytes for ${site.where}`)
       others.push(...found.slice(0, MOST - others.length))
     }
   } finally {

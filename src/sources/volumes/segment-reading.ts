@@ -109,8 +109,10 @@ export class SegmentReading {
       const entry = this.#entries[index]!
       // A folder may be a file or a link by now, and the reverse.
       if (pathOf(entry) !== file.path) continue
-      const asListed = isAlike(listedEntry(entry), file)
-      this.read.push({ entry, file, asListed, now: asListed ? entry : undefined })
+      const listed = listedEntry(entry)
+      const asListed = isAlike(listed, file)
+      // The equal one, of which nothing keeps the headers in memory.
+      this.read.push({ entry, file: asListed ? listed : file, asListed, now: asListed ? entry : undefined })
       return index + 1
     }
     throw new BadTar(`tar in ${this.#site.where} wrote ${shownName(nameOf(file))}, which it was not asked for`)
