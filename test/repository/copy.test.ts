@@ -10,12 +10,15 @@ import { writeProof } from '../../src/repository/proofs.ts'
 import { LifeboatError } from '../../src/error.ts'
 import { labelsOf, putLabels } from '../../src/repository/labels.ts'
 import { readReferences } from '../../src/repository/references.ts'
+import { SetProofs } from '../../src/repository/set-proofs.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { GRACE } from '../../src/repository/trash.ts'
+import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
+import { type ArtifactStores, withArtifacts } from '../support/github/store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-copy-'))
@@ -81,15 +84,20 @@ test('an object that was damaged in the copy later is put there again', async ()
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
 })
 
-const tell = (store: Store, snapshot: string, damaged: string[]): Promise<unknown> =>
-  writeProof(store, keys, { snapshot: idIn(snapshot), set: 'app', time: new Date(), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged, problems: [], versions: {}, run: null })
+const tell = (store: Store, snapshot: string, damaged: string[], time = new Date()): Promise<unknown> =>
+  writeProof(store, keys, { snapshot: idIn(snapshot), set: 'app', time, level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged, problems: [], versions: {}, run: null })
+
+/** The key of a chunk object of both snapshots. */
+async function sharedBy({ from, older, newer }: Awaited<ReturnType<typeof twoBackups>>): Promise<string> {
+  const [ofOlder, ofNewer] = await Promise.all([older, newer].map(async (key) => (await entriesOf(from, idIn(key))).map(([id, , , , mark]) => chunkKey(id, mark))))
+  return ofNewer!.find((key) => ofOlder!.includes(key))!
+}
 
 /** A chunk object of both snapshots is damaged in the copy of the older, and known to be. */
 async function damagedCopy(): Promise<Awaited<ReturnType<typeof twoBackups>> & { shared: string }> {
   const backups = await twoBackups()
   await copy(backups.older, backups.from, backups.to)
-  const older = new Set((await entriesOf(backups.from, idIn(backups.older))).map(([id, , , , mark]) => chunkKey(id, mark)))
-  const shared = (await entriesOf(backups.from, idIn(backups.newer))).map(([id, , , , mark]) => chunkKey(id, mark)).find((key) => older.has(key))!
+  const shared = await sharedBy(backups)
   await backups.to.put(shared, Buffer.from(await backups.from.get(shared, ANY_SIZE)).fill(0, 100, 200))
   await tell(backups.to, backups.older, [shared])
   return { ...backups, shared }
@@ -149,6 +157,30 @@ describe('an object that is known to be damaged in the copy', () => {
     await tell(to, newer, [key])
     const untouched = through(to, (operation, name, perform) => (operation === 'put' && name === key ? Promise.reject(new Error('overwritten')) : perform()))
     expect(await copy(newer, from, untouched)).toMatchObject({ repaired: 0, problem: expect.stringContaining(`chunk ${base}`) })
+  })
+})
+
+describe('in artifacts', () => {
+  let stores: ArtifactStores
+  withArtifacts((_, opened) => (stores = opened))
+  const open = (): ArtifactStore => stores.open({ set: 'app' })
+
+  test.each([
+    ['the same as in the source is not called a failure', true],
+    ['another than in the source fails the copy', false],
+  ])('an object that is known to be damaged is not put again; one that is %s; either is known in the new snapshot', async (_, same) => {
+    const backups = await twoBackups()
+    const { from, older, newer } = backups
+    await copy(older, from, open())
+    const key = await sharedBy(backups)
+    const verified = open()
+    await tell(verified, older, [key], new Date(Date.UTC(2026, 10, 17)))
+    await verified.groups.commit([])
+    if (!same) await from.put(key, Buffer.from(await from.get(key, ANY_SIZE)).fill(0, 100, 200))
+    const problem = `chunk ${key} in artifact:octo/shop/lifeboat-app is known to be damaged, and that store replaces no objects`
+    expect((await copy(newer, from, open())).problem).toBe(same ? undefined : problem)
+    const proofs = await SetProofs.list(open(), keys, 'app', () => undefined)
+    expect([...(await proofs.damagedSince(new Date(Date.UTC(2026, 10, 20))))]).toEqual([key])
   })
 })
 
