@@ -1073,6 +1073,8 @@ export const instructions = [
   'named as well: its files are there, its owner, mode and time are not. In names that the script',
   'prints, characters that control a terminal are question marks. With `--keep-damaged`, damaged files are kept with zeros in place of what is lost, where only their content is damaged; the script',
   'says where the zeros are. If the list of the files is damaged, archives that are whole are extracted whole, and a damaged one up to the first damage.',
+  'A file behind damage is found by what looks like its header. If the header before it is lost, that may be in the content of a large file',
+  'that is an archive itself: where somebody could have damaged the store on purpose, trust only files of archives that are whole.',
   '',
   'Of a damaged database, `--skip-damaged` writes the archive without the rows of tables that lost some, names these tables, and writes',
   'the list of everything else for `pg_restore` beside it:',
