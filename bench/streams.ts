@@ -1,4 +1,4 @@
-// npm run bench:streams -- [--rounds 3] [--megabytes 600] [--tables 40] [--write]: a first backup of so many equal tables behind a link that gives each connection
+// npm run bench:streams -- [--rounds 3] [--megabytes 1500] [--tables 40] [--write]: a first backup of so many equal tables behind a link that gives each connection
 // 20 MB/s, by one pg_dump and by four, in turn.
 import { rmSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ const LINK = 20e6
 /** Bytes of a row in the archive, about. */
 const ROW = 245
 
-await bench({ megabytes: 600, tables: 40 }, ({ rounds, megabytes, tables, work, lifeboat, environment, server: start, table }) => table('streams', async (add) => {
+await bench({ megabytes: 1500, tables: 40 }, ({ rounds, megabytes, tables, work, lifeboat, environment, server: start, table }) => table('streams', async (add) => {
   const server = await start({ wal_level: 'minimal', max_wal_senders: '0' })
   const proxy = await startTcpProxy(server.port)
   try {
