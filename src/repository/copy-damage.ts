@@ -1,17 +1,21 @@
 import { LifeboatError, messageOf } from '../error.ts'
+import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
 import { proveSnapshot, type Verdict } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
-import { type AuthenticSnapshot, chunkKey } from './snapshot.ts'
+import { type AuthenticSnapshot, type ChunkEntry, chunkKey } from './snapshot.ts'
 import { damageIn, objectsOf } from './wholeness.ts'
 
-/** The repair of objects of a snapshot that were known to be damaged in the store that is copied to, but not in the other. */
+/** Objects that are checked at the same time: each takes its sealed bytes twice, and its plaintext and that of its base. */
+const AT_ONCE = 4
+
+/** The repair of objects of a snapshot that are damaged, or missing, in the store that is copied to. */
 export interface Repair {
   /** Keys of those that were put again. */
   put: ReadonlySet<string>
-  /** Keys of those that were read from that store, and are good. */
+  /** Keys of those that were known to be damaged there, or were missing, and were read from it and are good. */
   good: readonly string[]
   /** Why one of them is still damaged there. */
   problem?: string
@@ -29,7 +33,12 @@ export class CopiedDamage {
   readonly #carried: Set<string>
   /** Those of them that a proof of this copy names. */
   readonly #named = new Set<string>()
-  /** Known to be damaged in the other store, but the same there as in the one that is copied from, and neither could be checked. */
+  /** Those that the other store was found to have damaged during this copy. */
+  readonly #found = new Set<string>()
+  /**
+   * Known to be damaged in the other store, or missing there under a snapshot, but the same there now as in the one that is copied from,
+   * and neither could be checked.
+   */
   readonly unchecked = new Set<string>()
 
   private constructor(
@@ -59,41 +68,50 @@ export class CopiedDamage {
   }
 
   /**
-   * Replaces objects that the other store's proofs call damaged, and this store's do not. Only an object that cannot be opened is replaced,
-   * by one that can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be
-   * in the other store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked, and has now.
+   * Reads and checks objects in the other store, before anything is said of them: those that the proofs of one store call damaged, and
+   * those that it lacked under a snapshot that was there (`beneath`). Only an object that cannot be opened is replaced, or put, by one that
+   * can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be in the other
+   * store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked.
    */
   async repair(
-    snapshot: AuthenticSnapshot, lacking: ReadonlySet<string>, { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
+    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlySet<string> },
+    { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
   ): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
     const put = new Set<string>()
     const good: string[] = []
     let problem: string | undefined
-    const isSuspect = (key: string): boolean => this.#carried.has(key) && !this.#damaged.has(key)
+    const isNeeded = (key: string): boolean => beneath.has(key) || (this.#carried.has(key) && !this.#damaged.has(key))
+    const isSuspect = (key: string): boolean => isNeeded(key) || (this.#doubtful.has(key) && !this.#carried.has(key))
     const reason = to.groups ? 'that store replaces no objects'
       : keys.identity === undefined ? 'a write key cannot check what it is replaced with: copy once with the identity'
       : undefined
-    const suspects = [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
-    // Differences last: their bases are read with them.
-    for (const [index, entry] of suspects.toSorted(([, a], [, b]) => Number(a[3] !== null) - Number(b[3] !== null))) {
+    const check = async ([index, entry]: [number, ChunkEntry]): Promise<void> => {
+      signal.throwIfAborted()
       const key = chunkKey(entry[0], entry[4])
+      const needed = isNeeded(key)
       try {
         if (reason !== undefined) {
+          if (!needed) return
           if (lacking.has(key) || (await areSame(from, to, key, entry[2]))) this.unchecked.add(key)
           else problem ??= `chunk ${key} in ${to.name} is known to be damaged, and ${reason}`
-          continue
+          return
         }
         if (await this.#replaced(index, snapshot, { from, to })) put.add(key)
-        good.push(key)
+        if (needed) good.push(key)
         this.#carried.delete(key)
         this.#doubtful.delete(key)
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof LifeboatError)) throw error
-        problem ??= messageOf(error)
+        if (needed) problem ??= messageOf(error)
+        else if (error instanceof DamagedChunk && error.key === key) this.#found.add(key)
       }
     }
+    const suspects = [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
+    // Differences last: their bases are read with them.
+    await inParallel(suspects.filter(([, [, , , base]]) => base === null), AT_ONCE, check)
+    await inParallel(suspects.filter(([, [, , , base]]) => base !== null), AT_ONCE, check)
     return { put, good, ...(problem !== undefined && { problem }) }
   }
 
@@ -119,9 +137,9 @@ export class CopiedDamage {
   }
 
   /**
-   * Writes known damage to the other store, after the snapshot: a proof that names the damaged objects that are the same in both stores.
-   * Objects that differ are not known to be damaged there, and a proof that says verified is never copied. It names `good` objects as
-   * well, and damage that only proofs of that store name which are older than any that are read for the snapshot (SetProofs.damagedSince).
+   * Writes known damage to the other store, after the snapshot: a proof that names the damaged objects that were found damaged there too,
+   * or are the same in both stores and could not be checked. A proof that says verified is never copied. It names `good` objects as well,
+   * and damage that only proofs of that store name which are older than any that are read for the snapshot (SetProofs.damagedSince).
    * Returns whether a proof was written.
    */
   async carry(
@@ -137,7 +155,7 @@ export class CopiedDamage {
     const damaged: string[] = []
     for (const [key, size] of own) {
       if (!this.#doubtful.has(key) || this.#carried.has(key)) continue
-      if (transferred.has(key) || (await areSame(from, to, key, size))) damaged.push(key)
+      if (this.#found.has(key) || transferred.has(key) || (await areSame(from, to, key, size))) damaged.push(key)
     }
     const verdict = await this.#failure(snapshot)
     // A proof that names objects says nothing about a store that has better ones.

@@ -2,7 +2,7 @@ import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
-import { isThere, NotFound, type Store } from '../stores/store.ts'
+import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import type { CopiedDamage } from './copy-damage.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
@@ -11,6 +11,7 @@ import { giveBackLarge } from '../process/buffers.ts'
 import { LIMITS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { DamagedChunk } from './reader.ts'
+import { isOfAnotherKey, signerOf, splitSigned } from './signed.ts'
 import { type AuthenticSnapshot, decodeSnapshot } from './snapshot.ts'
 import { chunkKeyOf, readTrash } from './trash.ts'
 import { objectsOf } from './wholeness.ts'
@@ -40,16 +41,16 @@ export interface Copied {
   chunks: number
   /** Why the snapshot is unsound where it comes from, and so its copy. */
   damaged: string | undefined
-  /** How many objects were known to be damaged in `to`, and are good there now. */
+  /** How many objects were known to be damaged in `to`, or missing or damaged under a snapshot there, and are good there now. */
   repaired: number
-  /** Why an object that is known to be damaged in `to` alone was not repaired. */
+  /** Why one of them is still damaged there. */
   problem?: string
 }
 
 /**
  * Copies a snapshot, its MAC verified, with the chunks that `to` lacks, has in another size, or knows to be damaged, and its labels; it is
- * put last, like that of a backup. The size of a chunk is checked, which is all that can be checked without decrypting. Throws if a chunk
- * is missing or damaged, and as the stores do.
+ * put last, like that of a backup, and replaces one that is damaged there. The size of a chunk is checked, which is all that can be checked
+ * without decrypting; `damage` checks the rest where it matters. Throws if a chunk is missing or damaged, and as the stores do.
  */
 export async function copySnapshot(
   key: string, { from, to, keys, signal, now, grace, damage, onBytes, onDamaged }: CopyOptions,
@@ -60,8 +61,12 @@ export async function copySnapshot(
     giveBackLarge(object)
     throw error
   })
+  const there = await stateIn(to, key, object, keys)
   const expected = objectsOf(snapshot)
   const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
+  // A snapshot that was there may have been verified: what is put under it now must be checked, as far as the key can.
+  const beneath = there === 'missing' || to.groups ? new Set<string>() : lacking
+  const unchecked = beneath.size > 0 && snapshot.keys.identity !== undefined ? new Set<string>() : lacking
   let bytes = 0
   const putAll = (chunks: Iterable<string>) =>
     inParallel([...chunks], AT_ONCE, async (chunk) => {
@@ -70,26 +75,29 @@ export async function copySnapshot(
       bytes += expected.get(chunk)!
       onBytes(bytes)
     })
-  await putAll(lacking)
+  await putAll(unchecked)
   signal.throwIfAborted()
-  await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
-  if (!(await holds(to, key, object))) {
+  if (there === 'missing')
+    await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
+  if (there !== 'same') {
     // Before the snapshot, so that a pinned snapshot never exists without its pin.
     await copyLabels(snapshot, from, to)
     await to.put(key, object)
     bytes += object.length
   }
+  if (there === 'damaged' && (await stateIn(to, key, object, keys)) !== 'same')
+    throw new LifeboatError(`${key} was damaged in ${to.name}, and still is after it was put again`)
   // Copies keep the names of the objects, so a prune that was about to delete one of these may have deleted the new one. From here on none
   // deletes them.
-  if (lacking.size > 0 && !to.groups)
-    await putAll((await new Presence(to, new Map([...lacking].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  const { put, good, problem } = await damage.repair(snapshot, lacking, { from, to, signal })
+  if (unchecked.size > 0 && !to.groups)
+    await putAll((await new Presence(to, new Map([...unchecked].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
+  const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath }, { from, to, signal })
   for (const chunk of put) bytes += expected.get(chunk)!
-  const transferred = new Set([...lacking, ...put])
+  const transferred = new Set([...unchecked, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })
   if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !transferred.has(chunk)))
   return {
-    bytes, chunks: transferred.size, damaged: await damage.whyIn(snapshot), repaired: good.length,
+    bytes, chunks: transferred.size, damaged: await damage.whyIn(snapshot), repaired: good.length + (there === 'damaged' ? 1 : 0),
     ...(problem !== undefined && { problem }),
   }
 }
@@ -141,13 +149,26 @@ async function chunkOf(from: Store, key: string, size: number): Promise<Buffer> 
   return bytes
 }
 
-/** Whether the store has exactly this object; another one under the same name was not made by this backup. */
-async function holds(store: Store, key: string, object: Buffer): Promise<boolean> {
-  if (!(await isThere(store, key))) return false
-  if (await readSnapshot(store, key, (there) => object.equals(there))) return true
-  throw new LifeboatError(`${store.name} has another ${key}: it is damaged there, or was edited`, {
-    hint: marked`Look at both with ‹lifeboat verify›, and delete the one that does not verify. Nothing was overwritten.`,
+/**
+ * Whether the store has exactly this snapshot. It is damaged if its MAC does not verify. Throws for one that claims to be of another key,
+ * and for one that verifies but differs: neither was damaged by a disk.
+ */
+async function stateIn(store: Store, key: string, object: Buffer, keys: Keys): Promise<'missing' | 'same' | 'damaged'> {
+  if (!(await isThere(store, key))) return 'missing'
+  const found = await readSnapshot(store, key, (there) => (object.equals(there) ? 'same' : isDamaged(there, keys) ? 'damaged' : undefined))
+    .catch((error: unknown) => {
+      if (error instanceof DamagedObject) return 'damaged' as const
+      throw error
+    })
+  if (found === 'same' || (found === 'damaged' && !store.groups)) return found
+  throw new LifeboatError(`${store.name} has another ${key}: it is ${found ?? 'of another key, or was edited'}`, {
+    hint: marked`Look at both with ‹lifeboat verify›, move the one that does not verify away, and copy again. Nothing was overwritten.`,
   })
+}
+
+function isDamaged(object: Buffer, keys: Keys): boolean {
+  const signed = splitSigned(object)
+  return !signed || (!isOfAnotherKey(signed, keys) && !signerOf(signed, keys, 'snapshot'))
 }
 
 /** Copies pins and tags; those that the other store has for the snapshot stay. */

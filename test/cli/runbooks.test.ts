@@ -130,7 +130,7 @@ test(DAMAGED, async () => {
   writeFileSync(files[1]!, readFileSync(files[1]!).fill(0, 50, 60))
   await expect(run(looked!)).rejects.toThrow('Command failed')
   const printed = await run(repaired!, { OTHER_STORE: `file:${at('other')}` })
-  expect(printed).toContain('2 objects known to be damaged before and good now')
+  expect(printed).toContain('2 objects missing or damaged before and good now')
   expect(printed).toContain('Of 2 snapshots: 2 verified\n')
   for (const file of files) expect(readFileSync(file)).toEqual(readFileSync(file.replace(at('store'), at('other'))))
 })

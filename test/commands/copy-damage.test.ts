@@ -98,6 +98,34 @@ test('damage that was copied before it was known is told by the next copy', asyn
   expect(await knownIn(to)).toEqual([])
 })
 
+test.each([
+  ['an earlier copy', true],
+  ['this copy', false],
+])('damage that the source knows, whose object was put back there since, is not told of the objects of %s', async (_, before) => {
+  if (before) await copy()
+  const good = await from.get(shared, ANY_SIZE)
+  await damage()
+  await from.put(shared, good)
+  await copy()
+  expect(await knownIn(to)).toEqual([])
+  expect((await proofKeys(to)).size).toBe(0)
+})
+
+test('damage that the source knows, and the copy has in other bytes, is found by reading it; the object is put again if that of the source is good', async () => {
+  await copy()
+  const good = await from.get(shared, ANY_SIZE)
+  await damage()
+  const other = Buffer.from(good).fill(0, 100, 200)
+  await to.put(shared, other)
+  await copy()
+  expect(await knownIn(to)).toEqual([shared])
+  await to.put(shared, other)
+  for (const keysOf of (await proofKeys(to)).values()) for (const key of keysOf) await to.delete(key)
+  await from.put(shared, good)
+  await copy()
+  expect([await knownIn(to), await to.get(shared, ANY_SIZE)]).toEqual([[], good])
+})
+
 /** It is damaged and known to be, in the copy alone. */
 async function damageCopy(change: (bytes: Buffer) => Promise<void> = async (bytes) => to.put(shared, bytes)): Promise<void> {
   await copy()
@@ -108,7 +136,7 @@ async function damageCopy(change: (bytes: Buffer) => Promise<void> = async (byte
 }
 
 describe('damage in the store that is copied to', () => {
-  const known = '1 object known to be damaged before and good now'
+  const known = '1 object missing or damaged before and good now'
 
   test.each([
     ['changed', undefined],
@@ -170,11 +198,19 @@ describe('damage in the store that is copied to', () => {
     for (const outcome of ['copied', 'was there']) {
       const { result, warnings } = await copy(writeKey)
       expect([command.status(result), result.snapshots[0]!.outcome]).toEqual([0, outcome])
-      expect(warnings).toEqual([`set app: 1 object that ${to.name} knows to be damaged is the same there as in ${from.name} now, and was not checked`])
+      expect(warnings).toEqual([`set app: 1 object that ${to.name} lacked, or knows to be damaged, is the same there as in ${from.name} now, and was not checked`])
       expect(await knownIn(to)).toEqual([shared])
     }
     expect((await copy()).result.snapshots[0]).toMatchObject({ repaired: 1, bytes: 0 })
     expect((await copy(writeKey)).warnings).toEqual([])
+  })
+
+  test('nor is one that nobody knew to be missing', async () => {
+    await copy()
+    await to.delete(shared)
+    const { result, warnings } = await copy({ 'encryption-key': await writeKeyOf(identity, undefined) })
+    expect(result.snapshots[0]).toMatchObject({ outcome: 'copied', chunks: 1 })
+    expect(warnings).toEqual([expect.stringContaining('and was not checked')])
   })
 
   /** Proofs of a store that are older than a snapshot by more than a day are not read for it: a backup does not list what they name. */

@@ -215,11 +215,47 @@ test('a copy that took as long as a prune may is given up when a chunk it needs 
   expect(await snapshotKeys(to)).toEqual([])
 })
 
-test('an edited snapshot is neither copied nor overwritten', async () => {
+describe('a snapshot that differs in the other store', () => {
+  test.each([
+    ['verifies under the key', (_: Buffer, other: Buffer) => other],
+    ['claims to be of another key', (own: Buffer) => Buffer.from(own.toString('latin1').replace(/ [0-9a-f]{16} /, ' 0123456789abcdef '), 'latin1')],
+  ])('is not overwritten if it %s, and nothing is transferred', async (_, change) => {
+    const { from, to, older, newer } = await twoBackups()
+    const there = change(await from.get(older, ANY_SIZE), await from.get(newer, ANY_SIZE))
+    await to.put(older, there)
+    await expect(copy(older, from, to)).rejects.toThrow(`has another ${older}: it is of another key, or was edited`)
+    expect([await objectsIn(to), await to.get(older, ANY_SIZE)]).toEqual([[`${older} ${there.length}`], there])
+  })
+
+  test.each([
+    ['a changed byte', (own: Buffer) => Buffer.concat([own.subarray(0, -1), Buffer.from([own.at(-1)! ^ 1])])],
+    ['no bytes', () => Buffer.alloc(0)],
+  ])('is replaced if it is damaged: it has %s; a write key is enough', async (_, change) => {
+    const { from, to, older } = await twoBackups()
+    await copy(older, from, to)
+    await to.put(older, change(await from.get(older, ANY_SIZE)))
+    expect(await copy(older, from, to, writeKeys)).toMatchObject({ chunks: 0, repaired: 1 })
+    expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+    expect(await copy(older, from, to)).toEqual({ bytes: 0, chunks: 0, repaired: 0 })
+  })
+})
+
+test.each(['missing', 'truncated'])('an object that is %s under a snapshot that was there is put only after it was checked', async (how) => {
   const { from, to, older } = await twoBackups()
-  await to.put(older, Buffer.from('something else'))
-  await expect(copy(older, from, to)).rejects.toThrow('has another')
-  expect((await to.get(older, ANY_SIZE)).toString()).toBe('something else')
+  await copy(older, from, to)
+  const [id, , , , mark] = (await entriesOf(from, idIn(older)))[0]!
+  const key = chunkKey(id, mark)
+  if (how === 'missing') await to.delete(key)
+  else truncateSync(path.join(to.name.slice('file:'.length), key), 1000)
+  const there = await objectsIn(to)
+  const good = await from.get(key, ANY_SIZE)
+  // Nobody knows of it.
+  await from.put(key, Buffer.from(good).fill(0, 100, 200))
+  expect(await copy(older, from, to)).toMatchObject({ bytes: 0, repaired: 0, problem: expect.stringContaining(`chunk ${key} in ${from.name} is damaged`) })
+  expect(await objectsIn(to)).toEqual(there)
+  await from.put(key, good)
+  expect(await copy(older, from, to)).toMatchObject({ chunks: 1, repaired: 1 })
+  expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
 })
 
 test('a pin goes along, before its snapshot', async () => {

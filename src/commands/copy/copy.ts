@@ -63,8 +63,8 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
         if (damage.unchecked.size > 0) {
           const [count, one] = [formatCount(damage.unchecked.size, 'object'), damage.unchecked.size === 1]
           environment.report.warning(
-            `set ${set}: ${count} that ${inputs.destination.text} knows to be damaged ${one ? 'is' : 'are'} the same there as in ` +
-              `${from.name} now, and ${one ? 'was' : 'were'} not checked`,
+            `set ${set}: ${count} that ${inputs.destination.text} lacked, or knows to be damaged, ${one ? 'is' : 'are'} the same ` +
+              `there as in ${from.name} now, and ${one ? 'was' : 'were'} not checked`,
             `Verify that store with the identity: ${verification(set)}.`,
           )
         }
@@ -76,7 +76,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     for (const [set, ofSet] of Map.groupBy(snapshots.filter(({ repaired }) => repaired !== undefined), (one) => one.set)) {
       const objects = formatCount(ofSet.reduce((sum, { repaired = 0 }) => sum + repaired, 0), 'object')
       environment.report.info(
-        `set ${set}: ${objects} that ${inputs.destination.text} knew to be damaged can be read there now. ` +
+        `set ${set}: ${objects} missing or damaged in ${inputs.destination.text} before can be read there now. ` +
           `Verify the snapshots of that store: ${verification(set)}`,
       )
     }

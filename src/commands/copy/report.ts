@@ -11,7 +11,7 @@ export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResul
   const others = [
     [count('was there'), 'there already'],
     [count('failed'), 'FAILED'],
-    [repaired, `${repaired === 1 ? 'object' : 'objects'} known to be damaged before and good now`],
+    [repaired, `${repaired === 1 ? 'object' : 'objects'} missing or damaged before and good now`],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
   const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')

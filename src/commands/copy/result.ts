@@ -10,7 +10,7 @@ export interface CopyResult {
     outcome: 'copied' | 'was there' | 'failed'
     /** Known damage of the snapshot in the store that it comes from. */
     damaged?: string
-    /** Objects that were known to be damaged in the store that is copied to, and are good there now. */
+    /** Objects that were known to be damaged in the store that is copied to, or missing under a snapshot there, and are good there now. */
     repaired?: number
     /** Transferred, and chunks among them. */
     bytes: number
