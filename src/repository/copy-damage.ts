@@ -104,8 +104,8 @@ export class CopiedDamage {
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof LifeboatError)) throw error
-        if (needed) problem ??= messageOf(error)
-        else if (error instanceof DamagedChunk && error.key === key) this.#found.add(key)
+        if (needed || !(error instanceof DamagedChunk)) problem ??= messageOf(error)
+        else if (error.key === key) this.#found.add(key)
       }
     }
     const suspects = [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))

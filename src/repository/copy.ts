@@ -1,6 +1,5 @@
 import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
-import { marked } from '../marks.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
 import type { CopiedDamage } from './copy-damage.ts'
@@ -161,9 +160,10 @@ async function stateIn(store: Store, key: string, object: Buffer, keys: Keys): P
       throw error
     })
   if (found === 'same' || (found === 'damaged' && !store.groups)) return found
-  throw new LifeboatError(`${store.name} has another ${key}: it is ${found ?? 'of another key, or was edited'}`, {
-    hint: marked`Look at both with ‹lifeboat verify›, move the one that does not verify away, and copy again. Nothing was overwritten.`,
-  })
+  throw new LifeboatError(
+    `${store.name} has another ${key}: it is ${found ?? 'of another key, or was edited'}, and was not overwritten. Verify both stores, ` +
+      'move the snapshot away that does not verify, and copy again',
+  )
 }
 
 function isDamaged(object: Buffer, keys: Keys): boolean {

@@ -121,6 +121,14 @@ describe('an object that is known to be damaged in the copy', () => {
     expect(await snapshotKeys(to)).toContain(newer)
   })
 
+  test('and cannot be replaced is told, though the source knows of old damage to it', async () => {
+    const { from, to, older, shared } = await damagedCopy()
+    for (const { key } of await all(to.list('proofs/'))) await to.delete(key)
+    await tell(from, older, [shared])
+    const unchangeable = through(to, (operation, key, perform) => (operation === 'put' && key === shared ? Promise.reject(new LifeboatError('it is immutable')) : perform()))
+    expect(await copy(older, from, unchangeable)).toMatchObject({ repaired: 0, problem: 'it is immutable' })
+  })
+
   test('is replaced only by bytes that were checked', async () => {
     const { from, to, newer, shared } = await damagedCopy()
     const good = await from.get(shared, ANY_SIZE)
