@@ -224,7 +224,8 @@ const fileBackup: Group<FileBackupSettings> = group(
 const fileRestore: Group<FileRestoreSettings> = group(
   {
     paths: {
-      help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line.',
+      help: 'Restore only these files or objects of the volume: patterns of gitignore syntax, one per line. Not with mode ' +
+        'clean, which would remove all others.',
       expected: 'patterns as in .gitignore, one per line',
       example: '/2026/*.jpg',
       schema: schema.lines,

@@ -10,7 +10,7 @@ export async function checkListing(store: Store, set?: string): Promise<void> {
   if (store.groups) return
   const moved = {
     hint:
-      'If no backup has finished here yet, run backup again. Otherwise snapshots were moved or deleted: ' +
+      'If no backup, and no copy into it, has finished here yet, run that again. Otherwise snapshots were moved or deleted: ' +
       'put them back from where they are, or from a copy of the store. Nothing was changed.',
   }
   if (set !== undefined && (await lists(store, `proofs/${set}/`)))

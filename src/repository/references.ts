@@ -187,9 +187,17 @@ export function acceptLoss(set: string, destination?: string): string {
   return markedCommand('prune', { ...(destination !== undefined && { destination }), set, retention: 'none', force: 'true' })
 }
 
-/** The hint about missing snapshots. `once`: how to prune nevertheless. */
-export function missingHint(once: string): string {
-  return `They were moved, or deleted by something other than Lifeboat. Put them back; or, if they are not needed any more, ${once}.`
+/** Missing snapshots come back by a copy, of one set or of all; else they are given up. `once`: how to prune nevertheless. */
+export function putBackOr(once: string, set?: string, destination?: string): string {
+  const of = { ...(set !== undefined && { set }), ...(destination !== undefined && { destination }) }
+  const copy = markedCommand('copy', { from: 'OTHER_STORE', ...of })
+  return `put them back, from another store that has them: ${copy}; or, if they are not needed any more, ${once}`
+}
+
+/** The hint about missing snapshots. */
+export function missingHint(...how: Parameters<typeof putBackOr>): string {
+  const then = putBackOr(...how)
+  return `They were moved, or deleted by something other than Lifeboat. ${then.charAt(0).toUpperCase()}${then.slice(1)}.`
 }
 
 /** The keys of proofs, by the key of the snapshot. */

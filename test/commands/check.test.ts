@@ -1,6 +1,8 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { statusOf, summaryOf, textOf } from '../../src/commands/run-command.ts'
 import { runDocumented } from '../support/documented.ts'
 import type { Environment } from '../../src/environment.ts'
@@ -114,7 +116,7 @@ test('a set of which nothing was verified, as in a copy, is not proven; it is st
   await snapshot('app', 2, [])
   const { status, text, problems, summary } = await check()
   expect([status, problems]).toEqual([1, [expect.stringContaining('set app: no snapshot is verified and whole; the newest is ')]])
-  expect(text).toMatch(/^NOT PROVEN +app +no verified snapshot[^]*\n\nVerify the snapshots: /)
+  expect(spelled(text, atTerminal('lifeboat'))).toMatch(/^NOT PROVEN +app +no verified snapshot[^]*\n\nVerify the snapshots: \S+ verify [^\n]*--set app --snapshot all --level read/)
   expect(text).not.toContain('Run the backup now')
   expect(summary).toMatch(/^### ❌ Lifeboat: backups are not proven/)
   expect((await check({ 'max-age': '1h' })).text).toMatch(/^STALE +app [^]*Run the backup now/)

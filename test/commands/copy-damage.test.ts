@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { atTerminal } from '../../src/cli/spelling.ts'
 import { copy as command } from '../../src/commands/copy/command.ts'
+import { spelled } from '../../src/marks.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { proofDetails, proofKeys, readProof, readProofs, writeProof } from '../../src/repository/proofs.ts'
@@ -9,7 +11,7 @@ import { SetProofs } from '../../src/repository/set-proofs.ts'
 import { chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { ANY_SIZE, noise } from '../support/bytes.ts'
-import { dispatched } from '../support/dispatched.ts'
+import { dispatched, refusal } from '../support/dispatched.ts'
 import { backUp, entriesOf, identity, keys } from '../support/engine.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-copy-damage-'))
@@ -63,6 +65,21 @@ test('a copy names the snapshots that need a damaged object, and the copied stor
   expect(listed.snapshots.filter(({ damage }) => damage !== undefined).map(({ id }) => id).toSorted()).toEqual(ids.slice(0, 2))
   // Nothing says of a copy that it is verified.
   expect([...(await readProofs(to, keys, { onDamaged: () => undefined })).values()].flat().map(({ result: said }) => said)).toEqual(['failed'])
+})
+
+test('a snapshot with a missing object is not copied: the way to what is left of it is told, and an empty copy does not call itself robbed', async () => {
+  await from.delete(shared)
+  const told: string[] = []
+  const report = { info: () => undefined, warning: (text: string, hint = '') => void told.push(text, spelled(hint, atTerminal('lifeboat'))), progress: () => undefined, mask: () => undefined }
+  const { result } = await dispatched('copy', { from: from.name, destination: to.name, 'encryption-key': identity, snapshot: ids[1]! }, new Date(now), { report })
+  expect(result.snapshots.map(({ outcome }) => outcome)).toEqual(['failed'])
+  expect(told).toEqual([
+    expect.stringContaining(`snapshot ${ids[1]} of set app is not whole in ${from.name}, and was not copied: chunk ${shared} is missing`),
+    expect.stringContaining(`restore --snapshot ${ids[1]} --skip-damaged`),
+  ])
+  await to.put(shared, noise('of another run', 100))
+  const refused = await refusal(dispatched('list', { destination: to.name, 'encryption-key': identity, set: 'app' }))
+  expect(refused).toMatch(/lists chunks, but no snapshot[^]*If no backup, and no copy into it, has finished here yet/)
 })
 
 test('a copy carries known damage with one snapshot only, and once: the next copy writes no more proofs', async () => {

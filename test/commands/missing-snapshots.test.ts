@@ -128,8 +128,9 @@ const problemsOf = async () => (await check(parseInputs('check', { ...given({}),
 test('check names a prune that accepts the loss: it deletes no snapshot that is there, and check does not miss them any more', async () => {
   const [, gone, ...left] = ids.app
   move(snapshotKey('app', gone!))
-  expect(await problemsOf()).toEqual([expect.stringContaining('if they are not needed any more, once: `lifeboat prune --set app --retention none --force`')])
+  expect(await problemsOf()).toEqual([expect.stringContaining('; put them back, from another store that has them: `lifeboat copy --from OTHER_STORE --set app`; or, if they are not needed any more, once: `lifeboat prune --set app --retention none --force`')])
   const refused = await thrownBy(runPrune({ retention: 'last=1' }))
+  expect(spelled(refused.hint!, atTerminal('lifeboat'))).toContain(`Put them back, from another store that has them: \`lifeboat copy --from OTHER_STORE --destination file:${root}\`; or, `)
   expect(spelled(refused.hint!, atTerminal('lifeboat'))).toContain(`once: \`lifeboat prune --destination file:${root} --set app --retention none --force\``)
   const found = await check(parseInputs('check', { ...given({}), 'max-age': '3000d' }, {}), environment())
   expect(checkText(found, { destination: `file:${root}`, timeZone: 'UTC' })).toMatch(/^MISSING +app /)

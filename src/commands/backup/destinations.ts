@@ -242,7 +242,7 @@ export class Destinations {
     const { set } = this.#inputs
     const missing = await missingSnapshots(store, keys, set, warningOf(report))
     if (missing.length === 0) return
-    report.warning(missingText(store, missing), missingHint(`once: ${acceptLoss(set, name)}`))
+    report.warning(missingText(store, missing), missingHint(`once: ${acceptLoss(set, name)}`, set, name))
   }
 
   #giveUp(one: OpenDestination, error: unknown): void {

@@ -1,7 +1,7 @@
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
-import { acceptLoss } from '../../repository/references.ts'
+import { acceptLoss, putBackOr } from '../../repository/references.ts'
 import { timeOfId } from '../../repository/snapshot.ts'
 import type { CheckInputs } from './inputs.ts'
 import { BACK_UP_AGAIN } from '../back-up-again.ts'
@@ -47,8 +47,8 @@ export function unmetConditions(
   if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
   if (missing.length > 0) {
     unmet.push({
-      problem: `the store has proofs of snapshots that it does not have: ${formatSome(missing, 1)}; put them back, or, ` +
-        `if they are not needed any more, once: ${acceptLoss(set)}`,
+      problem: `the store has proofs of snapshots that it does not have: ${formatSome(missing, 1)}; ` +
+        putBackOr(`once: ${acceptLoss(set)}`, set),
     })
   }
   const dated = missing.length > 0 ? 'none is readable that is not dated in the future' : 'every snapshot is dated in the future'
@@ -58,7 +58,7 @@ export function unmetConditions(
   } else if (!verified) {
     // Damage has its own advice.
     const isNew = newest !== undefined && unreadable === undefined && missing.length === 0 && age(timeOfId(newest)) <= maxAge
-    const advised = unsound.length > 0 ? {} : isNew ? { advice: VERIFY, ofProof: true as const } : { advice: BACK_UP }
+    const advised = unsound.length > 0 ? {} : isNew ? { advice: verifyAdvice(set), ofProof: true as const } : { advice: BACK_UP }
     unmet.push({ problem: `no snapshot is verified and whole; ${why}`, ...advised })
   }
   else if (age(verified.time) > maxAge) {
@@ -104,8 +104,10 @@ function attemptText({ snapshot, result }: NonNullable<Freshness['attempt']>, ag
 const KEEP_DRILLED =
   'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
-const VERIFY =
-  marked`Verify the snapshots: ‹lifeboat verify; snapshot: all; level: read› with ‹set›. A copy of a store has no proofs of its own.`
+function verifyAdvice(set: string): string {
+  const command = markedCommand('verify', { set, snapshot: 'all', level: 'read' })
+  return `Verify the snapshots: ${command}. A copy of a store has no proofs of its own.`
+}
 
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.' +
   marked` If the source is gone on purpose, and its backups are not needed: ‹lifeboat forget ID; force: true›, with the ids of the set.`

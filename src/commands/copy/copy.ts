@@ -10,6 +10,7 @@ import { copyKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
 import { requireSnapshotOfKey } from '../../repository/other-key.ts'
+import { DamagedChunk } from '../../repository/reader.ts'
 import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
 import { CopiedDamage } from '../../repository/copy-damage.ts'
 import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
@@ -143,6 +144,11 @@ async function copyOne(
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof LifeboatError)) throw error
+    if (error instanceof DamagedChunk) report.warning(
+      `snapshot ${snapshot} of set ${set} is not whole in ${from.name}, and was not copied: ${error.message}`,
+      'Verify that store, which records the damage, and back up again: the new snapshot can be copied. To restore what is whole of this ' +
+        `one, from that store: ${markedCommand('restore', { snapshot, 'skip-damaged': 'true' })}.`,
+    )
     return { snapshot, set, outcome: 'failed', bytes: 0, chunks: 0, problem: messageOf(error) }
   }
 }

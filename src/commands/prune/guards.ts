@@ -72,7 +72,7 @@ export async function whyIncomplete(
   if (missing.length > 0) {
     return new LifeboatError(missingText(store, missing), {
       // The command prunes nothing by a policy: with force, one would run without guards.
-      hint: `${missingHint(`once: ${acceptedLosses(missing, options).join(' ')}`)} ${otherwise}`,
+      hint: `${missingHint(`once: ${acceptedLosses(missing, options).join(' ')}`, undefined, options.destination)} ${otherwise}`,
     })
   }
   if (snapshots.length > 0 || unreadable.length > 0) return undefined

@@ -88,9 +88,12 @@ async function backUpFirst({ site, backUpTarget, patterns, signal }: VolumeResto
 }
 
 /** Throws unless the folder is empty. */
-export async function requireNoContent({ site, all, signal }: Pick<VolumeRestore, 'site' | 'all' | 'signal'>): Promise<void> {
+export async function requireNoContent(
+  { site, patterns, all, signal }: Pick<VolumeRestore, 'site' | 'patterns' | 'all' | 'signal'>,
+): Promise<void> {
   if (!(await hasContent(site, signal))) return
-  const modes = marked`‹mode: overwrite› (keeps other files) or ‹mode: clean› (removes them after the extraction)`
+  const clean = patterns.length > 0 ? '' : marked` or ‹mode: clean› (removes them after the extraction)`
+  const modes = marked`‹mode: overwrite› (keeps other files)${clean}`
   throw notEmpty(site.where, { free: 'a new folder', modes, all })
 }
 
@@ -128,8 +131,8 @@ export async function refuseOthers(site: Site, { wanted }: Choice, signal: Abort
       `root does not restore over folders that other users can write: ${folder} ${whose}`,
       {
         hint:
-          marked`That user could redirect files meanwhile. Restore with ‹mode: clean›, into a new folder, or as that user with ` +
-          marked`‹owners: none›.`,
+          marked`That user could redirect files meanwhile. Restore ${wanted ? '' : marked`with ‹mode: clean›, `}into a new folder, or as ` +
+          marked`that user with ‹owners: none›.`,
         status: 2,
       },
     )

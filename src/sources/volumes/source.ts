@@ -52,7 +52,8 @@ const IGNORE_FILE = '.lifeboatignore'
  * from a pipe or a device, which would never end.
  */
 const READ_IGNORED = String.raw`
-[ -f "$0/$1" ] && [ ! -L "$0/$1" ] || { echo 'it is not a file' >&2; exit 1; }
+[ ! -L "$0/$1" ] || { echo 'it is a symbolic link, which is not followed' >&2; exit 1; }
+[ -f "$0/$1" ] || { echo 'it is not a file' >&2; exit 1; }
 exec 3<"$0/$1"
 same=$(find -H "$0" -maxdepth 1 -name "$1" -type f -samefile /dev/fd/3 -printf .)
 [ "$same" = . ] || { echo 'it changed while it was read' >&2; exit 1; }
@@ -186,7 +187,7 @@ export class VolumeSource implements Source {
       if (!(cause instanceof ChildError)) throw cause
       throw new LifeboatError(`${IGNORE_FILE} of ${site.where} could not be read: ${cause.exit.stderr.trim() || cause.message}`, {
         cause,
-        hint: 'It has patterns of files to leave out; without it, too much would be backed up.',
+        hint: 'It has patterns of files to leave out; without it, too much would be backed up. Put a file there, or remove it.',
       })
     }
   }

@@ -190,8 +190,8 @@ function requireFiles({ name, kind, streams }: SourceRecord): void {
   throw new LifeboatError(`the source ${name} is of the kind ${kind}, which is not restored into a folder`, { hint, status: 2 })
 }
 
-/** Throws (status 2) for a mode of other kinds. */
-export function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
+/** Throws (status 2) for a mode of other kinds, and for one that would remove what was not selected. */
+export function volumeMode({ mode, bucket, files }: RestoreSettings): VolumeMode {
   if (mode === 'create' || mode === 'swap') {
     const hint = 'A target that does not exist is made in every mode; the modes of volumes are empty, overwrite and clean.'
     throw new LifeboatError(`mode ${mode} is for databases`, { hint, status: 2 })
@@ -199,6 +199,12 @@ export function volumeMode({ mode, bucket }: RestoreSettings): VolumeMode {
   if (bucket.deleteExtra) {
     throw new LifeboatError('delete-extra is for buckets', {
       hint: marked`‹mode: clean› replaces the content of a folder by that of the backup.`,
+      status: 2,
+    })
+  }
+  if (mode === 'clean' && files.paths.length > 0) {
+    throw new LifeboatError('mode clean with paths would remove every file that is not selected', {
+      hint: marked`Restore with ‹mode: overwrite›, which leaves other files as they are, or into an empty folder with ‹mode: empty›.`,
       status: 2,
     })
   }

@@ -100,7 +100,7 @@ test('only what matches a pattern is restored, with the folders around it; a har
   for (const [file, link] of [['a/2.txt', 'b/link.jpg'], ['b/a', 'z/1.jpg'], ['b/a', `z/${long}`], ['b/c/3.jpg', 'z/4.jpg']] as const)
     linkSync(path.join(root, file), path.join(root, link))
   await volumes.backup({ volumes: `data=${root}` })
-  for (const mode of ['empty', 'overwrite', 'clean']) {
+  for (const mode of ['empty', 'overwrite']) {
     if (mode === 'overwrite') {
       // The target has one file where the backup has two names, and another where it has a file that nobody selected.
       write(target, { 'a/2.txt': 'newer' })
@@ -119,6 +119,12 @@ test('only what matches a pattern is restored, with the folders around it; a har
     expect([at('z/1.jpg').mtimeMs, at('z').mtimeMs, at('b').mode]).toEqual([statSync(sparse).mtimeMs, statSync(path.join(root, 'z')).mtimeMs, statSync(path.join(root, 'b')).mode])
     expect(execFileSync('getfattr', ['-n', 'user.of', '--only-values', path.join(target, 'z', long)], { encoding: 'utf8' })).toBe('it')
   }
+  const before = contentsOf(target)
+  for (const dryRun of ['true', 'false']) {
+    await expect(volumes.restore({ target, mode: 'clean', paths: 'z/', 'dry-run': dryRun })).rejects
+      .toMatchObject({ message: 'mode clean with paths would remove every file that is not selected', status: 2 })
+  }
+  expect(contentsOf(target)).toEqual(before)
   await expect(volumes.restore({ target: `${target}-2`, paths: 'nothing*' })).rejects.toThrow('no file of data matches nothing*')
 })
 
