@@ -35,7 +35,7 @@ beforeAll(async () => {
   writeSync(sparse, 'in the middle', 500_000)
   ftruncateSync(sparse, 1_000_000)
   closeSync(sparse)
-  snapshot = (await run('backup', { 'database-url': server.url('shop'), volumes: `files=${files}` })).result.snapshot
+  snapshot = (await run('backup', { 'database-url': server.url('shop'), volumes: `files=${files}`, exclude: '*.left' })).result.snapshot
 })
 afterAll(async () => {
   rmSync(folder, { recursive: true })
@@ -90,6 +90,7 @@ test('a name that tar would read as another one is taken as it is', async () => 
 
 test.each([
   ['files', 'nothing', /files has no file nothing in this snapshot/],
+  ['files', 'a/b.left', /has no file a\/b\.left in this snapshot[^]*The patterns of \S*exclude leave out a file of this name/],
   ['files', '../etc/passwd', /files has no file \.\.\/etc\/passwd/],
   ['files', 'a', /a in files is a folder, not a file/],
   ['files', 'symbolic', /symbolic in files is a symbolic link to a\/first/],

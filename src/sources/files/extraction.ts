@@ -10,6 +10,7 @@ import { type ListedFile, shownName } from './file-list.ts'
 import { listedFiles } from './describe.ts'
 import { membersByHeaders } from './damaged-list.ts'
 import type { Member } from './find-members.ts'
+import { leavesOut } from './left-out.ts'
 import { localSite } from './site.ts'
 import { BadTar, TarHeaders } from './tar-headers.ts'
 import { TAR_END } from './tar-member.ts'
@@ -151,8 +152,10 @@ async function findFile(stored: StoredSource, path: string): Promise<Found> {
     }
     index++
   }
+  const by = leavesOut(facts, path)
+  const why = by === undefined ? '' : `The patterns of ${by} leave out a file of this name. `
   throw new LifeboatError(`${stored.source.name} has no file ${shownName(path)} in this snapshot`, {
-    hint: marked`Paths are relative to the volume; ‹lifeboat show; files: true› with the id of this snapshot lists them.`, status: 2,
+    hint: why + marked`Paths are relative to the volume; ‹lifeboat show; files: true› with the id of this snapshot lists them.`, status: 2,
   })
 }
 

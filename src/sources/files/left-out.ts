@@ -3,7 +3,9 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Meta } from './entry.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { type VolumeFacts, volumeFacts } from './facts.ts'
-import type { LeftOutBy } from './selection.ts'
+import { displayName } from './file-list.ts'
+import { marked } from '../../marks.ts'
+import { type LeftOutBy, type ScannedPath, selecting } from './selection.ts'
 
 type LeftOut = NonNullable<VolumeFacts['leftOut']>
 
@@ -40,6 +42,21 @@ export function leftOutTexts({ leftOut = {}, ignoreFile }: Pick<VolumeFacts, 'le
 function amountText({ files, bytes, closed }: NonNullable<LeftOut['include']>): string {
   const folders = closed > 0 ? [formatCount(closed, 'unreadable folder')] : []
   return [...(files > 0 || closed === 0 ? [`${formatCount(files, 'file')} (${formatBytes(bytes)})`] : []), ...folders].join(' and ')
+}
+
+/** The patterns of a backup that would leave out a file of this name, as a hint names them; undefined also if not all are known. */
+export function leavesOut({ patterns, ignoreFile }: Pick<VolumeFacts, 'patterns' | 'ignoreFile'>, latin1: string): string | undefined {
+  const whole = (ignoreFile?.patterns ?? []).every(({ length }) => length < LONGEST) && ignoreFile?.count === ignoreFile?.patterns.length
+  const names = displayName(latin1).split('/')
+  if (!patterns || !whole || names.some((name) => ['', '.', '..'].includes(name))) return undefined
+  const own = (ignoreFile?.patterns ?? []).map((pattern) => ({ pattern, mark: 'ignoreFile' as const }))
+  const around = names.map((_, index) => ({ path: names.slice(0, index + 1).join('/'), directory: index < names.length - 1 }))
+  let reason: LeftOutBy | undefined
+  const select = selecting((one: ScannedPath) => one, { include: patterns.include, exclude: [...own, ...patterns.exclude] }, (one, by) => {
+    if (!one.directory) reason = by
+  })
+  for (const one of around) select(one)
+  return reason && (reason === 'ignoreFile' ? '.lifeboatignore' : marked`‹${reason}›`)
 }
 
 const compared = volumeFacts.pick({ patterns: true, ignoreFile: true })

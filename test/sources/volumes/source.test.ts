@@ -12,6 +12,7 @@ import { localSite } from '../../../src/sources/files/site.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { scan } from '../../../src/sources/volumes/scan.ts'
 import { atTerminal } from '../../../src/cli/spelling.ts'
+import { leavesOut } from '../../../src/sources/files/left-out.ts'
 import { spelled } from '../../../src/marks.ts'
 import type { SourceRecord } from '../../../src/repository/snapshot.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
@@ -294,6 +295,17 @@ const warned = async (before?: SourceRecord) => {
   const { record } = await readVolume(root, { ...(before && { before }), report: { ...quiet, warning } })
   return { record, warnings, hints }
 }
+
+test('the patterns that leave a file of a name out are told: not where the file would be there, or its name is none', async () => {
+  write({ 'docs/f1': 'x', '.lifeboatignore': '# tmp\n*.tmp\n!kept.tmp\n/docs/\n' })
+  const { patterns, ignoreFile } = volumeFacts.parse((await warned()).record.facts)
+  const by = (name: string, more: Partial<NonNullable<typeof patterns>> = {}) => {
+    const told = leavesOut({ patterns: { ...patterns!, ...more }, ignoreFile }, name)
+    return told && spelled(told, atTerminal('lifeboat', 'file:store'))
+  }
+  expect(['docs/f1', 'a/draft.tmp', 'kept.tmp', 'other', '../docs/f1', ''].map((name) => by(name))).toEqual(['.lifeboatignore', '.lifeboatignore', ...Array(4)])
+  expect([by('a/b.log', { exclude: ['*.log'] }), by('other', { include: ['/a/'] }), by('a/other', { include: ['/a/'] })]).toEqual(['--exclude', '--include', undefined])
+})
 
 test('a .lifeboatignore that is new or has other patterns than in the backup before is a warning', async () => {
   write({ f1: 'x', f2: 'xx', f3: 'x' })
