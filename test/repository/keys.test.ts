@@ -12,6 +12,7 @@ import { openKeys, writeKeyOf } from '../../src/repository/open-keys.ts'
 import { loadKnown } from '../../src/repository/known.ts'
 import { chunkId } from '../../src/repository/chunk-id.ts'
 import { openChunk, Reader } from '../../src/repository/reader.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { NotFound, type Store } from '../../src/stores/store.ts'
@@ -329,6 +330,7 @@ describe('a passphrase', () => {
 /** Two first backups at the same time: the second sees no key file as long as the first has not put its own, and puts its own then. */
 async function raceOfFirstBackups(root: string): Promise<[Keys, Keys]> {
   const real = new FileStore(root)
+  await openOrMakeRepository(real)
   const seen = Promise.withResolvers<void>()
   let looked = false
   // Its first look at the keys comes before the other's put, its put after the other has gone on.
