@@ -3,10 +3,13 @@ import type { Environment } from '../environment.ts'
 import { messageOf } from '../error.ts'
 import { markedCommand } from '../marks.ts'
 import { secondsSince } from '../process/elapsed.ts'
+import { formatSome } from '../report/format.ts'
 import type { Keys } from '../repository/keys.ts'
+import { isAtLeast } from '../repository/levels.ts'
 import { proveSnapshot } from '../repository/proofs.ts'
 import { DamagedChunk, Reader } from '../repository/reader.ts'
-import type { AuthenticSnapshot, DamagedSnapshot } from '../repository/snapshot.ts'
+import { SetProofs } from '../repository/set-proofs.ts'
+import { type AuthenticSnapshot, type DamagedSnapshot, timeOfId } from '../repository/snapshot.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { putTogether } from './verify/proof.ts'
@@ -40,8 +43,8 @@ export async function recordingDamage<T>(
 export type Damage = Pick<SnapshotVerified, 'snapshot' | 'set' | 'level' | 'seconds' | 'bytes' | 'damaged' | 'problems'>
 
 /**
- * Stores a proof of damage, as of a verification that failed, so that `list`, `check`, `prune` and the next backup know of it. Never
- * throws: the command tells of the damage itself.
+ * Stores a proof of damage, as of a verification that failed, so that `list`, `check`, `prune` and the next backup know of it; none if the
+ * proofs of the store say the same already. Never throws: the command tells of the damage itself.
  */
 export async function keepDamage(damage: Damage, store: Store, keys: Keys, environment: Environment): Promise<void> {
   const { report, run } = environment
@@ -51,9 +54,10 @@ export async function keepDamage(damage: Damage, store: Store, keys: Keys, envir
     time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
   } as const
   try {
+    if (await isKnown(damage, store, keys)) return
     await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
-    const next = damaged.length === 0 ? '' : ': the next backup stores again what it needs of it'
-    report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}${next}`)
+    const next = damaged.length === 0 ? '' : '; the next backup stores again what it needs of it'
+    report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}: ${formatSome(problems, 1)}${next}`)
   } catch (error) {
     report.warning(
       `the damage of snapshot ${snapshot} was not recorded in ${store.name}: ${messageOf(error)}`,
@@ -61,4 +65,14 @@ export async function keepDamage(damage: Damage, store: Store, keys: Keys, envir
         `${markedCommand('verify', { set, snapshot, level: 'read' })} where the store can be written to, which records it.`,
     )
   }
+}
+
+/** Whether the snapshot failed its last verification, at this level or a higher one, and its damaged objects are known to be damaged. */
+async function isKnown({ snapshot, set, level, damaged }: Damage, store: Store, keys: Keys): Promise<boolean> {
+  // Proofs that cannot be read have been told of, or count for nothing.
+  const proofs = await SetProofs.list(store, keys, set, () => undefined)
+  const verdict = await proofs.verdict(snapshot)
+  if (verdict?.result !== 'failed' || !isAtLeast(verdict.level, level)) return false
+  const known = await proofs.damagedSince(new Date(timeOfId(snapshot)))
+  return damaged.every((key) => known.has(key))
 }

@@ -208,8 +208,14 @@ test.each<[string, () => Promise<unknown>]>([
   const shown = await run('show', { snapshot: ids[2]! })
   expect(shown.result.proofs[0]).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], problems: [expect.stringContaining(keyOf(shared))] })
   expect(shown.text).toMatch(/^ {2}read of \d{4}-.* UTC: failed:\n {4}.*chunk \S+ .*is damaged/m)
-  // A restore that meets it again records nothing.
+  // A command that meets it again records nothing, and says nothing of it.
+  const extract = (to: string): Promise<unknown> => dispatched('extract', { ...given(), snapshot: 'latest', source: 'large', output: path.join(folder, `${to}-${count}`) }, now(), { report: { ...quiet, info: (text) => void told.push(text) } })
+  const told: string[] = []
+  await refusal(extract('once'))
   const proofs = readdirSync(path.join(root, 'proofs/app')).length
+  told.length = 0
+  await refusal(extract('twice'))
+  expect(told.filter((text) => text.includes('is recorded'))).toEqual([])
   await refusal(run('restore', { volume: 'large', target: path.join(folder, `again-${count}`) }))
   expect(readdirSync(path.join(root, 'proofs/app'))).toHaveLength(proofs)
   const { result: { snapshot, newChunks, repaired }, text } = await backUp()
@@ -227,8 +233,9 @@ test.each<[string, (from: string, to: string) => Promise<unknown>]>([
   ['show of the files', (_, snapshot) => run('show', { snapshot, files: 'true' })],
 ])('so is damage that %s meets', async (_, meet) => {
   for (const entry of await entriesOf(new FileStore(root), ids[2]!)) if (entry[4] === ids[2]!.slice(-8)) flipBit(fileOf(entry))
-  expect(await refusal(meet(ids[1]!, ids[2]!))).toMatch(/chunk \S+ in \S+ is damaged/)
+  for (let times = 0; times < 2; times++) expect(await refusal(meet(ids[1]!, ids[2]!))).toMatch(/chunk \S+ in \S+ is damaged/)
   expect((await run('list')).result.snapshots.map(({ verified }) => verified)).toEqual([false, true, true])
+  expect((await run('show', { snapshot: ids[2]! })).result.proofs.filter(({ result }) => result === 'failed')).toHaveLength(1)
 })
 
 test('so is a stream that has another SHA-256 than its snapshot says, though none of its objects is damaged', async () => {

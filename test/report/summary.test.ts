@@ -9,7 +9,7 @@ import { restoreCommand, restoreStep, shellWord } from '../../src/report/recipe.
 import { restoring } from '../../src/report/summary-parts.ts'
 import { doctorSummary } from '../../src/commands/doctor/report.ts'
 import { pruneSummary } from '../../src/commands/prune/report.ts'
-import { listSummary } from '../../src/commands/list/report.ts'
+import { listSummary, listText } from '../../src/commands/list/report.ts'
 import { backupText } from '../../src/commands/backup/report.ts'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
 import { fallbackText, newestSentence } from '../../src/commands/backup/newest-found.ts'
@@ -318,6 +318,18 @@ test('a list names the verification that says most, a failure always, and the ru
   expect(row).toContain('read')
   expect(row).not.toContain('list')
   expect(verdicts({ level: 'list', result: 'failed', time }, { level: 'read', result: 'verified', time })).toMatch(/list.*FAILED.*<br>read/)
+})
+
+test('a list leaves out a failure that a later verification of at least its level has disproved, and no other', () => {
+  const one = { id: backup.snapshot, set: 'app', time: '2026-11-20T04:00:00Z', size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16), ...listed }
+  const [early, late] = ['2026-11-20T04:00:00Z', '2026-11-20T05:00:00Z']
+  const shown = (...proofs: ListedSnapshot['proofs']): string[] => {
+    const result = { ...listing, snapshots: [{ ...one, proofs }] }
+    return [listSummary(result, context), listText(result, { ...context, program: 'lifeboat' })]
+  }
+  for (const text of shown({ level: 'read', result: 'verified', time: late }, { level: 'list', result: 'failed', time: early })) expect(text).not.toContain('FAILED')
+  for (const text of shown({ level: 'read', result: 'verified', time: late }, { level: 'drill', result: 'failed', time: early })) expect(text).toContain('FAILED')
+  for (const text of shown({ level: 'list', result: 'failed', time: late }, { level: 'read', result: 'verified', time: early })) expect(text).toContain('FAILED')
 })
 
 test('a word for the shell is one word', () => {

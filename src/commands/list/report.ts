@@ -10,6 +10,7 @@ import { restoreCommand, restoreInto, restoreVariables, type SnapshotContent } f
 import { keysText } from '../../repository/other-key.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { isAtLeast, type Level } from '../../repository/levels.ts'
+import { isGood } from '../../repository/proofs.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 
@@ -65,7 +66,7 @@ const LEAST_NOTES = 24
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
   const lines = (chosen: readonly TextColumn[], short = false): string[] => {
-    const shown = short ? snapshots.map((one) => ({ ...one, proofs: enoughProofs(one.proofs) })) : snapshots
+    const shown = snapshots.map((one) => ({ ...one, proofs: short ? enoughProofs(standing(one.proofs)) : standing(one.proofs) }))
     const rows = shown.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
     return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
   }
@@ -84,6 +85,12 @@ function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, wid
 
 function longest(lines: readonly string[]): number {
   return lines.reduce((most, { length }) => Math.max(most, length), 0)
+}
+
+/** Without failures that a later verification of the same level, or a higher one, has disproved. */
+function standing(proofs: ListedSnapshot['proofs']): ListedSnapshot['proofs'] {
+  return proofs.filter(({ level, result, time }) =>
+    result !== 'failed' || !proofs.some((later) => isGood(later) && later.time > time && isAtLeast(later.level, level)))
 }
 
 /** Of those that verified, the one of the highest level tells enough; every other outcome stays. */
@@ -248,7 +255,7 @@ const MADE = 'Made'
 function verifiedCell({ proofs, drill, damage }: ListedSnapshot, now: Date): string {
   const isImplied = (level: Level): boolean =>
     proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
-  const telling = proofs.filter(({ level, result }) => result !== 'verified' || !isImplied(level))
+  const telling = standing(proofs).filter(({ level, result }) => result !== 'verified' || !isImplied(level))
   const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
   return lines.map((line) => unbroken(escape(line))).join('<br>')
 }
