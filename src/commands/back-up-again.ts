@@ -1,12 +1,24 @@
-import { marked } from '../marks.ts'
+import { markedCommand } from '../marks.ts'
+import type { Level } from '../repository/levels.ts'
 
-/** Advice about a snapshot that failed verification and that the next backup may follow. Pure texts: `verify` and `check` give the same. */
+/** Advice about a snapshot of a set that failed verification. Pure texts: `verify` and `check` give the same. */
 export const BACK_UP_AGAIN = {
-  damaged:
+  damaged: (set: string): string =>
     'Back up again: the next backup stores again what is damaged, so its snapshot is whole. Snapshots that are there already stay ' +
-    marked`damaged, unless ‹lifeboat copy› with ‹from› puts the objects back from another store; ` +
-    marked`‹lifeboat verify; snapshot: all; level: read› with ‹set› tells.`,
+    `damaged, unless the objects are put back from another store: ${markedCommand('copy', { from: 'OTHER_STORE', set })}. Then ` +
+    `${verifyAll(set)} tells.`,
   /** It failed, and every stored object is good. */
-  intact:
-    'Back up again: no stored object is damaged, so the next snapshot can be good. If objects were put back since, verify it once more.',
+  intact: (set: string): string =>
+    'Back up again: no stored object is damaged, so the next snapshot can be good. If objects were put back since, verify once more: ' +
+    `${verifyAll(set)}.`,
+}
+
+/** Advice about one whose damaged objects have been found good since a verification at this level failed. */
+export function verifyAgain({ set, snapshot, level }: { set: string; snapshot: string; level: Level }): string {
+  const command = level === 'drill' ? markedCommand('verify', { set, snapshot, level }) : verifyAll(set)
+  return `The damaged objects have been read again since, and are good. Verify once more: ${command}.`
+}
+
+function verifyAll(set: string): string {
+  return markedCommand('verify', { set, snapshot: 'all', level: 'read' })
 }

@@ -1,6 +1,7 @@
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
+import type { Level } from './levels.ts'
 import { Presence } from './presence.ts'
 import { isGood, type Verdict } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
@@ -12,6 +13,8 @@ export interface Unsound {
   why: string
   /** It failed verification, and none of its objects is known to be damaged. */
   intact?: true
+  /** The level of that verification, if it found objects damaged: all of them have been found good since. */
+  repaired?: Level
 }
 
 /** The chunk objects that a snapshot needs: keys and stored sizes. */
@@ -106,7 +109,11 @@ export async function newestGood(
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }
-    if (verdict?.result === 'failed') return { why: `it failed verification at level ${verdict.level}`, snapshot: idOf(key), intact: true }
+    if (verdict?.result === 'failed') {
+      const { level, damaged: found } = verdict
+      const why = `it failed verification at level ${level}`
+      return { why, snapshot: idOf(key), intact: true, ...(found.length > 0 && { repaired: level }) }
+    }
     return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
   })
   return { ...found, ...(other !== undefined && { other }) }

@@ -169,6 +169,10 @@ describe('damage in the store that is copied to', () => {
     expect((await copy()).text).not.toContain(known)
     const listed = (await dispatched('list', { destination: to.name, 'encryption-key': identity, set: 'app' }, new Date(now))).result
     expect(listed.snapshots.filter(({ damage }) => damage !== undefined)).toMatchObject([{ id: ids[0], damage: 'it failed verification at level read' }])
+    const checked = await dispatched('check', { destination: to.name, 'encryption-key': identity, set: 'app' }, new Date(now))
+    expect(checked.result.problems[0]).toContain(`snapshot ${ids[0]} is damaged: it failed verification at level read; its damaged objects have been found good since`)
+    expect(checked.text).toContain('The damaged objects have been read again since, and are good. Verify once more: `lifeboat verify --set app --snapshot all --level read`.')
+    expect(checked.text).not.toContain('Back up again')
   })
 
   test('an object that was put back there is read, and not put again', async () => {

@@ -142,7 +142,7 @@ test('a drill that failed is damage', async () => {
   expect((await run('list')).text).toContain('DAMAGED: it failed verification at level drill')
   const { problems, advice } = (await run('check')).result
   expect(problems.join()).toContain('is damaged: it failed verification at level drill')
-  expect(advice[0]).toBe(BACK_UP_AGAIN.intact)
+  expect(advice[0]).toBe(BACK_UP_AGAIN.intact('shop'))
 })
 
 test('a policy with drilled=1 never deletes the newest snapshot that was drilled and is whole, so that check finds its proof', async () => {

@@ -4,7 +4,7 @@ import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss, putBackOr } from '../../repository/references.ts'
 import { timeOfId } from '../../repository/snapshot.ts'
 import type { CheckInputs } from './inputs.ts'
-import { BACK_UP_AGAIN } from '../back-up-again.ts'
+import { BACK_UP_AGAIN, verifyAgain } from '../back-up-again.ts'
 import { formatDuration } from './report.ts'
 
 /** Where proofs name snapshots that are missing, there were some of this key. */
@@ -37,11 +37,13 @@ export function unmetConditions(
 ): Unmet[] {
   const unmet: Unmet[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  for (const { snapshot, why, intact } of unsound.slice(0, MOST_UNSOUND)) {
+  for (const { snapshot, why, intact, repaired } of unsound.slice(0, MOST_UNSOUND)) {
     const instead = verified
       ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
       : ''
-    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${instead}`, advice: BACK_UP_AGAIN[intact ? 'intact' : 'damaged'] })
+    const advice = repaired ? verifyAgain({ set, snapshot, level: repaired }) : BACK_UP_AGAIN[intact ? 'intact' : 'damaged'](set)
+    const since = repaired ? '; its damaged objects have been found good since' : ''
+    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${since}${instead}`, advice })
   }
   const more = unsound.length - MOST_UNSOUND
   if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
@@ -85,7 +87,7 @@ export function unmetConditions(
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice, ofProof: true })
   } else if (attempt?.result === 'failed') {
     // That of a damaged snapshot is above.
-    const again = attempt.snapshot === newest && unsound.length === 0 ? `${BACK_UP_AGAIN.intact} ` : ''
+    const again = attempt.snapshot === newest && unsound.length === 0 ? `${BACK_UP_AGAIN.intact(set)} ` : ''
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${again}${advice}` })
   }
   return unmet

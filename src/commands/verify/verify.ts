@@ -168,7 +168,7 @@ async function adviceAbout(
     (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
   const good = await newest((names) => sources.every((source) => names.includes(source)))
   const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
-  const backups = await aboutBackups(ids, damaged, kept, snapshots, store, keys)
+  const backups = await aboutBackups(set, ids, damaged, kept, snapshots, store, keys)
   const safety = good ? undefined : await safetyBackupHint(store, keys, set, {
     wanted: (names) => sources.some((source) => names.includes(source)), damaged,
     has: `${sources.length > 1 ? 'some of ' : ''}${sources.join(', ')}`,
@@ -184,6 +184,7 @@ function failedSources({ sources }: SnapshotVerified): string[] {
 
 /** A backup repairs what it would list itself: nothing in an older snapshot. */
 async function aboutBackups(
+  set: string,
   failed: ReadonlySet<string>,
   damaged: ReadonlySet<string>,
   kept: boolean,
@@ -199,8 +200,8 @@ async function aboutBackups(
   if (!hit) {
     return [`The newest snapshot, ${id}, is not affected; a new backup is not needed.`]
   }
-  if (damaged.size === 0) return [newest !== undefined && 'header' in newest ? BACK_UP_AGAIN.intact : BACK_UP_AGAIN.damaged]
-  return [kept ? BACK_UP_AGAIN.damaged : 'The next backup does not know of the damage, as this result could not be kept. ' +
+  if (damaged.size === 0) return [BACK_UP_AGAIN[newest !== undefined && 'header' in newest ? 'intact' : 'damaged'](set)]
+  return [kept ? BACK_UP_AGAIN.damaged(set) : 'The next backup does not know of the damage, as this result could not be kept. ' +
     'Verify again where it can be, then back up: that stores again what is damaged.']
 }
 
