@@ -90,6 +90,28 @@ test('of files in parts of the archive that both have it says that they are iden
   expect(text).toMatch(/^ {2}0 entries added, 0 removed, 1 changed; 2 identical; 1 with the same size, time, mode and owner \(content not compared\)$/m)
 })
 
+test('a file that patterns of the newer backup leave out is not called removed alone; one that is gone is', async () => {
+  mkdirSync(file('docs'))
+  for (const name of ['docs/one', 'docs/two.txt', 'a.tmp', 'é.jpg', 'gone', 'kept']) writeFileSync(file(name), 'as long')
+  const older = await backup()
+  rmSync(file('gone'))
+  writeFileSync(file('.lifeboatignore'), 'docs/\n')
+  const newer = (await volumes.backup({ volumes: `data=${root}`, exclude: '*.tmp' })).snapshot
+  const { files, text } = await compared(older, newer)
+  expect(files.removed.map(({ path, leftOut }) => [path, leftOut])).toEqual([
+    ['a.tmp', 'exclude'], ['docs', 'ignoreFile'], ['docs/one', 'ignoreFile'], ['docs/two.txt', 'ignoreFile'], ['gone', undefined],
+  ])
+  expect(text).toMatch(/^ {2}1 entry added, 5 removed \(4 of them left out by patterns, and perhaps still there\), 1 changed;/m)
+  expect(text).toMatch(/^ {2}- {2}7 B +left out by \.lifeboatignore +docs\/one$/m)
+  expect(text).toMatch(/^ {2}- {2}7 B +gone$/m)
+  const chosen = (await volumes.backup({ volumes: `data=${root}`, include: '/kept' })).snapshot
+  expect((await compared(newer, chosen)).files.removed.map(({ path, leftOut }) => [path, leftOut])).toEqual([['.lifeboatignore', 'include'], ['é.jpg', 'include']])
+  // Of so many patterns, not all are recorded.
+  writeFileSync(file('.lifeboatignore'), Array.from({ length: 101 }, (_, index) => `/docs/${index}`).join('\n'))
+  rmSync(file('docs'), { recursive: true })
+  expect((await compared(older, await backup())).files.removed.map(({ leftOut }) => leftOut)).toEqual(Array(4).fill(undefined))
+})
+
 test('files whose names look the same are told apart, and no name is obeyed', async () => {
   writeFileSync(bytes(0xff), '1')
   writeFileSync(file('::error::x\n::add-mask::y\u001b[2J\u202e'), '1')

@@ -19,6 +19,7 @@ type Raw = Record<string, string>
 export class Volumes {
   readonly store: string
   readonly warnings: string[] = []
+  readonly hints: string[] = []
   readonly infos: string[] = []
   /** Told what the running command is about, as often as it reports progress. */
   onProgress: (activity: string) => void = () => undefined
@@ -50,7 +51,7 @@ export class Volumes {
   }
 
   #environment(signal: AbortSignal = new AbortController().signal) {
-    const report = { ...quiet, info: (message: string) => void this.infos.push(message), warning: (message: string) => void this.warnings.push(message), progress: ({ activity }: { activity: string }) => this.onProgress(activity) }
+    const report = { ...quiet, info: (message: string) => void this.infos.push(message), warning: (message: string, hint = '') => void [this.warnings.push(message), this.hints.push(hint)], progress: ({ activity }: { activity: string }) => this.onProgress(activity) }
     return { variables: this.#variables, signal, report, temporary: this.#temporary, now: () => new Date() }
   }
 }

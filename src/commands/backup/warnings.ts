@@ -66,7 +66,8 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   for (const { name, kind, amount, leftOut = [] } of sources) {
     if (amount?.count !== 0 || shrunk.some((one) => one.source === name && one.kind === kind)) continue
     const noun = kindIfKnown(kind)?.noun ?? 'source'
-    const check = noun === 'database' ? 'the name of the database in its URL' : marked`its location, ‹include› and ‹exclude›`
+    const check = noun === 'database' ? 'the name of the database in its URL'
+      : marked`its location, ‹include›, ‹exclude› and the file .lifeboatignore in it`
     const told = [`${noun} ${name}: 0 ${amount.noun}s`, ...leftOut.map((text) => `left out: ${text}`)].join('; ')
     report.warning(told, `The backup has nothing of it. If this is not expected, check ${check}.`)
   }

@@ -1,9 +1,10 @@
 import { LifeboatError } from '../../error.ts'
-import { decodeFiles, displayName, type ListedFile } from './file-list.ts'
+import { decodeFiles, type ListedFile } from './file-list.ts'
 import type { Passing } from './gate.ts'
+import type { Patterned } from './left-out.ts'
 import type { StoredSource } from '../source-kind.ts'
 import { BadTar } from './tar-headers.ts'
-import { type ScannedPath, selecting } from './selection.ts'
+import { scannedPath, selecting } from './selection.ts'
 import { type SortedFile, SortedFiles } from './sorted-files.ts'
 import { inTurns } from './sorted-texts.ts'
 import { volumeParts } from './verify.ts'
@@ -16,6 +17,8 @@ export interface ArchivedVolume {
   segments: readonly { entries: number; size: number; bytes: () => AsyncIterable<Buffer> }[]
   /** Whether hard links come last, and change folders once more. */
   links: boolean
+  /** The patterns by which it was backed up. Absent: some of it is damaged, and it never replaces content. */
+  chosenBy?: Patterned
 }
 
 export function archivedVolume({ source, read }: StoredSource): ArchivedVolume {
@@ -23,7 +26,7 @@ export function archivedVolume({ source, read }: StoredSource): ArchivedVolume {
   const segments = archives.map((archive, index) => ({
     entries: facts.segments[index]!.entries, size: archive.size, bytes: () => read(archive),
   }))
-  return { name: source.name, links: facts.links !== 0, list: () => read(list), segments }
+  return { name: source.name, links: facts.links !== 0, list: () => read(list), segments, chosenBy: facts }
 }
 
 export interface Choice {
@@ -79,11 +82,7 @@ async function chooseMatches({ list, segments, name }: ArchivedVolume, patterns:
 
 /** To be called with each file of a list: gives it, if it matches, after the folders that contain it. */
 export function matching<T extends { file: ListedFile }>(patterns: readonly string[]): (file: T) => readonly T[] {
-  return selecting(({ file }) => scanned(file), { include: patterns, exclude: [] })
-}
-
-function scanned({ path, type }: ListedFile): ScannedPath {
-  return { path: displayName(path), directory: type === 'd' }
+  return selecting(({ file }) => scannedPath(file), { include: patterns, exclude: [] })
 }
 
 /** The paths of the files that match, and the files that only their hard links have. */

@@ -3,14 +3,17 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import type { Meta } from './entry.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { type VolumeFacts, volumeFacts } from './facts.ts'
-import { displayName } from './file-list.ts'
+import { displayName, type ListedFile } from './file-list.ts'
 import { marked } from '../../marks.ts'
-import { type LeftOutBy, type ScannedPath, selecting } from './selection.ts'
+import { inTurns } from './sorted-texts.ts'
+import { type LeftOutBy, type ScannedPath, scannedPath, type Selection, selecting } from './selection.ts'
 
-type LeftOut = NonNullable<VolumeFacts['leftOut']>
+export type LeftOut = NonNullable<VolumeFacts['leftOut']>
 
 /** Adds an entry to the counts of what patterns left out. A store of backups, which is told by itself, is not counted. */
-export function countLeftOut(counts: LeftOut, by: LeftOutBy, { type, size, unreadable }: Meta): void {
+export function countLeftOut(
+  counts: LeftOut, by: LeftOutBy, { type, size, unreadable }: Pick<Meta, 'type' | 'size' | 'unreadable'>,
+): void {
   if (by === 'store' || (type === 'd' && !unreadable)) return
   const amount = counts[by] ??= { files: 0, bytes: 0, closed: 0 }
   if (type === 'd') amount.closed++
@@ -44,19 +47,42 @@ function amountText({ files, bytes, closed }: NonNullable<LeftOut['include']>): 
   return [...(files > 0 || closed === 0 ? [`${formatCount(files, 'file')} (${formatBytes(bytes)})`] : []), ...folders].join(' and ')
 }
 
+/** The facts that tell by which patterns a backup was made. */
+export type Patterned = Pick<VolumeFacts, 'patterns' | 'ignoreFile'>
+
+/** The selection by the patterns of a backup; undefined if not all of them are recorded. */
+export function recordedSelection({ patterns, ignoreFile }: Patterned): Selection | undefined {
+  const own = ignoreFile?.patterns ?? []
+  if (!patterns || own.length !== (ignoreFile?.count ?? 0) || own.some(({ length }) => length >= LONGEST)) return undefined
+  return { include: patterns.include, exclude: [...own.map((pattern) => ({ pattern, mark: 'ignoreFile' as const })), ...patterns.exclude] }
+}
+
 /** The patterns of a backup that would leave out a file of this name, as a hint names them; undefined also if not all are known. */
-export function leavesOut({ patterns, ignoreFile }: Pick<VolumeFacts, 'patterns' | 'ignoreFile'>, latin1: string): string | undefined {
-  const whole = (ignoreFile?.patterns ?? []).every(({ length }) => length < LONGEST) && ignoreFile?.count === ignoreFile?.patterns.length
+export function leavesOut(facts: Patterned, latin1: string): string | undefined {
+  const selection = recordedSelection(facts)
   const names = displayName(latin1).split('/')
-  if (!patterns || !whole || names.some((name) => ['', '.', '..'].includes(name))) return undefined
-  const own = (ignoreFile?.patterns ?? []).map((pattern) => ({ pattern, mark: 'ignoreFile' as const }))
+  if (!selection || names.some((name) => ['', '.', '..'].includes(name))) return undefined
   const around = names.map((_, index) => ({ path: names.slice(0, index + 1).join('/'), directory: index < names.length - 1 }))
   let reason: LeftOutBy | undefined
-  const select = selecting((one: ScannedPath) => one, { include: patterns.include, exclude: [...own, ...patterns.exclude] }, (one, by) => {
+  const select = selecting((one: ScannedPath) => one, selection, (one, by) => {
     if (!one.directory) reason = by
   })
   for (const one of around) select(one)
   return reason && (reason === 'ignoreFile' ? '.lifeboatignore' : marked`‹${reason}›`)
+}
+
+/** The files that the patterns of a backup leave out, with the reason; none also if not all patterns are known. In the order of a scan. */
+export async function leftOutFiles(files: readonly ListedFile[], facts: unknown): Promise<Map<ListedFile, keyof LeftOut>> {
+  const left = new Map<ListedFile, keyof LeftOut>()
+  const selection = recordedSelection(compared.safeParse(facts).data ?? {})
+  if (!selection) return left
+  const select = selecting<ListedFile>(scannedPath, selection, (file, by) => {
+    if (by !== 'store') left.set(file, by)
+  })
+  await inTurns(files, (file) => {
+    for (const chosen of select(file)) left.delete(chosen)
+  })
+  return left
 }
 
 const compared = volumeFacts.pick({ patterns: true, ignoreFile: true })

@@ -1,4 +1,5 @@
 import ignore from 'ignore'
+import { displayName } from './file-list.ts'
 
 /** Patterns that select entries of a volume, in the syntax of gitignore(5). */
 export interface Patterns {
@@ -15,7 +16,7 @@ const REASONS = ['include', 'exclude', 'ignoreFile', 'store'] as const
 /** A pattern that excludes, with its reason if that is not `exclude`. */
 type Exclusion = string | { pattern: string; mark: LeftOutBy }
 
-type Selection = Pick<Patterns, 'include'> & { exclude: readonly Exclusion[] }
+export type Selection = Pick<Patterns, 'include'> & { exclude: readonly Exclusion[] }
 
 type OnLeftOut<T> = (item: T, by: LeftOutBy) => void
 
@@ -26,6 +27,11 @@ export interface ScannedPath {
   /** UTF-8, relative to the volume, without a slash at its end; the volume itself is empty. */
   path: string
   directory: boolean
+}
+
+/** Of a file whose path is latin1, with the type that `find` prints. */
+export function scannedPath({ path, type }: { path: string; type: string }): ScannedPath {
+  return { path: displayName(path), directory: type === 'd' }
 }
 
 /** By default, `Cache` and `cache` would be the same name. */

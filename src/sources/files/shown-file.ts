@@ -1,3 +1,5 @@
+import type { LeftOut } from './left-out.ts'
+
 /** A file of a source, as results show it. */
 export interface ShownFile {
   path: string
@@ -17,7 +19,8 @@ export type FileProperty = 'kind' | 'size' | 'content' | 'target' | 'mode' | 'ow
 
 export interface FilesDiff {
   added: ShownFile[]
-  removed: ShownFile[]
+  /** `leftOut`: the newer backup has patterns that leave the file out, so that it may be in its place as before. */
+  removed: (ShownFile & { leftOut?: keyof LeftOut })[]
   /**
    * Files with a recorded property that differs. `from` and `to` are sizes. With the same size and another time, the content may differ.
    */

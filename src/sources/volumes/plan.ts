@@ -5,12 +5,13 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import { backUpStep, requireAll } from '../checks.ts'
 import type { Site } from '../files/site.ts'
 import { choose } from '../files/choice.ts'
+import { type Content, contentOf } from './content.ts'
 import { lockTarget } from './target-lock.ts'
 import { refuseOtherKinds } from './other-kinds.ts'
 import { output, requireTar } from './output.ts'
 import { requireOwners } from './owners.ts'
 import { refuseStores } from './own-stores.ts'
-import { leftByKilled, PATTERN } from './replacement.ts'
+import { leftByKilled } from './replacement.ts'
 import { freeSpace, refuseOthers, requireNoContent, requireSpace, type VolumeRestore } from './restore.ts'
 
 export interface VolumePlan {
@@ -43,13 +44,17 @@ export async function planVolume(given: VolumeRestore, missing: boolean): Promis
     () => requireSpace(site, choice.size, signal),
   ])
   const disk = { device: (await output(site, 'stat', ['-c', '%d', site.root], signal)).trim(), free: await freeSpace(site, signal) }
-  const steps = stepsOf(given, choice, missing, there ? await contentOf(site, signal) : { count: 0, bytes: 0 }, disk.free)
-  return { entries: choice.entries, size: choice.size, steps, disk }
+  const content = there ? await contentOf(site, mode === 'clean' ? given.chosenBy : undefined, signal) : { count: 0, bytes: 0 }
+  if (content.lacked !== undefined && !given.backUpTarget) {
+    given.report.warning(`${site.where}: of the files that this restore removes, no safety backup is made. ${content.lacked}`,
+      marked`Restore with ‹mode: overwrite›, which leaves other files as they are, or with a safety backup.`)
+  }
+  return { entries: choice.entries, size: choice.size, steps: stepsOf(given, choice, missing, content, disk.free), disk }
 }
 
 function stepsOf(
   { site: { where }, mode, backUpTarget }: VolumeRestore, { entries, size }: { entries: number; size: number }, missing: boolean,
-  content: { count: number; bytes: number }, free: number,
+  content: Content, free: number,
 ): string[] {
   const what = `${formatCount(entries, 'file or folder', 'files and folders')}, ${formatBytes(size)}`
   const room = Number.isNaN(free) ? '' : `; ${formatBytes(free)} are free`
@@ -62,26 +67,9 @@ function stepsOf(
   }
   const extract = `Extract ${what}, in a folder of its own in ${where}${room}.`
   if (mode === 'empty' || content.count === 0) return [...made, extract, 'Move it to its place.']
-  return [...first, extract, `Exchange it for the content that is there now, and remove that: ${now}.`]
+  const lacked = content.lacked === undefined ? '' : ` ${content.lacked} ${backUpTarget ? 'The' : 'No'} safety backup will have them.`
+  return [...first, extract, `Exchange it for the content that is there now, and remove that: ${now}.${lacked}`]
 }
-
-/** The number and size of everything in a folder. */
-async function contentOf(site: Site, signal: AbortSignal): Promise<{ count: number; bytes: number }> {
-  const child = site.start('sh', ['-c', COUNT, 'sh', site.root, PATTERN], { signal })
-  child.end()
-  const content = { count: 0, bytes: 0 }
-  let rest = ''
-  for await (const piece of child.stdout) {
-    const lines = (rest + piece.toString('latin1')).split('\n')
-    rest = lines.pop()!.slice(0, 20)
-    content.count += lines.length
-    for (const line of lines) content.bytes += Number(line) || 0
-  }
-  return content
-}
-
-/** Folders that this user may not read are counted as one. */
-const COUNT = String.raw`find -H "$1" -mindepth 1 -name "$2" -prune -o -mindepth 1 -printf '%s\n' 2>/dev/null || :`
 
 async function requireWritable(site: Site, signal: AbortSignal): Promise<void> {
   // A container has the volume for reading alone until it is restored, and root there can write.

@@ -141,7 +141,9 @@ export class VolumeSource implements Source {
     const { entries, ...scanned } = await scan(site, this.#signal)
     requireFolder(entries, site)
     const { include, exclude } = this.#options.patterns
-    const ignored = !this.#options.everything && hasIgnoreFile(entries) ? await this.#ignored(site) : []
+    const ignoreFile = this.#options.everything ? undefined : ignoreFileType(entries)
+    if (ignoreFile === 'd' || ignoreFile === 'p') this.#warnOfNoPatterns(ignoreFile)
+    const ignored = ignoreFile === 'f' || ignoreFile === 'l' ? await this.#ignored(site) : []
     const exclusions = [...ignored.map((pattern) => ({ pattern, mark: 'ignoreFile' as const })), ...exclude,
       ...(this.#options.stores ?? []).map((pattern) => ({ pattern, mark: 'store' as const }))]
     const leftOut: NonNullable<VolumeFacts['leftOut']> = {}
@@ -176,6 +178,13 @@ export class VolumeSource implements Source {
     this.#options.report.warning(
       `${this.name}: not in this backup, as a restore works there, or left it when it was killed: ${someNames(folders)}`,
       'The next restore into that folder removes it; or remove it yourself.',
+    )
+  }
+
+  #warnOfNoPatterns(type: 'd' | 'p'): void {
+    this.#options.report.warning(
+      `${this.name}: ${IGNORE_FILE} is a ${type === 'd' ? 'folder' : 'pipe'}, and leaves nothing out`,
+      'Put a file with patterns in its place, or remove it. Docker makes a folder where the file of a mount is missing.',
     )
   }
 
@@ -272,12 +281,13 @@ function requireFolder(entries: Iterable<string>, { where }: Site): void {
   throw new LifeboatError(`${where} is not a folder`, { hint, status: 2 })
 }
 
-function hasIgnoreFile(entries: Iterable<string>): boolean {
+/** As find prints it; undefined if there is none. */
+function ignoreFileType(entries: Iterable<string>): string | undefined {
   for (const entry of entries) {
-    if (entry.startsWith(`${IGNORE_FILE}\0`)) return 'fl'.includes(metaOf(entry).type)
-    if (entry > IGNORE_FILE) return false
+    if (entry.startsWith(`${IGNORE_FILE}\0`)) return metaOf(entry).type
+    if (entry > IGNORE_FILE) return undefined
   }
-  return false
+  return undefined
 }
 
 /** Whether an entry can be read: not if it is in a folder that cannot. To be asked in their order. Adds to `unreadable`. */

@@ -93,9 +93,15 @@ test('a pattern for a volume that there is not is refused; one for files with an
 
 test('a volume without a file is a warning, and every backup tells how many files it has', async () => {
   const empty = path.join(folder, 'empty')
-  mkdirSync(empty)
-  const result = await volumes.backup({ volumes: `one=${root}\ntwo=${root}\nthree=${empty}`, include: 'two=*.jpg' })
-  expect(volumes.warnings).toEqual(['volume two: 0 files; left out: 2 files (2 B) that no pattern of include matches', 'volume three: 0 files'])
+  const own = path.join(folder, 'own')
+  for (const made of [empty, own]) mkdirSync(made)
+  writeFileSync(path.join(own, '.lifeboatignore'), '*')
+  const result = await volumes.backup({ volumes: `one=${root}\ntwo=${root}\nthree=${empty}\nfour=${own}`, include: 'two=*.jpg' })
+  expect(volumes.warnings).toEqual([
+    'volume two: 0 files; left out: 2 files (2 B) that no pattern of include matches', 'volume three: 0 files',
+    'volume four: 0 files; left out: 1 file (1 B) by .lifeboatignore (1 pattern)',
+  ])
+  expect(volumes.hints).toEqual(Array(3).fill(expect.stringMatching(/^The backup has nothing of it\. .* and the file \.lifeboatignore in it\.$/)))
   expect(volumes.infos).toContain('two: left out: 2 files (2 B) that no pattern of include matches')
   expect(backupText(result, { program: 'lifeboat', destination: `file:${volumes.store}`, timeZone: 'UTC' })).toMatch(/\n  one +2 files .*\n  two +0 files .*\n  three +0 files /)
 })
@@ -112,9 +118,14 @@ test('a store that lies in a volume is left out of it; a volume that lies in a s
 })
 
 test('a .lifeboatignore that is no file, or cannot be read, is no list of patterns', async () => {
-  execFileSync('mkfifo', [path.join(root, '.lifeboatignore')])
-  expect(volumeFacts.parse((await readVolume(root)).record.facts)).toMatchObject({ entries: 4 })
-  rmSync(path.join(root, '.lifeboatignore'))
+  const warnings: string[] = []
+  const report = { ...quiet, warning: (text: string) => void warnings.push(text) }
+  for (const [make, noun] of [['mkfifo', 'pipe'], ['mkdir', 'folder']] as const) {
+    execFileSync(make, [path.join(root, '.lifeboatignore')])
+    expect(volumeFacts.parse((await readVolume(root, { report })).record.facts)).toMatchObject({ entries: 4 })
+    expect(warnings.splice(0)).toEqual([`data: .lifeboatignore is a ${noun}, and leaves nothing out`])
+    rmSync(path.join(root, '.lifeboatignore'), { recursive: true })
+  }
   writeFileSync(path.join(root, '.lifeboatignore'), '*.log\n', { mode: 0o600 })
   execFileSync('chmod', ['755', folder])
   const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']

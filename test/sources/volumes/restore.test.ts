@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { BadTar } from '../../../src/sources/files/tar-headers.ts'
@@ -56,6 +56,29 @@ test('overwrite leaves what else is there, clean does not', async () => {
   expect([readFileSync(path.join(target, 'a/1.jpg'), 'utf8'), readFileSync(path.join(target, 'mine'), 'utf8')]).toEqual(['one', 'mine'])
   await volumes.restore({ target, mode: 'clean' })
   expect(contentsOf(target)).toEqual(contentsOf(root))
+})
+
+test('the plan of a restore in mode clean tells which files it removes that the patterns of the backup left out; without a safety backup they are a warning', async () => {
+  const root = path.join(folder, 'root')
+  write(root, { 'docs/kept.txt': 'x', 'docs/draft.tmp': 'four', 'cache/deep/1': 'one', 'logs/1.log': '1', 'é.log': '22', '.lifeboatignore': '*.tmp\n/logs/\n' })
+  await volumes.backup({ volumes: `data=${root}`, exclude: 'cache/\né.*' })
+  write(root, { 'cache/2': 'two' })
+  rmSync(path.join(root, 'docs/kept.txt'))
+  const clean = (more = {}) => volumes.restore({ target: root, mode: 'clean', 'dry-run': 'true', ...more })
+  const lacked = 'Among them are files that the patterns of the snapshot leave out: 3 files (8 B) by exclude; 2 files (5 B) by .lifeboatignore (2 patterns).'
+  const removing = (await clean()).steps!.at(-1)
+  expect(removing).toMatch(/^Exchange it for the content that is there now, and remove that: 10 files and folders, /)
+  expect(removing).toContain(`. ${lacked} The safety backup will have them.`)
+  expect(volumes.warnings).toEqual([])
+  expect((await clean({ 'safety-backup': 'false' })).steps!.at(-1)).toContain(`${lacked} No safety backup will have them.`)
+  expect((await volumes.restore({ target: root, mode: 'overwrite', 'dry-run': 'true' })).steps!.join(' ')).not.toContain('patterns')
+  await clean({ 'safety-backup': 'false', 'dry-run': 'false' })
+  expect(volumes.warnings).toEqual(Array(2).fill(`${root}: of the files that this restore removes, no safety backup is made. ${lacked}`))
+  expect([existsSync(path.join(root, 'cache')), readFileSync(path.join(root, 'docs/kept.txt'), 'utf8')]).toEqual([false, 'x'])
+  expect((await clean()).steps!.join(' ')).not.toContain('patterns')
+  write(root, { '.lifeboatignore': Array.from({ length: 101 }, (_, index) => `/none ${index}`).join('\n') })
+  await volumes.backup({ volumes: `data=${root}` })
+  expect((await clean()).steps!.at(-1)).toContain('Some of them may not be in the snapshot: the 101 patterns of its .lifeboatignore are not all recorded. The safety backup')
 })
 
 test('overwrite puts no folder in the place of a link or a file, and nothing else in the place of a folder: the plan and the restore refuse it', async () => {
