@@ -121,7 +121,15 @@ test('a failure after that does not keep the rest from being restored: one verdi
   expect(text).toMatch(/NOT restored: media: \S+ is not empty/)
   expect(await compareDatabases({ server: source, database: 'app' }, { server: target, database: 'renamed' })).toEqual([])
   expect(readdirSync(at('second/media'))).toEqual(['mine'])
-})
+  // The command for all would be refused now: both are in the way, the restored and those that failed.
+  const [begins, given] = [' Restored already: app, uploads. For', 'alone, with the other options of this run']
+  expect(text).toContain(`${begins} Other-one ${given}, with --database-url for ${new URL(target.url('app')).host}/taken: ` +
+    `\`lifeboat restore --snapshot ${result.snapshot} --database Other-one --globals roles --mode create\`.`)
+  expect(text).toContain(`${begins} media ${given}: \`lifeboat restore --snapshot ${result.snapshot} --volume media --target ${at('second/media')} --mode empty\`.`)
+  await target.sql('DROP DATABASE taken')
+  const followed = { snapshot: result.snapshot, database: 'Other-one', globals: 'roles', mode: 'create', 'database-url': target.url('taken') }
+  expect((await run('restore', followed)).result).toMatchObject({ database: 'Other-one', errors: [] })
+}, 30_000)
 
 test('a dry run of everything changes nothing, and tells the steps of each source in order', async () => {
   const there = await databases()

@@ -81,7 +81,11 @@ test('with all, the part that failed has both in its result, and the others are 
   expect(command.outputs.state.value(result)).toMatch(new RegExp(`^now: .*live is partly restored.*\nbefore: Snapshot ${ids[0]} .*\n.*live2 has the files`))
   const [problem] = command.problems(result)
   expect(workflow(problem!)).toMatch(/^uploads: .*; now: .* is partly restored: .*; before: Snapshot /)
-  expect(command.text(result, { ...context, program: 'lifeboat' })).toMatch(/NOT restored: uploads: [^]*\n {2}now {5}.*partly restored.*\n {2}before {2}Snapshot /)
+  const text = command.text(result, { ...context, program: 'lifeboat' })
+  expect(workflow(text)).toContain(
+    `Restored already: media. For uploads alone, with the other options of this run: the action restore with \`snapshot: ${result.snapshot}\`, ` +
+      `\`volume: uploads\`, \`target: ${at('live')}\`, \`mode: overwrite\`, \`confirm: ${at('live')}\`.`)
+  expect(text).toMatch(/NOT restored: uploads: [^]*\n {2}now {5}.*partly restored.*\n {2}before {2}Snapshot /)
   expect(command.summary(result, context)).toMatch(/- \*\*Before:\*\* Snapshot /)
 })
 

@@ -19,7 +19,7 @@ import { requireRequests } from '../verify/chunks.ts'
 import { setFor, withStore } from '../with-store.ts'
 import { beforeChange, type Placed, type Ready, requireGiven } from './before-change.ts'
 import { choose, type Noun, wantedSnapshot } from './chosen.ts'
-import { failedPart, leftOf, withLeft } from './failed.ts'
+import { alone, failedPart, leftOf, withLeft } from './failed.ts'
 import type { RestoreInputs } from './inputs.ts'
 import { keepTime } from './last-time.ts'
 import { finished, type PartToRestore, prepared, targetAt } from './part.ts'
@@ -122,7 +122,7 @@ async function restoreParts(
             ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
           return { snapshot, sources, ...(expected && { expected }), ...passedOver }
         }
-        const work = (): Promise<RestoredPart[]> => restoreEach(ready, all, inputs, backups, context)
+        const work = (): Promise<RestoredPart[]> => restoreEach(ready, snapshot.header.id, all, inputs, backups, context)
         const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)
         const seconds = secondsSince(started)
         return {
@@ -194,7 +194,8 @@ function atOnce(parts: readonly Placed[]): number {
 
 /** Results in the order of the sources. Throws if it is interrupted, and the first failure unless all are restored. */
 async function restoreEach(
-  parts: readonly (PartToRestore & Ready)[], all: boolean, inputs: RestoreInputs, backups: SafetyBackups, { signal }: Environment,
+  parts: readonly (PartToRestore & Ready)[], snapshot: string, all: boolean, inputs: RestoreInputs, backups: SafetyBackups,
+  { signal }: Environment,
 ): Promise<RestoredPart[]> {
   const results = new Map<PartToRestore, RestoredPart>()
   const attempt = async (part: PartToRestore, work: (started: number) => Promise<void>): Promise<void> => {
@@ -218,5 +219,11 @@ async function restoreEach(
   const volumes = parts.filter(({ source }) => !isDatabase(source))
   const ended = await Promise.allSettled([inParallel(databases, atOnce(parts), restoreOne), inParallel(volumes, 1, restoreOne)])
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
-  return parts.map((part) => results.get(part)!)
+  const restored = parts.flatMap((part) => ('problem' in results.get(part)! ? [] : [part.source.name]))
+  return parts.map((part) => {
+    const result = results.get(part)!
+    if (!('problem' in result)) return result
+    const hints = [...(result.hint === undefined ? [] : [result.hint]), ...alone(part, restored, snapshot, inputs)]
+    return { ...result, ...(hints.length > 0 && { hint: hints.join(' ') }) }
+  })
 }
