@@ -51,9 +51,12 @@ export interface ChunkCheck {
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
   /**
-   * The newest snapshot that could be opened, which of its chunks are known, by their places in it, and what its backup stored, in bytes.
+   * The newest snapshot that could be opened, which of its chunks are known, by their places in it, what its backup stored, in bytes, and
+   * whether an object that it needs was known to be damaged when this backup began.
    */
-  newest: { id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number } | undefined
+  newest: {
+    id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number; damaged: boolean
+  } | undefined
   /** The extra recipients that known chunks are sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
   /**
@@ -125,6 +128,12 @@ export class KnownChunks {
     return this.#damaged.has(key)
   }
 
+  /** Whether the newest snapshot needs an object that is damaged, as was known before, or found since. `found`: keys of such objects. */
+  newestIsDamaged(found: ReadonlySet<string>): boolean {
+    const isDamaged = ({ id, mark }: KnownChunk): boolean => found.has(chunkKey(id, mark)) || this.isLost(chunkKey(id, mark))
+    return this.newest !== undefined && (this.newest.damaged || this.newest.chunks.some((chunk) => chunk && isDamaged(chunk)))
+  }
+
   /** To be called for everything that snapshots list, before the first look. */
   list({ id, mark, storedSize }: KnownChunk): void {
     this.#listed.set(chunkKey(id, mark), storedSize)
@@ -174,7 +183,7 @@ export async function loadKnown(
   const trash = await inTrash(store, keys, (chunk) => isListed(chunk.split('-', 1)[0]!), onDamaged)
   const usable = (key: string): boolean => !damaged.has(key) && !soonGone.has(key) && !trash.has(key)
   // Oldest first, so that the newest snapshot decides about a chunk, and its chunks are preferred among similar ones.
-  for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, usable)
+  for (const { snapshot, content } of own.toReversed()) addSnapshot(known, snapshot, content, keys, { usable, damaged })
   known.dropped = recipientsOf(own[0]!.snapshot).filter((tag) => !keys.recipientTags.includes(tag))
   for (const [id, size, , , mark] of own[0]!.snapshot.header.chunks) {
     if (isSealedToAll(known.recipients.get(mark), keys) || known.get(id) || known.unsealed.ids.has(id)) continue
@@ -260,7 +269,7 @@ function addSnapshot(
   { header: { id: snapshot, recipients, chunks, added } }: AuthenticSnapshot,
   content: Manifest | undefined,
   keys: Keys,
-  usable: (key: string) => boolean,
+  { usable, damaged }: { usable: (key: string) => boolean; damaged: ReadonlySet<string> },
 ): void {
   for (const [mark, ...tags] of recipients) known.recipients.set(mark, tags)
   const made: (KnownChunk | undefined)[] = Array.from({ length: chunks.length })
@@ -279,5 +288,7 @@ function addSnapshot(
     const chunk = (made[index] ??= make(index))
     if (chunk) known.add(chunk)
   }
-  if (content) known.newest = { id: snapshot, sources: content.sources, chunks: made, added }
+  if (!content) return
+  const isDamaged = chunks.some(([id, , , , mark]) => damaged.has(chunkKey(id, mark)))
+  known.newest = { id: snapshot, sources: content.sources, chunks: made, added, damaged: isDamaged }
 }

@@ -32,7 +32,7 @@ export async function requireSnapshotOfKey(store: Store, keys: Keys): Promise<vo
 }
 
 /** The error for a store, or a set, whose snapshots name other keys. */
-export function noneOfKey(store: Store, count: number, keys: Keys, fingerprints: readonly string[]): LifeboatError {
+export function noneOfKey(store: Pick<Store, 'name'>, count: number, keys: Keys, fingerprints: readonly string[]): LifeboatError {
   const [many, was, they] = count === 1 ? ['', 'it was not', 'It names'] : ['s', 'none of them was', 'They name']
   return new LifeboatError(
     `${store.name} has ${count} snapshot${many}, but ${was} made with the key given (${keys.fingerprint}). ` +

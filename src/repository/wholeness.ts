@@ -45,7 +45,8 @@ function lossOf({ header: { chunks } }: Snapshot, wrong: ReadonlyMap<string, num
   const [first] = wrong
   if (!first) return undefined
   const [key, size] = first
-  return `${counted(wrong.size, chunks.length)} missing or truncated: ${key} ${size === undefined ? 'is missing' : `has ${size} bytes`}`
+  const state = `${size === undefined ? 'is missing' : `has ${size} bytes`}${wrong.size > 1 ? ', and others' : ''}`
+  return `${counted(wrong.size, chunks.length)} missing or truncated: ${key} ${state}`
 }
 
 function counted(bad: number, all: number): string {

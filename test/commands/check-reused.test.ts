@@ -3,6 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, write
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { backupSummary } from '../../src/commands/backup/summary.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -68,6 +70,17 @@ test('a backup reads back the data it reuses: a damaged chunk is reported and st
   expect(listed.restorable).toBe(result.snapshot)
   expect(await verified(result.snapshot)).toBe('verified')
   expect(await verified(first)).toBe('failed')
+})
+
+test.each([['found by that backup', false], ['known before', true]])('something shrank, and the backup before is damaged, as is %s: the hint to keep it says so', async (_, before) => {
+  flipBit()
+  if (before) expect(await verified(first)).toBe('failed')
+  const hints: string[] = []
+  const report = { info: () => undefined, warning: (_: string, hint = '') => void hints.push(spelled(hint, atTerminal('lifeboat'))), progress: () => undefined, mask: () => undefined }
+  const raw = { destination: `file:${root}`, 'encryption-key': identity, set: 'app', volumes: `renamed=${folder}/volume`, 'client-install': 'never', retention: 'last=3' }
+  await dispatched('backup', raw, now(), { ...environment(), report })
+  const told = `Snapshot ${first} is DAMAGED: \`lifeboat restore --snapshot ${first} --skip-damaged --dry-run\` tells what is whole of it, and \`lifeboat list\` names the newest that is whole.`
+  expect(hints.filter((hint) => hint.includes(`lifeboat pin ${first}`))).toEqual([expect.stringContaining(told), expect.stringContaining(told)])
 })
 
 test('without damage every chunk of a small backup is read, and nothing is stored again', async () => {

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { atTerminal } from '../../src/cli/spelling.ts'
 import { copy as command } from '../../src/commands/copy/command.ts'
 import { spelled } from '../../src/marks.ts'
+import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { proofDetails, proofKeys, readProof, readProofs, writeProof } from '../../src/repository/proofs.ts'
@@ -80,6 +81,12 @@ test('a snapshot with a missing object is not copied: the way to what is left of
   await to.put(shared, noise('of another run', 100))
   const refused = await refusal(dispatched('list', { destination: to.name, 'encryption-key': identity, set: 'app' }))
   expect(refused).toMatch(/lists chunks, but no snapshot[^]*If no backup, and no copy into it, has finished here yet/)
+})
+
+test('with a key that opens none of the snapshots, no store is made', async () => {
+  const { identity: other } = await newIdentity()
+  expect(await refusal(copy({ 'encryption-key': other }))).toMatch(/has 3 snapshots, but none of them was made with the key given [^]*Give the one that they were made with as LIFEBOAT_ENCRYPTION_KEY/)
+  expect(existsSync(path.join(folder, `${count}-to`))).toBe(false)
 })
 
 test('a copy carries known damage with one snapshot only, and once: the next copy writes no more proofs', async () => {

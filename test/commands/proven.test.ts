@@ -107,6 +107,16 @@ test('check tells that a later drill failed, although an earlier one is new enou
   expect((await run('check')).result.problems).toEqual([])
 })
 
+test('an older snapshot that was verified after the newest does not hide that the newest was', async () => {
+  const [older, newest] = [await snapshot(30), await snapshot(2)]
+  const read = { level: 'read', result: 'verified' } as const
+  await prove(newest, 1.5, read)
+  await prove(older, 1, read)
+  expect((await run('check')).text).toMatch(new RegExp(`${newest}.* last proof: read of ${older} and of the newest verified, `))
+  await prove(older, 0.5, { ...drill })
+  expect((await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).text).toMatch(new RegExp(`last proof: drill of ${older}, `))
+})
+
 test('a proof of a snapshot that is damaged does not count, and the last one that does is shown with its own snapshot', async () => {
   const [kept, damaged] = [await snapshot(200), await snapshot(60)]
   await prove(kept, 190, drill)

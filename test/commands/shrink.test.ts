@@ -139,6 +139,7 @@ test('several losses have one hint, below all of them, that names the backup to 
   const told: (string | undefined)[] = []
   const report = { info: () => undefined, warning: (_: string, hint?: string) => void told.push(hint), progress: () => undefined, mask: () => undefined }
   const lost = ['orders', 'items'].map((table) => ({ source: 'shop', kind: 'postgres', table, measure: 'rows' as const, before: 50_000, now: 0, exact: true as const }))
-  warnOfShrinking(lost, '20261122T120000Z-0000000b', '20261121T120000Z-0000000a', true, { report })
+  warnOfShrinking(lost, '20261122T120000Z-0000000b', { id: '20261121T120000Z-0000000a', damaged: false }, true, { report })
   expect(told).toEqual([undefined, expect.stringContaining(marked`‹lifeboat pin 20261121T120000Z-0000000a›`)])
+  expect(told[1]).not.toContain('DAMAGED')
 })

@@ -69,7 +69,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       environment.leaves?.(`snapshot ${id} of set ${set} was stored`)
       const { held, ...compared } = until
         ? { held: undefined, shrunk: [], largest: [] }
-        : await compareWith(earlier, { id, size: committed.size, stored }, inputs, environment)
+        : await compareWith(earlier, { id, size: committed.size, stored, damaged }, inputs, environment)
       // Frees the facts of many tables: reading the snapshot back needs the memory.
       stored.length = 0
       await sources.close()
@@ -105,20 +105,24 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
   }
 }
 
-/** Warns of what has become much less or is empty. `held`: why nothing is pruned then. */
+/**
+ * Warns of what has become much less or is empty. `damaged`: keys of objects that this backup found damaged. `held`: why nothing is pruned
+ * then.
+ */
 async function compareWith(
   earlier: PreviousBackups,
-  { id, size, stored }: { id: string; size: number; stored: readonly RecordedSource[] },
+  { id, size, stored, damaged }: { id: string; size: number; stored: readonly RecordedSource[]; damaged: ReadonlySet<string> },
   { retention, destinations }: Pick<BackupInputs, 'retention' | 'destinations'>,
   environment: Environment,
 ): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held: string | undefined }> {
-  const before = earlier.known.newest
+  const { newest } = earlier.known
+  const before = newest && { id: newest.id, damaged: earlier.known.newestIsDamaged(damaged) }
   const records = stored.map(({ record }) => record)
   const shrunk = await earlier.shrunk(records, size)
   const pinning = destinations.some(({ immutable }) => !immutable)
-  warnOfShrinking(shrunk, id, before?.id, pinning, environment)
+  warnOfShrinking(shrunk, id, before, pinning, environment)
   warnOfEmpty(stored.map(({ result }) => result), shrunk, environment)
   const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
-  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before?.id, pinning, environment)
-  return { shrunk, largest: largestOf(before?.sources, records), held }
+  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before, pinning, environment)
+  return { shrunk, largest: largestOf(newest?.sources, records), held }
 }

@@ -48,13 +48,24 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
   )
 }
 
-/** `before`: the id of the snapshot that `id`, this backup, was compared with. `pinning`: whether snapshots there can be pinned. */
+/** The newest snapshot before a backup; undefined if no snapshot can be read. */
+type Before = { id: string; damaged: boolean } | undefined
+
+/** The warning that the snapshot to keep is not whole. */
+function damageOf(before: Before): string {
+  return before?.damaged
+    ? marked` Snapshot ${before.id} is DAMAGED: ‹lifeboat restore; snapshot: ${before.id}; skip-damaged: true; dry-run: true› tells what ` +
+      marked`is whole of it, and ‹lifeboat list› names the newest that is whole.`
+    : ''
+}
+
+/** `before`: the snapshot that `id`, this backup, was compared with. `pinning`: whether snapshots there can be pinned. */
 export function warnOfShrinking(
-  shrunk: readonly Shrunk[], id: string, before: string | undefined, pinning: boolean, { report }: Reporting,
+  shrunk: readonly Shrunk[], id: string, before: Before, pinning: boolean, { report }: Reporting,
 ): void {
-  const keep = pinning ? marked`‹lifeboat pin ${before ?? 'ID'}› keeps the backup before this one` : 'copy the backup before this one'
+  const keep = pinning ? marked`‹lifeboat pin ${before?.id ?? 'ID'}› keeps the backup before this one` : 'copy the backup before this one'
   const hint = `If this is expected, do nothing. If not, ${keep}: the next backup prunes by the policy again. Then restore from it. ` +
-    marked`‹lifeboat diff ${before ?? 'FROM'} ${id}› shows what else is different.`
+    marked`‹lifeboat diff ${before?.id ?? 'FROM'} ${id}› shows what else is different.` + damageOf(before)
   const lines = shrunkLines(shrunk)
   // One hint, below all of them.
   for (const [index, text] of lines.entries())
@@ -73,15 +84,15 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   }
 }
 
-/** `before`: the id of the newest snapshot before this backup. `pinning`: whether it can be pinned. */
-export function warnOfHeldPrune(reason: string, before: string | undefined, pinning: boolean, { report }: Reporting): void {
+/** `before`: the newest snapshot before this backup. `pinning`: whether it can be pinned. */
+export function warnOfHeldPrune(reason: string, before: Before, pinning: boolean, { report }: Reporting): void {
   report.warning(
     `nothing was pruned: ${reason}`,
     pinning
-      ? marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before ?? 'ID'}› keeps the backup ` +
-        'before this one.'
+      ? marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before?.id ?? 'ID'}› keeps the backup ` +
+        `before this one.${damageOf(before)}`
       : 'The next backup prunes by the policy again, and artifacts cannot be pinned: copy what is to stay to another destination. ' +
-        `The command copy does it${before === undefined ? '' : `; the backup before this one is ${before}`}.`,
+        `The command copy does it${before === undefined ? '' : `; the backup before this one is ${before.id}`}.${damageOf(before)}`,
   )
 }
 

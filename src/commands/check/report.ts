@@ -1,4 +1,5 @@
 import type { Freshness } from '../../repository/freshness.ts'
+import { isAtLeast } from '../../repository/levels.ts'
 import { provenText } from '../proven.ts'
 import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import type { CheckResult } from './result.ts'
@@ -28,9 +29,10 @@ function lastDrill({ snapshot, time, figures }: NonNullable<Freshness['drilled']
   return `${snapshot}, ${ago} ago${figures ? `: ${provenText(figures)}` : ''}`
 }
 
-/** ` of ID`, if a proof is of another snapshot than the row. */
-function ofOther({ snapshot }: NonNullable<Freshness['proof']>, { verified }: Pick<Freshness, 'verified'>): string {
-  return snapshot === verified?.snapshot ? '' : ` of ${snapshot}`
+/** ` of ID`, if a proof is of another snapshot than the row: of an older one, which a verification of all reads last. */
+function ofOther({ snapshot, level }: NonNullable<Freshness['proof']>, { verified }: Pick<Freshness, 'verified'>): string {
+  if (snapshot === verified?.snapshot) return ''
+  return ` of ${snapshot}${verified && isAtLeast(verified.level, level) ? ' and of the newest verified' : ''}`
 }
 
 export const PASSED_OVER =

@@ -4,15 +4,18 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { marked, markedCommand } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
-import { findSnapshot, idOf, noSuchSet, setOf, type SnapshotChoice, snapshotKeys } from '../../repository/catalog.ts'
+import {
+  decodedOr, findSnapshot, idOf, noSuchSet, readAuthentic, setOf, type SnapshotChoice, snapshotKeys,
+} from '../../repository/catalog.ts'
 import { checkListing } from '../../repository/listing.ts'
 import { copyKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { openKeys } from '../../repository/open-keys.ts'
-import { requireSnapshotOfKey } from '../../repository/other-key.ts'
+import { noneOfKey, requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { type CopyOptions, copySnapshot } from '../../repository/copy.ts'
 import { CopiedDamage } from '../../repository/copy-damage.ts'
+import { OtherKey } from '../../repository/snapshot.ts'
 import { openOrMakeRepository, openRepository } from '../../repository/repository.ts'
 import { authenticatorOf } from '../../repository/authenticator.ts'
 import { openStore, warnOfLoss } from '../../stores/destination.ts'
@@ -36,6 +39,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     await requireSnapshotOfKey(from, keys)
     const chosen = await choose(from, keys, inputs, environment)
+    await requireOneOfKey(chosen, inputs.set, from, keys)
     const snapshots: CopyResult['snapshots'] = []
     const verification = (set: string) =>
       markedCommand('verify', { set, snapshot: 'all', level: 'read', destination: inputs.destination.text })
@@ -112,6 +116,18 @@ async function choose(
   const newest: string[] = []
   for (const one of new Set(all.map(setOf))) newest.push(await find(one, snapshot))
   return newest
+}
+
+/** Throws if all are of other keys: nothing can be copied then, and no store is made for it. */
+async function requireOneOfKey(chosen: readonly string[], set: string | undefined, from: Store, keys: Keys): Promise<void> {
+  const fingerprints = new Set<string>()
+  for (const key of chosen) {
+    const unread: LifeboatError[] = []
+    await decodedOr(unread, () => readAuthentic(from, key, keys))
+    if (!(unread[0] instanceof OtherKey)) return
+    fingerprints.add(unread[0].fingerprint)
+  }
+  throw noneOfKey({ name: set === undefined ? from.name : `set ${set} of ${from.name}` }, chosen.length, keys, [...fingerprints])
 }
 
 async function copyOne(

@@ -1,6 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
@@ -82,12 +82,14 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const verified: string[] = []
   const complete: string[] = []
   const foreign: string[] = []
+  const damaged: string[] = []
   for (const id of ids) {
     const unread: LifeboatError[] = []
     const snapshot = await decodedOr(unread, () => readAuthentic(store, snapshotKey(set, id), keys))
     // Nor can its proofs be read.
     if (unread[0] instanceof OtherKey)
       foreign.push(`${id} was made with the key ${unread[0].fingerprint}, not with the one given, so it may be the only good one`)
+    else if (unread[0]) damaged.push(id)
     const verdict = await proofs.verdict(id)
     if (!verdict || !isGood(verdict)) continue
     verified.push(id)
@@ -96,9 +98,11 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const others = rest.map((id) => snapshotKey(set, id))
   const hasGood = async (complete: boolean): Promise<boolean> =>
     (await newestGood(store, keys, others, { proofs, verified: true, complete })).good !== undefined
+  const putBack = damaged.includes(ids[0]!)
+    ? ` and damaged, and comes back from another store that has it: ${markedCommand('copy', { from: 'OTHER_STORE', set })}` : ''
   return [
     ...foreign,
-    ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}`] : []),
+    ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}${putBack}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
     ...(verified.length > 0 && !(await hasGood(false))
       ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`]
