@@ -2,6 +2,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import type { Keys } from './keys.ts'
+import type { Level } from './levels.ts'
 import { proveSnapshot, type Verdict } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
@@ -19,6 +20,14 @@ export interface Repair {
   good: readonly string[]
   /** Why one of them is still damaged there. */
   problem?: string
+}
+
+/** A snapshot in the store that is copied from: empty if nothing is known against it. */
+export interface Standing {
+  /** Why it is unsound there, and so its copy. */
+  damaged?: string
+  /** The level of its last verification there, if that failed, and the objects that it found damaged have been found good since. */
+  repairedSince?: Level
 }
 
 /** Damage that the proofs of a set name, in the store that is copied from and in the store that is copied to. */
@@ -61,10 +70,14 @@ export class CopiedDamage {
     })
   }
 
-  /** Why a snapshot is unsound in the store that is copied from; undefined if nothing is known against it. */
-  async whyIn(snapshot: AuthenticSnapshot): Promise<string | undefined> {
-    const verdict = await this.#failure(snapshot)
-    return damageIn(snapshot, this.#damaged) ?? (verdict && `it failed its last verification, at level ${verdict.level}`)
+  /** Of a snapshot in the store that is copied from. */
+  async standing(snapshot: AuthenticSnapshot): Promise<Standing> {
+    const damaged = damageIn(snapshot, this.#damaged)
+    if (damaged !== undefined) return { damaged }
+    const failure = await this.#failure(snapshot)
+    if (failure === undefined) return {}
+    const { level } = failure
+    return failure.damaged.length > 0 ? { repairedSince: level } : { damaged: `it failed its last verification, at level ${level}` }
   }
 
   /**

@@ -2,7 +2,7 @@ import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
-import type { CopiedDamage } from './copy-damage.ts'
+import type { CopiedDamage, Standing } from './copy-damage.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
@@ -34,12 +34,12 @@ export interface CopyOptions {
   onBytes: (bytes: number) => void
 }
 
-export interface Copied {
+export interface Copied extends Standing {
+  /** False if the snapshot was in `to` already, even if it was put again. */
+  isNew: boolean
   /** Transferred, and chunks among them. */
   bytes: number
   chunks: number
-  /** Why the snapshot is unsound where it comes from, and so its copy. */
-  damaged: string | undefined
   /** How many objects were known to be damaged in `to`, or missing or damaged under a snapshot there, and are good there now. */
   repaired: number
   /** Why one of them is still damaged there. */
@@ -96,7 +96,8 @@ export async function copySnapshot(
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })
   if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !transferred.has(chunk)))
   return {
-    bytes, chunks: transferred.size, damaged: await damage.whyIn(snapshot), repaired: good.length + (there === 'damaged' ? 1 : 0),
+    isNew: there === 'missing', bytes, chunks: transferred.size, ...(await damage.standing(snapshot)),
+    repaired: good.length + (there === 'damaged' ? 1 : 0),
     ...(problem !== undefined && { problem }),
   }
 }

@@ -54,7 +54,7 @@ test('a copy restores as the original does, and what is there is not transferred
   expect(await objectsIn(to)).toEqual(await objectsIn(from))
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
   expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
-  expect(await copy(newer, from, to)).toEqual({ bytes: 0, chunks: 0, repaired: 0 })
+  expect(await copy(newer, from, to)).toEqual({ isNew: false, bytes: 0, chunks: 0, repaired: 0 })
 })
 
 test('a write key copies, and another key copies nothing', async () => {
@@ -242,9 +242,9 @@ describe('a snapshot that differs in the other store', () => {
     const { from, to, older } = await twoBackups()
     await copy(older, from, to)
     await to.put(older, change(await from.get(older, ANY_SIZE)))
-    expect(await copy(older, from, to, writeKeys)).toMatchObject({ chunks: 0, repaired: 1 })
+    expect(await copy(older, from, to, writeKeys)).toMatchObject({ isNew: false, chunks: 0, repaired: 1 })
     expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
-    expect(await copy(older, from, to)).toEqual({ bytes: 0, chunks: 0, repaired: 0 })
+    expect(await copy(older, from, to)).toEqual({ isNew: false, bytes: 0, chunks: 0, repaired: 0 })
   })
 })
 

@@ -10,6 +10,7 @@ import {
 import { checkListing } from '../../repository/listing.ts'
 import { copyKeyFiles } from '../../repository/key-files.ts'
 import type { Keys } from '../../repository/keys.ts'
+import type { Level } from '../../repository/levels.ts'
 import { openKeys } from '../../repository/open-keys.ts'
 import { noneOfKey, requireSnapshotOfKey } from '../../repository/other-key.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
@@ -41,8 +42,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     const chosen = await choose(from, keys, inputs, environment)
     await requireOneOfKey(chosen, inputs.set, from, keys)
     const snapshots: CopyResult['snapshots'] = []
-    const verification = (set: string) =>
-      markedCommand('verify', { set, snapshot: 'all', level: 'read', destination: inputs.destination.text })
+    const verification = (set: string) => verify(inputs.destination, { set, snapshot: 'all', level: 'read' })
     let made = false
     for (const [set, ofSet] of Map.groupBy(chosen, setOf)) {
       // For each set again: artifacts are put for one set.
@@ -59,6 +59,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
               key,
               from,
               to,
+              inputs.destination,
               { keys, damage, grace: inputs.grace },
               environment,
               (bytes) => environment.report.progress({ activity, done: bytes }),
@@ -85,10 +86,29 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
           `Verify the snapshots of that store: ${verification(set)}`,
       )
     }
+    for (const [set, ofSet] of Map.groupBy(snapshots, (one) => one.set)) warnOfRepaired(set, ofSet, inputs.from, environment)
     const places = { from: from.name, to: inputs.destination.text, ...(made && { newStore: true as const }) }
     return { ...places, snapshots, bytes: copied, seconds: secondsSince(started) }
   } finally {
     await from.close()
+  }
+}
+
+/** The command that verifies snapshots of one of the two stores. */
+function verify({ text }: CopyInputs['destination'], given: { set: string; snapshot: string; level: Level }): string {
+  return markedCommand('verify', { ...given, destination: text })
+}
+
+/** Tells which snapshots of a set have to be verified again in the store that they come from. */
+function warnOfRepaired(set: string, copied: CopyResult['snapshots'], from: CopyInputs['from'], { report }: Environment): void {
+  for (const [level, ofLevel] of Map.groupBy(copied, ({ repairedSince }) => repairedSince)) {
+    if (level === undefined) continue
+    const [first, ...others] = ofLevel.map(({ snapshot }) => snapshot)
+    const those = others.length > 0 ? `${ofLevel.length} snapshots` : `snapshot ${first}`
+    report.warning(
+      `set ${set}: ${those} failed verification at level ${level} in ${from.text}; the objects damaged then have been found good since`,
+      `Verify that store once more: ${verify(from, { set, snapshot: others.length > 0 ? 'all' : first!, level })}.`,
+    )
   }
 }
 
@@ -134,6 +154,7 @@ async function copyOne(
   key: string,
   from: Store,
   to: Store,
+  destination: CopyInputs['destination'],
   how: Pick<CopyOptions, 'keys' | 'damage' | 'grace'>,
   environment: Environment,
   onBytes: (bytes: number) => void,
@@ -142,20 +163,20 @@ async function copyOne(
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { bytes, chunks, damaged, repaired, problem } = await copySnapshot(
+    const { isNew, bytes, chunks, repaired, problem, ...standing } = await copySnapshot(
       key,
       { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) },
     )
-    if (damaged !== undefined) {
+    if (standing.damaged !== undefined) {
       report.warning(
-        `snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${damaged}`,
-        'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy with `lifeboat ' +
-          'verify`.',
+        `snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${standing.damaged}`,
+        'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy: ' +
+          `${verify(destination, { set, snapshot, level: 'read' })}.`,
       )
     }
     return {
-      snapshot, set, outcome: problem !== undefined ? 'failed' : bytes > 0 ? 'copied' : 'was there', bytes, chunks,
-      ...(damaged !== undefined && { damaged }), ...(repaired > 0 && { repaired }), ...(problem !== undefined && { problem }),
+      snapshot, set, outcome: problem !== undefined ? 'failed' : isNew ? 'copied' : 'was there', bytes, chunks,
+      ...standing, ...(repaired > 0 && { repaired }), ...(problem !== undefined && { problem }),
     }
   } catch (error) {
     signal.throwIfAborted()

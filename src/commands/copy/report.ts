@@ -7,6 +7,7 @@ const MOST_ROWS = 200
 
 export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResult): string {
   const count = (wanted: CopyResult['snapshots'][number]['outcome']): number => snapshots.filter(({ outcome }) => outcome === wanted).length
+  const again = snapshots.reduce((sum, one) => sum + (one.outcome === 'was there' ? one.bytes : 0), 0)
   const repaired = snapshots.reduce((sum, one) => sum + (one.repaired ?? 0), 0)
   const others = [
     [count('was there'), 'there already'],
@@ -14,12 +15,13 @@ export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResul
     [repaired, `${repaired === 1 ? 'object' : 'objects'} missing or damaged before and good now`],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
-  const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes)})`, ...others].join(', ')
+  if (again > 0) others.push(`${formatBytes(again)} put again`)
+  const counts = [`${formatCount(count('copied'), 'snapshot')} copied (${formatBytes(bytes - again)})`, ...others].join(', ')
   return `${counts}, from ${from} to ${to}${newStore ? ', a new store' : ''}`
 }
 
 export function copyText(result: CopyResult): string {
-  const shown = result.snapshots.filter(({ outcome, damaged }) => outcome !== 'was there' || damaged !== undefined)
+  const shown = result.snapshots.filter(({ outcome, bytes, damaged }) => outcome !== 'was there' || bytes > 0 || damaged !== undefined)
   const rows = shown.map(({ snapshot, set, outcome, bytes, chunks, damaged, problem }) => [
     snapshot,
     set,

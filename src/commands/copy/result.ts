@@ -1,3 +1,5 @@
+import type { Level } from '../../repository/levels.ts'
+
 export interface CopyResult {
   from: string
   to: string
@@ -10,6 +12,8 @@ export interface CopyResult {
     outcome: 'copied' | 'was there' | 'failed'
     /** Known damage of the snapshot in the store that it comes from. */
     damaged?: string
+    /** The level of its last verification there, if that failed, and the objects that it found damaged have been found good since. */
+    repairedSince?: Level
     /** Objects that were known to be damaged in the store that is copied to, or missing under a snapshot there, and are good there now. */
     repaired?: number
     /** Transferred, and chunks among them. */
