@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { Command } from '../../src/commands/all.ts'
 import { within } from '../../src/commands/within.ts'
 import { FORMAT } from '../../src/repository/format.ts'
-import { writeProof } from '../../src/repository/proofs.ts'
+import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { keepRestoreTime, type RestoreTime } from '../../src/repository/restore-time.ts'
 import { sign } from '../../src/repository/signed.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -85,16 +85,24 @@ test('the time is told for the sources that are restored, by their bytes, and on
 
 test('of a drill and a restore, the newer is told', async () => {
   await keepRestoreTime(store(), keys, 'default', earlier())
-  const drill = async (hours: number): Promise<void> => void (await writeProof(store(), keys, {
-    snapshot: id, set: 'default', time: ago(hours), level: 'drill', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null,
-    drill: { entries: 1, rows: 1, bytes: 1, seconds: { download: 12, restore: 30, compare: 1, checks: 1 }, machine: 'linux x64, 2 CPUs' },
-  }))
+  const prove = async (hours: number, proof: Pick<Verification, 'level' | 'drill'> & Partial<Verification>): Promise<void> => void (await writeProof(store(), keys, {
+    snapshot: id, set: 'default', time: ago(hours), result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null, ...proof }))
+  const drill = (hours: number): Promise<void> => prove(hours, {
+    level: 'drill', drill: { entries: 1, rows: 1, bytes: 1, seconds: { download: 12, restore: 30, compare: 1, checks: 1 }, machine: 'linux x64, 2 CPUs' } })
   await drill(73)
   expect((await planned()).text).toContain('About 3 min 20 s')
   await drill(71)
   const { text } = await planned()
   expect(text).toContain(`The drill of ${id} took 42 s to read and restore everything, on linux x64, 2 CPUs.`)
   expect(text).toMatch(/The data was not read now; a drill read it, 2026-\S+ \S+ UTC: `lifeboat verify --snapshot \S+ --level read` reads all of it\./)
+  await prove(2, { level: 'read' })
+  await prove(1, { level: 'list' })
+  const read = await planned()
+  expect(read.text).toMatch(/The data was not read now; a verification read it, 2026-12-01 10:00:00 UTC: /)
+  expect(read.result).toMatchObject({ lastRead: { level: 'read', time: ago(2).toISOString() }, expected: { of: 'drill' } })
+  // A later failure takes its place.
+  await prove(0.5, { level: 'read', result: 'failed' })
+  expect((await planned()).text).toContain('The data was not read: ')
 })
 
 test('nothing is kept of what restores nothing, a part, around damage, or not everything', async () => {

@@ -41,13 +41,14 @@ function numbered({ steps }: DryResult): string[] {
   return steps.map((step, index) => `${index + 1}. ${oneLine(step)}`)
 }
 
-type Ending = Pick<RestoreResult, 'time' | 'snapshot' | 'expected'>
+type Ending = Pick<RestoreResult, 'time' | 'snapshot' | 'lastRead' | 'expected'>
 
 /** `shown`: as the page needs what is not of the program alone; marks are spelled later. */
-function ending({ time, snapshot, expected }: Ending, timeZone: string, shown = (text: string): string => text): string[] {
-  const drilled = expected?.of === 'drill' && expected.snapshot === snapshot
+function ending({ time, snapshot, lastRead, expected }: Ending, timeZone: string, shown = (text: string): string => text): string[] {
+  const by = lastRead?.level === 'drill' ? 'a drill' : 'a verification'
+  const before = lastRead ? ` now; ${by} read it, ${formatTime(lastRead.time, timeZone)}` : ''
   return [
-    marked`The data was not read${drilled ? ` now; a drill read it, ${formatTime(expected.time, timeZone)}` : ''}: ` +
+    marked`The data was not read${before}: ` +
       marked`‹lifeboat verify; snapshot: ${snapshot}; level: read› reads all of it.`,
     shown(`The snapshot is of ${formatTime(time, timeZone)}.`),
     shown(expected ? expectedText(expected, timeZone) : 'How long it takes is not known: no drill or restore of this set was found.'),

@@ -4,6 +4,7 @@ import { marked } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { drillFigures } from '../../repository/drills.ts'
+import { isGood } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { NothingWhole } from '../../sources/nothing-whole.ts'
@@ -12,7 +13,7 @@ import type { PlannedRestore } from '../../sources/restored.ts'
 import type { Share } from '../../sources/share.ts'
 import type { Store } from '../../stores/store.ts'
 import { timeOfRestore } from './last-time.ts'
-import type { Expected, RestoreResult } from './result.ts'
+import type { Expected, LastRead, RestoreResult } from './result.ts'
 
 /** The result of a plan: nothing is restored. */
 export type Planned = Omit<RestoreResult, 'seconds'> & { steps: string[] }
@@ -83,18 +84,32 @@ function tooLittle(shares: readonly Share[], atOnce: number): LifeboatError[] {
   })
 }
 
-/** The time that the last drill took, or the last restore of these sources, whichever is newer. */
-export async function expectedTime(
+/** When the data was last read, and the time that the last drill took, or the last restore of these sources, whichever is newer. */
+export async function earlierRuns(
   snapshot: AuthenticSnapshot, sources: readonly SourceRecord[], store: Store, environment: Environment,
-): Promise<Expected | undefined> {
-  const drill = await timeOfDrill(snapshot, store, environment.report)
+): Promise<Pick<RestoreResult, 'lastRead' | 'expected'>> {
+  const { keys, header: { id, set } } = snapshot
+  const proofs = await SetProofs.list(store, keys, set, warningOf(environment.report))
+  const lastRead = await newestReading(id, proofs)
+  const drill = await timeOfDrill(snapshot, proofs, store, environment.report)
   const restore = await timeOfRestore(snapshot, sources, store, environment)
-  return drill && restore ? (drill.time > restore.time ? drill : restore) : (drill ?? restore)
+  const expected = drill && restore ? (drill.time > restore.time ? drill : restore) : (drill ?? restore)
+  return { ...(lastRead && { lastRead }), ...(expected && { expected }) }
+}
+
+/** Undefined if nothing read all of a snapshot, or a later verification failed. */
+async function newestReading(id: string, proofs: SetProofs): Promise<LastRead | undefined> {
+  const verdict = await proofs.verdict(id)
+  if (!verdict || !isGood(verdict)) return undefined
+  for (const proof of await proofs.of([id]))
+    if (proof.level !== 'list' && isGood(proof)) return { level: proof.level, time: proof.time }
+  return undefined
 }
 
 /** The time that the last drill of this snapshot, or else of the set, took to read the store and to restore; all sources together. */
-async function timeOfDrill({ keys, header: { id, set } }: AuthenticSnapshot, store: Store, report: Report): Promise<Expected | undefined> {
-  const proofs = await SetProofs.list(store, keys, set, warningOf(report))
+async function timeOfDrill(
+  { keys, header: { id } }: AuthenticSnapshot, proofs: SetProofs, store: Store, report: Report,
+): Promise<Expected | undefined> {
   const verdict = (await proofs.of([id])).find(isVerified) ?? (await proofs.newest(isVerified))
   const figures = verdict && (await drillFigures(store, verdict, keys, warningOf(report)))
   if (!verdict || !figures) return undefined

@@ -23,8 +23,8 @@ import { alone, failedPart, leftOf, withLeft } from './failed.ts'
 import type { RestoreInputs } from './inputs.ts'
 import { keepTime } from './last-time.ts'
 import { finished, type PartToRestore, prepared, targetAt } from './part.ts'
-import { expectedTime } from './plan.ts'
-import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
+import { earlierRuns } from './plan.ts'
+import type { Expected, LastRead, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
 import { SafetyBackups, warnOfOtherTarget } from './safety.ts'
 import { eachState, State } from './state.ts'
 import { locationsFor } from './targets.ts'
@@ -81,6 +81,7 @@ export async function restoreAll(given: RestoreInputs, environment: Environment)
 interface PartsRestored {
   snapshot: AuthenticSnapshot
   sources: RestoredPart[]
+  lastRead?: LastRead
   expected?: Expected
   passedOver?: string[]
   notResumed?: string
@@ -117,10 +118,10 @@ async function restoreParts(
           ready.push({ ...part, ...(await prepared(part, { snapshot, store, reader: newReader() }, inputs, backups, context)) })
         const plans = await beforeChange(ready, inputs, atOnce(parts), context)
         if (dryRun) {
-          const expected = await expectedTime(snapshot, chosen, store, context)
+          const earlier = await earlierRuns(snapshot, chosen, store, context)
           const sources = plans.map((plan, index) =>
             ({ ...(plan instanceof NothingWhole ? failedPart(ready[index]!, plan, backups) : plan), seconds: 0 }))
-          return { snapshot, sources, ...(expected && { expected }), ...passedOver }
+          return { snapshot, sources, ...earlier, ...passedOver }
         }
         const work = (): Promise<RestoredPart[]> => restoreEach(ready, snapshot.header.id, all, inputs, backups, context)
         const { result, notResumed } = verifyOnly ? { result: await work() } : await whileQuiet(hooks, context, work, NOT_RESTORED)

@@ -5,6 +5,13 @@ import type { Remarks, SelectedPart } from '../../sources/source-kind.ts'
 import type { Safety } from './safety.ts'
 import type { Took } from './took.ts'
 
+/** When all data of a snapshot was last read, and found good. */
+export interface LastRead {
+  level: 'read' | 'drill'
+  /** ISO 8601. */
+  time: string
+}
+
 /** How long a recovery took when it was last drilled, or done. */
 export interface Expected {
   of: 'drill' | 'restore'
@@ -40,7 +47,8 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   elsewhere?: string
   /** Of a dry run, which changes nothing: the work of a restore, in order. */
   steps?: string[]
-  /** Of a dry run: the time of the last drill or restore, if one is known. */
+  /** Of a dry run: the last verification that read the data, and the time of the last drill or restore, if they are known. */
+  lastRead?: LastRead
   expected?: Expected
   /** The backup of what the target had before, where this restore replaced it. */
   safety?: Safety
@@ -62,6 +70,7 @@ export interface RestoreAllResult {
   sources: RestoredPart[]
   /** Nothing was changed: each source has the steps of its restore. */
   dryRun?: true
+  lastRead?: LastRead
   expected?: Expected
   passedOver?: string[]
   notResumed?: string
