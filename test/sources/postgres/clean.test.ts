@@ -224,6 +224,11 @@ describe.each([15, 17] as const)('mode clean on a server %i', (major) => {
       expect(removed!.filter((name) => name.includes('twin'))).toEqual([])
       const step = planned!.steps.find((text) => text.includes('remove what the backup does not have'))
       expect(step).toContain(`${removed!.length} objects: `)
+      for (const [database, oids] of [['fresh', [12]], ['app', [12, 13]]] as const)
+        await server.sql(`SELECT ${oids.map((oid) => `lo_from_bytea(${oid}, 'x')`).join(', ')}`, database)
+      const large = await dropOthers({ archive: inPieces(dump(server, 'fresh', major)), dryRun: true })
+      expect(large.planned!.steps).toContain(
+        'With that, remove what the backup does not have, with all rows and large objects, for good: 1 object: all large objects but those of the backup.')
       await server.sql('DROP DATABASE fresh')
     })
 
