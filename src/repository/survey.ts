@@ -16,7 +16,7 @@ export interface SurveyOptions {
   wanted?: (id: string, key: string) => boolean
   signal: AbortSignal
   /** Told of each snapshot that is damaged or of another format, and is left out. */
-  onDamaged: (error: LifeboatError) => void
+  onDamaged: (error: LifeboatError, key: string) => void
 }
 
 /** `authentic` is undefined if the header is not authenticated: without keys, and for a snapshot of another key. */
@@ -46,7 +46,7 @@ export async function survey<T>(
       // A prune may delete a snapshot at any moment.
       if (error instanceof NotFound) return undefined
       if (!(error instanceof DamagedSnapshot || error instanceof DamagedObject)) throw error
-      onDamaged(error)
+      onDamaged(error, key)
       return undefined
     }
   })

@@ -303,6 +303,8 @@ test.each([['empty', Buffer.alloc(0)], ['truncated', 'half'], ['something else',
     const listed = await run('list')
     expect(listed.warnings).toEqual([expect.stringContaining(ids[2]!)])
     expect(listed.result.restorable).toBe(ids[1])
+    // The list may be in a file, without the warnings.
+    expect(listed.text).toMatch(new RegExp(`Snapshot ${ids[2]} is DAMAGED: .*\nTo restore the newest that is whole into .*:\n.*--snapshot ${ids[1]}`))
     const all = (await run('verify', { snapshot: 'all' })).result
     expect(all.snapshots!.map(({ snapshot, result }) => [snapshot, result])).toEqual([[ids[2], 'failed'], [ids[1], 'verified'], [ids[0], 'verified']])
   },

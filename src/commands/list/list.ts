@@ -43,7 +43,13 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
     const known = { ...(await whatIsKnown(store, keys, { set, wanted, since }, report)), lost: new Set(inArtifacts.lost) }
     // A policy counts from the newest on, so with one all are read.
     const counts = retention && few === undefined ? () => true : wanted
-    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts }, known, environment, changes)
+    const unreadable = new Map<string, string>()
+    const onDamaged = (error: LifeboatError, key: string): void => {
+      warningOf(report)(error)
+      unreadable.set(key, error.message)
+    }
+    const { signal } = environment
+    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts, signal, onDamaged }, known, changes)
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, { now, keys }) : snapshots
     const chosen = decided.filter((one) => wanted(one.id) && passes(one, filters))
     for (const one of chosen) warnOfLabels(one, known.labels, keys, report)
@@ -60,7 +66,7 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
       store: store.name,
       listed: now.toISOString(),
       snapshots: shown,
-      ...(await restorableOf(shown, store, keys, { now, proofs: known.proofs })),
+      ...(await restorableOf(shown, store, keys, { now, proofs: known.proofs, unreadable })),
       ...inArtifacts,
       ...(few && few.of > shown.length && { of: few.of }),
       ...(changes && { changes: changes.found() }),

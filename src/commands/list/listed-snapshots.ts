@@ -1,11 +1,9 @@
-import type { Environment } from '../../environment.ts'
-import { warningOf } from '../../report/warnings.ts'
 import { type Card, readCards } from '../../repository/card.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { tagsOf } from '../../repository/labels.ts'
 import { isCarried, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { openDescription, type Snapshot, sourceSize } from '../../repository/snapshot.ts'
-import { survey, type Surveyed } from '../../repository/survey.ts'
+import { survey, type Surveyed, type SurveyOptions } from '../../repository/survey.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Store } from '../../stores/store.ts'
@@ -17,13 +15,12 @@ import type { ListedSnapshot } from './result.ts'
 /** The facts, and the ids of snapshots that have lost a group of objects which they need. */
 type Known = KnownFacts & { lost: ReadonlySet<string> }
 
-/** The snapshots whose ids are wanted, newest first. */
+/** The snapshots whose ids are wanted, newest first. `onDamaged`: told of those that cannot be read, and are left out. */
 export async function listedSnapshots(
   store: Store,
   keys: Keys | undefined,
-  { set, wanted }: { set: string | undefined; wanted: (id: string) => boolean },
+  { set, wanted, signal, onDamaged }: Omit<SurveyOptions, 'wanted'> & { wanted: (id: string) => boolean },
   known: Known,
-  { signal, report }: Environment,
   changes?: SetChanges,
 ): Promise<ListedSnapshot[]> {
   const expires = await expiries(store)
@@ -31,7 +28,7 @@ export async function listedSnapshots(
   const read = await survey(
     store,
     keys,
-    { set, wanted: (id, key) => wanted(id) && !cards.has(key), signal, onDamaged: warningOf(report) },
+    { set, wanted: (id, key) => wanted(id) && !cards.has(key), signal, onDamaged },
     async (surveyed) => listed(await describe(surveyed, expires, changes), surveyed.snapshot, known, keys),
   )
   const described = [...cards.values()]

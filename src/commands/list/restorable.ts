@@ -1,4 +1,4 @@
-import { isAhead, readSnapshot } from '../../repository/catalog.ts'
+import { idOf, isAhead, readSnapshot, setOf } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import { decodeVisible } from '../../repository/survey.ts'
@@ -11,14 +11,14 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 const LOOKED_AT = 5
 
 /**
- * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, or are missing. Those of another key
- * cannot be restored with this one, and those dated in the future are of a clock that is wrong.
+ * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, are missing, or cannot be read. Those
+ * of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. `unreadable`: why, by key.
  */
 export async function restorableOf(
   snapshots: readonly ListedSnapshot[],
   store: Store,
   keys: Keys | undefined,
-  { now, proofs }: { now: Date; proofs: KnownFacts['proofs'] },
+  { now, proofs, unreadable }: { now: Date; proofs: KnownFacts['proofs']; unreadable: ReadonlyMap<string, string> },
 ): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
   const own = backupsIn(snapshots)
     .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
@@ -29,13 +29,15 @@ export async function restorableOf(
   const older = newest.good?.partial ? own.slice(own.indexOf(newest.good) + 1).filter(({ partial }) => !partial) : []
   const complete = await search(older)
   const { good, unsound } = complete.good ? { ...complete, unsound: [...newest.unsound, ...complete.unsound] } : newest
-  const missing = keys ? await missingOf(own, store, proofs) : []
-  return { ...(good && { restorable: good.id }), unsound: [...missing, ...unsound] }
+  const listed = new Map([...Map.groupBy(own, ({ set }) => set)].map(([set, [first]]) => [set, first!.id]))
+  const missing = keys ? await missingOf(listed, store, proofs) : []
+  const damaged = [...unreadable].filter(([key]) => idOf(key) > (listed.get(setOf(key)) ?? idOf(key)) && !isAhead(idOf(key), now))
+    .map(([key, why]) => ({ snapshot: idOf(key), why }))
+  return { ...(good && { restorable: good.id }), unsound: [...missing, ...damaged, ...unsound] }
 }
 
-/** Those that authentic proofs name and that are missing, newer than all of their set. In artifacts, both expire apart. */
-async function missingOf(newestFirst: readonly ListedSnapshot[], store: Store, proofs: KnownFacts['proofs']): Promise<Unsound[]> {
-  const newest = new Map([...Map.groupBy(newestFirst, ({ set }) => set)].map(([set, [first]]) => [set, first!.id]))
+/** Those that authentic proofs name and that are missing, newer than the `newest` of their set. In artifacts, both expire apart. */
+async function missingOf(newest: ReadonlyMap<string, string>, store: Store, proofs: KnownFacts['proofs']): Promise<Unsound[]> {
   const missing: Unsound[] = []
   for (const [id, [proof]] of store.groups ? [] : proofs) {
     const listed = newest.get(proof!.set)
