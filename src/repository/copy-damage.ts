@@ -23,7 +23,7 @@ export interface Repair {
 }
 
 /** A snapshot in the store that is copied from: empty if nothing is known against it. */
-export interface Standing {
+export interface AtSource {
   /** Why it is unsound there, and so its copy. */
   damaged?: string
   /** The level of its last verification there, if that failed, and the objects that it found damaged have been found good since. */
@@ -71,7 +71,7 @@ export class CopiedDamage {
   }
 
   /** Of a snapshot in the store that is copied from. */
-  async standing(snapshot: AuthenticSnapshot): Promise<Standing> {
+  async standing(snapshot: AuthenticSnapshot): Promise<AtSource> {
     const damaged = damageIn(snapshot, this.#damaged)
     if (damaged !== undefined) return { damaged }
     const failure = await this.#failure(snapshot)

@@ -2,7 +2,7 @@ import { readSnapshot } from './catalog.ts'
 import { LifeboatError } from '../error.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../stores/store.ts'
-import type { CopiedDamage, Standing } from './copy-damage.ts'
+import type { AtSource, CopiedDamage } from './copy-damage.ts'
 import type { Keys } from './keys.ts'
 import { labelsKey } from './labels.ts'
 import { lastLook } from './last-look.ts'
@@ -34,7 +34,7 @@ export interface CopyOptions {
   onBytes: (bytes: number) => void
 }
 
-export interface Copied extends Standing {
+export interface Copied extends AtSource {
   /** False if the snapshot was in `to` already, even if it was put again. */
   isNew: boolean
   /** Transferred, and chunks among them. */
