@@ -22,7 +22,7 @@ const MOST_NAMED = 5
 
 /**
  * The command that restores one source of all, where others are restored: that for all would be refused, or replace these once more.
- * `restored`: their names.
+ * `restored`: the names of those that are whole.
  */
 export function alone(
   { source, into, mode }: PartToRestore, restored: readonly string[], snapshot: string,

@@ -24,6 +24,7 @@ import type { RestoreInputs } from './inputs.ts'
 import { keepTime } from './last-time.ts'
 import { finished, type PartToRestore, prepared, targetAt } from './part.ts'
 import { earlierRuns } from './plan.ts'
+import { isComplete } from './report.ts'
 import type { Expected, LastRead, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
 import { SafetyBackups, warnOfOtherTarget } from './safety.ts'
 import { eachState, State } from './state.ts'
@@ -220,7 +221,10 @@ async function restoreEach(
   const volumes = parts.filter(({ source }) => !isDatabase(source))
   const ended = await Promise.allSettled([inParallel(databases, atOnce(parts), restoreOne), inParallel(volumes, 1, restoreOne)])
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
-  const restored = parts.flatMap((part) => ('problem' in results.get(part)! ? [] : [part.source.name]))
+  const restored = parts.flatMap((part) => {
+    const result = results.get(part)!
+    return !('problem' in result) && isComplete(result) ? [part.source.name] : []
+  })
   return parts.map((part) => {
     const result = results.get(part)!
     if (!('problem' in result)) return result
