@@ -5,8 +5,8 @@ import type { Level } from '../repository/levels.ts'
 export const BACK_UP_AGAIN = {
   damaged: (set: string): string =>
     'Back up again: the next backup stores again what is damaged, so its snapshot is whole. Snapshots that are there already stay ' +
-    `damaged, unless the objects are put back from another store: ${markedCommand('copy', { from: 'OTHER_STORE', set })}. Then ` +
-    `${verifyAll(set)} tells.`,
+    `damaged, unless the objects are put back from another store: ${markedCommand('copy', { from: 'OTHER_STORE', set })}, which also ` +
+    `brings back snapshots that were deleted here. Then ${verifyAll(set)} tells.`,
   /** It failed, and every stored object is good. */
   intact: (set: string): string =>
     'Back up again: no stored object is damaged, so the next snapshot can be good. If objects were put back since, verify once more: ' +

@@ -54,7 +54,7 @@ export async function keepDamage(damage: Damage, store: Store, keys: Keys, envir
     time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
   } as const
   try {
-    if (await isKnown(damage, store, keys)) return
+    if (await isKnown(damage, store, keys).catch(() => false)) return
     await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
     const next = damaged.length === 0 ? '' : '; the next backup stores again what it needs of it'
     report.info(`the damage of snapshot ${snapshot} is recorded in ${store.name}: ${formatSome(problems, 1)}${next}`)
@@ -67,12 +67,15 @@ export async function keepDamage(damage: Damage, store: Store, keys: Keys, envir
   }
 }
 
-/** Whether the snapshot failed its last verification, at this level or a higher one, and its damaged objects are known to be damaged. */
+/**
+ * Whether the snapshot failed its last verification, at this level or a higher one, and its damaged objects are known to be damaged: where
+ * none is, whether that verification found none either. Throws if the proofs cannot be listed.
+ */
 async function isKnown({ snapshot, set, level, damaged }: Damage, store: Store, keys: Keys): Promise<boolean> {
   // Proofs that cannot be read have been told of, or count for nothing.
   const proofs = await SetProofs.list(store, keys, set, () => undefined)
   const verdict = await proofs.verdict(snapshot)
   if (verdict?.result !== 'failed' || !isAtLeast(verdict.level, level)) return false
   const known = await proofs.damagedSince(new Date(timeOfId(snapshot)))
-  return damaged.every((key) => known.has(key))
+  return damaged.length > 0 ? damaged.every((key) => known.has(key)) : verdict.damaged.length === 0
 }

@@ -185,6 +185,9 @@ describe('damage in the store that is copied to', () => {
     // Nor does a copy of that store call it damaged.
     const back = await dispatched('copy', { from: to.name, destination: from.name, 'encryption-key': identity }, new Date(now))
     expect(back.result.snapshots.map(({ damaged, repairedSince }) => [damaged, repairedSince])).toEqual([[undefined, 'read'], [undefined, undefined], [undefined, undefined]])
+    expect(back.text).toContain(', 3 there already, 1 to be verified again,')
+    expect(back.text).toContain(`${ids[0]}  app  was there  failed its last verification, at level read; the objects damaged then are good now`)
+    expect(command.summary(back.result)).toMatch(/^### ⚠️ [^]*\| ⚠️ was there, verify again \|/)
     expect(back.warnings).toEqual([`set app: snapshot ${ids[0]} failed verification at level read in ${to.name}; the objects damaged then have been found good since`])
   })
 

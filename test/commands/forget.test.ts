@@ -107,7 +107,7 @@ test('an id that is not there, or that is none, deletes nothing', async () => {
 test('the newest that is damaged is told as that, with the way to put it back', async () => {
   writeFileSync(path.join(folder, snapshotKey('app', ids[2]!)), 'cut')
   expect(await refusal(forget([ids[2]!]))).toContain(
-    `nothing was deleted: ${ids[2]} is the newest of set app and damaged, and comes back from another store that has it: \`lifeboat copy --from OTHER_STORE --set app\``)
+    `nothing was deleted: ${ids[2]} is the newest of set app and damaged, and comes back from another store that has it: \`lifeboat copy --from OTHER_STORE --set app --snapshot ${ids[2]}\``)
 })
 
 test('a damaged snapshot can be forgotten, and one that stays damaged is told to hold up pruning', async () => {

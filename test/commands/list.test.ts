@@ -156,6 +156,12 @@ test('a damaged snapshot, a proof and a label that were edited are reported, and
     const { result, warnings } = await dispatched('list', { destination: `file:${copy}`, 'encryption-key': identity }, now)
     expect(result.snapshots).toMatchObject([{ id: older.id, pinned: true, verified: false, proofs: [] }])
     expect(warnings.toSorted()).toEqual([expect.stringContaining(`labels/app/${older.id}.json cannot be believed`), expect.stringContaining(`proofs/app/${older.id}.`), expect.stringContaining(`snapshots/app/${newer.id}.json.zst is not a whole snapshot`)])
+    const lost = await backUp({ folder: copy, encryptionKey: identity, set: 'lost', time: days[0]!, sources })
+    writeFileSync(path.join(copy, snapshotKey('lost', lost.id)), 'cut')
+    const told = async (raw: Record<string, string>) =>
+      (await dispatched('list', { destination: `file:${copy}`, 'encryption-key': identity, ...raw }, now)).text.split('\n').filter((line) => line.includes('DAMAGED'))
+    const line = expect.stringMatching(new RegExp(`^Snapshot ${lost.id} is DAMAGED: .* is not a whole snapshot`))
+    expect([await told({}), await told({ set: 'lost' })]).toEqual([[expect.stringContaining(newer.id), line], [line]])
   } finally {
     rmSync(copy, { recursive: true })
   }

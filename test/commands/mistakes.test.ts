@@ -128,7 +128,7 @@ describe('a damaged store', () => {
   test('check has the advice for damage, and none about runs that did not start', async () => {
     const { text } = await run('check', { destination: `file:${damaged()}`, 'max-age': '10y' })
     expect(text).toContain('Back up again: the next backup stores again what is damaged, so its snapshot is whole.')
-    expect(text).toContain('unless the objects are put back from another store: `lifeboat copy --from OTHER_STORE --set one`. Then `lifeboat verify --set one --snapshot all --level read` tells.')
+    expect(text).toContain('unless the objects are put back from another store: `lifeboat copy --from OTHER_STORE --set one`, which also brings back snapshots that were deleted here. Then `lifeboat verify --set one --snapshot all --level read` tells.')
     expect(text).not.toContain('did not start')
   })
 

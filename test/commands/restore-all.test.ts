@@ -122,7 +122,7 @@ test('a failure after that does not keep the rest from being restored: one verdi
   expect(await compareDatabases({ server: source, database: 'app' }, { server: target, database: 'renamed' })).toEqual([])
   expect(readdirSync(at('second/media'))).toEqual(['mine'])
   // The command for all would be refused now: both are in the way, the restored and those that failed.
-  const [begins, given] = [' Restored already: app, uploads. For', 'alone, with the other options of this run']
+  const [begins, given] = [' Restored already: app, uploads. For', 'alone, with the other options of this run but --all and --map']
   expect(text).toContain(`${begins} Other-one ${given}, with --database-url for ${new URL(target.url('app')).host}/taken: ` +
     `\`lifeboat restore --snapshot ${result.snapshot} --database Other-one --globals roles --mode create\`.`)
   expect(text).toContain(`${begins} media ${given}: \`lifeboat restore --snapshot ${result.snapshot} --volume media --target ${at('second/media')} --mode empty\`.`)

@@ -83,7 +83,7 @@ test('with all, the part that failed has both in its result, and the others are 
   expect(workflow(problem!)).toMatch(/^uploads: .*; now: .* is partly restored: .*; before: Snapshot /)
   const text = command.text(result, { ...context, program: 'lifeboat' })
   expect(workflow(text)).toContain(
-    `Restored already: media. For uploads alone, with the other options of this run: the action restore with \`snapshot: ${result.snapshot}\`, ` +
+    `Restored already: media. For uploads alone, with the other options of this run but the input all and the input map: the action restore with \`snapshot: ${result.snapshot}\`, ` +
       `\`volume: uploads\`, \`target: ${at('live')}\`, \`mode: overwrite\`, \`confirm: ${at('live')}\`.`)
   expect(text).toMatch(/NOT restored: uploads: [^]*\n {2}now {5}.*partly restored.*\n {2}before {2}Snapshot /)
   expect(command.summary(result, context)).toMatch(/- \*\*Before:\*\* Snapshot /)

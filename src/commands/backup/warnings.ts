@@ -54,8 +54,8 @@ type Before = { id: string; damaged: boolean } | undefined
 /** The warning that the snapshot to keep is not whole. */
 function damageOf(before: Before): string {
   return before?.damaged
-    ? marked` Snapshot ${before.id} is DAMAGED: ‹lifeboat restore; snapshot: ${before.id}; skip-damaged: true; dry-run: true› tells what ` +
-      marked`is whole of it, and ‹lifeboat list› names the newest that is whole.`
+    ? marked` Snapshot ${before.id} is DAMAGED: ‹lifeboat verify; snapshot: ${before.id}; level: read› tells which of its sources are ` +
+      marked`whole, and ‹lifeboat list› names the newest snapshot that is whole.`
     : ''
 }
 

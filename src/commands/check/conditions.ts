@@ -23,7 +23,7 @@ const MOST_UNSOUND = 3
 /** A condition that is not met. */
 interface Unmet {
   problem: string
-  /** Without the name of the set, as it may be true of several. */
+  /** Told once, also if it is true of several sets. */
   advice?: string
   /** Of proofs: the snapshots themselves are as new as they must be. */
   ofProof?: true

@@ -29,10 +29,10 @@ function lastDrill({ snapshot, time, figures }: NonNullable<Freshness['drilled']
   return `${snapshot}, ${ago} ago${figures ? `: ${provenText(figures)}` : ''}`
 }
 
-/** ` of ID`, if a proof is of another snapshot than the row: of an older one, which a verification of all reads last. */
-function ofOther({ snapshot, level }: NonNullable<Freshness['proof']>, { verified }: Pick<Freshness, 'verified'>): string {
-  if (snapshot === verified?.snapshot) return ''
-  return ` of ${snapshot}${verified && isAtLeast(verified.level, level) ? ' and of the newest verified' : ''}`
+/** The last proof. A verification of all reads the oldest snapshot last, and has read the newest before. `at`: its time. */
+function lastProof({ snapshot, level }: NonNullable<Freshness['proof']>, at: string, { verified }: Pick<Freshness, 'verified'>): string {
+  if (snapshot === verified?.snapshot) return `${level}, ${at}`
+  return `${level} of ${snapshot}, ${at}${verified && isAtLeast(verified.level, level) ? '; the newest was verified before' : ''}`
 }
 
 export const PASSED_OVER =
@@ -73,7 +73,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     verified
       ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
       : 'no verified snapshot',
-    proof ? `last proof: ${proof.level}${ofOther(proof, { verified })}, ${formatTime(proof.time, timeZone)}` : '',
+    proof ? `last proof: ${lastProof(proof, formatTime(proof.time, timeZone), { verified })}` : '',
     drilled ? `last drill: ${lastDrill(drilled, result)}` : '',
   ])
   return [
@@ -94,7 +94,7 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     escape(set),
     newest === undefined ? '' : code(newest),
     verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
-    proof ? `${proof.level}${ofOther(proof, { verified })}, ${shortTime(proof.time, timeZone)}` : 'none',
+    proof ? lastProof(proof, shortTime(proof.time, timeZone), { verified }) : 'none',
     ...(drills ? [drilled ? lastDrill(drilled, result) : 'never'] : []),
   ])
   const heads = ['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]

@@ -40,7 +40,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
     const keys = await openKeys(inputs.key, { store: from, create: false, onDamaged: warningOf(environment.report) })
     await requireSnapshotOfKey(from, keys)
     const chosen = await choose(from, keys, inputs, environment)
-    await requireOneOfKey(chosen, inputs.set, from, keys)
+    await requireOneOfKey(chosen.toReversed(), inputs.set, from, keys, environment.signal)
     const snapshots: CopyResult['snapshots'] = []
     const verification = (set: string) => verify(inputs.destination, { set, snapshot: 'all', level: 'read' })
     let made = false
@@ -99,15 +99,16 @@ function verify({ text }: CopyInputs['destination'], given: { set: string; snaps
   return markedCommand('verify', { ...given, destination: text })
 }
 
-/** Tells which snapshots of a set have to be verified again in the store that they come from. */
+/** Tells which snapshots of a set have to be verified again in the store that they come from: of drills, which take long, the newest. */
 function warnOfRepaired(set: string, copied: CopyResult['snapshots'], from: CopyInputs['from'], { report }: Environment): void {
   for (const [level, ofLevel] of Map.groupBy(copied, ({ repairedSince }) => repairedSince)) {
     if (level === undefined) continue
-    const [first, ...others] = ofLevel.map(({ snapshot }) => snapshot)
-    const those = others.length > 0 ? `${ofLevel.length} snapshots` : `snapshot ${first}`
+    const newest = ofLevel.at(-1)!.snapshot
+    const those = ofLevel.length > 1 ? `${ofLevel.length} snapshots, the newest ${newest},` : `snapshot ${newest}`
+    const snapshot = ofLevel.length > 1 && level !== 'drill' ? 'all' : newest
     report.warning(
       `set ${set}: ${those} failed verification at level ${level} in ${from.text}; the objects damaged then have been found good since`,
-      `Verify that store once more: ${verify(from, { set, snapshot: others.length > 0 ? 'all' : first!, level })}.`,
+      `Verify that store once more: ${verify(from, { set, snapshot, level })}.`,
     )
   }
 }
@@ -138,16 +139,19 @@ async function choose(
   return newest
 }
 
-/** Throws if all are of other keys: nothing can be copied then, and no store is made for it. */
-async function requireOneOfKey(chosen: readonly string[], set: string | undefined, from: Store, keys: Keys): Promise<void> {
+/** Throws if all are of other keys: nothing can be copied then, and no store is made for it. The newest are most often of this one. */
+async function requireOneOfKey(
+  newestFirst: readonly string[], set: string | undefined, from: Store, keys: Keys, signal: AbortSignal,
+): Promise<void> {
   const fingerprints = new Set<string>()
-  for (const key of chosen) {
+  for (const key of newestFirst) {
+    signal.throwIfAborted()
     const unread: LifeboatError[] = []
     await decodedOr(unread, () => readAuthentic(from, key, keys))
     if (!(unread[0] instanceof OtherKey)) return
     fingerprints.add(unread[0].fingerprint)
   }
-  throw noneOfKey({ name: set === undefined ? from.name : `set ${set} of ${from.name}` }, chosen.length, keys, [...fingerprints])
+  throw noneOfKey({ name: set === undefined ? from.name : `set ${set} of ${from.name}` }, newestFirst.length, keys, [...fingerprints])
 }
 
 async function copyOne(

@@ -99,7 +99,9 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const hasGood = async (complete: boolean): Promise<boolean> =>
     (await newestGood(store, keys, others, { proofs, verified: true, complete })).good !== undefined
   const putBack = damaged.includes(ids[0]!)
-    ? ` and damaged, and comes back from another store that has it: ${markedCommand('copy', { from: 'OTHER_STORE', set })}` : ''
+    ? ' and damaged, and comes back from another store that has it: ' +
+      markedCommand('copy', { from: 'OTHER_STORE', set, snapshot: ids[0]! })
+    : ''
   return [
     ...foreign,
     ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}${putBack}`] : []),

@@ -29,7 +29,9 @@ export function listText(result: ListResult, context: TextContext): string {
   if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
   if (result.missing) return `${store}: ${missingSet(result.missing)}`
   if (snapshots.length === 0) {
-    return result.empty ? marked`${store} has no backups yet: ‹lifeboat backup› makes the first.` : `${store} has no such snapshot.`
+    if (result.empty) return marked`${store} has no backups yet: ‹lifeboat backup› makes the first.`
+    const unsound = unsoundLines(result)
+    return unsound.length > 0 ? unsound.join('\n') : `${store} has no such snapshot.`
   }
   const now = new Date(result.listed)
   return [
@@ -66,7 +68,8 @@ const LEAST_NOTES = 24
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
   const lines = (chosen: readonly TextColumn[], short = false): string[] => {
-    const shown = snapshots.map((one) => ({ ...one, proofs: short ? enoughProofs(standing(one.proofs)) : standing(one.proofs) }))
+    const standing = snapshots.map((one) => ({ ...one, proofs: withoutDisproved(one.proofs) }))
+    const shown = short ? standing.map((one) => ({ ...one, proofs: enoughProofs(one.proofs) })) : standing
     const rows = shown.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
     return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
   }
@@ -88,7 +91,7 @@ function longest(lines: readonly string[]): number {
 }
 
 /** Without failures that a later verification of the same level, or a higher one, has disproved. */
-function standing(proofs: ListedSnapshot['proofs']): ListedSnapshot['proofs'] {
+function withoutDisproved(proofs: ListedSnapshot['proofs']): ListedSnapshot['proofs'] {
   return proofs.filter(({ level, result, time }) =>
     result !== 'failed' || !proofs.some((later) => isGood(later) && later.time > time && isAtLeast(later.level, level)))
 }
@@ -133,7 +136,7 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
     const older = perhaps
       ? `None of the newest is known to be whole; an older one may be: ${tells}`
       : `None of them is known to be whole. If objects were put back since, ${tells}`
-    const newest = snapshots.find(({ id }) => id === unsound[0]!.snapshot)
+    const newest = snapshots.find(({ id }) => found.has(id))
     if (newest?.sources === undefined)
       return [`${older} ${marked`‹lifeboat restore; set: ${first.set}; skip-damaged: true› brings back what is whole.`}`]
     return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
@@ -255,7 +258,7 @@ const MADE = 'Made'
 function verifiedCell({ proofs, drill, damage }: ListedSnapshot, now: Date): string {
   const isImplied = (level: Level): boolean =>
     proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
-  const telling = standing(proofs).filter(({ level, result }) => result !== 'verified' || !isImplied(level))
+  const telling = withoutDisproved(proofs).filter(({ level, result }) => result !== 'verified' || !isImplied(level))
   const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
   return lines.map((line) => unbroken(escape(line))).join('<br>')
 }

@@ -1,5 +1,6 @@
 import { idOf, isAhead, readSnapshot, setOf } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
+import { isSafetySet } from '../../repository/safety-set.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
 import { decodeVisible } from '../../repository/survey.ts'
 import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
@@ -31,8 +32,11 @@ export async function restorableOf(
   const { good, unsound } = complete.good ? { ...complete, unsound: [...newest.unsound, ...complete.unsound] } : newest
   const listed = new Map([...Map.groupBy(own, ({ set }) => set)].map(([set, [first]]) => [set, first!.id]))
   const missing = keys ? await missingOf(listed, store, proofs) : []
-  const damaged = [...unreadable].filter(([key]) => idOf(key) > (listed.get(setOf(key)) ?? idOf(key)) && !isAhead(idOf(key), now))
-    .map(([key, why]) => ({ snapshot: idOf(key), why }))
+  // Anyone who can write to the store can plant more of them than anyone reads.
+  const damaged = [...unreadable].map(([key, why]) => ({ set: setOf(key), snapshot: idOf(key), why }))
+    .filter(({ set, snapshot }) => snapshot > (listed.get(set) ?? (isSafetySet(set) ? snapshot : '')) && !isAhead(snapshot, now))
+    .toSorted((a, b) => (a.snapshot < b.snapshot ? 1 : -1)).slice(0, LOOKED_AT)
+    .map(({ snapshot, why }) => ({ snapshot, why }))
   return { ...(good && { restorable: good.id }), unsound: [...missing, ...damaged, ...unsound] }
 }
 

@@ -1,5 +1,5 @@
 import { type Left, LifeboatError, messageOf } from '../../error.ts'
-import { markedCommand } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { failureOf } from '../../report/failure.ts'
 import { formatSome, oneLine } from '../../report/format.ts'
 import { isDatabase } from '../../sources/nouns.ts'
@@ -33,11 +33,13 @@ export function alone(
   const database = isDatabase(source)
   const roles: Record<string, string> = globals === undefined || globals === 'none' ? {} : { globals }
   // The name of a bucket alone does not say how it is reached.
+  const bucket = name.startsWith('s3://')
   const place: Record<string, string> = database ? { database: source.name, ...roles }
-    : { volume: source.name, ...(!name.startsWith('s3://') && { target: name }) }
+    : { volume: source.name, ...(!bucket && { target: name }) }
   const command = markedCommand('restore', { snapshot, ...place, mode, ...(replaces && { confirm: name }) })
   const others = formatSome(restored.map(oneLine), MOST_NAMED)
-  const given = `with the other options of this run${database ? withUrl(where) : ''}`
+  const to = database ? withUrl(where) : bucket ? marked`, with ‹target› for ${oneLine(where)}` : ''
+  const given = marked`with the other options of this run but ‹all› and ‹map›${to}`
   return [`Restored already: ${others}. For ${oneLine(source.name)} alone, ${given}: ${command}.`]
 }
 
