@@ -52,20 +52,72 @@ export function pathOf(entry: string): string {
 }
 
 export function metaOf(entry: string): Meta {
-  const text = entry.slice(entry.indexOf('\0') + 1)
-  const fields = text.split(' ', 10)
-  const [marks, type, size, mtime, , inode, links, mode, uid, gid] = fields
-  const target = type === 'l' ? text.slice(fields.join(' ').length + 1) : ''
-  return {
-    recent: marks!.includes('r'), unreadable: marks!.includes('u') && (type === 'f' || type === 'd'),
-    type: type!, size: type === 'f' ? Number(size) : 0, mtime: decimals(mtime!), inode: inode!, links: Number(links),
-    mode: mode!, uid: uid!, gid: gid!, target,
+  return new Fields(entry)
+}
+
+/** Splits the fields only when one of the later ones is asked for: a backup asks for the first ones of each entry several times. */
+class Fields implements Meta {
+  readonly #text: string
+  readonly #marks: string
+  readonly type: string
+  #split: string[] | undefined
+
+  constructor(entry: string) {
+    const start = entry.indexOf('\0') + 1
+    const end = entry.indexOf(' ', start)
+    this.#marks = entry.slice(start, end)
+    this.#text = entry.slice(end + 1)
+    this.type = this.#text.slice(0, this.#text.indexOf(' '))
+  }
+
+  get recent(): boolean {
+    return this.#marks.includes('r')
+  }
+
+  get unreadable(): boolean {
+    return this.#marks.includes('u') && (this.type === 'f' || this.type === 'd')
+  }
+
+  get size(): number {
+    return this.type === 'f' ? Number(this.#fields[1]) : 0
+  }
+
+  get mtime(): string {
+    return decimals(this.#fields[2]!)
+  }
+
+  get inode(): string {
+    return this.#fields[4]!
+  }
+
+  get links(): number {
+    return Number(this.#fields[5])
+  }
+
+  get mode(): string {
+    return this.#fields[6]!
+  }
+
+  get uid(): string {
+    return this.#fields[7]!
+  }
+
+  get gid(): string {
+    return this.#fields[8]!
+  }
+
+  get target(): string {
+    return this.type === 'l' ? this.#text.slice(this.#fields.join(' ').length + 1) : ''
+  }
+
+  get #fields(): string[] {
+    return (this.#split ??= this.#text.split(' ', 9))
   }
 }
 
 /** find prints ten decimals, the last of them always 0. Before 1970 it prints whole seconds, rounded down, and then what is to be added. */
 function decimals(time: string): string {
-  const [, seconds = '', fraction = ''] = /^-(\d+)\.(\d{9})/.exec(time) ?? []
+  const [, seconds = '', fraction = ''] = time.startsWith('-') ? (/^-(\d+)\.(\d{9})/.exec(time) ?? []) : []
   const rest = 1_000_000_000 - Number(fraction)
   const exact = fraction === '' || rest === 1_000_000_000 ? time : `-${BigInt(seconds) - 1n}.${String(rest).padStart(9, '0')}`
   return exact.replace(/\.?0+$/, '')

@@ -52,6 +52,7 @@ export function* selected<T>(
 export function selecting<T>(
   candidateOf: (item: T) => ScannedPath, { include, exclude }: Selection, onLeftOut: OnLeftOut<T> = () => undefined,
 ): (item: T) => readonly T[] {
+  if (include.length === 0 && exclude.length === 0) return (item) => [item]
   const included = matcher(include)
   const excluded = matcher(exclude)
   /** Folders around the current item that are not chosen so far, outermost first. */

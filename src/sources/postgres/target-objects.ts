@@ -114,7 +114,7 @@ export class ArchivedObjects {
     const large = await queryJson('SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata', z.int(), context)
     return [
       ...found.filter(([catalog, schema, name]) => !this.#keys.has(keyOf(catalog, schema, name))).map(([, , , description]) => description),
-      ...(large === 0 ? [] : [`${formatCount(large, 'large object')}${this.#large ? ' in all, but not those of the backup' : ''}`]),
+      ...(large === 0 ? [] : [`${formatCount(large, 'large object')}${this.#large ? ' in all except those of the backup' : ''}`]),
     ]
   }
 }

@@ -228,7 +228,7 @@ describe.each([15, 17] as const)('mode clean on a server %i', (major) => {
         await server.sql(`SELECT ${oids.map((oid) => `lo_from_bytea(${oid}, 'x')`).join(', ')}`, database)
       const large = await dropOthers({ archive: inPieces(dump(server, 'fresh', major)), dryRun: true })
       expect(large.planned!.steps).toContain(
-        'With that, remove what the backup does not have, with all rows and large objects, for good: 1 object: 2 large objects in all, but not those of the backup.')
+        'With that, remove what the backup does not have, with all rows and large objects, for good: 1 object: 2 large objects in all except those of the backup.')
       await server.sql('DROP DATABASE fresh')
     })
 
