@@ -54,6 +54,7 @@ export async function keepDamage(damage: Damage, store: Store, keys: Keys, envir
     time: environment.now(), result: 'failed', versions: { lifeboat: VERSION }, run: run?.url ?? null,
   } as const
   try {
+    // If the proofs cannot be looked at, it is better recorded twice.
     if (await isKnown(damage, store, keys).catch(() => false)) return
     await putTogether(store, set, async (own) => proveSnapshot(own, keys, verification))
     const next = damaged.length === 0 ? '' : '; the next backup stores again what it needs of it'

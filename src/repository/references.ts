@@ -187,10 +187,14 @@ export function acceptLoss(set: string, destination?: string): string {
   return markedCommand('prune', { ...(destination !== undefined && { destination }), set, retention: 'none', force: 'true' })
 }
 
+/** The copy that brings snapshots and objects back from another store. */
+export function putBack(of: Readonly<Record<string, string>>): string {
+  return markedCommand('copy', { from: 'OTHER_STORE', ...of })
+}
+
 /** Missing snapshots come back by a copy, of one set or of all; else they are given up. `once`: how to prune nevertheless. */
 export function putBackOr(once: string, set?: string, destination?: string): string {
-  const of = { ...(set !== undefined && { set }), ...(destination !== undefined && { destination }) }
-  const copy = markedCommand('copy', { from: 'OTHER_STORE', ...of })
+  const copy = putBack({ ...(set !== undefined && { set }), ...(destination !== undefined && { destination }) })
   return `put them back, from another store that has them: ${copy}; or, if they are not needed any more, ${once}`
 }
 

@@ -44,6 +44,7 @@ function fill(): void {
   expect(statfsSync(disk).bavail).toBe(0)
 }
 
+// Mounting needs root. For others the report has the reason beside the name of what was skipped.
 const onFullDisk = (title: string, body: () => Promise<void>): void =>
   asRoot ? test(title, body) : test.skip(`${title} (only root can mount the small file system)`, body)
 

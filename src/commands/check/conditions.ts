@@ -1,10 +1,10 @@
-import { marked, markedCommand } from '../../marks.ts'
+import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss, putBackOr } from '../../repository/references.ts'
 import { timeOfId } from '../../repository/snapshot.ts'
 import type { CheckInputs } from './inputs.ts'
-import { BACK_UP_AGAIN, verifyAgain } from '../back-up-again.ts'
+import { BACK_UP_AGAIN, verifyAgain, verifyAll } from '../back-up-again.ts'
 import { formatDuration } from './report.ts'
 
 /** Where proofs name snapshots that are missing, there were some of this key. */
@@ -107,8 +107,7 @@ const KEEP_DRILLED =
   'A proof is deleted with its snapshot: the rule drilled=1 of a retention policy keeps the newest drilled one.'
 
 function verifyAdvice(set: string): string {
-  const command = markedCommand('verify', { set, snapshot: 'all', level: 'read' })
-  return `Verify the snapshots: ${command}. A copy of a store has no proofs of its own.`
+  return `Verify the snapshots: ${verifyAll(set)}. A copy of a store has no proofs of its own.`
 }
 
 const BACK_UP = 'Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.' +

@@ -1,6 +1,6 @@
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { marked, markedCommand } from '../../marks.ts'
+import { marked } from '../../marks.ts'
 import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { carryDamage } from '../../repository/carry-damage.ts'
@@ -9,6 +9,7 @@ import { forgetSnapshot } from '../../repository/forget.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { readLabels } from '../../repository/labels.ts'
 import { isGood } from '../../repository/proofs.ts'
+import { putBack } from '../../repository/references.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { chunkKey, OtherKey, snapshotKey } from '../../repository/snapshot.ts'
 import { survey } from '../../repository/survey.ts'
@@ -82,14 +83,15 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const verified: string[] = []
   const complete: string[] = []
   const foreign: string[] = []
-  const damaged: string[] = []
+  let putBackFirst = ''
   for (const id of ids) {
     const unread: LifeboatError[] = []
     const snapshot = await decodedOr(unread, () => readAuthentic(store, snapshotKey(set, id), keys))
     // Nor can its proofs be read.
     if (unread[0] instanceof OtherKey)
       foreign.push(`${id} was made with the key ${unread[0].fingerprint}, not with the one given, so it may be the only good one`)
-    else if (unread[0]) damaged.push(id)
+    else if (unread[0] && id === ids[0])
+      putBackFirst = ` and damaged, and comes back from another store that has it: ${putBack({ set, snapshot: id })}`
     const verdict = await proofs.verdict(id)
     if (!verdict || !isGood(verdict)) continue
     verified.push(id)
@@ -98,13 +100,9 @@ async function objectionsTo({ set, ids, rest }: Going, store: Store, keys: Keys,
   const others = rest.map((id) => snapshotKey(set, id))
   const hasGood = async (complete: boolean): Promise<boolean> =>
     (await newestGood(store, keys, others, { proofs, verified: true, complete })).good !== undefined
-  const putBack = damaged.includes(ids[0]!)
-    ? ' and damaged, and comes back from another store that has it: ' +
-      markedCommand('copy', { from: 'OTHER_STORE', set, snapshot: ids[0]! })
-    : ''
   return [
     ...foreign,
-    ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}${putBack}`] : []),
+    ...(rest.every((other) => other < ids[0]!) ? [`${ids[0]} is the newest of set ${set}${putBackFirst}`] : []),
     ...ids.filter((id) => labels.get(id)?.pinned).map((id) => `${id} is pinned`),
     ...(verified.length > 0 && !(await hasGood(false))
       ? [`no other verified snapshot of set ${set} is whole: only ${verified.join(', ')}`]

@@ -13,6 +13,7 @@ import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { isGood } from '../../repository/proofs.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
+import { verifyAll } from '../back-up-again.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
   return `${formatCount(snapshots.length, 'snapshot')} in ${store}${madeByRestores(snapshots)}`
@@ -67,8 +68,8 @@ const LEAST_NOTES = 24
 
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
+  const standing = snapshots.map((one) => ({ ...one, proofs: withoutDisproved(one.proofs) }))
   const lines = (chosen: readonly TextColumn[], short = false): string[] => {
-    const standing = snapshots.map((one) => ({ ...one, proofs: withoutDisproved(one.proofs) }))
     const shown = short ? standing.map((one) => ({ ...one, proofs: enoughProofs(one.proofs) })) : standing
     const rows = shown.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
     return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
@@ -132,7 +133,7 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
     const keyed = snapshots.some(({ authentic }) => authentic)
     const perhaps = backupsIn(snapshots).find(({ id, authentic, damage }) =>
       damage === undefined && !found.has(id) && (authentic || !keyed))
-    const tells = marked`‹lifeboat verify; set: ${first.set}; snapshot: all; level: read› tells.`
+    const tells = `${verifyAll(first.set)} tells.`
     const older = perhaps
       ? `None of the newest is known to be whole; an older one may be: ${tells}`
       : `None of them is known to be whole. If objects were put back since, ${tells}`

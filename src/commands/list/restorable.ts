@@ -33,10 +33,10 @@ export async function restorableOf(
   const listed = new Map([...Map.groupBy(own, ({ set }) => set)].map(([set, [first]]) => [set, first!.id]))
   const missing = keys ? await missingOf(listed, store, proofs) : []
   // Anyone who can write to the store can plant more of them than anyone reads.
-  const damaged = [...unreadable].map(([key, why]) => ({ set: setOf(key), snapshot: idOf(key), why }))
-    .filter(({ set, snapshot }) => snapshot > (listed.get(set) ?? (isSafetySet(set) ? snapshot : '')) && !isAhead(snapshot, now))
+  const isNewest = (set: string, id: string): boolean => (listed.has(set) ? id > listed.get(set)! : !isSafetySet(set))
+  const damaged = [...unreadable].filter(([key]) => isNewest(setOf(key), idOf(key)) && !isAhead(idOf(key), now))
+    .map(([key, why]) => ({ snapshot: idOf(key), why }))
     .toSorted((a, b) => (a.snapshot < b.snapshot ? 1 : -1)).slice(0, LOOKED_AT)
-    .map(({ snapshot, why }) => ({ snapshot, why }))
   return { ...(good && { restorable: good.id }), unsound: [...missing, ...damaged, ...unsound] }
 }
 

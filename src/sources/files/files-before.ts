@@ -3,6 +3,7 @@ import { displayName, shownName } from './file-list.ts'
 import { type ScannedPath, selecting } from './selection.ts'
 import type { Site } from './site.ts'
 import { inTurns } from './sorted-texts.ts'
+import { terminated } from './terminated.ts'
 
 /** The selected files before a restore of these over others. */
 export interface FilesBefore {
@@ -40,22 +41,6 @@ export async function filesBefore(
     }
   })
   return { some, added }
-}
-
-/** Bytes that are handed on at once. */
-const PIECE = 64 * 1024
-
-/** Paths with a NUL after each. */
-function* terminated(paths: Iterable<string>): Generator<Buffer, void, void> {
-  let text = ''
-  for (const path of paths) {
-    if (path.includes('\0')) continue
-    text += `${path}\0`
-    if (text.length < PIECE) continue
-    yield Buffer.from(text, 'latin1')
-    text = ''
-  }
-  yield Buffer.from(text, 'latin1')
 }
 
 /** A letter for each path: `d` a folder, `f` anything else, `-` nothing. */

@@ -24,6 +24,11 @@ export function countLeftOut(
 /** Patterns of that file which are kept, and characters of each: whoever writes into the volume writes that file. */
 const [MOST_PATTERNS, LONGEST] = [100, 300]
 
+/** Patterns of that file, for a selection. */
+export function ignoreFileExclusions(patterns: readonly string[]): Selection['exclude'] {
+  return patterns.map((pattern) => ({ pattern, mark: 'ignoreFile' }))
+}
+
 /** The facts of a volume's own file of patterns; none if it has no patterns. */
 export function ignoreFileFacts(lines: readonly string[]): Pick<VolumeFacts, 'ignoreFile'> {
   const patterns = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
@@ -54,7 +59,7 @@ export type Patterned = Pick<VolumeFacts, 'patterns' | 'ignoreFile'>
 export function recordedSelection({ patterns, ignoreFile }: Patterned): Selection | undefined {
   const own = ignoreFile?.patterns ?? []
   if (!patterns || own.length !== (ignoreFile?.count ?? 0) || own.some(({ length }) => length >= LONGEST)) return undefined
-  return { include: patterns.include, exclude: [...own.map((pattern) => ({ pattern, mark: 'ignoreFile' as const })), ...patterns.exclude] }
+  return { include: patterns.include, exclude: [...ignoreFileExclusions(own), ...patterns.exclude] }
 }
 
 /** The patterns of a backup that would leave out a file of this name, as a hint names them; undefined also if not all are known. */

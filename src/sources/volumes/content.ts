@@ -18,7 +18,8 @@ export async function contentOf(site: Site, chosenBy: Patterned = {}, signal: Ab
   child.end()
   const content = { count: 0, bytes: 0 }
   const leftOut: LeftOut = {}
-  const select = selecting<Found>(scannedPath, recordedSelection(chosenBy) ?? EVERY_FILE, ({ type, size }, by) =>
+  const selection = recordedSelection(chosenBy)
+  const select = selecting<Found>(scannedPath, selection ?? EVERY_FILE, ({ type, size }, by) =>
     countLeftOut(leftOut, by, { type, size: type === 'f' ? size : 0, unreadable: false }))
   let rest = ''
   for await (const piece of child.stdout) {
@@ -31,7 +32,7 @@ export async function contentOf(site: Site, chosenBy: Patterned = {}, signal: Ab
       select(found)
     }
   }
-  const lacked = lackedText(chosenBy, leftOut)
+  const lacked = selection ? lackedText(leftOut, chosenBy) : unknownText(chosenBy)
   return { ...content, ...(lacked !== undefined && { lacked }) }
 }
 
@@ -52,12 +53,13 @@ function foundIn(line: string): Found {
   return { type, size: Number(size) || 0, path: line.slice(type.length + size.length + 2) }
 }
 
-function lackedText(chosenBy: Patterned, leftOut: LeftOut): string | undefined {
-  const { patterns, ignoreFile } = chosenBy
-  if (patterns && ignoreFile && !recordedSelection(chosenBy)) {
-    return 'Some of them may not be in the snapshot: the ' + formatCount(ignoreFile.count, 'pattern') +
-      ' of its .lifeboatignore are not all recorded.'
-  }
+function lackedText(leftOut: LeftOut, { ignoreFile }: Patterned): string | undefined {
   const texts = leftOutTexts({ leftOut, ignoreFile })
   return texts.length === 0 ? undefined : `Among them are files that the patterns of the snapshot leave out: ${texts.join('; ')}.`
+}
+
+function unknownText({ patterns, ignoreFile }: Patterned): string | undefined {
+  if (!patterns || !ignoreFile) return undefined
+  const count = formatCount(ignoreFile.count, 'pattern')
+  return `Some of them may not be in the snapshot: the ${count} of its .lifeboatignore are not all recorded.`
 }

@@ -2,13 +2,12 @@ import { LifeboatError } from '../../error.ts'
 import { feed } from '../../process/child.ts'
 import { decodeFiles, shownName } from '../files/file-list.ts'
 import type { Site } from '../files/site.ts'
+import { terminated } from '../files/terminated.ts'
 
 /** Names in the message. */
 const MOST = 5
 /** The bytes of no path are more. */
 const MOST_PATH = 64 * 1024
-/** Characters that are handed on at once. */
-const PIECE = 64 * 1024
 
 /**
  * Throws if the target has something else in the place of a folder of the backup, or a folder in the place of something else. tar would
@@ -20,7 +19,7 @@ export async function refuseOtherKinds(
   site: Site, list: () => AsyncIterable<Buffer>, wanted: ReadonlySet<string> | undefined, signal: AbortSignal,
 ): Promise<void> {
   const child = site.start('xargs', ['-0', 'sh', '-euc', OTHERS, site.root], { signal })
-  const feeding = feed(child, wantedEntries(list, wanted))
+  const feeding = feed(child, terminated(wantedEntries(list, wanted)))
   feeding.catch(() => undefined) // Awaited below; until then it must not count as unhandled.
   const others: string[] = []
   let rest = ''
@@ -46,19 +45,11 @@ const KINDS: Readonly<Record<string, string>> = {
   d: 'a folder', l: 'a symbolic link', f: 'a file', h: 'a file', p: 'a pipe', o: 'a pipe, a socket or a device',
 }
 
-/** The type and the path of each, with a NUL at its end. */
+/** The type and the path of each. */
 async function* wantedEntries(
   list: () => AsyncIterable<Buffer>, wanted: ReadonlySet<string> | undefined,
-): AsyncGenerator<Buffer, void, void> {
-  let text = ''
-  for await (const { type, path } of decodeFiles(list())) {
-    if (path === '' || path.includes('\0') || (wanted && !wanted.has(path))) continue
-    text += `${type}${path}\0`
-    if (text.length < PIECE) continue
-    yield Buffer.from(text, 'latin1')
-    text = ''
-  }
-  yield Buffer.from(text, 'latin1')
+): AsyncGenerator<string, void, void> {
+  for await (const { type, path } of decodeFiles(list())) if (path !== '' && (!wanted || wanted.has(path))) yield `${type}${path}`
 }
 
 /** Prints those that are of another kind in the folder $0, after a letter for that kind. */

@@ -7,7 +7,7 @@ import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
 import { type HardLink, HardLinks, withTargets } from '../files/hard-links.ts'
-import { countLeftOut, ignoreFileChange, ignoreFileFacts } from '../files/left-out.ts'
+import { countLeftOut, ignoreFileChange, ignoreFileExclusions, ignoreFileFacts } from '../files/left-out.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
@@ -144,7 +144,7 @@ export class VolumeSource implements Source {
     const ignoreFile = this.#options.everything ? undefined : ignoreFileType(entries)
     if (ignoreFile === 'd' || ignoreFile === 'p') this.#warnOfNoPatterns(ignoreFile)
     const ignored = ignoreFile === 'f' || ignoreFile === 'l' ? await this.#ignored(site) : []
-    const exclusions = [...ignored.map((pattern) => ({ pattern, mark: 'ignoreFile' as const })), ...exclude,
+    const exclusions = [...ignoreFileExclusions(ignored), ...exclude,
       ...(this.#options.stores ?? []).map((pattern) => ({ pattern, mark: 'store' as const }))]
     const leftOut: NonNullable<VolumeFacts['leftOut']> = {}
     const work = new Set<string>()
@@ -153,10 +153,10 @@ export class VolumeSource implements Source {
     const isWork = workIn(site, work)
     const isReadable = readable(unreadable)
     const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => {
-      const { type, unreadable: closed } = metaOf(entry)
+      const meta = metaOf(entry)
       // Nobody knows what is in it; `include` may select some of that.
-      const isWanted = by === 'include' && type === 'd' && closed && canMatchIn(candidateOf(entry).path, include)
-      if (!isWanted || isReadable(entry)) countLeftOut(leftOut, by, metaOf(entry))
+      const isWanted = by === 'include' && meta.type === 'd' && meta.unreadable && canMatchIn(candidateOf(entry).path, include)
+      if (!isWanted || isReadable(entry)) countLeftOut(leftOut, by, meta)
     })
     await inTurns(entries, (entry) => {
       // Work before the patterns: while a restore moves things, only a part of the selection may be there.
