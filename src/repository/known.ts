@@ -41,6 +41,14 @@ export interface OtherKeySnapshots {
   fingerprints: string[]
 }
 
+/** A snapshot that a new one is compared with. */
+export interface NewestSnapshot {
+  id: string
+  sources: readonly SourceRecord[]
+  /** Whether an object that it needs was known to be damaged when this backup began. */
+  damaged: boolean
+}
+
 /** A check of chunk objects by their content. */
 export interface ChunkCheck {
   /** False for an object that was found damaged. */
@@ -50,13 +58,8 @@ export interface ChunkCheck {
 /** The chunks that a backup need not store again, or can store differences from. */
 export class KnownChunks {
   readonly similar = new SimilarityIndex<KnownChunk>()
-  /**
-   * The newest snapshot that could be opened, which of its chunks are known, by their places in it, what its backup stored, in bytes, and
-   * whether an object that it needs was known to be damaged when this backup began.
-   */
-  newest: {
-    id: string; sources: readonly SourceRecord[]; chunks: readonly (KnownChunk | undefined)[]; added: number; damaged: boolean
-  } | undefined
+  /** The newest snapshot that could be opened, which of its chunks are known, by their places in it, and the bytes its backup stored. */
+  newest: (NewestSnapshot & { chunks: readonly (KnownChunk | undefined)[]; added: number }) | undefined
   /** The extra recipients that known chunks are sealed to, by mark. */
   readonly recipients = new Map<string, readonly string[]>()
   /**
@@ -163,13 +166,10 @@ export async function loadKnown(
   store: Store, keys: Keys, set: string, onDamaged: (error: LifeboatError) => void, keysOfSnapshots?: readonly string[],
 ): Promise<KnownChunks> {
   const known = new KnownChunks(store)
-  const others: OtherKey[] = []
-  const newest = await readNewest(store, keys, keysOfSnapshots ?? (await snapshotKeys(store, set)), (error) =>
-    error instanceof OtherKey ? others.push(error) : onDamaged(error),
-  )
-  known.otherKey = ofOtherKeys(others) ?? (newest.length === 0 ? await hiddenIn(store, set) : undefined)
-  known.latest = newest[0]?.snapshot.header.id
-  const own = newest.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint)
+  const listed = keysOfSnapshots ?? (await snapshotKeys(store, set))
+  const { own, latest, otherKey } = await readNewest(store, keys, set, listed, SNAPSHOTS_BUILT_ON, onDamaged)
+  known.otherKey = otherKey
+  known.latest = latest
   if (own.length === 0) return known
   const damaged = await damagedChunks(store, keys, set, own.map(({ snapshot }) => snapshot), onDamaged)
   for (const key of damaged) known.damaged.add(chunkOf(key))
@@ -191,6 +191,24 @@ export async function loadKnown(
     known.unsealed.bytes += size
   }
   return known
+}
+
+/**
+ * The newest of these snapshots of a set (keys, newest first) that is authentic, of one store, without its chunks. Reports as `loadKnown`.
+ */
+export async function loadNewest(
+  store: Store, keys: Keys, set: string, listed: readonly string[], onDamaged: (error: LifeboatError) => void,
+): Promise<Pick<KnownChunks, 'latest' | 'otherKey'> & { newest: NewestSnapshot | undefined }> {
+  const { own: [own], latest, otherKey } = await readNewest(store, keys, set, listed, 1, onDamaged)
+  if (!own?.content) return { latest, otherKey, newest: undefined }
+  const { snapshot, content: { sources } } = own
+  const { id, chunks } = snapshot.header
+  const damaged = await damagedChunks(store, keys, set, [snapshot], onDamaged)
+  return { latest, otherKey, newest: { id, sources, damaged: needsAny(chunks, damaged) } }
+}
+
+function needsAny(chunks: AuthenticSnapshot['header']['chunks'], keys: ReadonlySet<string>): boolean {
+  return chunks.some(([id, , , , mark]) => keys.has(chunkKey(id, mark)))
 }
 
 /** The id of the chunk that an object has. */
@@ -217,25 +235,34 @@ interface ReadSnapshot {
   content: Manifest | undefined
 }
 
-/** The newest that are authentic; under another key of the same passphrase the same content has other ids. */
+/**
+ * The newest that are authentic, at most so many. `latest`: the id of the first of them. `own`: of this key; under another key of the same
+ * passphrase the same content has other ids.
+ */
 async function readNewest(
-  store: Store, keys: Keys, newest: readonly string[], onDamaged: (error: LifeboatError) => void,
-): Promise<ReadSnapshot[]> {
+  store: Store, keys: Keys, set: string, listed: readonly string[], most: number, onDamaged: (error: LifeboatError) => void,
+): Promise<Pick<KnownChunks, 'latest' | 'otherKey'> & { own: ReadSnapshot[] }> {
   const read: ReadSnapshot[] = []
+  const others: OtherKey[] = []
   let chunks = 0
-  for (const key of newest.slice(0, LOOKED_AT)) {
-    if (chunks >= ENOUGH_CHUNKS || read.length === SNAPSHOTS_BUILT_ON) break
+  for (const key of listed.slice(0, LOOKED_AT)) {
+    if (chunks >= ENOUGH_CHUNKS || read.length === most) break
     try {
       const snapshot = await readAuthentic(store, key, keys)
       read.push({ snapshot, content: snapshot.keys.identity ? await openManifest(snapshot) : undefined })
       chunks += snapshot.header.chunks.length
     } catch (error) {
-      if (error instanceof DamagedSnapshot || error instanceof DamagedObject || error instanceof OtherKey) onDamaged(error)
+      if (error instanceof OtherKey) others.push(error)
+      else if (error instanceof DamagedSnapshot || error instanceof DamagedObject) onDamaged(error)
       // A prune may delete a snapshot at any moment.
       else if (!(error instanceof NotFound)) throw error
     }
   }
-  return read
+  return {
+    own: read.filter(({ snapshot }) => snapshot.keys.fingerprint === keys.fingerprint),
+    latest: read[0]?.snapshot.header.id,
+    otherKey: ofOtherKeys(others) ?? (read.length === 0 ? await hiddenIn(store, set) : undefined),
+  }
 }
 
 /**
@@ -289,6 +316,5 @@ function addSnapshot(
     if (chunk) known.add(chunk)
   }
   if (!content) return
-  const isDamaged = chunks.some(([id, , , , mark]) => damaged.has(chunkKey(id, mark)))
-  known.newest = { id: snapshot, sources: content.sources, chunks: made, added, damaged: isDamaged }
+  known.newest = { id: snapshot, sources: content.sources, chunks: made, added, damaged: needsAny(chunks, damaged) }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type CommandOutcome, outputValues, problemsOf, statusOf } from '../../src/commands/run-command.ts'
@@ -142,4 +142,51 @@ test('several losses have one hint, below all of them, that names the backup to 
   warnOfShrinking(lost, '20261122T120000Z-0000000b', { id: '20261121T120000Z-0000000a', damaged: false }, true, { report })
   expect(told).toEqual([undefined, expect.stringContaining(marked`‹lifeboat pin 20261121T120000Z-0000000a›`)])
   expect(told[1]).not.toContain('DAMAGED')
+})
+
+const inBoth = () => ({ ...volumes(), destination: `file:${root}/one\nfile:${root}/other`, retention: 'last=1', 'prune-min-size': '0%' })
+const snapshotsIn = (place: string): string[] => readdirSync(`${root}/${place}/snapshots/app`)
+
+describe('with two destinations, of which one is new, lost its backups, or has only older ones', () => {
+  test.each([['one', 'other'], ['other', 'one']])('%s is new: the backup is compared with the newest of the other, nothing is pruned, and the step fails', async (lost, kept) => {
+    fill(200)
+    const { result: { snapshot: full } } = await backup(inBoth(), ago(3))
+    rmSync(`${root}/${lost}`, { recursive: true })
+    fill(0)
+    const { result, text, warnings } = await backup({ ...inBoth(), 'on-shrink': 'fail' }, ago(2))
+    expect(result.shrunk).toEqual([{ source: 'uploads', kind: 'directory', measure: 'files', before: 200, now: 0 }])
+    expect(statusOf(outcomeOf(result))).toBe(1)
+    expect(result.destinations).toMatchObject([{ prune: { skipped: expect.any(String) } }, { prune: { skipped: expect.any(String) } }])
+    expect(snapshotsIn(kept)).toEqual([`${full}.json.zst`, `${result.snapshot}.json.zst`])
+    expect(text).toContain(`set app, the first of its set in file:${root}/${lost}\n`)
+    expect(warnings[0]).toBe(`file:${root}/${lost} has no earlier backup of set app, and file:${root}/${kept} has: this one stores everything again in each`)
+    expect(warnings).toContainEqual(expect.stringContaining('the volume uploads has 0 files, and had 200 files in the backup before'))
+    expect(result.recent.map(({ snapshot }) => snapshot)).toEqual([result.snapshot, full])
+  })
+
+  test('one has only an older snapshot: the newest of the other is compared with', async () => {
+    fill(4)
+    await backup(inBoth(), ago(4))
+    fill(200)
+    await backup({ ...inBoth(), destination: `file:${root}/other`, retention: '' }, ago(3))
+    fill(50)
+    const { result, text } = await backup(inBoth(), ago(2))
+    expect(result.shrunk).toMatchObject([{ before: 200, now: 50 }])
+    expect(snapshotsIn('other')).toHaveLength(3)
+    expect(text).not.toContain('the first of its set')
+  })
+
+  test('a destination whose earlier snapshots cannot be read prunes nothing, as nothing was compared', async () => {
+    fill(200)
+    const { result: { snapshot: full } } = await backup({ ...inBoth(), destination: `file:${root}/one` }, ago(3))
+    const object = `${root}/one/snapshots/app/${full}.json.zst`
+    const bytes = readFileSync(object)
+    writeFileSync(object, 'damaged')
+    fill(0)
+    const { result, warnings } = await backup(inBoth(), ago(2))
+    expect(result.destinations).toMatchObject([{ prune: { skipped: expect.stringContaining('no earlier backup could be read') } }, { first: true, prune: { deleted: 0 } }])
+    expect(warnings).toContainEqual(expect.stringMatching(/^nothing was pruned in file:.*one: no earlier backup could be read/))
+    writeFileSync(object, bytes)
+    expect(snapshotsIn('one')).toHaveLength(2)
+  })
 })

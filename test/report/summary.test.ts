@@ -23,7 +23,7 @@ const backup: BackupResult = {
   seconds: 4.4, shrunk: [], largest: [], onShrink: 'warn', verified: 'list',
   sources: [{ name: 'shop', kind: 'postgres', size: 1_000_000_000, added: 3_000_000, seconds: 4 }, { name: 'billing', kind: 'postgres', size: 250_000_000, added: 100_000, seconds: 0.4 }],
   recent: [{ snapshot: '20261120T020000Z-5f3a9c1e', time: '2026-11-20T02:00:00.000Z', size: 1_250_000_000, stored: 192_000_000, added: 3_100_000 }],
-  destinations: [{ name: context.destination, verified: 'list' }],
+  destinations: [{ name: context.destination, first: true, verified: 'list' }],
   complete: true,
   recentTotal: { snapshots: 20, size: 25_000_000_000, unique: 1_500_000_000, stored: 310_000_000, objects: 800, differences: { objects: 60, stored: 12_000_000, alone: 40_000_000 } },
 }
@@ -40,7 +40,8 @@ test("a backup's summary says what was stored and how to restore that very snaps
   const summary = backupSummary(backup, context)
   expect(summary).toMatch(/^### ✅ Lifeboat: 2 databases backed up and verified\n/)
   expect(summary).toContain('2026-11-20 02:00:00 UTC, the first of its set. Read back: every chunk')
-  expect(backupSummary({ ...backup, recent: [] }, context)).toContain('2026-11-20 02:00:00 UTC. Read back: every chunk')
+  const another = { ...backup, destinations: [{ name: context.destination, verified: 'list' as const }, { ...backup.destinations[0]!, name: 's3://b' }] }
+  expect(backupSummary(another, context)).toContain('2026-11-20 02:00:00 UTC, the first of its set in `s3://b`. Read back: every chunk')
   const otherwise = backupSummary({ ...backup, otherKey: { snapshots: 5, fingerprints: ['1cb4000000000000'] } }, context)
   expect(otherwise).toMatch(/^### ⚠️ Lifeboat: 2 databases backed up and verified\n/)
   expect(otherwise).not.toContain('the first of its set')
@@ -92,7 +93,7 @@ test('a backup that was not verified says so', () => {
 
 test('a backup tells how old the newest before it is', () => {
   const before = { snapshot: '20261117T010000Z-00000000', time: '2026-11-17T01:00:00.000Z', size: 1, stored: 1, added: 1 }
-  const summary = backupSummary({ ...backup, recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
+  const summary = backupSummary({ ...backup, destinations: [{ name: context.destination, verified: 'list' }], recent: [{ ...before, snapshot: backup.snapshot, time: backup.time }, before] }, context)
   expect(summary).toContain('2026-11-20 02:00:00 UTC; the newest before this one is 3 days 1 h old.')
   expect(summary).toContain('The last 20 backups of this set, 25.0 GB in all, take 310 MB in the store: at least 23.5 GB (94.0 %) was there already, and what is similar saves about 28.0 MB: 60 differences in 12.0 MB in place of 40.0 MB.')
 })

@@ -50,7 +50,8 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
     const { known, reused } = earlier
     const standing = until ? undefined : await Recovery.of(inputs, store, keys, environment)
     if (!until) warnOfRecipients(known, environment)
-    if (known.otherKey) warnOfOtherKey(known.otherKey, set, keys.fingerprint, environment)
+    if (earlier.otherKey) warnOfOtherKey(earlier.otherKey, set, keys.fingerprint, environment)
+    if (!until) destinations.tellOfLacking(earlier)
     await destinations.lookForSpace(known.newest?.added)
 
     const begun = await beginSnapshot(store, keys, earlier, inputs, environment)
@@ -68,14 +69,14 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       const committed = await commitSnapshot(read, store, keys, { ...inputs, until }, elapsed, environment)
       environment.leaves?.(`snapshot ${id} of set ${set} was stored`)
       const { held, ...compared } = until
-        ? { held: undefined, shrunk: [], largest: [] }
+        ? { shrunk: [], largest: [] }
         : await compareWith(earlier, { id, size: committed.size, stored, damaged }, inputs, environment)
       // Frees the facts of many tables: reading the snapshot back needs the memory.
       stored.length = 0
       await sources.close()
       // Chunks are looked for before they are reused, so they are not looked for again.
       const prune = { prune: !until && notResumed === undefined, held, damaged }
-      const concluded = await destinations.conclude(id, keys, new Set(writer.reused()), context, prune)
+      const concluded = await destinations.conclude(id, keys, earlier, new Set(writer.reused()), context, prune)
       return { ...committed, ...compared, ...concluded, ...(keys.identity !== undefined && { checked }) }
     })
     const { added, newChunks, deltaChunks, forRecipients, repaired } = writer
@@ -91,7 +92,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       seconds: elapsed.seconds(),
       ...(forRecipients.chunks > 0 && { forRecipients }),
       ...(repaired.chunks > 0 && { repaired }),
-      ...(known.otherKey && { otherKey: known.otherKey }),
+      ...(earlier.otherKey && { otherKey: earlier.otherKey }),
       ...(notResumed !== undefined && { notResumed }),
       ...(standing && { recovered: standing.recovered }),
       onShrink: inputs.onShrink,
@@ -114,9 +115,9 @@ async function compareWith(
   { id, size, stored, damaged }: { id: string; size: number; stored: readonly RecordedSource[]; damaged: ReadonlySet<string> },
   { retention, destinations }: Pick<BackupInputs, 'retention' | 'destinations'>,
   environment: Environment,
-): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held: string | undefined }> {
-  const { newest } = earlier.known
-  const before = newest && { id: newest.id, damaged: earlier.known.newestIsDamaged(damaged) }
+): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held?: string }> {
+  const { newest } = earlier
+  const before = newest && { id: newest.id, damaged: earlier.newestIsDamaged(damaged) }
   const records = stored.map(({ record }) => record)
   const shrunk = await earlier.shrunk(records, size)
   const pinning = destinations.some(({ immutable }) => !immutable)
@@ -124,5 +125,5 @@ async function compareWith(
   warnOfEmpty(stored.map(({ result }) => result), shrunk, environment)
   const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
   if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before, pinning, environment)
-  return { shrunk, largest: largestOf(newest?.sources, records), held }
+  return { shrunk, largest: largestOf(newest?.sources, records), ...(held !== undefined && { held }) }
 }

@@ -1,6 +1,7 @@
 import { readAuthentic } from '../../repository/catalog.ts'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked } from '../../marks.ts'
 import { slicesIn } from '../../inputs/group.ts'
 import { drillOptions } from '../../inputs/kind-options.ts'
 import { warningOf } from '../../report/warnings.ts'
@@ -18,10 +19,11 @@ import { dependedOn, lostLines } from '../artifacts.ts'
 import { drilled, keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
+import type { PreviousBackups } from './previous.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 import { accessOf } from './access.ts'
-import { warnOfExpiry } from './warnings.ts'
+import { warnOfExpiry, warnOfLacking } from './warnings.ts'
 import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 
 /** The inputs of a backup that its destinations need. */
@@ -119,6 +121,15 @@ export class Destinations {
     for (const one of this.#opened) if (one.failure === undefined) one.free = await spaceIn(one.store, lastAdded, this.#environment)
   }
 
+  /** Warns of each destination that has no snapshot of the set although another has some. */
+  tellOfLacking(earlier: PreviousBackups): void {
+    const having = this.#opened.find(({ store }) => (earlier.countIn(store) ?? 0) > 0)
+    if (!having) return
+    for (const { name, store } of this.#opened) {
+      if (earlier.countIn(store) === 0) warnOfLacking(name, having.name, this.#inputs.set, this.#environment)
+    }
+  }
+
   /**
    * Reads the snapshot back from each, and, with `prune`, prunes each by the policy, if there is one. `reused`: keys of chunks that were
    * looked for already; `damaged`: of objects that were found damaged meanwhile; `held`: why nothing is to be pruned.
@@ -126,21 +137,36 @@ export class Destinations {
   async conclude(
     id: string,
     keys: Keys,
+    earlier: PreviousBackups,
     reused: ReadonlySet<string>,
     context: SourceContext,
-    { prune, held, damaged }: { prune: boolean; held: string | undefined; damaged: ReadonlySet<string> },
+    { prune, held, damaged }: { prune: boolean; held?: string; damaged: ReadonlySet<string> },
   ): Promise<Pick<BackupResult, 'destinations' | 'complete' | 'verified'>> {
     const destinations: DestinationResult[] = []
     for (const one of this.#opened) {
-      const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, { prune, held })
+      const how = { prune, held: held ?? (prune ? this.#uncomparedIn(one, earlier) : undefined) }
+      const result = await this.#concludeIn(one, id, keys, { seen: reused, suspects: damaged }, context, how)
       const artifacts = result.problem === undefined ? await this.#dependedOn(one.store) : {}
       const made = one.made && { newStore: { key: keys.fingerprint } }
-      destinations.push({ ...result, ...made, ...artifacts, ...(one.free !== undefined && { free: one.free }) })
+      const first = earlier.countIn(one.store) === 0 && { first: true as const }
+      destinations.push({ ...result, ...made, ...first, ...artifacts, ...(one.free !== undefined && { free: one.free }) })
     }
     const whole = destinations.filter(({ problem }) => problem === undefined)
     if (whole.length === 0) throw this.#opened[0]!.failure
     const complete = whole.length === destinations.length || this.#inputs.destinationsRequired === 'one'
     return { destinations, complete, verified: whole.some(({ verified }) => verified === 'none') ? 'none' : this.#inputs.verify }
+  }
+
+  /** Why nothing is pruned in a destination. */
+  #uncomparedIn({ name, store, failure }: OpenDestination, earlier: PreviousBackups): string | undefined {
+    const uncompared = failure === undefined && Object.keys(this.#inputs.retention).length > 0 && earlier.uncomparedIn(store)
+    if (!uncompared) return undefined
+    this.#environment.report.warning(
+      `nothing was pruned in ${name}: ${uncompared}`,
+      'The next backup is compared with this one, and prunes by the policy again. Find out before it why no earlier one could be read: ' +
+        marked`‹lifeboat verify; snapshot: all› with ‹set› tells.`,
+    )
+    return uncompared
   }
 
   /** The backup is stored by then: if this cannot be told, that is a warning. */

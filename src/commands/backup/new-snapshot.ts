@@ -27,9 +27,9 @@ export async function beginSnapshot(
   { set, pruning, sealing }: Pick<BackupInputs, 'set' | 'pruning' | 'sealing'>,
   environment: Environment,
 ): Promise<NewSnapshot> {
-  const { known } = previous
-  const { time, skewed } = timeAfter(known.latest, environment.now())
-  if (skewed) warnOfSkew(known.latest, set, environment)
+  const { known, latest } = previous
+  const { time, skewed } = timeAfter(latest, environment.now())
+  if (skewed) warnOfSkew(latest, set, environment)
   const id = newSnapshotId(time, randomBytes(4))
   const onDamaged = warningOf(environment.report)
   const onNoted = (): void => environment.leaves?.(`no snapshot of set ${set} was made; its next backup uses what this one stored`)

@@ -16,7 +16,7 @@ import { formatSources, namesByNoun } from '../../sources/nouns.ts'
 import { provenText } from '../proven.ts'
 import { prunedAfter } from '../prune/report.ts'
 import { notResumedProblem } from './not-resumed.ts'
-import { type BackupResult, isFirst } from './result.ts'
+import { type BackupResult, firstText } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
@@ -86,7 +86,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
   ])
   return [
     `Backed up ${[...names.databases, ...names.volumes].join(', ')} to ${whole.map(({ name }) => name).join(' and ')}, set ${set}` +
-      (isFirst(result) ? ', the first of its set' : ''),
+      firstText(result),
     formatColumns(facts, '  '),
     ...block(result.otherKey ? [`WARNING: ${otherKeyText(result.otherKey, set)}: the key of this backup cannot open them.`] : []),
     '',

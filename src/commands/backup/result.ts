@@ -74,6 +74,8 @@ export interface DestinationResult extends InArtifacts {
   name: string
   /** Present if this backup made the store, with the fingerprint of the key that opens it. */
   newStore?: { key: string }
+  /** Present if no earlier snapshot of the set was there. */
+  first?: true
   verified: Level | 'none'
   /** The figures of the drill, if that was its verification. */
   drill?: DrillFigures
@@ -87,7 +89,14 @@ export interface DestinationResult extends InArtifacts {
   prune?: PruneAfterBackup
 }
 
-/** Whether no earlier backup of the set is there, of any key. If they could not be read, `recent` lacks this one as well. */
-export function isFirst({ recent, snapshot, otherKey }: Pick<BackupResult, 'recent' | 'snapshot' | 'otherKey'>): boolean {
-  return !otherKey && recent.length > 0 && recent.at(-1)!.snapshot === snapshot
+/** Whether no destination had an earlier snapshot of the set, of any key. */
+export function isFirst({ destinations, otherKey }: Pick<BackupResult, 'destinations' | 'otherKey'>): boolean {
+  return !otherKey && destinations.every(({ first }) => first)
+}
+
+/** `, the first of its set in file:/mnt/new`: the destinations are named unless it is the first in all of them. */
+export function firstText(result: Pick<BackupResult, 'destinations' | 'otherKey'>, named = (name: string): string => name): string {
+  const firsts = result.destinations.filter(({ first, problem }) => first && problem === undefined)
+  if (result.otherKey || firsts.length === 0) return ''
+  return `, the first of its set${isFirst(result) ? '' : ` in ${firsts.map(({ name }) => named(name)).join(' and ')}`}`
 }

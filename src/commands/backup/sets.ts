@@ -13,7 +13,7 @@ import { named, ownSet, VOLUMES } from '../sets/set-names.ts'
 import { backup, NOT_BACKED_UP } from './backup.ts'
 import type { BackupInputs } from './inputs.ts'
 import { whileQuiet } from '../quiesce.ts'
-import type { BackupResult } from './result.ts'
+import { type BackupResult, isFirst } from './result.ts'
 import type { SetOutcome, SetsResult } from './sets-result.ts'
 import { sourcesOf } from './sources.ts'
 
@@ -56,9 +56,9 @@ export async function backupSets(inputs: BackupInputs, environment: Environment)
 
 async function outcomeOf({ inputs, ...about }: Task, environment: Environment): Promise<SetOutcome> {
   try {
-    const { recent, largest: _, recentTotal: __, sources, ...result }: BackupResult = await backup(inputs, environment)
-    const short = sources.map(({ addedByTable: ___, ...source }) => source)
-    return { ...about, backup: { ...result, sources: short, first: recent.length === 1 } }
+    const { recent: _, largest: __, recentTotal: ___, sources, ...result }: BackupResult = await backup(inputs, environment)
+    const short = sources.map(({ addedByTable: ____, ...source }) => source)
+    return { ...about, backup: { ...result, sources: short, first: isFirst(result) } }
   } catch (error) {
     environment.signal.throwIfAborted()
     const hint = error instanceof LifeboatError ? error.hint : undefined

@@ -12,7 +12,7 @@ import { savings } from '../stats/report.ts'
 import { addedTable, largestTable } from './largest.ts'
 import { checkedText, forRecipientsText, levelsText, newStores, provenBy, repairedText } from './report.ts'
 import { notResumedProblem } from './not-resumed.ts'
-import { type BackupResult, isFirst } from './result.ts'
+import { type BackupResult, firstText } from './result.ts'
 import { otherKeyText } from './other-key.ts'
 import { failsByShrinking, shrunkLines } from './shrink.ts'
 
@@ -86,11 +86,12 @@ function missingParts(sources: BackupResult['sources']): string[] {
 }
 
 /** A gap between backups is what nobody notices until it matters. */
-function theOneBefore({ recent, snapshot, time, otherKey }: BackupResult): string {
-  if (isFirst({ recent, snapshot, ...(otherKey && { otherKey }) })) return ', the first of its set'
+function theOneBefore(result: BackupResult): string {
+  const { recent, snapshot, time } = result
+  const first = firstText(result, code)
   const own = recent.findIndex((one) => one.snapshot === snapshot)
   const before = own === -1 ? undefined : recent[own + 1]
-  return before === undefined ? '' : `; the newest before this one is ${formatLapse(before.time, time)} old`
+  return first + (before === undefined ? '' : `; the newest before this one is ${formatLapse(before.time, time)} old`)
 }
 
 /** The sizes of the last backups as a chart, with the table beside it: a jump in either is the first thing to look at. */

@@ -40,6 +40,16 @@ export function warnOfOtherKey(other: OtherKeySnapshots, set: string, given: str
   )
 }
 
+/** `lacking` and `having`: destinations, of which only the second has earlier snapshots of the set. */
+export function warnOfLacking(lacking: string, having: string, set: string, { report }: Reporting): void {
+  const copy = marked`‹lifeboat copy; from: ${having}; destination: ${lacking}; set: ${set}›`
+  report.warning(
+    `${lacking} has no earlier backup of set ${set}, and ${having} has: this one stores everything again in each`,
+    'Each reuses only chunks that all of them have. If there were backups, look for the disk that is not mounted, the path that is ' +
+      `wrong, or who deleted them. If it is a new destination, give it the earlier backups: ${copy}.`,
+  )
+}
+
 /** `id`: of the newest snapshot of the set. */
 export function warnOfSkew(id: string | undefined, set: string, { report }: Reporting): void {
   report.warning(
