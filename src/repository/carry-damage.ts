@@ -1,7 +1,7 @@
 import type { Store } from '../stores/store.ts'
 import { idOf, snapshotIfAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import { proveSnapshot } from './proofs.ts'
+import { NO_VERIFICATION, proveSnapshot } from './proofs.ts'
 import { SetProofs } from './set-proofs.ts'
 import { objectsOf } from './wholeness.ts'
 
@@ -24,9 +24,7 @@ export async function carryDamage(
     const own = objectsOf(snapshot)
     const carried = [...named].filter((object) => own.has(object))
     if (carried.length === 0) continue
-    const about = {
-      snapshot: idOf(key), set, time: now(), level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null,
-    } as const
+    const about = { ...NO_VERIFICATION, snapshot: idOf(key), set, time: now() }
     const problems = [`said before by proofs of snapshots that were deleted: ${going.join(', ')}`]
     await proveSnapshot(store, keys, {
       ...about, damaged: carried.filter((object) => damaged.has(object)), good: carried.filter((object) => !damaged.has(object)), problems,

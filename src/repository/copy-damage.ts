@@ -1,12 +1,13 @@
 import { LifeboatError, messageOf } from '../error.ts'
 import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
+import { idOf, snapshotIfAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import type { Level } from './levels.ts'
-import { proveSnapshot, type Verdict } from './proofs.ts'
+import { NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
-import { type AuthenticSnapshot, type ChunkEntry, chunkKey } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, markOf, snapshotKey } from './snapshot.ts'
 import { damageIn, objectsOf } from './wholeness.ts'
 
 /** Objects that are checked at the same time: each takes its sealed bytes twice, and its plaintext and that of its base. */
@@ -44,6 +45,8 @@ export class CopiedDamage {
   readonly #named = new Set<string>()
   /** Those that the other store was found to have damaged during this copy. */
   readonly #found = new Set<string>()
+  /** Ids of the snapshots of the set that the other store had when it was first asked. */
+  #there: ReadonlySet<string> | undefined
   /**
    * Known to be damaged in the other store, or missing there under a snapshot, but the same there now as in the one that is copied from,
    * and neither could be checked.
@@ -81,16 +84,79 @@ export class CopiedDamage {
   }
 
   /**
+   * Of the objects that the other store lacks (keys), those that a snapshot lists which it has, or of which it has a proof: verifications
+   * of that one have read other bytes. Gives its id for each. Nothing is read if no other snapshot can list them: an older one lists
+   * nothing that this one stored first.
+   */
+  async beneath(
+    snapshot: AuthenticSnapshot, lacking: ReadonlySet<string>, { isThere, from, to }: { isThere: boolean; from: Store; to: Store },
+  ): Promise<Map<string, string>> {
+    const { keys, header: { id, set } } = snapshot
+    if (isThere || lacking.size === 0) return new Map([...lacking].map((key) => [key, id]))
+    this.#there ??= new Set((await snapshotKeys(to, set)).map(idOf))
+    const found = new Map<string, string>()
+    for (const other of [...new Set([...this.#there, ...this.#to.ids()])].toSorted().toReversed()) {
+      const wanted = [...lacking].filter((key) => !found.has(key) && (other >= id || !key.endsWith(`-${markOf(id)}`)))
+      if (wanted.length === 0) break
+      const key = snapshotKey(set, other)
+      const read = async (store: Store) => (other === id ? snapshot : snapshotIfAuthentic(store, key, keys))
+      const one = (await read(to)) ?? (await read(from))
+      const listed = one && objectsOf(one)
+      for (const object of wanted) if (listed?.has(object)) found.set(object, other)
+    }
+    return found
+  }
+
+  /**
+   * Names objects `beneath` snapshots in proofs of these, before they are put without a check: nothing calls the snapshots good from then
+   * on until the identity has read the objects.
+   */
+  async doubt(
+    { keys, header: { set } }: AuthenticSnapshot, beneath: ReadonlyMap<string, string>,
+    { from, to, now }: { from: Store; to: Store; now: Date },
+  ): Promise<void> {
+    const problems = [`missing or cut, and put again from ${from.name} with a write key, which cannot check it`]
+    const isLost = (id: string): boolean => this.#there?.has(id) === false && this.#to.ids().has(id)
+    for (const [snapshot, those] of Map.groupBy(beneath, ([, id]) => id)) {
+      const damaged = those.map(([key]) => key).filter((key) => !this.#carried.has(key))
+      if (damaged.length === 0) continue
+      const proof = { ...NO_VERIFICATION, snapshot, set, time: now, damaged, problems }
+      // If it is missing, its proofs say so already.
+      await (isLost(snapshot) ? writeProofs(to, keys, proof) : proveSnapshot(to, keys, proof))
+      for (const key of damaged) {
+        this.#carried.add(key)
+        this.#named.add(key)
+      }
+    }
+  }
+
+  /**
+   * Puts objects that the other store lacks, each checked before. Throws a DamagedChunk for one that is damaged in the store that is copied
+   * from. Returns their keys.
+   */
+  async putChecked(
+    snapshot: AuthenticSnapshot, objects: ReadonlySet<string>, { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
+  ): Promise<ReadonlySet<string>> {
+    await basesFirst(snapshot, (key) => objects.has(key), async (index, key) => {
+      signal.throwIfAborted()
+      await to.put(key, await goodObject(index, snapshot, { from, to }))
+    })
+    return objects
+  }
+
+  /**
    * Reads and checks objects in the other store, before anything is said of them: those that the proofs of one store call damaged, and
    * those that it lacked under a snapshot that was there (`beneath`). Only an object that cannot be opened is replaced, or put, by one that
    * can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be in the other
    * store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked.
    */
   async repair(
-    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlySet<string> },
+    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlyMap<string, string> },
     { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
   ): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
+    // They come from there: proofs of the other store are about earlier bytes.
+    for (const key of lacking) if (this.#damaged.has(key)) this.#doubtful.add(key)
     const put = new Set<string>()
     const good: string[] = []
     let problem: string | undefined
@@ -99,14 +165,13 @@ export class CopiedDamage {
     const reason = to.groups ? 'that store replaces no objects'
       : keys.identity === undefined ? 'a write key cannot check what it is replaced with: copy once with the identity'
       : undefined
-    const check = async ([index, entry]: [number, ChunkEntry]): Promise<void> => {
+    const check = async (index: number, key: string): Promise<void> => {
       signal.throwIfAborted()
-      const key = chunkKey(entry[0], entry[4])
       const needed = isNeeded(key)
       try {
         if (reason !== undefined) {
           if (!needed) return
-          if (lacking.has(key) || (await areSame(from, to, key, entry[2]))) this.unchecked.add(key)
+          if (lacking.has(key) || this.unchecked.has(key) || (await areSame(from, to, key, chunks[index]![2]))) this.unchecked.add(key)
           else problem ??= `chunk ${key} in ${to.name} is known to be damaged, and ${reason}`
           return
         }
@@ -121,19 +186,14 @@ export class CopiedDamage {
         else if (error.key === key) this.#found.add(key)
       }
     }
-    const suspects = [...chunks.entries()].filter(([, [id, , , , mark]]) => isSuspect(chunkKey(id, mark)))
-    // Differences last: their bases are read with them.
-    await inParallel(suspects.filter(([, [, , , base]]) => base === null), AT_ONCE, check)
-    await inParallel(suspects.filter(([, [, , , base]]) => base !== null), AT_ONCE, check)
+    await basesFirst(snapshot, isSuspect, check)
     return { put, good, ...(problem !== undefined && { problem }) }
   }
 
   /** False if the object can be opened as it is. Throws a DamagedChunk unless it can be opened in the end. */
-  async #replaced(
-    index: number, { keys, header: { chunks } }: AuthenticSnapshot, { from, to }: { from: Store; to: Store },
-  ): Promise<boolean> {
-    const entry = chunks[index]!
-    const [id, , , base, mark] = entry
+  async #replaced(index: number, snapshot: AuthenticSnapshot, { from, to }: { from: Store; to: Store }): Promise<boolean> {
+    const { keys, header: { chunks } } = snapshot
+    const [id, , , , mark] = chunks[index]!
     const key = chunkKey(id, mark)
     const open = () => new Reader(to, keys, chunks).chunk(index)
     try {
@@ -143,8 +203,7 @@ export class CopiedDamage {
       // If its base is damaged, nothing is known of the object itself.
       if (!(error instanceof DamagedChunk) || error.key !== key) throw error
     }
-    const plain = base === null ? undefined : await new Reader(from, keys, chunks).chunk(base)
-    await to.put(key, await checkedObject(from, keys, entry, plain))
+    await to.put(key, await goodObject(index, snapshot, { from, to }))
     await open()
     return true
   }
@@ -176,17 +235,7 @@ export class CopiedDamage {
       verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
     const names = [...damaged, ...untold]
     if (names.length === 0 && good.length === 0 && !failed) return false
-    const about = {
-      snapshot: id,
-      set,
-      time: now,
-      level: failed ? verdict.level : 'list',
-      result: failed ? 'failed' : 'could not verify',
-      seconds: 0,
-      bytes: 0,
-      versions: {},
-      run: null,
-    } as const
+    const about = { ...NO_VERIFICATION, snapshot: id, set, time: now, ...(failed && { level: verdict.level, result: 'failed' as const }) }
     const replaced = good.some((key) => transferred.has(key)) ? `, some after they were replaced by those of ${from.name}` : ''
     const problems = [
       ...(failed || damaged.length > 0 ? [`said by proofs in ${from.name}, from where the snapshot was copied`] : []),
@@ -205,6 +254,30 @@ export class CopiedDamage {
     const verdict = await this.#from.verdict(id)
     return verdict?.result === 'failed' ? verdict : undefined
   }
+}
+
+/** Goes through these objects of a snapshot, differences last: their bases are read with them. */
+async function basesFirst(
+  { header: { chunks } }: AuthenticSnapshot, wanted: (key: string) => boolean, work: (index: number, key: string) => Promise<void>,
+): Promise<void> {
+  const chosen = chunks.map(([id, , , base, mark], index) => ({ index, base, key: chunkKey(id, mark) })).filter(({ key }) => wanted(key))
+  await inParallel(chosen.filter(({ base }) => base === null), AT_ONCE, ({ index, key }) => work(index, key))
+  await inParallel(chosen.filter(({ base }) => base !== null), AT_ONCE, ({ index, key }) => work(index, key))
+}
+
+/**
+ * The bytes of an object in the store that is copied from, from which its chunk could be opened. Throws a DamagedChunk if they are damaged.
+ * The base of a difference is read from the store that is copied to, or, if it is damaged there, from the same.
+ */
+async function goodObject(
+  index: number, { keys, header: { chunks } }: AuthenticSnapshot, { from, to }: { from: Store; to: Store },
+): Promise<Buffer> {
+  const [, , , base] = chunks[index]!
+  const plaintext = base === null ? undefined : await new Reader(to, keys, chunks).chunk(base).catch((error: unknown) => {
+    if (error instanceof DamagedChunk) return new Reader(from, keys, chunks).chunk(base)
+    throw error
+  })
+  return checkedObject(from, keys, chunks[index]!, plaintext)
 }
 
 async function areSame(from: Store, to: Store, key: string, size: number): Promise<boolean> {

@@ -63,9 +63,12 @@ export async function copySnapshot(
   const there = await stateIn(to, key, object, keys)
   const expected = objectsOf(snapshot)
   const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
-  // A snapshot that was there may have been verified: what is put under it now must be checked, as far as the key can.
-  const beneath = there === 'missing' || to.groups ? new Set<string>() : lacking
-  const unchecked = beneath.size > 0 && snapshot.keys.identity !== undefined ? new Set<string>() : lacking
+  // A snapshot that was there may have been verified: what is put under it now is checked first, or, with a write key, named as unchecked.
+  const isNew = there === 'missing'
+  const beneath = to.groups ? new Map<string, string>() : await damage.beneath(snapshot, lacking, { isThere: !isNew, from, to })
+  const checked = snapshot.keys.identity === undefined ? new Set<string>() : new Set(beneath.keys())
+  const unchecked = new Set([...lacking].filter((chunk) => !checked.has(chunk)))
+  if (checked.size === 0) await damage.doubt(snapshot, beneath, { from, to, now: now() })
   let bytes = 0
   const putAll = (chunks: Iterable<string>) =>
     inParallel([...chunks], AT_ONCE, async (chunk) => {
@@ -76,7 +79,8 @@ export async function copySnapshot(
     })
   await putAll(unchecked)
   signal.throwIfAborted()
-  if (there === 'missing')
+  const first = isNew ? await damage.putChecked(snapshot, checked, { from, to, signal }) : new Set<string>()
+  if (isNew)
     await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (there !== 'same') {
     // Before the snapshot, so that a pinned snapshot never exists without its pin.
@@ -91,12 +95,12 @@ export async function copySnapshot(
   if (unchecked.size > 0 && !to.groups)
     await putAll((await new Presence(to, new Map([...unchecked].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath }, { from, to, signal })
-  for (const chunk of put) bytes += expected.get(chunk)!
-  const transferred = new Set([...unchecked, ...put])
+  for (const chunk of [...first, ...put]) bytes += expected.get(chunk)!
+  const transferred = new Set([...unchecked, ...first, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })
   if (bytes > 0 || carried) await to.groups?.commit([...expected.keys()].filter((chunk) => !transferred.has(chunk)))
   return {
-    isNew: there === 'missing', bytes, chunks: transferred.size, ...(await damage.standing(snapshot)),
+    isNew, bytes, chunks: transferred.size, ...(await damage.standing(snapshot)),
     repaired: good.length + (there === 'damaged' ? 1 : 0),
     ...(problem !== undefined && { problem }),
   }

@@ -76,15 +76,15 @@ export type Verification = Omit<Proof, 'format' | 'key' | 'time' | 'details' | '
 
 const MOST_PROBLEMS = 20
 const MOST_CHARACTERS = 500
-/** Most objects that a proof names. If a store has lost more, the next backup finds by itself what is missing. */
-const MOST_DAMAGED = 20_000
+/** Most damaged, and most good objects that a proof names. */
+const MOST_NAMED = 20_000
 const MOST_BYTES = 1024 * 1024
 const PARALLEL = 16
 
 /** The content of a proof's key, so that the proof need not be read; `damaged` and `good` are empty unless it was read. */
 export type Verdict = Pick<Proof, 'snapshot' | 'set' | 'time' | 'level' | 'result' | 'damaged' | 'good'> & { object: string }
 
-/** Whether it is no verification, but damage that proofs of deleted snapshots named (carry-damage.ts). */
+/** Whether it is no verification, but only names objects. */
 export function isCarried({ level, result, damaged, good }: Pick<Proof, 'level' | 'result' | 'damaged' | 'good'>): boolean {
   return level === 'list' && result === 'could not verify' && damaged.length + good.length > 0
 }
@@ -144,7 +144,15 @@ function shortened(text: string): string {
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 1)}…` : text
 }
 
-/** Stores the proof of a verification; it exists once the store has committed. Returns its key. */
+/** A proof that only names objects. */
+export const NO_VERIFICATION = {
+  level: 'list', result: 'could not verify', seconds: 0, bytes: 0, versions: {}, run: null,
+} as const satisfies Partial<Verification>
+
+/**
+ * Stores the proof of a verification; it exists once the store has committed. Returns its key. It names as many objects as one can: see
+ * `writeProofs`.
+ */
 export async function writeProof(store: Store, keys: Keys, verification: Verification): Promise<string> {
   const { snapshot, set, time, level, result, seconds, bytes, damaged, good = [] } = verification
   const { problems, versions, run, drill, attestation } = verification
@@ -155,18 +163,30 @@ export async function writeProof(store: Store, keys: Keys, verification: Verific
   const sealed = await encrypt(compress(Buffer.from(JSON.stringify(details)), 9), keys.recipients)
   const proof = proofSchema.parse({
     format: FORMAT, snapshot, set, time: time.toISOString(), key: keys.fingerprint, level, result, seconds, bytes,
-    damaged: damaged.slice(0, MOST_DAMAGED), good: good.slice(0, MOST_DAMAGED), details: sealed.toString('base64'),
+    damaged: damaged.slice(0, MOST_NAMED), good: good.slice(0, MOST_NAMED), details: sealed.toString('base64'),
   })
   const key = keyOfProof(proof, orderedId(time), keys)
   await store.put(key, sign(JSON.stringify(proof), keys, 'proof'))
   return key
 }
 
+/** The same, with more proofs for the objects that one cannot name. */
+export async function writeProofs(store: Store, keys: Keys, verification: Verification): Promise<string[]> {
+  const { snapshot, set, time, damaged, good = [], problems } = verification
+  const others: string[] = []
+  for (let at = MOST_NAMED; at < Math.max(damaged.length, good.length); at += MOST_NAMED) {
+    const named = { damaged: damaged.slice(at, at + MOST_NAMED), good: good.slice(at, at + MOST_NAMED) }
+    others.push(await writeProof(store, keys, { ...NO_VERIFICATION, snapshot, set, time, problems, ...named }))
+  }
+  return [...others, await writeProof(store, keys, verification)]
+}
+
 /** The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. */
 export async function proveSnapshot(store: Store, keys: Keys, verification: Verification): Promise<void> {
-  const proof = await writeProof(store, keys, verification)
+  const proofs = await writeProofs(store, keys, verification)
   // Artifacts are never deleted one by one, and nothing of them is there before the commit.
-  if (!store.groups && !(await isThere(store, snapshotKey(verification.set, verification.snapshot)))) await store.delete(proof)
+  if (store.groups || (await isThere(store, snapshotKey(verification.set, verification.snapshot)))) return
+  for (const proof of proofs) await store.delete(proof)
 }
 
 /** A proof that is truncated, edited, moved, or of a newer form. */

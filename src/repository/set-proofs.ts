@@ -29,6 +29,11 @@ export class SetProofs {
     })
   }
 
+  /** Ids of the snapshots that proofs name. */
+  ids(): ReadonlySet<string> {
+    return new Set(this.#named.keys())
+  }
+
   /** The newest proof of a snapshot that has a result. */
   verdict(id: string): Promise<Verdict | undefined> {
     return readVerdict(this.#named.get(id) ?? [], this.#read)

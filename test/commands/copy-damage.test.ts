@@ -10,7 +10,7 @@ import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { proofDetails, proofKeys, readProof, readProofs, writeProof } from '../../src/repository/proofs.ts'
 import { SetProofs } from '../../src/repository/set-proofs.ts'
-import { chunkKey } from '../../src/repository/snapshot.ts'
+import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { ANY_SIZE, noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
@@ -160,6 +160,24 @@ async function damageCopy(change: (bytes: Buffer) => Promise<void> = async (byte
   await say(to, ids[0]!, { result: 'failed', damaged: [shared] })
 }
 
+/** The first of these snapshots is there and was verified; the object that it needs is lost, and damaged in the source, which nobody knows. */
+const HOW_IT_IS_THERE: [how: string, other: number, change: (key: string) => Promise<void>][] = [
+  ['an older one', 0, async () => undefined],
+  ['a newer one', 1, async () => undefined],
+  ['a damaged one', 0, async (key) => to.put(key, Buffer.from('damaged'))],
+  ['one that is missing, but has a proof,', 0, async (key) => to.delete(key)],
+]
+async function lostUnder(there: number, change: (key: string) => Promise<void>): Promise<Buffer> {
+  await copy({ snapshot: ids[there]! })
+  await say(to, ids[there]!, { result: 'verified' })
+  await to.delete(shared)
+  await change(snapshotKey('app', ids[there]!))
+  const good = await from.get(shared, ANY_SIZE)
+  await from.put(shared, Buffer.from(good).fill(0, 100, 200))
+  return good
+}
+const isCheckedGood = async (): Promise<boolean> => (await dispatched('check', { destination: to.name, 'encryption-key': identity, set: 'app' }, new Date(now))).result.problems.length === 0
+
 describe('damage in the store that is copied to', () => {
   const known = '1 object missing or damaged before and good now'
 
@@ -245,9 +263,48 @@ describe('damage in the store that is copied to', () => {
   test('nor is one that nobody knew to be missing', async () => {
     await copy()
     await to.delete(shared)
-    const { result, warnings } = await copy({ 'encryption-key': await writeKeyOf(identity, undefined) })
-    expect(result.snapshots[0]).toMatchObject({ outcome: 'was there', chunks: 1 })
+    for (const chunks of [1, 0]) {
+      const { result, warnings } = await copy({ 'encryption-key': await writeKeyOf(identity, undefined) })
+      expect(result.snapshots[0]).toMatchObject({ outcome: 'was there', chunks })
+      expect(warnings).toEqual([expect.stringContaining('and was not checked')])
+      expect(await knownIn(to)).toEqual([shared])
+    }
+    expect(await problemsIn(to, ids[0]!)).toEqual([['list', [`missing or cut, and put again from ${from.name} with a write key, which cannot check it`]]])
+    expect((await proofKeys(to)).size).toBe(1)
+    expect((await copy()).result.snapshots[0]).toMatchObject({ repaired: 1, bytes: 0 })
+    expect(await knownIn(to)).toEqual([])
+  })
+
+  test.each(HOW_IT_IS_THERE)('an object that is lost there under %s is checked before another snapshot brings it', async (_, there, change) => {
+    const good = await lostUnder(there, change)
+    const other = { snapshot: ids[1 - there]! }
+    const { result, warnings } = await copy(other)
+    expect([command.status(result), result.snapshots]).toEqual([1, [expect.objectContaining({ outcome: 'failed', problem: expect.stringContaining(`chunk ${shared} in ${from.name} is damaged`) })]])
+    expect(warnings).toEqual([expect.stringContaining(`is not whole in ${from.name}, and was not copied`)])
+    expect((await copy({})).result.snapshots.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'copied'])
+    expect([existsSync(path.join(folder, `${count}-to`, shared)), await isCheckedGood()]).toEqual([false, false])
+    await from.put(shared, good)
+    expect((await copy(other)).result.snapshots).toMatchObject([{ outcome: 'copied', chunks: 1, repaired: 1 }])
+    expect([await to.get(shared, ANY_SIZE), await knownIn(to)]).toEqual([good, []])
+  })
+
+  test.each(HOW_IT_IS_THERE)('an object that is lost there under %s, and that a write key puts, is named as not checked before', async (_, there, change) => {
+    await lostUnder(there, change)
+    const { result, warnings } = await copy({ snapshot: ids[1 - there]!, 'encryption-key': await writeKeyOf(identity, undefined) })
+    expect([command.status(result), result.snapshots]).toEqual([0, [expect.objectContaining({ outcome: 'copied', chunks: 1 })]])
     expect(warnings).toEqual([expect.stringContaining('and was not checked')])
+    expect(await knownIn(to)).toEqual([shared])
+    // Verified or not, the snapshots that need it are not called good.
+    await copy({ snapshot: ids[there]! })
+    expect(await isCheckedGood()).toBe(false)
+  })
+
+  test('an object that is known to be damaged in the source is so in the copy, though the other store has called earlier bytes of it good', async () => {
+    await damage()
+    await copy({ snapshot: ids[2]! })
+    await say(to, ids[2]!, { result: 'verified', good: [shared] })
+    expect((await copy({ snapshot: ids[1]! })).text).toContain('1 snapshot copied')
+    expect(await knownIn(to)).toEqual([shared])
   })
 
   /** Proofs of a store that are older than a snapshot by more than a day are not read for it: a backup does not list what they name. */

@@ -157,6 +157,16 @@ describe('an object that is known to be damaged in the copy', () => {
     expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
   })
 
+  test('is replaced though its base is damaged in the store that is copied from', async () => {
+    const { from, to, newer } = await twoBackups()
+    await copy(newer, from, to)
+    const [key, base] = await difference(from, newer)
+    for (const [store, one] of [[to, key], [from, base]] as const) await store.put(one, Buffer.from(await store.get(one, ANY_SIZE)).fill(0, 100, 120))
+    await tell(to, newer, [key])
+    expect(await copy(newer, from, to)).toMatchObject({ repaired: 1, chunks: 1 })
+    expect(await restored(to, idIn(newer))).toEqual(digests({ app: second }))
+  })
+
   test('is not overwritten if only its base turns out to be damaged', async () => {
     const { from, to, newer } = await twoBackups()
     await copy(newer, from, to)
@@ -264,6 +274,50 @@ test.each(['missing', 'truncated'])('an object that is %s under a snapshot that 
   await from.put(key, good)
   expect(await copy(older, from, to)).toMatchObject({ chunks: 1, repaired: 1 })
   expect(await restored(to, idIn(older))).toEqual(digests({ app: first }))
+})
+
+test('a difference and its base that another snapshot lost are put, checked, before the snapshot that brings them', async () => {
+  const { from, to, older, newer } = await twoBackups()
+  const third = await backUp({ store: from }, { app: second })
+  await copy(newer, from, to)
+  const both = await difference(from, newer)
+  for (const key of both) await to.delete(key)
+  const brings = snapshotKey('app', third.id)
+  const put: string[] = []
+  const watched = through(to, (operation, key, perform) => {
+    if (operation === 'put') put.push(key)
+    return perform()
+  })
+  expect(await copy(brings, from, watched)).toMatchObject({ isNew: true, chunks: 2, repaired: 2 })
+  expect(put.slice(0, 3)).toEqual([both[1], both[0], brings])
+  expect(await restored(to, third.id)).toEqual(digests({ app: second }))
+  expect(await snapshotKeys(to)).not.toContain(older)
+})
+
+test('with a write key, objects that another snapshot lost are named as not checked before they are put', async () => {
+  const { from, to, newer } = await twoBackups()
+  const third = snapshotKey('app', (await backUp({ store: from }, { app: second })).id)
+  await copy(newer, from, to)
+  const both = await difference(from, newer)
+  for (const key of both) await to.delete(key)
+  const put: string[] = []
+  const watched = through(to, (operation, key, perform) => {
+    if (operation === 'put') put.push(key)
+    return perform()
+  })
+  await copy(third, from, watched, writeKeys)
+  expect(put.map((key) => key.split('/')[0])).toEqual(['proofs', 'chunks', 'chunks', 'snapshots'])
+  const known = await (await SetProofs.list(to, keys, 'app', () => undefined)).damagedSince(new Date(0))
+  expect([...known].toSorted()).toEqual(both.toSorted())
+})
+
+test('a newer snapshot that lacks only what it stored first is copied without a look into the older ones', async () => {
+  const { from, to, older, newer } = await twoBackups()
+  await copy(older, from, to)
+  const read: string[] = []
+  const watched: Store = { ...through(to, (_, __, perform) => perform()), get: async (key, most) => (read.push(key), to.get(key, most)) }
+  await copy(newer, from, watched)
+  expect(read).toEqual([])
 })
 
 test('a pin goes along, before its snapshot', async () => {

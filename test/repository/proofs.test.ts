@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { LEVELS } from '../../src/repository/levels.ts'
-import { proofDetails, readableDetails, readProof, proofKeys, readProofs, readVerdict, type Verification, verdictOf, writeProof } from '../../src/repository/proofs.ts'
+import { proofDetails, readableDetails, readProof, proofKeys, proveSnapshot, readProofs, readVerdict, type Verification, verdictOf, writeProof } from '../../src/repository/proofs.ts'
+import { SetProofs } from '../../src/repository/set-proofs.ts'
 import { sign } from '../../src/repository/signed.ts'
+import { snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { ANY_SIZE } from '../support/bytes.ts'
@@ -90,6 +92,21 @@ test('two verifications that end in the same second are both kept, and what is s
   const { object } = proofs.get(one)!.find(({ level }) => level === 'read')!
   const { problems } = await proofDetails((await readProof(store, object, keys, (error) => expect(error).toBeUndefined()))!, keys)
   expect([problems.length, problems[0]!.length]).toEqual([20, 500])
+})
+
+test('more objects than a proof names are in several, and none of them stays if the snapshot was deleted', async () => {
+  const store = freshStore()
+  const objects = Array.from({ length: 45_000 }, (_, index) => `chunks/aa/aa${String(index).padStart(62, '0')}-00000001`)
+  const known = async (): Promise<Set<string>> => (await SetProofs.list(store, keys, 'app', (error) => expect(error).toBeUndefined())).damagedSince(new Date(0))
+  await proveSnapshot(store, keys, verification({ result: 'failed', damaged: objects }))
+  expect((await proofKeys(store)).size).toBe(0)
+  await store.put(snapshotKey('app', one), Buffer.from('there'))
+  await proveSnapshot(store, keys, verification({ result: 'failed', damaged: objects }))
+  expect([(await proofKeys(store)).get(one)!.length, (await known()).size]).toEqual([3, 45_000])
+  expect(verdictOf((await read(store)).proofs.get(one)!)).toMatchObject({ result: 'failed', level: 'read' })
+  const good = objects.slice(10)
+  await proveSnapshot(store, keys, verification({ time: new Date('2026-11-23T02:00:00Z'), good }))
+  expect([...(await known())]).toEqual(objects.slice(0, 10))
 })
 
 test('of two in one second the newer counts, by its milliseconds', async () => {
