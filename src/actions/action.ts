@@ -108,7 +108,8 @@ async function conclude<A extends Action>(outcome: CommandOutcome<A>, redaction:
   if (status === 0) core.notice(inertText(redaction.apply(headlineOf(outcome))), { title })
   else for (const text of atMostTen(problemsOf(outcome))) core.error(inertText(redaction.apply(text)), { title })
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
-  await writeSummary(summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() }))
+  const summary = summaryOf(outcome, { action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`, now: new Date() })
+  await writeSummary(redaction.apply(summary))
   return status
 }
 

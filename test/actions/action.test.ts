@@ -129,7 +129,11 @@ test('outputs that cannot be set cost neither the status nor the summary', async
 test('a restore restores, and says into what', async () => {
   await backup()
   await server.createDatabase('action_target')
-  const done = await step('restore', { 'database-url': server.url('action_target'), 'encryption-key': key, destination: destination() })
+  const inputs = { 'database-url': server.url('action_target'), 'encryption-key': key, destination: destination() }
+  const planned = await step('restore', { ...inputs, 'dry-run': 'true' })
+  expect(planned.summary).toContain('the action verify with `snapshot: ')
+  for (const text of [planned.log, planned.summary]) expect(text).not.toMatch(/[‹›]|&#8249;|&#8250;/)
+  const done = await step('restore', inputs)
   expect(done.log).not.toContain('::error')
   expect([done.status, done.outputs['outcome']]).toEqual([0, 'done'])
   expect(done.summary).toContain('### ✅ Lifeboat: `shop` restored\n')

@@ -55,7 +55,7 @@ export function metaOf(entry: string): Meta {
   return new Fields(entry)
 }
 
-/** Splits the fields only when one of the later ones is asked for: a backup asks for the first ones of each entry several times. */
+/** Splits the fields only when they are listed: a backup asks for type, size and number of links several times. */
 class Fields implements Meta {
   readonly #text: string
   readonly #marks: string
@@ -79,7 +79,7 @@ class Fields implements Meta {
   }
 
   get size(): number {
-    return this.type === 'f' ? Number(this.#fields[1]) : 0
+    return this.type === 'f' ? Number(this.#field(1)) : 0
   }
 
   get mtime(): string {
@@ -91,7 +91,7 @@ class Fields implements Meta {
   }
 
   get links(): number {
-    return Number(this.#fields[5])
+    return Number(this.#field(5))
   }
 
   get mode(): string {
@@ -108,6 +108,13 @@ class Fields implements Meta {
 
   get target(): string {
     return this.type === 'l' ? this.#text.slice(this.#fields.join(' ').length + 1) : ''
+  }
+
+  /** One of them, without splitting all. */
+  #field(index: number): string {
+    let start = 0
+    for (let skipped = 0; skipped < index; skipped++) start = this.#text.indexOf(' ', start) + 1
+    return this.#text.slice(start, this.#text.indexOf(' ', start))
   }
 
   get #fields(): string[] {

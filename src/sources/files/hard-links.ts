@@ -33,9 +33,38 @@ export interface ScannedEntry {
   target?: string
 }
 
+/** The names of files that have several. */
+export class NamesOfFiles {
+  readonly #names = new SortedTexts()
+
+  add(entry: string): void {
+    const { type, links, inode } = metaOf(entry)
+    if (type === 'f' && links > 1) this.#names.add(`${inode}\0${sortKeyOf(entry)}`)
+  }
+
+  /** The entries that were added, in their order: further names with the first of their file. */
+  async targeting(entries: Iterable<string>): Promise<Iterable<ScannedEntry>> {
+    return targeted(entries, await this.#later())
+  }
+
+  /** Of each second and later name its sort key, a zero, and the sort key of the first. */
+  async #later(): Promise<SortedTexts> {
+    const later = new SortedTexts()
+    let first: { inode?: string; key: string } = { key: '' }
+    await inTurns(this.#names, (name) => {
+      const [inode = '', key = ''] = name.split('\0')
+      if (inode === first.inode) later.add(`${key}\0${first.key}`)
+      else first = { inode, key }
+    })
+    return later
+  }
+}
+
 /** Entries in their order. Reads them twice. */
 export async function withTargets(entries: Iterable<string>): Promise<Iterable<ScannedEntry>> {
-  return targeted(entries, await laterNames(entries))
+  const names = new NamesOfFiles()
+  await inTurns(entries, (entry) => names.add(entry))
+  return names.targeting(entries)
 }
 
 function* targeted(entries: Iterable<string>, names: SortedTexts): Generator<ScannedEntry, void, void> {
@@ -49,21 +78,4 @@ function* targeted(entries: Iterable<string>, names: SortedTexts): Generator<Sca
       next = later.next()
     }
   }
-}
-
-/** Of each second and later name its sort key, a zero, and the sort key of the first. */
-async function laterNames(entries: Iterable<string>): Promise<SortedTexts> {
-  const names = new SortedTexts()
-  await inTurns(entries, (entry) => {
-    const { type, links, inode } = metaOf(entry)
-    if (type === 'f' && links > 1) names.add(`${inode}\0${sortKeyOf(entry)}`)
-  })
-  const later = new SortedTexts()
-  let first: { inode?: string; key: string } = { key: '' }
-  await inTurns(names, (name) => {
-    const [inode = '', key = ''] = name.split('\0')
-    if (inode === first.inode) later.add(`${key}\0${first.key}`)
-    else first = { inode, key }
-  })
-  return later
 }

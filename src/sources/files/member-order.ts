@@ -15,6 +15,8 @@ interface OrderedMember {
  */
 export class MemberOrder {
   readonly #folders = new Set([''])
+  /** The folder that the last member was in. */
+  #parent = ''
   #last: string | undefined
   #lastLink: string | undefined
 
@@ -31,7 +33,9 @@ export class MemberOrder {
       if (this.#lastLink !== undefined || (this.#last !== undefined && key <= this.#last)) return 'which is there twice or out of order'
       this.#last = key
     }
-    if (path !== '' && !this.#folders.has(parentOf(path))) return 'in a folder that it did not make'
+    const parent = parentOf(path)
+    if (path !== '' && parent !== this.#parent && !this.#folders.has(parent)) return 'in a folder that it did not make'
+    this.#parent = parent
     if (this.#folders.has(path) && path !== '') return 'which is there twice'
     if (path === '' && !isDirectory) return 'in place of its folder'
     if (isDirectory) this.#folders.add(path)

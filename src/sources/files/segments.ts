@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { metaOf, pathOf } from './entry.ts'
+import { metaOf, sortKeyOf } from './entry.ts'
 import type { HardLink, ScannedEntry } from './hard-links.ts'
 
 /** A part of a volume's archive: consecutive entries of a scan. */
@@ -43,7 +43,7 @@ export function* segmentsOf(entries: Iterable<ScannedEntry>): Generator<Segment,
     const { size } = metaOf(entry)
     const large = size >= LARGE
     const full = open.length === MOST_ENTRIES
-    if (open.length > 0 && (large || afterLarge || full || fraction(pathOf(entry)) < (size + HEADERS) / SEGMENT)) {
+    if (open.length > 0 && (large || afterLarge || full || fraction(sortKeyOf(entry)) < (size + HEADERS) / SEGMENT)) {
       yield segment(open, links)
       open = []
       links = []
@@ -61,12 +61,12 @@ function segment(entries: readonly string[], links: readonly HardLink[]): Segmen
 }
 
 /**
- * A number from 0 to 1 out of a path: 32-bit FNV-1a, whose high bits depend too little on the end of a path, and the finalizer of
- * MurmurHash3.
+ * A number from 0 to 1 out of the sort key of a path: 32-bit FNV-1a, whose high bits depend too little on the end of a text, and the
+ * finalizer of MurmurHash3.
  */
-function fraction(path: string): number {
+function fraction(key: string): number {
   let hash = 0x811c9dc5
-  for (let index = 0; index < path.length; index++) hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193)
+  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32

@@ -40,6 +40,27 @@ export class SortedTexts implements Iterable<string> {
   }
 }
 
+/** Some of sorted texts, chosen by their places. */
+export class ChosenTexts implements Iterable<string> {
+  readonly #all: SortedTexts
+  /** A byte for each, not 0 if it is chosen. */
+  readonly #chosen: Uint8Array
+
+  constructor(all: SortedTexts) {
+    this.#all = all
+    this.#chosen = new Uint8Array(all.count)
+  }
+
+  choose(place: number): void {
+    this.#chosen[place] = 1
+  }
+
+  *[Symbol.iterator](): Generator<string, void, void> {
+    let place = 0
+    for (const text of this.#all) if (this.#chosen[place++]) yield text
+  }
+}
+
 function* blocksOf(texts: readonly string[]): Generator<Block, void, void> {
   for (let start = 0, end = 0; start < texts.length; start = end) {
     for (let size = 0; end < texts.length && size < BLOCK; end++) size += texts[end]!.length

@@ -11,7 +11,7 @@ import { SortedTexts } from '../files/sorted-texts.ts'
  * before its next sibling.
  */
 export interface Scan {
-  entries: Iterable<string>
+  entries: SortedTexts
   skipped: Skipped
   /** Paths of some of the devices, and of what is on other file systems. */
   left: { devices: string[]; mounted: string[] }
@@ -96,7 +96,6 @@ export async function listAgain(site: Site, paths: readonly string[], signal: Ab
 }
 
 interface Found extends Scan {
-  entries: SortedTexts
   /** Whether some entries cannot be read. */
   closed: boolean
 }

@@ -6,7 +6,7 @@ import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
-import { type HardLink, HardLinks, withTargets } from '../files/hard-links.ts'
+import { type HardLink, HardLinks, NamesOfFiles, type ScannedEntry } from '../files/hard-links.ts'
 import { countLeftOut, ignoreFileChange, ignoreFileExclusions, ignoreFileFacts } from '../files/left-out.ts'
 import { linkArchive } from '../files/link-headers.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
@@ -21,7 +21,7 @@ import { severalNames, withContent, withoutFolders } from './still-there.ts'
 import { type ReadEntry, SegmentReading } from './segment-reading.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
 import { canMatchIn, type Patterns, type ScannedPath, selecting } from '../files/selection.ts'
-import { inTurns, SortedTexts } from '../files/sorted-texts.ts'
+import { ChosenTexts, inTurns } from '../files/sorted-texts.ts'
 import type { Json, Source, SourceStream } from '../source.ts'
 
 export interface VolumeSourceOptions extends FileBackupSettings {
@@ -36,6 +36,12 @@ export interface VolumeSourceOptions extends FileBackupSettings {
   numericOwners: boolean
   signal: AbortSignal
   report: Report
+}
+
+/** An entry, and its place in the scan. */
+interface Placed {
+  entry: string
+  place: number
 }
 
 type Chosen = Pick<VolumeFacts, 'patterns' | 'ignoreFile' | 'leftOut'>
@@ -94,7 +100,7 @@ export class VolumeSource implements Source {
     const links = new HardLinks()
     const archive = new ArchiveStreams(this.name, facts, this.#options.rescan ? undefined : before)
     const meanwhile = new Meanwhile()
-    for (const cut of segmentsOf(meanwhile.follow(await withTargets(entries)))) {
+    for (const cut of segmentsOf(meanwhile.follow(entries))) {
       const segment = meanwhile.remaining(cut)
       const { read, links: others, whole } = segment.entries.length === 0 ? { read: [], links: segment.links, whole: false }
         : yield* this.#segment(site, segment, archive.next(segment.digest), facts)
@@ -118,7 +124,7 @@ export class VolumeSource implements Source {
     if (!this.#reached) throw new Error(`${this.name}: measured before open()`)
     const { entries } = await this.#scan(this.#reached.site)
     let size = 0
-    await inTurns(await withTargets(entries), ({ entry, target }) => {
+    await inTurns(entries, ({ entry, target }) => {
       if (target === undefined) size += metaOf(entry).size
     })
     return size
@@ -137,7 +143,7 @@ export class VolumeSource implements Source {
   }
 
   /** The entries to back up. Unreadable ones are left out, with all that is in them, or are an error. */
-  async #scan(site: Site): Promise<Scan & { unreadable: Unreadable; chosen: Chosen }> {
+  async #scan(site: Site): Promise<Omit<Scan, 'entries'> & { entries: Iterable<ScannedEntry>; unreadable: Unreadable; chosen: Chosen }> {
     const { entries, ...scanned } = await scan(site, this.#signal)
     requireFolder(entries, site)
     const { include, exclude } = this.#options.patterns
@@ -149,25 +155,33 @@ export class VolumeSource implements Source {
     const leftOut: NonNullable<VolumeFacts['leftOut']> = {}
     const work = new Set<string>()
     const unreadable: Unreadable = { count: 0, names: [] }
-    const kept = new SortedTexts()
+    const kept = new ChosenTexts(entries)
+    const names = new NamesOfFiles()
     const isWork = workIn(site, work)
     const isReadable = readable(unreadable)
-    const select = selecting(candidateOf, { include, exclude: exclusions }, (entry, by) => {
+    const select = selecting(({ entry }: Placed) => candidateOf(entry), { include, exclude: exclusions }, ({ entry }, by) => {
       const meta = metaOf(entry)
       // Nobody knows what is in it; `include` may select some of that.
       const isWanted = by === 'include' && meta.type === 'd' && meta.unreadable && canMatchIn(candidateOf(entry).path, include)
       if (!isWanted || isReadable(entry)) countLeftOut(leftOut, by, meta)
     })
+    const keep = ({ entry, place }: Placed): void => {
+      if (!isReadable(entry)) return
+      kept.choose(place)
+      names.add(entry)
+    }
+    let place = 0
     await inTurns(entries, (entry) => {
+      const placed = { entry, place: place++ }
       // Work before the patterns: while a restore moves things, only a part of the selection may be there.
-      if (!isWork(entry)) for (const one of select(entry)) if (isReadable(one)) kept.add(one)
+      if (!isWork(entry)) for (const one of select(placed)) keep(one)
     })
     if (work.size > 0) this.#warnOfWork([...work].map(displayName), site)
     // Without the volume's own folder, nothing would be left.
     if (unreadable.count > 0 && (this.#options.onUnreadable === 'fail' || unreadable.names[0] === '.'))
       throw unreadableError(site, unreadable)
     const patterns = { include: [...include], exclude: [...exclude] }
-    return { ...scanned, entries: kept, unreadable, chosen: { patterns, ...ignoreFileFacts(ignored), leftOut } }
+    return { ...scanned, entries: await names.targeting(kept), unreadable, chosen: { patterns, ...ignoreFileFacts(ignored), leftOut } }
   }
 
   #warnOfWork(folders: readonly string[], { where }: Site): void {
