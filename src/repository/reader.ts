@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
+import { isMachineFailure } from '../process/machine-failure.ts'
 import { DamagedObject, type GetOptions, NotFound, type Store } from '../stores/store.ts'
 import { type Extent, joined } from './extent.ts'
 import type { Keys } from './keys.ts'
@@ -166,7 +167,8 @@ export class DamagedChunk extends LifeboatError {
 
 /**
  * Fetches, unseals and checks one chunk; `base` is the plaintext of the chunk it is a difference from. Throws a DamagedChunk that
- * names the object when it is missing, truncated, damaged or another chunk's, and whatever the store throws when it cannot be reached.
+ * names the object when it is missing, truncated, damaged or another chunk's, a MachineFailure, and whatever the store throws when it
+ * cannot be reached.
  */
 export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
   const plaintext = await opened(await sealedChunk(store, entry, { authenticated: true }), { keys, entry, base }).catch(() => undefined)
@@ -207,6 +209,7 @@ async function openedFrom(store: Store, sealed: Buffer, opening: Opening): Promi
   try {
     return await opened(sealed, opening)
   } catch (cause) {
+    if (isMachineFailure(cause)) throw cause
     const key = chunkKey(opening.entry[0], opening.entry[4])
     throw new DamagedChunk(key, `chunk ${key} in ${store.name} is damaged: ${messageOf(cause)}`, cause)
   }

@@ -4,6 +4,7 @@ import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
 import { FORMAT } from './format.ts'
 import { giveBackLarge } from '../process/buffers.ts'
+import { isMachineFailure } from '../process/machine-failure.ts'
 import { isHeaderText } from './header-text.ts'
 import { parsedJson } from './json.ts'
 import type { Keys } from './keys.ts'
@@ -267,6 +268,7 @@ export async function openHeader(
   try {
     bytes = await decompressUpTo(signed.body, most)
   } catch (cause) {
+    if (isMachineFailure(cause)) throw cause
     throw damaged(`it does not decompress: ${messageOf(cause)}`, cause)
   }
   const text = bytes.toString('latin1')
@@ -372,6 +374,7 @@ async function unsealManifest<T>({ key, header, keys }: AuthenticSnapshot, schem
     giveBackLarge(plaintext)
     return schema.parse(value)
   } catch (cause) {
+    if (isMachineFailure(cause)) throw cause
     throw new DamagedSnapshot(`the manifest in ${key} cannot be read: ${messageOf(cause)}`, cause)
   }
 }

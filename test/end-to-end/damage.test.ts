@@ -10,6 +10,7 @@ import { chunkKey, type ChunkEntry, decodeSnapshot } from '../../src/repository/
 import { clientDirectory } from '../support/client-programs.ts'
 import { changeDataset, loadDataset } from '../support/dataset.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
+import { builtProgram } from './built.ts'
 import { contentOf, expectFailure, type Given, mounting, type Options, Sandbox } from './sandbox.ts'
 
 let server: Server
@@ -151,6 +152,19 @@ describe('a chunk', () => {
     const found = await verify('read', {}, { under })
     expect(found).toMatchObject({ status: 3, result: 'could not verify' })
     expect(found.problems.join('\n')).toMatch(/cannot read chunks\/\S+ from file:\S+: EIO/)
+  })
+
+  test('that no thread can open, because the machine can start none, says nothing about the backup either, and nothing is recorded', async () => {
+    const thread = path.join(builtProgram(), 'thread.js')
+    const under = ['strace', '-f', '--quiet=all', '-o', '/dev/null', '-P', thread, '-e', 'trace=openat', '-e', 'inject=openat:error=EMFILE']
+    const found = await verify('read', {}, { under })
+    expect(found).toMatchObject({ status: 3, result: 'could not verify', damaged: [] })
+    expect(found.problems.join('\n')).toMatch(/a thread that seals and opens chunks failed: .*EMFILE.* This says nothing about the backups/)
+    const target = { ...given, 'database-url': server.url('brand_new'), mode: 'create', 'skip-damaged': 'true' }
+    const refused = await sandbox.run('restore', target, { under })
+    expectFailure(refused, 3, /a thread that seals and opens chunks failed: .*Allow more processes/, /./)
+    expect(refused.err).not.toMatch(/damaged:|is recorded/)
+    expect(await verify('list')).toMatchObject({ status: 0, result: 'verified' })
   })
 })
 

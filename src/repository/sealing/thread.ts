@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../error.ts'
 import { giveBack } from '../../process/buffers.ts'
+import { isMachineFailure } from '../../process/machine-failure.ts'
 import { chunkId } from '../chunk-id.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
 import { type Compressed, type Compression, StreamLevel } from './stream-level.ts'
@@ -43,8 +44,9 @@ export interface Done {
 export interface SealingOutcome {
   number: number
   done?: Done
-  /** Why it failed. */
+  /** Why it failed, and whether that was the machine's failure, not that of the bytes. */
   failure?: string
+  byMachine?: boolean
 }
 
 /** A difference is kept if it takes at most this part of the bytes of the chunk stored whole. */
@@ -54,7 +56,7 @@ parentPort!.on('message', ({ number, sealing, opening }: Assignment) => {
   try {
     answer({ number, done: sealing ? seal(sealing) : open(opening!) })
   } catch (error) {
-    answer({ number, failure: messageOf(error) })
+    answer({ number, failure: messageOf(error), byMachine: isMachineFailure(error) })
   }
 })
 

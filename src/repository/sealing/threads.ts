@@ -1,5 +1,7 @@
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { messageOf } from '../../error.ts'
+import { MachineFailure } from '../../process/machine-failure.ts'
 import { newHeader, openAgeHeader } from './age.ts'
 import type { Assignment, Done, Opening, Sealing, SealingOutcome } from './thread.ts'
 
@@ -12,7 +14,7 @@ const IDLE_MS = 1000
 /**
  * A chunk compressed and encrypted to every recipient, by one of so many threads: as a difference where that is asked for and small enough.
  * The plaintext, in shared memory, must stay as it is until then; a base is used up, with the whole buffer it is in. A difference has no
- * level.
+ * level. Throws a MachineFailure if no thread can do it.
  */
 export async function seal(
   plaintext: Uint8Array,
@@ -26,8 +28,8 @@ export async function seal(
 }
 
 /**
- * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity.
- * The sealed chunk is used up, with the whole buffer it is in.
+ * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity,
+ * and a MachineFailure if no thread can open it. The sealed chunk is used up, with the whole buffer it is in.
  */
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
@@ -55,7 +57,7 @@ class Thread {
     this.#worker.on('message', (outcome: SealingOutcome) => this.#take(outcome))
     this.#worker.on('messageerror', (error) => this.#fail(error))
     this.#worker.on('error', (error) => this.#fail(error))
-    this.#worker.on('exit', () => this.#fail(new Error('a thread that seals and opens chunks ended')))
+    this.#worker.on('exit', () => this.#fail(new Error('it ended')))
   }
 
   /** Jobs that it was given and has not finished. */
@@ -69,23 +71,27 @@ class Thread {
     this.#worker.ref()
     const number = this.#assigned++
     return new Promise((resolve, reject) => {
-      this.#worker.postMessage({ number, ...work } satisfies Assignment, given.filter((buffer) => buffer instanceof ArrayBuffer))
       this.#waiting.set(number, { resolve, reject })
+      try {
+        this.#worker.postMessage({ number, ...work } satisfies Assignment, given.filter((buffer) => buffer instanceof ArrayBuffer))
+      } catch (error) {
+        this.#fail(error)
+      }
     })
   }
 
-  #take({ number, done, failure }: SealingOutcome): void {
+  #take({ number, done, failure, byMachine }: SealingOutcome): void {
     const { resolve, reject } = this.#waiting.get(number)!
     this.#waiting.delete(number)
     if (done) resolve(done)
-    else reject(new Error(failure))
+    else reject(byMachine ? threadFailure(failure!) : new Error(failure))
     if (this.#waiting.size > 0) return
     this.#worker.unref()
     this.#rest = setTimeout(() => this.#end(), IDLE_MS).unref()
   }
 
   #fail(error: unknown): void {
-    for (const { reject } of this.#waiting.values()) reject(error)
+    for (const { reject } of this.#waiting.values()) reject(threadFailure(messageOf(error), error))
     this.#waiting.clear()
     this.#end()
   }
@@ -102,7 +108,19 @@ const running = new Set<Thread>()
 function idlest(most: number): Thread {
   const [least] = [...running].toSorted((one, other) => one.load - other.load)
   if (least && (least.load === 0 || running.size >= most)) return least
-  const thread = new Thread()
+  const thread = newThread()
   running.add(thread)
   return thread
+}
+
+function newThread(): Thread {
+  try {
+    return new Thread()
+  } catch (error) {
+    throw threadFailure(messageOf(error), error)
+  }
+}
+
+function threadFailure(reason: string, cause?: unknown): MachineFailure {
+  return new MachineFailure(`a thread that seals and opens chunks failed: ${reason}`, cause)
 }

@@ -6,7 +6,11 @@ import { contentSizeOf } from './frame.ts'
 const DICTIONARY_MAGIC = 0xec30a437
 
 export function canBeBase(plaintext: Buffer): boolean {
-  return plaintext.length > 8 && plaintext.readUInt32LE(0) !== DICTIONARY_MAGIC
+  return plaintext.length > 8 && !isDictionary(plaintext)
+}
+
+function isDictionary(bytes: Uint8Array): boolean {
+  return bytes.length > 8 && Buffer.from(bytes.buffer, bytes.byteOffset).readUInt32LE(0) === DICTIONARY_MAGIC
 }
 
 /** Most metadata decompresses into one piece of this size, so that no pieces have to be joined. Unfilled pages take no memory. */
@@ -63,6 +67,7 @@ function differenceParameters(bytes: number, matches: Matches): Record<number, n
 export function decompress(compressed: Uint8Array, size: number, base?: Uint8Array): Buffer {
   const content = contentSizeOf(compressed)
   if (content !== size) throw new Error(`its content has ${content} bytes instead of ${size}`)
+  if (base && isDictionary(base)) throw new Error('its base cannot be a base')
   return zstdDecompressSync(compressed, { dictionary: base, maxOutputLength: Math.max(1, size), chunkSize: roomFor(size) })
 }
 
