@@ -102,7 +102,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   const [fresh] = await example('freshness')
   expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')
-  const asked = { snapshot: 'latest', database: 'app', confirm: 'target' }
+  const asked = { action: 'restore', snapshot: 'latest', database: 'app', confirm: 'target' }
   expect(failures(await example('restore', { ...asked, 'dry-run': 'true' }))).toEqual([])
   expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
   expect(failures(await example('restore', { ...asked, 'dry-run': 'false' }))).toEqual([])
@@ -112,7 +112,17 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   const [, again] = await example('restore', { ...asked, 'dry-run': 'false' })
   expect(failures([again!])).toEqual([])
   expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
-  expect(await server.sql('SELECT count(*) FROM orders', again!.ending.outputs['old-database'])).toBe('0')
+  const old = again!.ending.outputs['old-database']!
+  expect(await server.sql('SELECT count(*) FROM orders', old)).toBe('0')
+  // The form sends its other fields, too.
+  const [planned] = await example('restore', { ...asked, action: 'undo', 'dry-run': 'true' })
+  expect([failures([planned!]), planned!.ending.log]).toEqual([[], expect.stringMatching(/Nothing was changed\. \S+\/target can be exchanged back for target_before_/)])
+  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
+  const [undone] = await example('restore', { ...asked, action: 'undo', 'dry-run': 'false' })
+  expect(failures([undone!])).toEqual([])
+  expect(undone!.ending.outputs['state']).toMatch(new RegExp(`target is the database that was kept as ${old}, as it was put aside .* To go back: Exchange the two again: .*\`undo: true\`, \`terminate-connections: true\``))
+  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('0')
+  for (const dry of ['true', 'false']) expect(failures(await example('restore', { ...asked, action: 'forget-old', 'dry-run': dry }))).toEqual([])
 })
 
 test('a backup before a deployment hands its snapshot on, and stops the deployment when it fails', async () => {

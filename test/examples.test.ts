@@ -35,6 +35,8 @@ function commandOf(uses: string): Action | undefined {
 /** The inputs of a step as the runner would pass them, with something plausible for every expression. */
 function rawInputs(command: Action, given: z.infer<typeof step>['with']): Record<string, string> {
   const stand = (name: string, expression: string): string => {
+    // A form in which something else is chosen.
+    if (/^\$\{\{ inputs\.\w+ == '/.test(expression)) return 'false'
     if (name === 'part' || name === 'plan') return inputsOf(command).find(([known]) => known === name)![1].example
     if (/secrets\.SERVER_\w*URL/.test(expression)) return 'postgres://user:password@host'
     if (/secrets(\.\w*URL|\[)/.test(expression)) return 'postgres://user:password@host/app'

@@ -29,7 +29,10 @@ export interface Undone {
   /** The name under which it was kept, and when it had been put aside, ISO 8601. */
   back: string
   since: string
-  swapped: Swapped
+  /** Absent from a dry run. */
+  swapped?: Swapped
+  /** Of a dry run, which changes nothing: the work, in order, as sentences. */
+  steps?: string[]
 }
 
 /** Databases that were kept for a target: their time was over, or not yet, or they could not be dropped. */
@@ -38,6 +41,8 @@ export interface Forgotten {
   dropped: string[]
   kept: { name: string; until: string }[]
   errors: string[]
+  /** Of a dry run, which changes nothing: the work, in order, as sentences. */
+  steps?: string[]
 }
 
 /** A restore that was checked and not begun. */

@@ -188,10 +188,13 @@ export interface RestoreTarget {
    * prevents it. Absent: this kind cannot tell.
    */
   plan?(stored: SourceToRestore): Promise<PlannedRestore>
-  /** Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. */
-  undo?(): Promise<Undone>
+  /**
+   * Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. `dryRun`: makes
+   * the checks, and changes nothing.
+   */
+  undo?(dryRun: boolean): Promise<Undone>
   /** Drops the content that was kept, as far as its time is over. */
-  forgetOld?(): Promise<Forgotten>
+  forgetOld?(dryRun: boolean): Promise<Forgotten>
   /** Safe to call at any time and more than once. */
   close(): Promise<void>
 }

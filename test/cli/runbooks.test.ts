@@ -87,7 +87,7 @@ test(MIGRATION, async () => {
   expect(printed).toMatch(/^ +took +.* checking the backup, .* waiting for the store, .* definitions and rows, .* indexes and keys, .* counting rows and ANALYZE, .* the exchange$/m)
   expect(printed).toMatch(/^ +now +\S+\/app has the content of snapshot /m)
   expect(printed).toMatch(/^ +before +The database from before is kept as app_before_\S+, at least until /m)
-  expect(printed).toMatch(/^ +to go back +Exchange the two again: `.* restore --undo --confirm app`/m)
+  expect(printed).toMatch(/^ +to go back +Exchange the two again: `.* restore --undo --terminate-connections --confirm app`/m)
   expect(await server.sql('SELECT count(*), max(length(note)) FROM orders', 'app')).toBe('97|32')
   expect(await run(back!)).toContain('is now the database that was kept as app_before_')
   expect(await server.sql('SELECT count(*) FROM orders', 'app')).toBe('47')

@@ -98,9 +98,9 @@ test('sources whose targets are the same, or one in the other, by whatever names
   expect([await databases(), readdirSync(at('same'))]).toEqual([there, []])
 })
 
-test('undo and forget-old are refused with dry-run, with hooks, and with everything that is for restores alone', async () => {
+test('undo and forget-old are refused with hooks, and with everything that is for restores alone', async () => {
   const there = await databases()
-  for (const [name, value] of [['dry-run', 'true'], ['pre-command', 'false'], ['all', 'true'], ['tables', 'orders'], ['skip-damaged', 'true']] as const)
+  for (const [name, value] of [['verify-only', 'true'], ['pre-command', 'false'], ['all', 'true'], ['tables', 'orders'], ['skip-damaged', 'true']] as const)
     for (const what of ['undo', 'forget-old'])
       expect(await refusal(run('restore', { [what]: 'true', 'database-url': target.url('app'), confirm: 'app', [name]: value }))).toContain(`${name}: ${what} is for a database`)
   expect(await refusal(run('restore', { undo: 'true', 'forget-old': 'true', 'database-url': target.url('app'), confirm: 'app' }))).toContain('one is done at a time')

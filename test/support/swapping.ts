@@ -18,5 +18,5 @@ export function swapInto(
 /** The options of undo and forget-old. */
 export function afterSwapOptions(server: Server, database: string, more: Partial<AfterSwapOptions> = {}): AfterSwapOptions {
   const quiet = { info: () => undefined, warning: () => undefined, progress: () => undefined, mask: () => undefined, redacted: (text: string) => text }
-  return { ...settings, target: parseDatabaseUrl(server.url(database), variables), clients, variables, signal: new AbortController().signal, report: quiet, ...more }
+  return { ...settings, dryRun: false, target: parseDatabaseUrl(server.url(database), variables), clients, variables, signal: new AbortController().signal, report: quiet, ...more }
 }

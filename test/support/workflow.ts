@@ -9,6 +9,7 @@ const root = path.join(import.meta.dirname, '../..')
 
 export const step = z.looseObject({
   id: z.string().optional(),
+  if: z.string().optional(),
   name: z.string().optional(),
   uses: z.string().optional(),
   with: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
@@ -45,7 +46,10 @@ export function folderOf(uses: string | undefined): string | undefined {
   return version === undefined ? undefined : folder
 }
 
-/** Text with its expressions evaluated: names with dots, one index in brackets, toJSON and fromJSON. Throws for what it does not know. */
+/**
+ * Text with its expressions evaluated: names with dots, one index in brackets, a comparison with a text, toJSON and fromJSON. Throws for
+ * what it does not know.
+ */
 export function evaluated(text: string, contexts: Contexts): string {
   return text.replaceAll(/\$\{\{\s*(.*?)\s*\}\}/g, (_, expression: string) => String(valueOf(expression, contexts)))
 }
@@ -54,6 +58,8 @@ function valueOf(expression: string, contexts: Contexts): unknown {
   const [, conversion, inner] = /^(toJSON|fromJSON)\((.+)\)$/.exec(expression) ?? []
   if (conversion === 'toJSON') return JSON.stringify(valueOf(inner!, contexts), null, 2)
   if (conversion === 'fromJSON') return JSON.parse(String(valueOf(inner!, contexts)))
+  const [, compared, text] = /^([\w.-]+) == '([^']*)'$/.exec(expression) ?? []
+  if (compared !== undefined) return valueOf(compared, contexts) === text
   const [, head, index] = /^([\w.-]+)(?:\[([\w.-]+)\])?$/.exec(expression) ?? []
   if (head === undefined) throw new Error(`an expression this model does not know: ${expression}`)
   const names = [...head.split('.'), ...(index === undefined ? [] : [String(valueOf(index, contexts))])]
@@ -121,6 +127,7 @@ async function runJob(given: z.infer<typeof job>, matrix: Record<string, unknown
     const folder = folderOf(step.uses)
     if (folder === undefined) continue
     const contexts = { ...options.contexts, matrix, github, steps: outputs }
+    if (step.if !== undefined && valueOf(step.if, contexts) !== true) continue
     const values = Object.entries(step.with ?? {}).map(([name, value]) => [name, options.adapt(evaluated(String(value), contexts))])
     const { post, ...main } = actionStep(folder, Object.fromEntries(values), github)
     const own = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, value]) => [name, evaluated(value, contexts)]))

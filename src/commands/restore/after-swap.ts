@@ -1,36 +1,49 @@
 import { performance } from 'node:perf_hooks'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
-import { formatTime, oneLine } from '../../report/format.ts'
+import { formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown, withinLimit } from '../../report/markdown.ts'
 import type { Forgotten, Undone } from '../../sources/restored.ts'
 import type { RestoreTarget } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { afterExchange, afterwardsLines } from './afterwards.ts'
 import { requireConfirmed } from './confirm.ts'
+import type { RestoreInputs } from './inputs.ts'
+import { summaryLine } from './report.ts'
+import type { Afterwards } from './result.ts'
 import { pauseText } from './swapped.ts'
 
 /** The result of undo and forget-old, which restore nothing from a store. */
-export type AfterSwap = (({ mode: 'undo' } & Undone) | ({ mode: 'forget-old' } & Forgotten)) & { seconds: number }
+export type AfterSwap = (({ mode: 'undo'; after?: Afterwards } & Undone) | ({ mode: 'forget-old' } & Forgotten)) & { seconds: number }
+
+type Given = Pick<RestoreInputs, 'confirm' | 'dryRun' | 'swap' | 'timeZone'>
 
 /** Takes a restore with mode swap back, or drops what such restores have put aside. */
 export async function afterSwap(
-  what: AfterSwap['mode'], target: RestoreTarget | undefined, confirm: readonly string[] | undefined, environment: Environment,
+  what: AfterSwap['mode'], target: RestoreTarget | undefined, given: Given, environment: Environment,
 ): Promise<AfterSwap> {
+  const { confirm, dryRun } = given
   const started = performance.now()
   try {
     if (!target?.undo || !target.forgetOld)
       throw new LifeboatError(`${what} is for databases that are restored with mode swap, and this kind has none`, { status: 2 })
     environment.leaves?.('nothing was changed')
     const work = what === 'undo' ? 'exchanges' : 'drops what is kept of'
-    await requireConfirmed([{ noun: 'database', name: target.name }], confirm, work, environment)
-    return what === 'undo'
-      ? { mode: what, ...(await target.undo()), seconds: secondsSince(started) }
-      : { mode: what, ...(await target.forgetOld()), seconds: secondsSince(started) }
+    if (!dryRun) await requireConfirmed([{ noun: 'database', name: target.name }], confirm, work, environment)
+    const done = what === 'undo'
+      ? { mode: what, ...withState(await target.undo(dryRun), target.name, given) } : { mode: what, ...(await target.forgetOld(dryRun)) }
+    return { ...done, seconds: secondsSince(started) }
   } finally {
     await target?.close()
   }
+}
+
+function withState(undone: Undone, name: string, given: Given): Undone & { after?: Afterwards } {
+  const { target, back, since, swapped } = undone
+  if (!swapped) return undone
+  const now = `${target} is the database that was kept as ${back}, as it was put aside ${formatTime(since, given.timeZone)}.`
+  return { ...undone, after: { now: oneLine(now), ...afterExchange(swapped, name, given), leftOut: [] } }
 }
 
 export function afterSwapErrors(result: AfterSwap): string[] {
@@ -38,30 +51,33 @@ export function afterSwapErrors(result: AfterSwap): string[] {
 }
 
 export function afterSwapHeadline(result: AfterSwap): string {
-  if (result.mode === 'undo') return `${result.target} is now the database that was kept as ${result.back}`
-  const { dropped, kept, target, errors } = result
+  const { target, steps } = result
+  if (result.mode === 'undo') {
+    const { back, swapped } = result
+    if (!swapped) return `Nothing was changed. ${target} can be exchanged back for ${back}`
+    return `Exchanged back: ${target} is now the database that was kept as ${back}; the one that was there is kept as ${swapped.kept}`
+  }
+  const { dropped, kept, errors } = result
+  if (steps) return `Nothing was changed. ${formatCount(steps.length, 'database')} of those kept for ${target} can be dropped`
   if (dropped.length > 0) return `dropped what restores had put aside for ${target}: ${dropped.join(', ')}`
   if (errors.length > 0) return `NOT dropped: what restores had put aside for ${target}`
   return kept.length > 0 ? `nothing was dropped: the time of what is kept for ${target} is not over` : `nothing is kept for ${target}`
 }
 
-/** `reader`: how the reader is told of the inputs that he may need next. */
-function notes(result: AfterSwap, timeZone: string, again: { undo: string; forget: string }): string[] {
-  if (result.mode === 'forget-old') return result.kept.map(({ name, until }) => `${name} is kept until ${formatTime(until, timeZone)}.`)
-  const { kept, until } = result.swapped
+function notes({ steps = [], ...result }: AfterSwap, timeZone: string): string[] {
   return [
-    `${pauseText(result.swapped)} The database that was there is kept as ${kept}, at least until ${formatTime(until, timeZone)}.`,
-    `To go forward again: ${again.undo}. To drop it after that time: ${again.forget}.`,
+    ...steps.map((step, index) => `${index + 1}. ${step}`),
+    ...(result.mode === 'forget-old' ? result.kept.map(({ name, until }) => `${name} is kept until ${formatTime(until, timeZone)}.`)
+      : result.swapped ? [pauseText(result.swapped)] : []),
   ]
 }
-
-const MARKED = { undo: marked`‹undo: true›`, forget: marked`‹forget-old: true›` }
-const IN_SUMMARY = { undo: 'undo: true', forget: 'forget-old: true' }
 
 export function afterSwapText(result: AfterSwap, { timeZone }: TextContext): string {
   const errors = afterSwapErrors(result)
   return [
-    oneLine(afterSwapHeadline(result)), ...notes(result, timeZone, MARKED).map((note) => `  ${oneLine(note)}`),
+    oneLine(afterSwapHeadline(result)),
+    ...('after' in result && result.after ? [formatColumns(afterwardsLines(result.after), '  ')] : []),
+    ...notes(result, timeZone).map((note) => `  ${oneLine(note)}`),
     ...errors.map((error) => `  ${oneLine(error)}`),
   ].join('\n')
 }
@@ -70,7 +86,8 @@ export function afterSwapSummary(result: AfterSwap, { timeZone }: SummaryContext
   const errors = afterSwapErrors(result)
   return withinLimit([
     `### ${errors.length > 0 ? '❌' : '✅'} Lifeboat: ${escapeMarkdown(oneLine(afterSwapHeadline(result)))}`,
-    ...notes(result, timeZone, IN_SUMMARY).map((note) => escapeMarkdown(oneLine(note))),
+    ...('after' in result && result.after ? [afterwardsLines(result.after).map(summaryLine).join('\n')] : []),
+    ...notes(result, timeZone).map((note) => escapeMarkdown(oneLine(note))),
     ...errors.map((error) => code(oneLine(error))),
   ])
 }

@@ -1,10 +1,11 @@
 import { marked, markedCommand } from '../../marks.ts'
 import { formatTime, oneLine } from '../../report/format.ts'
+import type { Swapped } from '../../sources/restored.ts'
 import type { RestoreInputs } from './inputs.ts'
 import type { Afterwards, RestoreResult } from './result.ts'
 import { withUrl } from './safety.ts'
 
-type Given = Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'timeZone'>
+type Given = Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'swap' | 'timeZone'>
 type Target = Omit<Afterwards, 'leftOut'>
 
 /** The name of the target, and the way to the content that a safety backup has, if one was made. */
@@ -36,7 +37,7 @@ const NOTHING = 'Nothing was changed.'
 const BACKUP = 'a backup from before this restore'
 
 function databaseAfter(
-  result: Omit<RestoreResult, 'seconds'>, { timeZone, all, objects: { dropOthers, only } }: Given, name: string,
+  result: Omit<RestoreResult, 'seconds'>, { timeZone, all, swap, objects: { dropOthers, only } }: Given, name: string,
 ): Target {
   const { mode, left, swapped, errors, selection, restored } = result
   const target = oneLine(result.target)
@@ -54,10 +55,7 @@ function databaseAfter(
   if (swapped) {
     return {
       now: `${target} ${has}.`,
-      before: `The database from before is kept as ${oneLine(swapped.kept)}, at least until ${formatTime(swapped.until, timeZone)}.`,
-      back: `Exchange the two again${all.wanted ? withUrl(result.target) : ''}: ` +
-        `${markedCommand('restore', { undo: 'true', confirm: name })}. ` +
-        marked`After that time, ‹forget-old: true› drops the one that is kept.`,
+      ...afterExchange(swapped, name, { swap, timeZone }, all.wanted ? withUrl(result.target) : ''),
     }
   }
   if (mode === 'create')
@@ -87,6 +85,17 @@ function databaseAfter(
   return {
     now: `${target} ${has}${nothing}.`, before: 'A database without objects, or tables without rows.',
     back: marked`Drop the database and make it again, or restore into another with ‹mode: create›.`,
+  }
+}
+
+/** The place of the database that was exchanged, and the way back to it. `name`: of the target; `which`: what else the way back needs. */
+export function afterExchange(
+  { kept, until }: Swapped, name: string, { swap: { terminate }, timeZone }: Pick<Given, 'swap' | 'timeZone'>, which = '',
+): Pick<Target, 'before' | 'back'> {
+  const command = markedCommand('restore', { undo: 'true', ...(terminate && { 'terminate-connections': 'true' }), confirm: name })
+  return {
+    before: `The database from before is kept as ${oneLine(kept)}, at least until ${formatTime(until, timeZone)}.`,
+    back: `Exchange the two again${which}: ${command}. ` + marked`After that time, ‹forget-old: true› drops the one that is kept.`,
   }
 }
 

@@ -43,12 +43,12 @@ function redactedAll(result: RestoreAllResult, apply: (texts: string[]) => strin
 /** The snapshot of a restore; none of undo and forget-old. */
 const snapshotOf = (result: AnyResult): string => (isAfter(result) ? '' : result.snapshot)
 
-function statesOf(result: RestoreResult | RestoreAllResult): string[] {
+function statesOf(result: AnyResult): string[] {
   if (isAll(result)) {
     return result.sources.flatMap((part) =>
       ('problem' in part ? leftLines([{ source: restoredName(part), ...part }]) : statesOf(part)))
   }
-  const { after } = result
+  const after = 'after' in result ? result.after : undefined
   return after ? [oneLine(`${after.now} Before: ${after.before} To go back: ${after.back}`)] : []
 }
 
@@ -69,7 +69,7 @@ export const restore = {
   run: (given, environment) => {
     if (given.afterSwap !== undefined)
       return afterSwap(
-        given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall }), given.confirm, environment,
+        given.afterSwap, targetOf('database', given, { ...environment, clientInstall: given.clientInstall }), given, environment,
       )
     return given.all.wanted ? restoreAll(given, environment) : restoreOne(given, environment)
   },
@@ -103,7 +103,7 @@ export const restore = {
     },
     state: {
       help: 'The content of the target now and before, where that is, and how to go back to it, in sentences.',
-      value: (result) => (isAfter(result) ? '' : statesOf(result).join('\n')),
+      value: (result) => statesOf(result).join('\n'),
       ofFailure: ({ left }) => leftLines(left).join('\n'),
     },
     'safety-snapshot-id': {

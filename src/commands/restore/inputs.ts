@@ -101,7 +101,7 @@ export const inputs = commandInputs(
           once: true,
           help:
             'Take the last restore with mode swap back: the database of database-url is exchanged for the one from before. Nothing is ' +
-            'read from the store.',
+            'read from the store: database, snapshot and mode are not used.',
         },
         'forget-old': {
           ...flagInput,
@@ -236,12 +236,14 @@ export const inputs = commandInputs(
 const DATABASE_OR_TARGET = 'database-url, or target for a volume,'
 const databaseOrTarget = { ...databaseUrl, expected: `${databaseUrl.expected}; or for a volume its folder, as target` }
 
-/** Throws (status 2) unless a database is named, and nothing that is for restores alone: it would be ignored. */
+/**
+ * Throws (status 2) unless a database is named, and nothing that would be ignored and is not sent with every run of a workflow: its
+ * steps have the database, the snapshot and the mode of restores, and `confirm` names the target.
+ */
 function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInputs, 'afterSwap'>): void {
-  const { server, volume, all, hooks, dryRun, verifyOnly, skipDamaged, swap } = slices
+  const { server, volume, all, hooks, verifyOnly, skipDamaged } = slices
   if (server.database === undefined) throw missingInput('database-url', databaseUrl)
   const given = [
-    ...(dryRun ? ['dry-run'] : []),
     ...(verifyOnly ? ['verify-only'] : []),
     ...(all.wanted ? ['all'] : []),
     ...(all.map.length > 0 ? ['map'] : []),
@@ -249,12 +251,11 @@ function requireAfterSwap(input: 'undo' | 'forget-old', slices: Omit<RestoreInpu
     ...(hooks.before === '' ? [] : ['pre-command']),
     ...(hooks.after === '' ? [] : ['post-command']),
     ...(skipDamaged ? ['skip-damaged'] : []),
-    ...(swap.drill ? ['drill'] : []),
-    ...selectionIn(slices),
+    ...selectionIn({ ...slices, database: undefined }),
   ]
   if (given.length === 0) return
   throw new LifeboatError(`${given.join(', ')}: ${input} is for a database that was restored with mode swap, and restores nothing`, {
-    hint: `Leave it out.${dryRun ? marked` With ‹dry-run› nothing was changed: ‹undo› and ‹forget-old› work at once.` : ''}`, status: 2,
+    hint: marked`Leave it out. ‹dry-run: true› shows what would be done.`, status: 2,
   })
 }
 

@@ -106,7 +106,7 @@ function salvaging({ salvage }: RestoreTarget, source: string, elsewhere: string
 /** The result with the state that the target is in, which a later interruption tells, too. */
 export function finished(
   result: Omit<RestoreResult, 'seconds'>,
-  given: Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'timeZone'>,
+  given: Pick<RestoreInputs, 'all' | 'objects' | 'files' | 'swap' | 'timeZone'>,
   { leaves }: Pick<Environment, 'leaves'>,
   back?: WayBack,
 ): Omit<RestoreResult, 'seconds'> {

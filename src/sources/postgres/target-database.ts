@@ -32,12 +32,12 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   requireDatabaseName(target)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
-  const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>): Promise<T> => {
+  const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>, dryRun: boolean): Promise<T> => {
     const { variables, signal, report, leaves } = context
     try {
       return await work({
         target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report,
-        ...(leaves && { leaves }), now: () => context.now(),
+        ...(leaves && { leaves }), now: () => context.now(), dryRun,
       })
     } catch (error) {
       throw await route.causeOf(error)
@@ -78,8 +78,8 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       plan: async (damaged) => planOf(target, await salvageInto(target, route, damaged, await settingsFor(damaged, dry), context)),
     },
     plan: async (stored) => planOf(target, await restoreInto(target, route, stored, await settingsFor(stored, dry), context)),
-    undo: () => after(undoSwap),
-    forgetOld: () => after(forgetOld),
+    undo: (dryRun) => after(undoSwap, dryRun),
+    forgetOld: (dryRun) => after(forgetOld, dryRun),
     close: () => route.close(),
   }
 }

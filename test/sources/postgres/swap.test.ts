@@ -41,6 +41,7 @@ afterEach(async () => {
 
 const swap = (more = {}, options = {}) => swapInto(server, 'app', archive, temporary, told, more, options)
 const after = (more = {}) => afterSwapOptions(server, 'app', more)
+const at = (time: string) => ({ now: () => new Date(time) })
 const names = async () => (await server.sql(`SELECT datname FROM pg_database WHERE datname ~ '^(app|lifeboat)' ORDER BY 1`)).split('\n')
 const about = (database: string) => server.sql(`SELECT datdba::regrole, datconnlimit, shobj_description(d.oid, 'pg_database'),
   (SELECT string_agg(s, ' ') FROM pg_db_role_setting, unnest(setconfig) s WHERE setdatabase = d.oid) FROM pg_database d WHERE datname = '${database}'`)
@@ -58,7 +59,13 @@ test('the target gets a new database with the settings of the backup, and the ol
   expect(await rows(kept)).toBe('1|0')
   expect(await about(kept)).toMatch(/^postgres\|-1\|Lifeboat keeps this database, which was app until 2026-11-22/)
 
-  const undone = await undoSwap(after({ now: () => new Date('2026-11-22T08:00:00Z') }))
+  expect(await undoSwap(after({ ...at('2026-11-22T08:00:00Z'), dryRun: true }))).toEqual({ target: expect.stringMatching(/\/app$/), back: kept, since: '2026-11-22T07:32:44.000Z', steps: [
+    expect.stringMatching(/^Wait until nobody else is connected to \S+\/app, for \S+ s at most\.$/),
+    expect.stringMatching(new RegExp(`^Exchange it for ${kept}, which was put aside 2026-11-22 07:32.* in one transaction\\. The database that is there now is kept as app_before_DATE_TIME, at least until 2026-11-29 08:00`)),
+  ] })
+  expect([await names(), await rows('app')]).toEqual([['app', kept], '100|100'])
+
+  const undone = await undoSwap(after(at('2026-11-22T08:00:00Z')))
   expect(undone).toMatchObject({ back: kept, since: '2026-11-22T07:32:44.000Z', swapped: { kept: 'app_before_20261122_080000' } })
   expect([await rows('app'), await about('app')]).toEqual(['1|0', 'postgres|-1|mine|work_mem=5MB'])
   expect(await names()).toEqual(['app', 'app_before_20261122_080000'])
@@ -96,7 +103,10 @@ test('forget-old drops what is kept, as its time is over, and nothing that only 
   // A copy with the comment of another, one of that name by hand, and one that somebody gave a name of his own.
   await server.sql(`CREATE DATABASE app_copy; CREATE DATABASE app_before_20250101_000000; ALTER DATABASE ${second} RENAME TO app_mine`)
   await server.sql(`SELECT format('COMMENT ON DATABASE app_copy IS %L', shobj_description((SELECT oid FROM pg_database WHERE datname = '${first}'), 'pg_database')) \\gexec`)
-  const forgotten = await forgetOld(after({ now: () => new Date('2026-11-03T12:00:00Z') }))
+  const there = await names()
+  expect(await forgetOld(after({ ...at('2026-11-03T12:00:00Z'), dryRun: true }))).toMatchObject({ dropped: [], kept: [{ name: third }], steps: [expect.stringMatching(`^Drop the database ${first}, which was put aside 2026-11-01 00:00`)] })
+  expect(await names()).toEqual(there)
+  const forgotten = await forgetOld(after(at('2026-11-03T12:00:00Z')))
   expect(forgotten).toEqual({ target: expect.any(String), dropped: [first], kept: [{ name: third, until: '2026-11-04T00:00:00.000Z' }], errors: [] })
   expect(await names()).toEqual(['app', 'app_before_20250101_000000', third, 'app_copy', 'app_mine'])
   expect(await forgetOld(after({ keepOld: 0 }))).toMatchObject({ dropped: [third], kept: [] })
@@ -115,8 +125,8 @@ test('undo believes no claim of another owner, and no second claim', async () =>
   expect(await rows('app')).toBe('100|100')
 })
 
-test('undo refuses a database that no exchange made', async () => {
-  expect((await thrownBy(undoSwap(after()))).message).toMatch(/^no restore with mode swap has put a database aside for .*app/)
+test('undo refuses a database that no exchange made, a dry run of it as well', async () => {
+  for (const dryRun of [true, false]) expect((await thrownBy(undoSwap(after({ dryRun })))).message).toMatch(/^no restore with mode swap has put a database aside for .*app/)
   await untouched()
   await swap()
   await server.sql('ALTER DATABASE app RENAME TO app_other')

@@ -4,7 +4,7 @@ import type { Entry } from '../contents.ts'
 import type { Others } from '../clean/others.ts'
 import type { RestoreOutcome } from '../restore-outcome.ts'
 import { readingOf } from '../reading.ts'
-import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
+import { isWhole, type RestoreOptions, type RestorePlan } from '../restore-plan.ts'
 import { RELATIONS } from '../selection.ts'
 import type { SwapSettings } from '../settings.ts'
 import { backUpStep } from '../../checks.ts'
@@ -44,7 +44,7 @@ export function dryRun(
     ...(mode === 'clean' ? [
       `In one transaction: drop ${dropped(options, plan)}, and restore ${what}, ${bytes}${room}. ` +
         `Before that, wait until nobody uses these tables, for ${formatSeconds(options.lockTimeout / 1000)} at most. ` +
-        'Clients that read or write these tables wait meanwhile; with mode swap they do not.',
+        `Clients that read or write these tables wait meanwhile${isWhole(options) ? '; with mode swap they do not' : ''}.`,
       ...removes(plan.others, options.dropOthers), ...(options.dropOthers ? [] : [stays(plan.others?.stay)]),
     ] : [`Restore ${what}, ${bytes}, with ${formatCount(jobs, 'connection')}${room}.`]),
     ...(settings && !creates ? ['Apply the owner, privileges and settings of the database.'] : []),
@@ -122,19 +122,29 @@ export function swapSteps(
   where: string,
   tables: number,
   { lockTimeout, terminate, drill, lacks }: Pick<SwapSettings, 'lockTimeout' | 'terminate' | 'drill'> & { lacks: readonly string[] },
-  kept: { name: string; until: Date },
+  kept: { name: string; until: string },
 ): string[] {
   return [
     `Count the rows of ${formatCount(tables, 'table')}, and run ANALYZE.`,
     ...(drill ? ['Compare the new database with the backup, entry by entry.'] : []),
-    terminate
-      ? `End the sessions of others in ${where}.`
-      : `Wait until nobody else is connected to ${where}, for ${formatSeconds(lockTimeout / 1000)} at most.`,
-    'Exchange the two in one transaction. The database that is there now is kept as ' +
-      `${withoutTime(kept.name)}, at least until ${formatTime(kept.until.toISOString(), 'UTC')}.`,
+    ...exchangeSteps(where, 'the two', { lockTimeout, terminate }, kept),
     ...(lacks.length > 0 ? [
       `Not in the backup ${lacks.length === 1 ? 'is' : 'are'} ${formatCount(lacks.length, 'table or view', 'tables and views')} of ` +
         `${where}, which only the database that is kept has then: ${formatSome(lacks.map(oneLine), MOST_NAMED)}.`,
     ] : []),
+  ]
+}
+
+/** The exchange of a database for another. `databases`: both, to be read after "Exchange ". */
+export function exchangeSteps(
+  where: string, databases: string, { lockTimeout, terminate }: Pick<SwapSettings, 'lockTimeout' | 'terminate'>,
+  kept: { name: string; until: string },
+): string[] {
+  return [
+    terminate
+      ? `End the sessions of others in ${where}.`
+      : `Wait until nobody else is connected to ${where}, for ${formatSeconds(lockTimeout / 1000)} at most.`,
+    `Exchange ${databases} in one transaction. The database that is there now is kept as ${withoutTime(kept.name)}, at least until ` +
+      `${formatTime(kept.until, 'UTC')}.`,
   ]
 }

@@ -1,7 +1,8 @@
 import { LifeboatError, messageOf } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
-import { formatSome } from '../../../report/format.ts'
+import { formatSome, formatTime, oneLine } from '../../../report/format.ts'
 import type { Forgotten, Undone } from '../../restored.ts'
+import { exchangeSteps } from '../preflight/steps.ts'
 import { identifier, literal, withoutTransaction } from '../query.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
 import type { SwapSettings } from '../settings.ts'
@@ -9,24 +10,33 @@ import { KEEP_OLD } from '../../settings.ts'
 import { commentOf, databasesOf, type Kept, keptOf, namedAmong, type NamedDatabase } from './databases.ts'
 import { exchange } from './exchange.ts'
 import { removeLeft } from './new-database.ts'
-import { markOf, notOwned } from './swap.ts'
+import { markOf, notOwned, warnOfUse } from './swap.ts'
 import { withTarget } from './with-target.ts'
 
 export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
-  Omit<SwapSettings, 'drill'> & { now: () => Date }
+  Omit<SwapSettings, 'drill'> & { now: () => Date; dryRun: boolean }
 
-/** Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. */
+/**
+ * Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. A dry run makes the same
+ * checks, and changes nothing.
+ */
 export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
   return withTarget(options, async (name, maintenance) => {
-    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, report, leaves } = options
+    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, dryRun, report, leaves } = options
     const { signal } = maintenance
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
     const all = keptOf(databases, name)
     const back = theOneBefore(live, all, target.where)
     if (!live.owned || !back.owned) throw notOwned(target.where)
-    await removeLeft(name, databases, maintenance, report)
     const mark = markOf(live, back, databases, { at: now(), keepOld })
+    const about = { target: target.where, back: back.name, since: back.mark.at }
+    if (dryRun) {
+      await warnOfUse(live, options, maintenance, report)
+      const incoming = `it for ${back.name}, which was put aside ${formatTime(back.mark.at, 'UTC')},`
+      return { ...about, steps: exchangeSteps(target.where, incoming, options, { name: mark.name, until: mark.until }) }
+    }
+    await removeLeft(name, databases, maintenance, report)
     const comment = back.mark.comment === null ? 'NULL' : literal(back.mark.comment)
     const statements = [
       `COMMENT ON DATABASE ${identifier(back.name)} IS ${comment}`,
@@ -41,8 +51,7 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
     })
     leaves?.(`${target.where} is now the database that was kept as ${back.name}`)
     return {
-      target: target.where, back: back.name, since: back.mark.at,
-      swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },
+      ...about, swapped: { kept: mark.name, until: mark.until, ...(pause !== undefined && { pause }) },
     }
   })
 }
@@ -75,13 +84,15 @@ function nothingToUndo(where: string, kept: readonly Kept[]): LifeboatError {
 /** Drops the databases that exchanges of the target have put aside, as far as their time is over. None that is in use is dropped. */
 export function forgetOld(options: AfterSwapOptions): Promise<Forgotten> {
   return withTarget(options, async (name, maintenance) => {
-    const { target, keepOld, now, report } = options
+    const { target, keepOld, now, dryRun, report } = options
     const databases = await databasesOf(maintenance)
-    await removeLeft(name, databases, maintenance, report)
-    const forgotten: Forgotten = { target: target.where, dropped: [], kept: [], errors: [] }
+    if (!dryRun) await removeLeft(name, databases, maintenance, report)
+    const forgotten: Forgotten = { target: target.where, dropped: [], kept: [], errors: [], ...(dryRun && { steps: [] }) }
     for (const { name: old, mark } of keptOf(databases, name)) {
       const until = keepOld === undefined ? mark.until : new Date(Date.parse(mark.at) + keepOld).toISOString()
       if (Date.parse(until) > now().getTime()) forgotten.kept.push({ name: old, until })
+      else if (forgotten.steps)
+        forgotten.steps.push(`Drop the database ${oneLine(old)}, which was put aside ${formatTime(mark.at, 'UTC')}.`)
       else {
         try {
           await withoutTransaction(`DROP DATABASE ${identifier(old)}`, { ...maintenance, timeLimit: Infinity })

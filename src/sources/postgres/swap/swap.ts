@@ -71,7 +71,7 @@ export async function restoreBySwap(given: RestoreOptions, swap: SwapOptions): P
     if (options.dryRun) {
       const at = swap.now()
       const until = new Date(at.getTime() + (swap.keepOld ?? KEEP_OLD))
-      const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until }
+      const kept = { name: keptName(name, at, new Set(databases.map((one) => one.name))), until: until.toISOString() }
       const creates = { name: newName(name), options: settingsNow.options, major }
       const last = swapSteps(target.where, swap.rows.length, { ...swap, drill: swap.equalTo !== undefined, lacks }, kept)
       return dryRun(options, plan, { settings: settingsNow, creates, backsUp: first !== undefined, last }, room)
@@ -185,13 +185,13 @@ function isComment(statement: string): boolean {
 }
 
 /** The wait for others comes when everything is restored: who is connected now may be gone by then, or not. */
-async function warnOfUse(
-  live: NamedDatabase, { terminate, lockTimeout }: SwapOptions, context: QueryContext, report: Report,
+export async function warnOfUse(
+  live: NamedDatabase, { terminate, lockTimeout }: Pick<SwapOptions, 'terminate' | 'lockTimeout'>, context: QueryContext, report: Report,
 ): Promise<void> {
   const sessions = terminate ? [] : await sessionsIn(live, context)
   if (sessions.length === 0) return
   report.warning(`others are connected to the database ${oneLine(live.name)} now: ${sessionNames(sessions)}`,
-    `The exchange, after the restore, waits for them for ${formatSeconds(lockTimeout / 1000)} at most. ` +
+    `The exchange waits for them for ${formatSeconds(lockTimeout / 1000)} at most. ` +
     marked`Stop these clients before it, or end their sessions with ‹terminate-connections: true›.`)
 }
 
