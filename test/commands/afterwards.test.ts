@@ -10,6 +10,7 @@ import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { context } from '../support/example-summaries.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
+import { startRecorder } from '../support/recorder.ts'
 
 let server: Server
 let folder: string
@@ -118,6 +119,40 @@ test('a volume: overwrite keeps other files, clean does not, and both say where 
   expect(some.state).toContain(`${target} has the selected files of snapshot ${id}; all other files are as before.`)
   expect(some.result.after!.leftOut).toEqual(['files that do not match paths'])
   expect((await afterOf({ ...volume, mode: 'clean' })).state).toContain(`${target} has the files of snapshot ${id}, and no others.`)
+})
+
+test('a message about a restore says which part was restored, how, and where the content from before is; undo has one of its own, and the way back repeats how sessions were treated', async () => {
+  const recorder = await startRecorder()
+  try {
+    await server.createDatabase('told')
+    await server.sql('CREATE TABLE orders AS SELECT 7 AS id', 'told')
+    const given = { 'database-url': server.url('told'), confirm: 'told', notify: `webhook:${recorder.url}/ on always` }
+    let text = ''
+    const message = async (more: Record<string, string>): Promise<string> => {
+      recorder.seen.length = 0
+      ;({ text } = await run('restore', { ...given, ...more }))
+      return JSON.parse(recorder.seen[0]!.body).message
+    }
+    const into = String.raw`into \S+/told`
+    const safety = String.raw`; the content from before is in snapshot \S+ of set \S+\.safety$`
+    const part = { tables: 'public.orders', mode: 'clean', 'no-owner': 'true' }
+    expect(await message({ ...part, 'dry-run': 'true' })).toMatch(new RegExp(`^Nothing was changed\\. table public\\.orders of app of snapshot ${id} can be restored ${into} \\(mode clean\\)$`))
+    expect(await message(part)).toMatch(new RegExp(`^table public\\.orders of app of snapshot ${id} restored ${into} \\(mode clean\\)${safety}`))
+    const swap = { mode: 'swap', 'no-owner': 'true', 'terminate-connections': 'true' }
+    const kept = /kept as (told_before_\S+)$/
+    const swapped = await message(swap)
+    expect(swapped).toMatch(new RegExp(`^app of snapshot ${id} restored ${into} \\(mode swap\\); the database from before is ${kept.source}`))
+    // Inputs that the step of a workflow has for its restores.
+    const goBack = /^ {2}to go back +Exchange the two again: `lifeboat restore --undo --terminate-connections --confirm told`\./m
+    expect(text).toMatch(goBack)
+    const back = { undo: 'true', 'terminate-connections': 'true', database: 'app', snapshot: id, mode: 'swap', drill: 'true' }
+    expect(await message({ ...back, 'dry-run': 'true' })).toMatch(new RegExp(`^Nothing was changed\\. \\S+/told can be exchanged back for ${kept.exec(swapped)![1]}$`))
+    expect(await message(back)).toMatch(new RegExp(`^Exchanged back: \\S+/told is now the database that was kept as ${kept.exec(swapped)![1]}; the one that was there is ${kept.source}`))
+    expect(text).toMatch(goBack)
+    for (const name of (await server.sql(`SELECT datname FROM pg_database WHERE datname LIKE 'told%'`)).split('\n')) await server.sql(`DROP DATABASE ${name}`)
+  } finally {
+    await recorder.close()
+  }
 })
 
 const check = (more: Record<string, string>) => run('restore', { 'verify-only': 'true', ...more })

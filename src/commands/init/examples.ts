@@ -96,8 +96,8 @@ export const examples = {
   ].join('\n'),
   restore: [
     '# By hand: replace a database by a backup. "Run workflow" asks which one. The database from before is kept for a week under another',
-    '# name: the action "undo" goes back to it, "forget-old" drops it when the week is over. With "dry-run", which is on at first, each of them',
-    '# is only checked, and changes nothing.',
+    '# name: the action "undo" goes back to it, "forget-old" drops it when the week is over. With "dry-run", the default, they are only',
+    '# checked, and nothing is changed.',
     'name: Restore',
     '',
     'on:',

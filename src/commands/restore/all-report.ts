@@ -1,5 +1,5 @@
 import type { SummaryContext, TextContext } from '../../report/context.ts'
-import { formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
+import { formatColumns, formatCount, formatSeconds, formatSome, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapedLines, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
 import { isComplete, restoredName, restoreProblems, restoreText, summaryDetails, summaryLine } from './report.ts'
@@ -42,8 +42,14 @@ function verdict({ sources, mode, ...rest }: RestoreAllResult): string {
   return allComplete({ sources, mode, ...rest }) ? `all ${all} restored` : `all ${all} restored, and post-command failed`
 }
 
+/** More names than a headline takes. */
+const MOST_KEPT = 10
+
 export function allHeadline(result: RestoreAllResult): string {
-  return `snapshot ${result.snapshot}: ${verdict(result)}`
+  const kept = result.sources.flatMap((part) => ('swapped' in part && part.swapped ? [part.swapped.kept] : []))
+  const mode = result.mode === 'verify-only' ? '' : ` (mode ${result.mode})`
+  return `snapshot ${result.snapshot}: ${verdict(result)}${mode}` +
+    (kept.length === 0 ? '' : `; kept from before: ${formatSome(kept, MOST_KEPT)}`)
 }
 
 export function allText(result: RestoreAllResult, context: TextContext): string {

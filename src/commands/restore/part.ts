@@ -17,6 +17,7 @@ import { afterwards, type WayBack } from './afterwards.ts'
 import type { Placed, Ready } from './before-change.ts'
 import { backupRemarks, type Chosen, lostChunks, requireWhole, skipHint } from './before-restore.ts'
 import { partsIn, type RestoreInputs } from './inputs.ts'
+import { partText } from './part-text.ts'
 import type { RestoreResult } from './result.ts'
 import type { SafetyBackups } from './safety.ts'
 import type { State } from './state.ts'
@@ -49,7 +50,10 @@ export async function prepared(
   into?.target.require(source)
   const { id, set, time, chunks } = snapshot.header
   const noun = isDatabase(source) ? 'database' : 'volume'
-  const about = { snapshot: id, set, time, [noun]: source.name, size, ...backupRemarks(source, context.report) }
+  const part = partText(inputs, noun)
+  const about = {
+    snapshot: id, set, time, [noun]: source.name, ...(part !== undefined && { part }), size, ...backupRemarks(source, context.report),
+  }
   const selects = isDatabase(source) && partsIn(inputs.objects).length > 0
   const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), selects, all: inputs.all.wanted, store }
   const started = performance.now()

@@ -3,7 +3,7 @@ import { formatCount, formatSeconds, formatTime, oneLine } from '../../report/fo
 import { escapedLines, escapeMarkdown as escape, withinLimit } from '../../report/markdown.ts'
 import { marked } from '../../marks.ts'
 import { missingLines } from './missing.ts'
-import { isComplete, restoredName } from './report.ts'
+import { isComplete, restoredName, restoredPart } from './report.ts'
 import type { Expected, RestoreAllResult, RestoredPart, RestoreResult } from './result.ts'
 
 /** The result of a dry run, which restored nothing. */
@@ -20,7 +20,7 @@ export function isDryAll(result: RestoreAllResult): result is DryAllResult {
 
 function about(result: DryResult): string {
   const part = isComplete(result) ? '' : 'in part '
-  return `${restoredName(result)} of snapshot ${result.snapshot} can be restored ${part}into ${result.target} (mode ${result.mode})`
+  return `${restoredPart(result)} of snapshot ${result.snapshot} can be restored ${part}into ${result.target} (mode ${result.mode})`
 }
 
 export function dryHeadline(result: DryResult): string {

@@ -23,19 +23,26 @@ import { tookText } from './took.ts'
 
 export function restoreHeadline(result: RestoreResult): string {
   const { mode, target, snapshot } = result
-  const name = restoredName(result)
-  return mode === 'verify-only'
-    ? `${name} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched`
-    : `${name} of snapshot ${snapshot} restored ${(result.missing ?? []).length > 0 ? 'in part ' : ''}into ${target}`
+  const what = restoredPart(result)
+  if (mode === 'verify-only') return `${what} of snapshot ${snapshot} could be restored; ${untouched(result)} was touched`
+  const part = (result.missing ?? []).length > 0 ? 'in part ' : ''
+  return `${what} of snapshot ${snapshot} restored ${part}into ${target} (mode ${mode})${keptText(result)}`
+}
+
+/** The place of the content from before, to be read after a verdict. */
+function keptText({ swapped, safety }: RestoreResult): string {
+  if (swapped) return `; the database from before is kept as ${swapped.kept}`
+  return safety ? `; the content from before is in snapshot ${safety.snapshot} of set ${safety.set}` : ''
 }
 
 /** Reasons why a restore is not complete. */
 export function restoreProblems(result: RestoreResult): string[] {
-  const name = restoredName(result)
+  const what = restoredPart(result)
   const done = result.steps === undefined ? 'was restored' : 'would be restored'
+  const ending = nothingLeft(result) ? `was not restored into ${result.target}` : `was restored into ${result.target} with an error`
   return [
-    ...(result.missing ?? []).map((what) => `${name} ${done} in part; damaged in the backup, and missing: ${what}`),
-    ...result.errors.map((error) => `${name} was restored into ${result.target} with an error: ${error}`),
+    ...(result.missing ?? []).map((missing) => `${what} ${done} in part; damaged in the backup, and missing: ${missing}`),
+    ...result.errors.map((error) => `${what} ${ending}: ${error}`),
     ...(result.notResumed === undefined ? [] : [result.notResumed]),
   ]
 }
@@ -68,8 +75,8 @@ export function restoreText(result: RestoreResult, context: TextContext): string
     ...(result.after ? afterwardsLines(result.after) : []),
   ]
   const headline = checked
-    ? `Checked ${restoredName(result)}; ${untouched(result)} was touched`
-    : `${outcomeOf(result)}: ${restoredName(result)} into ${result.target} (mode ${result.mode})`
+    ? `Checked ${restoredPart(result)}; ${untouched(result)} was touched`
+    : `${outcomeOf(result)}: ${restoredPart(result)} into ${result.target} (mode ${result.mode})`
   return [
     headline,
     formatColumns(facts, '  '),
@@ -99,7 +106,7 @@ function outcomeOf(result: RestoreResult): string {
 
 export function restoreSummary(result: RestoreResult, context: SummaryContext): string {
   const { errors, mode } = result
-  const database = code(restoredName(result))
+  const database = `${result.part === undefined ? '' : `${escape(result.part)} of `}${code(restoredName(result))}`
   const sign = result.passedOver ? '⚠️' : '✅'
   const failed = nothingLeft(result) ? 'not restored:' : 'restored with'
   const headline =
@@ -239,6 +246,11 @@ function some(names: readonly string[]): string {
 /** The name of the source that was restored. */
 export function restoredName({ database, volume }: Pick<RestoreResult, 'database' | 'volume'>): string {
   return volume ?? database ?? ''
+}
+
+/** The same with the part of it, if not all of it was asked for. */
+export function restoredPart(result: Pick<RestoreResult, 'database' | 'volume' | 'part'>): string {
+  return `${result.part === undefined ? '' : `${result.part} of `}${restoredName(result)}`
 }
 
 /** The program whose errors they are. Undefined for a database of another kind than PostgreSQL, whose results alone have `left`. */

@@ -35,6 +35,8 @@ export interface RestoreResult extends Omit<Restored, 'mode' | 'phases'> {
   database?: string
   volume?: string
   mode: RestoreMode | 'verify-only'
+  /** The part of the source that the inputs select, in words: `table public.orders`. Absent: all of it. */
+  part?: string
   /** With verify-only, if only a part was selected: its members of the archive, and its tables and views, or paths. */
   selected?: SelectedPart
   /** The other sources of the snapshot, which this restore leaves alone. */
