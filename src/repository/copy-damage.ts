@@ -3,8 +3,8 @@ import { inParallel } from '../process/parallel.ts'
 import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, snapshotIfAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
-import type { Level } from './levels.ts'
-import { NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } from './proofs.ts'
+import { isAtLeast, type Level } from './levels.ts'
+import { isGood, NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, markOf, snapshotKey } from './snapshot.ts'
@@ -27,6 +27,8 @@ export interface Repair {
 export interface AtSource {
   /** Why it is unsound there, and so its copy. */
   damaged?: string
+  /** The level of its last verification there, if that failed without damaged objects. */
+  failed?: Level
   /** The level of its last verification there, if that failed, and the objects that it found damaged have been found good since. */
   repairedSince?: Level
 }
@@ -80,7 +82,9 @@ export class CopiedDamage {
     const failure = await this.#failure(snapshot)
     if (failure === undefined) return {}
     const { level } = failure
-    return failure.damaged.length > 0 ? { repairedSince: level } : { damaged: `it failed its last verification, at level ${level}` }
+    return failure.damaged.length > 0
+      ? { repairedSince: level }
+      : { damaged: `it failed its last verification, at level ${level}`, failed: level }
   }
 
   /**
@@ -231,8 +235,7 @@ export class CopiedDamage {
     }
     const verdict = await this.#failure(snapshot)
     // A proof that names objects says nothing about a store that has better ones.
-    const failed =
-      verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#to.verdict(id)) === undefined))
+    const failed = verdict !== undefined && (damaged.length > 0 || (verdict.damaged.length === 0 && (await this.#isNews(verdict))))
     const names = [...damaged, ...untold]
     if (names.length === 0 && good.length === 0 && !failed) return false
     const about = { ...NO_VERIFICATION, snapshot: id, set, time: now, ...(failed && { level: verdict.level, result: 'failed' as const }) }
@@ -248,6 +251,16 @@ export class CopiedDamage {
       this.#named.add(key)
     }
     return true
+  }
+
+  /**
+   * Whether a failure that names no objects counts in the other store as well: of its proofs of this level, or of a higher one, none says
+   * so, and none that says otherwise is newer.
+   */
+  async #isNews({ snapshot, level, time }: Verdict): Promise<boolean> {
+    const known = await this.#to.newest((one) =>
+      one.snapshot === snapshot && isAtLeast(one.level, level) && (isGood(one) || one.result === 'failed'))
+    return known === undefined || (isGood(known) && known.time < time)
   }
 
   async #failure({ header: { id } }: AuthenticSnapshot): Promise<Verdict | undefined> {

@@ -8,7 +8,8 @@ import { newIdentity } from '../../src/repository/keys.ts'
 import { formatBytes } from '../../src/report/format.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
-import { proofDetails, proofKeys, readProof, readProofs, writeProof } from '../../src/repository/proofs.ts'
+import type { Level } from '../../src/repository/levels.ts'
+import { proofDetails, proofKeys, readProof, readProofs, verdictOf, writeProof } from '../../src/repository/proofs.ts'
 import { SetProofs } from '../../src/repository/set-proofs.ts'
 import { chunkKey, snapshotKey } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
@@ -297,6 +298,29 @@ describe('damage in the store that is copied to', () => {
     // Verified or not, the snapshots that need it are not called good.
     await copy({ snapshot: ids[there]! })
     expect(await isCheckedGood()).toBe(false)
+  })
+
+  test.each<[what: string, older: Level[], newer: Level[], isCarried: boolean]>([
+    ['a lower level there', [], ['list'], true],
+    ['an older drill there', ['drill'], [], true],
+    ['a newer drill there', [], ['drill'], false],
+    ['a newer drill there, and then a lower level', [], ['drill', 'list'], false],
+  ])('a drill that failed in the source, beside %s, counts in the copy unless a newer one disproves it', async (_, older, newer, isCarried) => {
+    await copy({ snapshot: ids[0]! })
+    const prove = (store: FileStore, level: Level, result: 'verified' | 'failed') =>
+      writeProof(store, keys, { snapshot: ids[0]!, set: 'app', time: new Date((now += 60_000)), level, result, seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })
+    for (const level of older) await prove(to, level, 'verified')
+    await prove(from, 'drill', 'failed')
+    for (const level of newer) await prove(to, level, 'verified')
+    const before = (await proofKeys(to)).get(ids[0]!)?.length ?? 0
+    for (const turn of [1, 2]) {
+      const told: string[] = []
+      const report = { info: () => undefined, warning: (_text: string, hint = '') => void told.push(spelled(hint, atTerminal('lifeboat'))), progress: () => undefined, mask: () => undefined }
+      await dispatched('copy', { from: from.name, destination: to.name, 'encryption-key': identity, snapshot: ids[0]! }, new Date((now += 60_000)), { report })
+      expect([turn, told]).toEqual([turn, [expect.stringContaining('--level drill')]])
+    }
+    const proofs = (await readProofs(to, keys, { onDamaged: () => undefined })).get(ids[0]!)!
+    expect([proofs.length - before, verdictOf(proofs)!.result]).toEqual(isCarried ? [1, 'failed'] : [0, 'verified'])
   })
 
   test('an object that is known to be damaged in the source is so in the copy, though the other store has called earlier bytes of it good', async () => {

@@ -167,7 +167,7 @@ async function copyOne(
   const snapshot = idOf(key)
   const set = setOf(key)
   try {
-    const { isNew, bytes, chunks, repaired, problem, ...standing } = await copySnapshot(
+    const { isNew, bytes, chunks, repaired, problem, failed = 'read', ...standing } = await copySnapshot(
       key,
       { ...how, from, to, signal, now: () => environment.now(), onBytes, onDamaged: warningOf(report) },
     )
@@ -175,7 +175,7 @@ async function copyOne(
       report.warning(
         `snapshot ${snapshot} of set ${set} is damaged in ${from.name}: ${standing.damaged}`,
         'Its copy is no better, unless the other store had these objects before. Back up again, and verify the copy: ' +
-          `${verify(destination, { set, snapshot, level: 'read' })}.`,
+          `${verify(destination, { set, snapshot, level: failed })}.`,
       )
     }
     return {
