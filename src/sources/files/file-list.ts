@@ -68,13 +68,22 @@ class BadFileList extends BadSource {}
 
 /** Reads the lines of a list. Throws BadFileList at a malformed one. `source`: its name, for that. */
 export async function* decodeFiles(bytes: AsyncIterable<Uint8Array>, source?: string): AsyncGenerator<ListedFile, void, void> {
+  for await (const files of decodePieces(bytes, source)) yield* files
+}
+
+/** The same, many at once: a turn for each of a million takes most of the time. */
+export async function* decodePieces(bytes: AsyncIterable<Uint8Array>, source?: string): AsyncGenerator<Iterable<ListedFile>, void, void> {
   let rest = ''
   for await (const piece of bytes) {
     const lines = (rest + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')).split('\n')
     rest = lines.pop()!
-    for (const line of lines) yield decodeFile(line, source)
+    yield decodedLines(lines, source)
   }
   if (rest !== '') throw badList(source, 'ends in the middle of a line')
+}
+
+function* decodedLines(lines: readonly string[], source: string | undefined): Generator<ListedFile, void, void> {
+  for (const line of lines) yield decodeFile(line, source)
 }
 
 function badList(source: string | undefined, problem: string): BadFileList {

@@ -38,8 +38,8 @@ export class NamesOfFiles {
   readonly #names = new SortedTexts()
 
   add(entry: string): void {
-    const { type, links, inode } = metaOf(entry)
-    if (type === 'f' && links > 1) this.#names.add(`${inode}\0${sortKeyOf(entry)}`)
+    const meta = metaOf(entry)
+    if (meta.type === 'f' && meta.links > 1) this.#names.add(`${meta.inode}\0${sortKeyOf(entry)}`)
   }
 
   /** The entries that were added, in their order: further names with the first of their file. */

@@ -4,7 +4,7 @@ import { LifeboatError } from '../../error.ts'
 import { factsOf, type SourceRecord, type StreamRecord } from '../../repository/snapshot.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
 import { volumeFacts } from './facts.ts'
-import { decodeFiles, shownName, type ListedFile } from './file-list.ts'
+import { decodePieces, shownName, type ListedFile } from './file-list.ts'
 import { Gate } from './gate.ts'
 import { nameOf, typeOf } from './listed-member.ts'
 import type { Site } from './site.ts'
@@ -39,8 +39,8 @@ export function volumeParts(source: SourceRecord): {
 export async function verifyVolume(check: VolumeCheck): Promise<number> {
   const { source, read, level, site, signal } = check
   const { facts, list, archives } = volumeParts(source)
-  const counted = { entries: 0, files: 0, bytes: 0 }
-  const files = counting(decodeFiles(read(list), source.name), counted)
+  const pieces = decodePieces(read(list), source.name)
+  const files = new CountedFiles(pieces)
   const tar = level === 'read' ? startListing(site, signal) : undefined
   let passed: TarEntry[] = []
   const gate = new Gate(undefined, (entry) => passed.push(entry))
@@ -61,36 +61,67 @@ export async function verifyVolume(check: VolumeCheck): Promise<number> {
           throw new BadTar(`${archive.name} has ${gate.passed - before} entries, recorded are ${entries}`)
       }
     }
-    if (!(await files.next()).done || counted.entries !== facts.entries || counted.files !== facts.files || counted.bytes !== facts.bytes) {
+    if ((await files.next()) || files.entries !== facts.entries || files.files !== facts.files || files.bytes !== facts.bytes) {
       throw new BadTar(
-        `the list of ${source.name} has ${counted.entries} entries, ${counted.files} of them files, of ${counted.bytes} bytes; recorded ` +
+        `the list of ${source.name} has ${files.entries} entries, ${files.files} of them files, of ${files.bytes} bytes; recorded ` +
           `are ${facts.entries}, ${facts.files}, of ${facts.bytes}`,
       )
     }
     await tar?.finish(facts.entries, source.name)
   } finally {
     await tar?.stop()
-    await files.return()
+    await pieces.return()
   }
   return facts.entries
 }
 
-async function* counting(
-  files: AsyncIterable<ListedFile>,
-  counted: { entries: number; files: number; bytes: number },
-): AsyncGenerator<ListedFile, void, void> {
-  for await (const file of files) {
-    counted.entries++
-    if (file.type === 'f') counted.files++
-    counted.bytes += file.size
-    yield file
+/** The files of a list, one after the other, counted. */
+class CountedFiles {
+  readonly #pieces: AsyncIterator<Iterable<ListedFile>, void>
+  #piece: Iterator<ListedFile, unknown> = [].values()
+  entries = 0
+  files = 0
+  bytes = 0
+
+  constructor(pieces: AsyncIterator<Iterable<ListedFile>, void>) {
+    this.#pieces = pieces
+  }
+
+  /** Undefined after the last one. */
+  async next(): Promise<ListedFile | undefined> {
+    let file = this.#inPiece()
+    while (!file && (await this.#more())) file = this.#inPiece()
+    return file
+  }
+
+  /** Passes over so many, or all that are left. */
+  async skip(count: number): Promise<void> {
+    for (let left = count; left > 0;) {
+      if (this.#inPiece()) left--
+      else if (!(await this.#more())) return
+    }
+  }
+
+  #inPiece(): ListedFile | undefined {
+    const { done, value } = this.#piece.next()
+    if (done) return undefined
+    this.entries++
+    if (value.type === 'f') this.files++
+    this.bytes += value.size
+    return value
+  }
+
+  async #more(): Promise<boolean> {
+    const { done, value } = await this.#pieces.next()
+    if (!done) this.#piece = value[Symbol.iterator]()
+    return !done
   }
 }
 
 async function checkHead(
   archive: StreamRecord,
   bytes: AsyncIterable<Buffer>,
-  files: AsyncGenerator<ListedFile, void, void>,
+  files: CountedFiles,
   entries: number,
 ): Promise<void> {
   let first: TarEntry | undefined
@@ -99,21 +130,20 @@ async function checkHead(
     headers.push(piece)
     if (first) break
   }
-  for (let index = 0; index < entries; index++) {
-    const { value } = await files.next()
-    if (index === 0) compare(archive, first, value ?? undefined)
-  }
+  if (entries === 0) return
+  compare(archive, first, await files.next())
+  await files.skip(entries - 1)
 }
 
 /** Passes an archive through the same as a restore: the gate, and tar. */
 async function checkWhole(
   archive: StreamRecord,
   bytes: AsyncIterable<Buffer>,
-  files: AsyncGenerator<ListedFile, void, void>,
+  files: CountedFiles,
   { passing, tar }: { passing: (bytes: Buffer) => readonly TarEntry[]; tar: Listing },
 ): Promise<void> {
   for await (const piece of bytes) {
-    for (const entry of passing(piece)) compare(archive, entry, (await files.next()).value ?? undefined)
+    for (const entry of passing(piece)) compare(archive, entry, await files.next())
     await tar.push(piece)
     giveBackLarge(piece)
   }

@@ -15,7 +15,7 @@ import { changedError, requireAllOf, requireUnchanged, timeAt } from './everythi
 import { Meanwhile } from './meanwhile.ts'
 import { output, requireTar } from './output.ts'
 import { workIn } from './replacement.ts'
-import { metaOf, pathOf } from '../files/entry.ts'
+import { isIn, metaOf, pathOf, sortKeyOf } from '../files/entry.ts'
 import { type Scan, scan } from './scan.ts'
 import { severalNames, withContent, withoutFolders } from './still-there.ts'
 import { type ReadEntry, SegmentReading } from './segment-reading.ts'
@@ -307,17 +307,17 @@ function ignoreFileType(entries: Iterable<string>): string | undefined {
 /** Whether an entry can be read: not if it is in a folder that cannot. To be asked in their order. Adds to `unreadable`. */
 function readable(unreadable: Unreadable): (entry: string) => boolean {
   let closed: string | undefined
-  let path: string | undefined
+  let key: string | undefined
   return (entry) => {
     // A file system may list a name twice while others are exchanged.
-    const previous = path
-    path = pathOf(entry)
-    if (path === previous || (closed !== undefined && path.startsWith(closed))) return false
+    const previous = key
+    key = sortKeyOf(entry)
+    if (key === previous || (closed !== undefined && isIn(entry, closed))) return false
     const meta = metaOf(entry)
     if (!meta.unreadable) return true
     unreadable.count++
-    remember(unreadable.names, displayName(path) || '.')
-    closed = meta.type === 'd' ? `${path}/` : undefined
+    remember(unreadable.names, displayName(pathOf(entry)) || '.')
+    closed = meta.type === 'd' ? entry : undefined
     return false
   }
 }
