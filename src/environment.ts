@@ -66,6 +66,8 @@ export interface ConfiguredInput {
   readonly line: number
   /** The commands that get it. */
   readonly commands: readonly string[]
+  /** Of several values: those of the commands that get only the first. */
+  readonly firstOnly?: readonly string[]
   /** As it is written; absent for a secret. A part that is one is replaced by `***`. */
   readonly value?: string
   /** Of a map: the names in it. */

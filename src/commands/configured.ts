@@ -6,7 +6,7 @@ import { problemsError } from '../inputs/file/problem.ts'
 import { FILE_NAME } from '../inputs/file/read-file.ts'
 import { readSettings } from '../inputs/file/read-settings.ts'
 import type { CommandRows, Setting } from '../inputs/file/settings.ts'
-import { hasVariables, textFor, valueProblem } from '../inputs/file/values.ts'
+import { hasVariables, takesFirst, textFor, valueProblem } from '../inputs/file/values.ts'
 import { EMPTY_SECRET } from '../inputs/input.ts'
 import { marked, markedCommand } from '../marks.ts'
 import { type Command, commands, configRow, definitionOf, inputsOf } from './all.ts'
@@ -46,6 +46,12 @@ export async function configured(command: Command, raw: Raw, environment: Enviro
   if (definitionOf(command).judgesConfiguration) return { raw: result.raw, configuration }
   for (const { name, variable, line } of result.overridden) {
     report.info(`${variable} is set, and precedes ${name} in line ${line} of ${file.path}`)
+  }
+  for (const { name, line, values: [first, ...others] } of result.firsts) {
+    report.info(
+      `${command} takes one ${name}, the first of the ${others.length + 1} in line ${line} of ${file.path}: ${first}; for ` +
+        `${others.length > 1 ? 'another' : 'the other'}: ${markedCommand(command, { [name]: others[0]! })}`,
+    )
   }
   for (const { line, message } of file.warnings) report.warning(`${file.path}, line ${line}: ${message}`)
   const problem = problemOf(file, result)
@@ -89,6 +95,7 @@ function judgedFile(file: FileSettings, { variables }: Environment): Configurati
       name: setting.name,
       line: setting.line,
       commands: takersOf(setting, settings),
+      ...withFirsts(setting, settings),
       ...(!setting.takers[0]!.input.secret && { value: valueShown(setting) }),
       ...(setting.items.some(({ key }) => key !== undefined) && { names: setting.items.flatMap(({ key }) => key ?? []) }),
     })),
@@ -104,6 +111,13 @@ function judgedFile(file: FileSettings, { variables }: Environment): Configurati
 function takersOf({ name, section, takers }: Setting, settings: readonly Setting[]): string[] {
   const sections = settings.filter((other) => other.name === name && other.section !== undefined).map((other) => other.section!)
   return takers.map(({ command }) => command).filter((command) => section !== undefined || !sections.includes(command))
+}
+
+/** The commands that get only the first of several values. */
+function withFirsts(setting: Setting, settings: readonly Setting[]): { firstOnly?: string[] } {
+  const some = setting.takers.filter(({ input }) => takesFirst(setting, input)).map(({ command }) => command)
+  const firstOnly = takersOf(setting, settings).filter((command) => some.includes(command))
+  return firstOnly.length > 0 ? { firstOnly } : {}
 }
 
 /** As it is written, with its variables. */

@@ -20,6 +20,17 @@ export const destinationInput = {
 
 export const destination = one('destination', destinationInput)
 
+/** Of a command that writes or looks at several stores. `each`: a sentence about several. */
+export function destinations(each: string) {
+  return one('destination', {
+    ...destinationInput,
+    help: `${destinationInput.help} ${each}`,
+    expected: `${destinationInput.expected}; one per line`,
+    schema: schema.destinations,
+    list: true,
+  })
+}
+
 export const create = one('create', {
   help:
     'Make a new store even if the folder that it would be in is missing, or its own folder, on this machine, has other files. Without it ' +
@@ -62,6 +73,13 @@ function sshOf(values: Values<typeof ssh>): SshAccess {
 /** Throws (status 2) if a store needs something that is not given. */
 export function requireStore({ destination, access }: { destination: Destination; access: AccessInputs }, variables: Variables): void {
   requireAccess(destination, access, variables)
+}
+
+/** The same of several. */
+export function requireStores(
+  { destinations, access }: { destinations: readonly Destination[]; access: AccessInputs }, variables: Variables,
+): void {
+  for (const destination of destinations) requireStore({ destination, access }, variables)
 }
 
 const token = {

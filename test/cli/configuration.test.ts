@@ -146,6 +146,8 @@ test('config check lists inputs, sources, variables and faults, and shows no sec
   requireDocumented('config check', out)
   const json = JSON.parse(out)
   expect(json).toMatchObject({ path: 'lifeboat.yml', sources: { databases: ['app'], volumes: ['uploads'] }, problems: [], warnings: [] })
+  write('destination: [/one, /two]\n', 'two.yml')
+  expect((await lifeboat('config check --config two.yml')).out).toMatch(/destination +\/one, \/two +all for backup, check, doctor; the first for \d+ commands/)
   write('encryption-key: my own passphrase\nsett: x\n', 'bad.yml')
   const bad = await lifeboat('config check --config bad.yml')
   expect(bad.status).toBe(1)

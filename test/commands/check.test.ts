@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { atTerminal } from '../../src/cli/spelling.ts'
@@ -91,6 +91,50 @@ test('a newest snapshot of another key does not make the check fail, and is told
   await snapshot('app', 0.5)
   warnings.length = 0
   expect([(await check()).status, warnings]).toEqual([0, []])
+})
+
+const both = () => ({ destination: `${store.name}\n${store.name}-b` })
+const other = () => new FileStore(path.join(folder, 'store-b'))
+
+describe('of several destinations, each is looked at', () => {
+  test('all that are fresh are fresh, and each has its line', async () => {
+    await snapshot('app', 2)
+    cpSync(path.join(folder, 'store'), path.join(folder, 'store-b'), { recursive: true })
+    const { status, text, sets, stores, summary } = await check(both())
+    expect([status, sets.map((one) => one.store), stores]).toEqual([0, [store.name, other().name], [{ name: store.name }, { name: other().name }]])
+    expect(text.split('\n')).toEqual([store.name, other().name].map((name) => expect.stringMatching(new RegExp(`^ok +${name} +app `))))
+    expect(summary).toContain(`### ✅ Lifeboat: backups are fresh in \`${store.name}\` and \`${other().name}\``)
+    expect((await check()).sets[0]).not.toHaveProperty('store')
+  })
+
+  test.each([[0, 1], [1, 0]])('one that was deleted fails the check, and what is known of the other is told (order %s %s)', async (one, another) => {
+    await snapshot('app', 2)
+    const names = [store.name, other().name]
+    const { status, text, problems, summary } = await check({ destination: `${names[one]}\n${names[another]}` })
+    expect([status, problems]).toEqual([1, [expect.stringContaining(`${other().name} could not be looked at: `)]])
+    expect(text).toMatch(new RegExp(`^ok +${store.name} +app `))
+    expect(summary).toMatch(/^### ❌ /)
+  })
+
+  test('one without a set that the other has, or with an older snapshot of it, fails the check; advice names the store', async () => {
+    cpSync(path.join(folder, 'store'), path.join(folder, 'store-b'), { recursive: true })
+    await snapshot('app', 30)
+    const lacking = await check({ ...both(), 'max-age': '2d' })
+    expect([lacking.status, lacking.problems]).toEqual([1, [`${other().name}: set app: there is no snapshot, and ${store.name} has some`]])
+    expect(spelled(lacking.text, atTerminal('lifeboat'))).toContain(`lifeboat copy --from ${store.name} --destination ${other().name} --set app`)
+    rmSync(path.join(folder, 'store-b'), { recursive: true })
+    cpSync(path.join(folder, 'store'), path.join(folder, 'store-b'), { recursive: true })
+    await snapshot('app', 2)
+    const { status, text, problems, advice } = await check(both())
+    expect([status, problems]).toEqual([1, [expect.stringContaining(`${other().name}: set app: the newest verified snapshot, `)]])
+    expect(text).toMatch(new RegExp(`^ok +${store.name} +app [^]*\nSTALE +${other().name} +app `))
+    expect(spelled(advice.join(), atTerminal('lifeboat'))).toContain(`In ${other().name}, with --destination ${other().name}: Run the backup now.`)
+  })
+
+  test('where none can be looked at, the first says why, as the only one would', async () => {
+    rmSync(path.join(folder, 'store'), { recursive: true })
+    await expect(check(both())).rejects.toThrow(store.name)
+  })
 })
 
 test('a damaged newest snapshot is called damaged', async () => {

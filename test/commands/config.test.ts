@@ -5,6 +5,8 @@ import path from 'node:path'
 import { type Command, commands, inputsOf } from '../../src/commands/all.ts'
 import { configured, type Configured } from '../../src/commands/configured.ts'
 import type { Environment } from '../../src/environment.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 import { filled } from '../../src/inputs/file/fill.ts'
 import { readSettings } from '../../src/inputs/file/read-settings.ts'
 import { quiet } from '../support/quiet.ts'
@@ -193,7 +195,13 @@ test('lists and maps are the lines of the inputs', async () => {
     retention: 'daily=7\nwithin=30d', destination: '/one\n/two', tags: 'a\n1\ntrue', 'scratch-url': 'postgres://u@h/x', 'assert-sql': 'orders exist: SELECT true',
   })
   // A command of one destination takes the first; a restore does not write to what is backed up.
-  expect((await read(text, 'restore')).raw).toEqual({ destination: '/one' })
+  const { raw, told } = await read(text, 'restore')
+  expect(raw).toEqual({ destination: '/one' })
+  expect(spelled(told.join('\n'), atTerminal('lifeboat'))).toContain(`restore takes one destination, the first of the 2 in line 8 of ${path.join(folder, 'lifeboat.yml')}: /one; for the other: \`lifeboat restore --destination /two\``)
+  for (const command of ['backup', 'check', 'doctor'] as const) {
+    const all = await read(text, command)
+    expect([all.raw['destination'], all.told.join()]).toEqual(['/one\n/two', expect.not.stringContaining('takes one')])
+  }
   expect((await read(`${text}\ncommands:\n  restore:\n    database-url: postgres://u@h/target`, 'restore')).raw).toEqual({ destination: '/one', 'database-url': 'postgres://u@h/target' })
 })
 

@@ -1,4 +1,22 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { judgeSpace } from '../../src/commands/doctor/doctor.ts'
+import { dispatched } from '../support/dispatched.ts'
+
+test('each of several destinations is tried', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-doctor-'))
+  try {
+    writeFileSync(path.join(folder, 'other'), 'in the way')
+    const [one, other] = ['one', 'other'].map((name) => `file:${folder}/${name}`)
+    const { result } = await dispatched('doctor', { destination: `${one}\n${other}` })
+    const bad = result.checks.filter(({ state }) => state === 'bad')
+    expect(new Set(result.checks.map(({ about }) => about))).toEqual(new Set([one, other]))
+    expect(new Set(bad.map(({ about }) => about))).toEqual(new Set([other]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 test('a destination in which a first backup may not fit is warned of; without a database its free space is told alone', () => {
   expect(judgeSpace('file:/b', 3e9, 3e9)).toEqual({

@@ -16,7 +16,7 @@ import { report } from '../../inputs/report.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { set, tagsInput } from '../../inputs/snapshot.ts'
 import { attest } from '../../inputs/attest.ts'
-import { access, create, destinationInput, requireStore } from '../../inputs/store.ts'
+import { access, create, destinations, requireStores } from '../../inputs/store.ts'
 import { LEVELS } from '../../repository/levels.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { MOST_TAGS } from '../../repository/snapshot.ts'
@@ -134,13 +134,7 @@ export const inputs = commandInputs(
     ...backupOptions,
     hooks,
     key: requiredKey(),
-    destinations: one('destination', {
-      ...destinationInput,
-      help: `${destinationInput.help} Several, one per line: each gets the whole backup.`,
-      expected: `${destinationInput.expected}; one per line`,
-      schema: schema.destinations,
-      list: true,
-    }),
+    destinations: destinations('Several, one per line: each gets the whole backup.'),
     destinationsRequired: one('destinations-required', {
       help:
         'With several destinations: all fails the step if one of them could not be reached or written, although the others have ' +
@@ -242,7 +236,7 @@ export const inputs = commandInputs(
     timeZone: retentionTimeZone,
   },
   (slices, variables) => {
-    const { databases, volumes, destinations, access } = slices
+    const { databases, volumes } = slices
     if (slices.tags.some((tag) => tag.startsWith(PLAN_TAG))) {
       throw wrong(`tags: a tag begins with ${PLAN_TAG}, which is for those of a plan`, 'Choose another word.')
     }
@@ -256,7 +250,7 @@ export const inputs = commandInputs(
       throw wrong('attest: there is no verification to attest, as verify is none', marked`Set ‹verify: read›, or leave out ‹attest›.`)
     }
     requireDatabase(databases.tunnel, databases.list.length > 0)
-    for (const destination of destinations) requireStore({ destination, access }, variables)
+    requireStores(slices, variables)
   },
 )
 

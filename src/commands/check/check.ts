@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Environment } from '../../environment.ts'
 import { LifeboatError, messageOf } from '../../error.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { dependedOn } from '../artifacts.ts'
 import { repositoryOf } from '../github.ts'
 import { failureOf, redactedFailure } from '../../report/failure.ts'
@@ -12,12 +13,13 @@ import { formatCount } from '../../report/format.ts'
 import { warningOf } from '../../report/warnings.ts'
 import { namedSets, setsOf } from '../../repository/catalog.ts'
 import { type Freshness, freshnessOf } from '../../repository/freshness.ts'
+import type { Destination } from '../../stores/destination.ts'
 import { compareRecoveryFiles, withStore } from '../with-store.ts'
 import type { CheckResult } from './result.ts'
 
 /**
  * Says whether the newest snapshot of a set, or of all, that is verified and whole, and the newest proof, are new enough, and none after
- * it is damaged; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at.
+ * it is damaged, in each destination; with `issue`, keeps one GitHub issue open for as long as they are not, or cannot be looked at.
  */
 export async function check(inputs: CheckInputs, environment: Environment): Promise<CheckResult> {
   const { report } = environment
@@ -31,30 +33,36 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   const issue = inputs.issue && repository ? issueOf(repository, inputs, environment) : undefined
   let found
   try {
-    found = await look(inputs, environment)
+    found = await lookAtEach(inputs, environment)
   } catch (error) {
     environment.signal.throwIfAborted()
     await issue?.tellFailure(error)
     throw error
   }
   const now = environment.now()
-  const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, inputs.conditions, now) }))
-  // An issue is written before the entry reads the result.
-  const redact = redactionOf(environment)
-  const sets: CheckResult['sets'] = judged.map(({ one, unmet }) => ({
-    ...one,
-    problems: unmet.map(({ problem }) => redact(problem)),
-    ...(unmet.length > 0 && unmet.every(({ ofProof }) => ofProof) && { unproven: true }),
-  }))
+  const several = found.length > 1
+  const looked = found.filter((one) => 'sets' in one)
+  const judged = looked.map((one) => judge(one, inputs, now, several ? looked : [], environment))
+  const sets = judged.flatMap((one) => one.sets)
   for (const text of sets.flatMap(passedOver)) report.warning(text, PASSED_OVER)
-  const advice = [...new Set(judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)))].map(redact)
-  const problems = sets.length > 0
-    ? sets.flatMap(({ set, problems }) => problems.map((problem) => redact(`set ${set}: ${problem}`)))
-    : [redact(nothingThere(inputs.set, found.others))]
+  const unlooked = found.flatMap((one) => ('problem' in one ? one : []))
   const inactive = await inactiveWorkflows(repository, environment)
-  const { store, artifacts, lost } = found
-  const parts = { ...(artifacts && { artifacts }), ...(lost && { lost }) }
-  const result: CheckResult = { store, time: now.toISOString(), sets, problems, advice, inactive, ...parts }
+  const [artifacts, lost] = [looked.flatMap((one) => one.artifacts ?? []), looked.flatMap((one) => one.lost ?? [])]
+  const problems = [
+    ...unlooked.map(({ store, problem }) => `${store} could not be looked at: ${problem}`),
+    ...judged.flatMap((one) => one.problems),
+  ]
+  const result: CheckResult = {
+    store: found.map(({ store }) => store).join(' and '),
+    ...(several && { stores: found.map((one) => ({ name: one.store, ...('problem' in one && { problem: one.problem }) })) }),
+    time: now.toISOString(),
+    sets,
+    problems,
+    advice: [...new Set([...unlooked.flatMap(({ hint = [] }) => hint), ...judged.flatMap((one) => one.advice)])],
+    inactive,
+    ...(looked.some((one) => one.artifacts) && { artifacts }),
+    ...(lost.length > 0 && { lost }),
+  }
   return issue ? { ...result, issue: await issue.tell(result) } : result
 }
 
@@ -63,16 +71,82 @@ function redactionOf({ report }: Environment): (text: string) => string {
   return (text) => report.redacted?.(text) ?? text
 }
 
+/** Judges the sets of a store. `among`: of several destinations, those that were looked at: each must have the sets of all. */
+function judge(
+  found: Found,
+  { set: wanted, conditions }: Pick<CheckInputs, 'set' | 'conditions'>,
+  now: Date,
+  among: readonly Found[],
+  environment: Environment,
+): Pick<CheckResult, 'sets' | 'problems' | 'advice'> {
+  const { store } = found
+  const several = among.length > 0
+  // An issue is written before the entry reads the result.
+  const redact = redactionOf(environment)
+  const about = (problem: string): string => redact(several ? `${store}: ${problem}` : problem)
+  const judged = found.sets.map((one) => ({ one, unmet: unmetConditions(one, conditions, now) }))
+  const sets: CheckResult['sets'] = judged.map(({ one, unmet }) => ({
+    ...one,
+    ...(several && { store }),
+    problems: unmet.map(({ problem }) => redact(problem)),
+    ...(unmet.length > 0 && unmet.every(({ ofProof }) => ofProof) && { unproven: true }),
+  }))
+  const own = new Set(sets.map(({ set }) => set))
+  const everywhere = among.flatMap(({ sets, place }) => sets.map(({ set }) => [set, place] as const))
+  const lacking = new Map(everywhere.filter(([set]) => !own.has(set)))
+  const copies = [...lacking].map(([set, from]) => {
+    return `Copy what ${found.place} lacks: ${markedCommand('copy', { from, destination: found.place, set })}.`
+  })
+  const advised = (text: string): string => several ? marked`In ${store}, with ‹destination: ${found.place}›: ${text}` : text
+  const told = judged.flatMap(({ unmet }) => unmet.flatMap(({ advice = [] }) => advice)).map(advised)
+  return {
+    sets,
+    problems: [
+      ...sets.flatMap(({ set, problems }) => problems.map((problem) => about(`set ${set}: ${problem}`))),
+      ...[...lacking].map(([set, from]) => about(`set ${set}: there is no snapshot, and ${from} has some`)),
+      ...(sets.length + lacking.size === 0 ? [about(nothingThere(wanted, found.others))] : []),
+    ],
+    advice: [...told, ...copies].map(redact),
+  }
+}
+
 /** `others`: the sets that have snapshots, if the one given has none. */
 function nothingThere(set: string | undefined, others: readonly string[]): string {
   if (set === undefined) return 'no backup has finished here yet; run backup again'
   return `set ${set}: there is no snapshot${others.length > 0 ? `; there are snapshots in ${namedSets(others)}` : ''}`
 }
 
-type Found = Pick<CheckResult, 'store' | 'artifacts' | 'lost'> & { sets: Freshness[]; others: string[] }
+/** `place`: the destination, as a command is given it. */
+type Found = Pick<CheckResult, 'store' | 'artifacts' | 'lost'> & { place: string; sets: Freshness[]; others: string[] }
 
-function look(inputs: CheckInputs, environment: Environment): Promise<Found> {
-  return withStore(inputs, environment, async (store, keys) => {
+interface Unlooked {
+  store: string
+  problem: string
+  hint?: string
+}
+
+/** One destination that cannot be looked at does not hide what is known of the others. Throws if none can be: the error of the first. */
+async function lookAtEach(inputs: CheckInputs, environment: Environment): Promise<(Found | Unlooked)[]> {
+  const redact = redactionOf(environment)
+  const failures: unknown[] = []
+  const found: (Found | Unlooked)[] = []
+  for (const destination of inputs.destinations) {
+    try {
+      found.push(await look(destination, inputs, environment))
+    } catch (error) {
+      environment.signal.throwIfAborted()
+      if (!(error instanceof LifeboatError)) throw error
+      failures.push(error)
+      const { hint } = error
+      found.push({ store: destination.text, problem: redact(error.message), ...(hint !== undefined && { hint: redact(hint) }) })
+    }
+  }
+  if (failures.length === found.length) throw failures[0]
+  return found
+}
+
+function look(destination: Destination, inputs: CheckInputs, environment: Environment): Promise<Found> {
+  return withStore({ ...inputs, destination }, environment, async (store, keys) => {
     await compareRecoveryFiles(store, environment)
     const sets = await freshnessOf(
       store,
@@ -84,6 +158,7 @@ function look(inputs: CheckInputs, environment: Environment): Promise<Found> {
     const redact = redactionOf(environment)
     return {
       store: store.name,
+      place: destination.text,
       ...(await dependedOn(store)),
       others: sets.length === 0 ? await setsOf(store) : [],
       sets: sets.map(
@@ -138,9 +213,9 @@ async function inactiveWorkflows(
 function issueOf(repository: GitHubRepository, inputs: CheckInputs, environment: Environment) {
   const { run, report, signal } = environment
   const redact = redactionOf(environment)
-  const place = inputs.destination.text
+  const place = inputs.destinations.map(({ text }) => text).join('\n')
   const marker = `<!-- lifeboat check ${createHash('sha256').update(`${place}\n${inputs.set ?? ''}`).digest('hex').slice(0, 16)} -->`
-  const shown = { destination: redact(place), timeZone: inputs.timeZone, ...(run && { run: run.url }) }
+  const shown = { destination: redact(place.replaceAll('\n', ' and ')), timeZone: inputs.timeZone, ...(run && { run: run.url }) }
   const about = inputs.set === undefined ? '' : `: set ${inputs.set}`
   return {
     async tell(result: CheckResult): Promise<CheckResult['issue']> {

@@ -11,14 +11,14 @@ export const check = {
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
   problems: ({ problems }) => problems,
-  notice: ({ problems, advice }) => ({ ...(problems.length > 0 && { status: 'stale' }), advice }),
+  notice: (result) => ({ ...(outcomeOf(result) === 'stale' && { status: 'stale' as const }), advice: result.advice }),
   headline,
   text,
   summary,
   outputs: {
     outcome: {
       help: 'fresh or stale; failed if that could not be determined.',
-      value: ({ problems }) => (problems.length > 0 ? 'stale' : 'fresh'),
+      value: outcomeOf,
     },
     problems: { help: 'How many of the conditions are not met.', value: ({ problems }) => `${problems.length}` },
     'issue-url': {
@@ -28,3 +28,9 @@ export const check = {
     result: asJson('Everything that was found, as JSON.'),
   },
 } as const satisfies CommandDefinition<CheckInputs, CheckResult>
+
+/** Of several destinations, those that could not be looked at are problems, and not stale. */
+function outcomeOf({ problems, stores = [] }: CheckResult): 'fresh' | 'stale' | 'failed' {
+  if (problems.length === 0) return 'fresh'
+  return problems.length > stores.filter(({ problem }) => problem !== undefined).length ? 'stale' : 'failed'
+}

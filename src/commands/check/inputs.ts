@@ -5,7 +5,7 @@ import { notify } from '../../inputs/notify.ts'
 import { report } from '../../inputs/report.ts'
 import * as schema from '../../inputs/schemas.ts'
 import { setInput } from '../../inputs/snapshot.ts'
-import { access, destination, requireStore } from '../../inputs/store.ts'
+import { access, destinations, requireStores } from '../../inputs/store.ts'
 import { LEVELS } from '../../repository/levels.ts'
 
 const age = { expected: 'a number and a unit (m, h, d, w or y), from 1m to 10y', example: '26h', schema: schema.age } as const
@@ -13,7 +13,7 @@ const age = { expected: 'a number and a unit (m, h, d, w or y), from 1m to 10y',
 export const inputs = commandInputs(
   {
     key: requiredKey('The key of the backups; a write key is enough.'),
-    destination,
+    destinations: destinations('Several, one per line: each is looked at, and must have all sets.'),
     set: one('set', { ...setInput, help: 'The set to look at; without it, every set there is.' }),
     conditions: group(
       {
@@ -49,7 +49,7 @@ export const inputs = commandInputs(
     report,
     timeZone,
   },
-  requireStore,
+  requireStores,
 )
 
 export type CheckInputs = SlicesOf<typeof inputs>

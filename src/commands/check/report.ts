@@ -4,7 +4,7 @@ import { provenText } from '../proven.ts'
 import { dependedOnLines, dependedOnPart, lostLines } from '../artifacts.ts'
 import type { CheckResult } from './result.ts'
 import type { Failure } from '../../report/failure.ts'
-import { formatColumns, formatCount, formatTime } from '../../report/format.ts'
+import { formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { bullets, code, escapeMarkdown as escape, shortTime, table, withinLimit } from '../../report/markdown.ts'
 
 interface Shown {
@@ -40,20 +40,26 @@ export const PASSED_OVER =
   'store. If it was, check with the new key, too.'
 
 /** A newest snapshot of another key: anyone who can write to the store can forge it, so it is told of, and does not fail the check. */
-export function passedOver({ set, newest, verified, unreadable }: Freshness): string[] {
+export function passedOver({ store, set, newest, verified, unreadable }: CheckResult['sets'][number]): string[] {
   if (!verified || newest === verified.snapshot || unreadable === undefined) return []
-  return [`set ${set}: the newest snapshot, ${newest}, cannot be read, and is not checked: ${unreadable}`]
+  const where = store === undefined ? '' : `${store}: `
+  return [`${where}set ${set}: the newest snapshot, ${newest}, cannot be read, and is not checked: ${unreadable}`]
 }
 
 function passedOverLines({ sets }: CheckResult): string[] {
   return sets.flatMap(passedOver).flatMap((text) => [`⚠️ ${escape(text)}`, PASSED_OVER])
 }
 
+/** Each name once, in whichever destinations the set is. */
+function names(sets: CheckResult['sets']): string[] {
+  return [...new Set(sets.map(({ set }) => set))]
+}
+
 export function checkHeadline({ sets, problems, store }: CheckResult): string {
   if (problems.length > 0) return problems.join('; ')
-  const partial = sets.filter(({ verified }) => verified?.partial).map(({ set }) => set)
+  const partial = names(sets.filter(({ verified }) => verified?.partial))
   const lacking = partial.length > 0 ? `; backed up in part: ${partial.join(', ')}` : ''
-  return `${formatCount(sets.length, 'set')} in ${store}: all is fresh${lacking}`
+  return `${formatCount(names(sets).length, 'set')} in ${store}: all is fresh${lacking}`
 }
 
 type State = Pick<CheckResult['sets'][number], 'verified' | 'problems' | 'unsound' | 'missing' | 'unproven'>
@@ -77,7 +83,7 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     drilled ? `last drill: ${lastDrill(drilled, result)}` : '',
   ])
   return [
-    ...(rows.length > 0 ? [formatColumns(rows)] : []),
+    ...(rows.length > 0 ? [formatColumns(inStores(rows, result, oneLine))] : []),
     ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
     ...result.problems,
     ...(result.advice.length > 0 ? ['', ...result.advice] : []),
@@ -85,6 +91,14 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
     ...dependedOnLines(result.artifacts),
     ...(result.issue ? [`Issue ${result.issue.state}: ${result.issue.url}`] : []),
   ].join('\n')
+}
+
+/** Of several destinations, each row names that of its set. */
+function inStores(rows: readonly string[][], { sets }: CheckResult, shown: (store: string) => string): string[][] {
+  return rows.map(([state, ...row], index) => {
+    const { store } = sets[index]!
+    return [state!, ...(store === undefined ? [] : [shown(store)]), ...row]
+  })
 }
 
 function setsTable(result: CheckResult, { timeZone }: Shown): string {
@@ -97,8 +111,9 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     proof ? lastProof(proof, shortTime(proof.time, timeZone), { verified }) : 'none',
     ...(drills ? [drilled ? lastDrill(drilled, result) : 'never'] : []),
   ])
-  const heads = ['', 'Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]
-  return table([...heads, ...(drills ? ['Last drill'] : [])], rows)
+  const columns = ['Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]
+  const heads = ['', ...(result.stores ? ['Store'] : []), ...columns]
+  return table([...heads, ...(drills ? ['Last drill'] : [])], inStores(rows, result, code))
 }
 
 function problemsAndAdvice({ problems, advice }: CheckResult): string[] {
@@ -111,12 +126,16 @@ function inactiveLines({ inactive }: CheckResult): string[] {
   )
 }
 
+function placeOf({ stores }: CheckResult, { destination }: Shown): string {
+  return stores ? stores.map(({ name }) => code(name)).join(' and ') : code(destination)
+}
+
 export function checkSummary(result: CheckResult, shown: Shown): string {
   const stale = result.problems.length > 0
   const unproven = stale && result.sets.length > 0 && result.sets.every((one) => one.unproven || one.problems.length === 0)
   return withinLimit([
     `### ${stale ? '❌' : '✅'} Lifeboat: backups are ${stale ? unproven ? 'not proven' : 'not fresh' : 'fresh'} in ` +
-      code(shown.destination),
+      placeOf(result, shown),
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
     ...passedOverLines(result),
@@ -133,8 +152,8 @@ export function issueText(result: CheckResult, shown: ShownInIssue): string {
   const stale = result.problems.length > 0
   return withinLimit([
     stale
-      ? `The backups in ${code(shown.destination)} are not as fresh as they should be:`
-      : `The backups in ${code(shown.destination)} are fresh again.`,
+      ? `The backups in ${placeOf(result, shown)} are not as fresh as they should be:`
+      : `The backups in ${placeOf(result, shown)} are fresh again.`,
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
     ...passedOverLines(result),

@@ -20,13 +20,20 @@ export function configCheckText(result: ConfigCheckResult): string {
   const { inputs, sources, variables, warnings, path } = result
   const rows = [['databases', sources.databases.join(', ')], ['volumes', sources.volumes.join(', ')]]
   return [
-    ...section('Inputs', inputs.map(({ name, line, commands, value = 'secret' }) => [`line ${line}`, name, value, forCommands(commands)])),
+    ...section('Inputs', inputs.map((input) => [`line ${input.line}`, input.name, input.value ?? 'secret', takersText(input)])),
     ...section('Sources', rows.filter(([, names]) => names !== '')),
     ...section('Variables', variables.map(({ name, set, lines }) => [name, set ? 'set' : 'missing', `line ${lines.join(', ')}`])),
     ...section('Warnings', inOrder(warnings).map((warning) => [problemText(path, warning)])),
     ...section('Problems', problemsIn(result).map((problem) => [problem])),
     configCheckHeadline(result),
   ].join('\n')
+}
+
+/** `all for backup, check, doctor; the first for 17 commands` where only some take several values. */
+function takersText({ commands, firstOnly = [] }: ConfigCheckResult['inputs'][number]): string {
+  if (firstOnly.length === 0) return forCommands(commands)
+  const all = commands.filter((command) => !firstOnly.includes(command))
+  return [...(all.length > 0 ? [`all ${forCommands(all)}`] : []), `the first ${forCommands(firstOnly)}`].join('; ')
 }
 
 /** Their names, if a line has room for them: the result as JSON has all. */

@@ -13,7 +13,7 @@ import { differingProblem, differingRecoveryFiles } from '../../repository/recov
 import { openRepository, requirePlace } from '../../repository/repository.ts'
 import { OtherKey } from '../../repository/snapshot.ts'
 import { FileStore } from '../../stores/file/store.ts'
-import { openStore } from '../../stores/destination.ts'
+import { type Destination, openStore } from '../../stores/destination.ts'
 import { isThere, type Store } from '../../stores/store.ts'
 import { tryStore } from './try-store.ts'
 import type { DoctorInputs } from './inputs.ts'
@@ -21,14 +21,15 @@ import type { DoctorResult } from './result.ts'
 import { spaceIn } from '../space.ts'
 
 /**
- * Tries a destination and databases for real, and says what to fix. Throws only when it is interrupted: what fails is what it is here to
+ * Tries destinations and databases for real, and says what to fix. Throws only when it is interrupted: what fails is what it is here to
  * tell.
  */
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
-  const { checks, free } = await tryDestination(inputs, environment)
+  const tried: (Awaited<ReturnType<typeof tryDestination>> & { about: string })[] = []
+  for (const one of inputs.destinations) tried.push({ about: one.text, ...(await tryDestination(one, inputs, environment)) })
   const { findings, size } = await tryDatabases(inputs, environment)
-  checks.push(...findings)
-  if (free !== undefined) checks.push(judgeSpace(inputs.destination.text, free, size))
+  const checks = [...tried.flatMap(({ checks }) => checks), ...findings]
+  for (const { about, free } of tried) if (free !== undefined) checks.push(judgeSpace(about, free, size))
   return { checks, inputs: [...(environment.configuration?.origins ?? [])] }
 }
 
@@ -70,10 +71,12 @@ export function judgeSpace(about: string, free: number, size: number): Finding {
 }
 
 /** `free`: bytes that still fit, where that can be known. */
-async function tryDestination(inputs: DoctorInputs, environment: Environment): Promise<{ checks: Finding[]; free?: number | undefined }> {
-  const about = inputs.destination.text
+async function tryDestination(
+  destination: Destination, inputs: DoctorInputs, environment: Environment,
+): Promise<{ checks: Finding[]; free?: number | undefined }> {
+  const about = destination.text
   try {
-    const store = await openStore(inputs.destination, { ...inputs.access, set: inputs.set }, environment)
+    const store = await openStore(destination, { ...inputs.access, set: inputs.set }, environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
       if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined) checks.push(await tryKey(inputs.key, inputs.set, store))

@@ -3,11 +3,11 @@ import { timeZone } from '../../inputs/display.ts'
 import { commandInputs, type SlicesOf } from '../../inputs/group.ts'
 import { optionalKey } from '../../inputs/key.ts'
 import { set } from '../../inputs/snapshot.ts'
-import { access, destination, requireStore } from '../../inputs/store.ts'
+import { access, destinations, requireStores } from '../../inputs/store.ts'
 
 export const inputs = commandInputs(
   {
-    destination,
+    destinations: destinations('Several, one per line: each is tried.'),
     databases: databases('The databases to look at'),
     key: optionalKey('Optional: doctor also checks that it opens the store.'),
     set,
@@ -17,7 +17,7 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     requireDatabase(slices.databases.tunnel, slices.databases.list.length > 0)
-    requireStore(slices, variables)
+    requireStores(slices, variables)
   },
 )
 

@@ -56,7 +56,8 @@ export async function requireNewSet({ destination, plan }: Answers, hasSnapshot:
 
 /** Whether the set has a snapshot, of any key. */
 export async function findSnapshot({ destinationText, plan }: Answers, environment: Environment): Promise<boolean> {
-  const { destination, access } = parseEach('doctor', doctor.inputs, { destination: destinationText }, environment.variables)
+  const inputs = parseEach('doctor', doctor.inputs, { destination: destinationText }, environment.variables)
+  const { destinations: [destination], access } = inputs
   const store = await openStore(destination, { ...access, set: plan.set }, environment)
   try {
     return (await snapshotKeys(store)).some((snapshot) => setOf(snapshot) === plan.set)

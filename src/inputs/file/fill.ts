@@ -3,7 +3,7 @@ import type { Input } from '../input.ts'
 import { secretsOf } from '../secrets.ts'
 import type { Problem } from './problem.ts'
 import { type Item, placeIn, type Setting } from './settings.ts'
-import { hasVariables, textFor, valueProblem } from './values.ts'
+import { hasVariables, takesFirst, textFor, valueProblem } from './values.ts'
 import { expanded, type Template, variablesIn, variableValue } from './variables.ts'
 
 type Raw = Readonly<Record<string, string | undefined>>
@@ -28,11 +28,13 @@ export interface Filled {
   readonly problems: Problem[]
   /** Values of the file in place of which other ones of variables are used. */
   readonly overridden: { name: string; variable: string; line: number }[]
+  /** Inputs that take one value, where the file has several: each as it is shown. The first is taken. */
+  readonly firsts: { name: string; line: number; values: string[] }[]
 }
 
 /** The inputs of a command: what is given, else its variable, else the file, else the default. Pure. */
 export function filled(command: string, rows: Rows, given: Raw, file: FileSettings | undefined, variables: Variables): Filled {
-  const result: Filled = { raw: { ...given }, origins: [], secrets: [], problems: [], overridden: [] }
+  const result: Filled = { raw: { ...given }, origins: [], secrets: [], problems: [], overridden: [], firsts: [] }
   for (const [name, input] of rows) {
     const setting = file && settingFor(file, name, command, input)
     const { variable } = input
@@ -74,6 +76,10 @@ function takeFrom(file: FileSettings, setting: Setting, input: Input, variables:
   const problem = hasVariables(setting) ? valueProblem(setting, input, valueOf, result.secrets) : undefined
   if (problem) result.problems.push(problem)
   result.raw[name] = text
+  if (takesFirst(setting, input)) {
+    const lines = textFor(setting, { ...input, list: true }, valueOf).split('\n')
+    result.firsts.push({ name, line, values: lines.map((value) => shownValue(input, value)) })
+  }
   result.origins.push(originOf(name, input, `${file.path}, line ${line}`, text))
 }
 

@@ -8,7 +8,16 @@ import { expanded, variablesIn } from './variables.ts'
 /** The text of an input as somebody would give it: a list has an item per line. An input of one value gets the first of several. */
 export function textFor({ items, several }: Pick<Setting, 'items' | 'several'>, input: Input, valueOf: (name: string) => string): string {
   const texts = items.map((item) => itemText(item, input, valueOf))
-  return several && !input.list && !input.pairs ? texts[0] ?? '' : texts.join('\n')
+  return several && takesOne(input) ? texts[0] ?? '' : texts.join('\n')
+}
+
+function takesOne({ list, pairs }: Input): boolean {
+  return !list && !pairs
+}
+
+/** Whether the input gets only the first of the items. */
+export function takesFirst({ items, several }: Pick<Setting, 'items' | 'several'>, input: Input): boolean {
+  return several && items.length > 1 && takesOne(input)
 }
 
 function itemText({ key, template }: Item, { pairs }: Input, valueOf: (name: string) => string): string {
