@@ -29,6 +29,8 @@ export interface Undone {
   /** The name under which it was kept, and when it had been put aside, ISO 8601. */
   back: string
   since: string
+  /** Others that earlier exchanges have put aside for it, and when; the newest first. */
+  others: { name: string; since: string }[]
   /** Absent from a dry run. */
   swapped?: Swapped
   /** Of a dry run, which changes nothing: the work, in order, as sentences. */

@@ -189,14 +189,22 @@ export interface RestoreTarget {
    */
   plan?(stored: SourceToRestore): Promise<PlannedRestore>
   /**
-   * Takes the last restore back that kept the content from before (mode swap). Absent: no restore of this kind keeps it. `dryRun`: makes
-   * the checks, and changes nothing.
+   * Takes the last restore back that kept the content from before (mode swap), or goes back to the kept content that is named. Absent: no
+   * restore of this kind keeps it.
    */
-  undo?(dryRun: boolean): Promise<Undone>
-  /** Drops the content that was kept, as far as its time is over. */
-  forgetOld?(dryRun: boolean): Promise<Forgotten>
+  undo?(how: AfterRestore): Promise<Undone>
+  /** Drops the content that was kept, or that is named, as far as its time is over. */
+  forgetOld?(how: AfterRestore): Promise<Forgotten>
   /** Safe to call at any time and more than once. */
   close(): Promise<void>
+}
+
+/** Settings of the work on content that a restore kept. */
+export interface AfterRestore {
+  /** Makes the checks, and changes nothing. */
+  dryRun: boolean
+  /** The name of the kept content that is meant. */
+  old: string | undefined
 }
 
 /**

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { atTerminal } from '../../src/cli/spelling.ts'
 import { parseInputs } from '../../src/commands/all.ts'
+import { afterSwap, afterSwapText } from '../../src/commands/restore/after-swap.ts'
 import { restoreAll } from '../../src/commands/restore/restore.ts'
 import type { RestoreAllResult } from '../../src/commands/restore/result.ts'
 import { spelled } from '../../src/marks.ts'
+import type { RestoreTarget } from '../../src/sources/source-kind.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { compareDatabases } from '../support/compare-databases.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
@@ -83,6 +85,8 @@ test('a folder that is not empty, beside databases that are exchanged, is refuse
   ])
   for (const name of ['app', 'Other one']) {
     const undone = { undo: 'true', confirm: name, 'database-url': target.url(name) }
+    for (const what of ['undo', 'forget-old'])
+      expect(await refusal(run('restore', { ...undone, undo: 'false', [what]: 'true', 'old-database': 'of another' }))).toMatch(/of another is no database that .* Kept for it: .+_before_\S+ \(until/s)
     await run('restore', undone)
     await run('restore', { ...undone, undo: 'false', 'forget-old': 'true', 'keep-old': '0d' })
   }
@@ -98,12 +102,27 @@ test('sources whose targets are the same, or one in the other, by whatever names
   expect([await databases(), readdirSync(at('same'))]).toEqual([there, []])
 })
 
+test('undo tells which other databases are kept, and how to go back to one', async () => {
+  const undone = { target: 'db:5432/app', back: 'app_before_2', since: '2026-11-23T03:01:00.000Z', others: [{ name: 'app_before_1', since: '2026-11-23T03:00:00.000Z' }] }
+  const kept: RestoreTarget = {
+    name: 'app', where: 'db:5432/app', replaces: true, require: () => undefined, restore: () => Promise.reject(new Error('not here')), close: () => Promise.resolve(),
+    undo: ({ old }) => Promise.resolve({ ...undone, back: old ?? undone.back, swapped: { kept: 'app_before_3', until: '2026-11-30T03:02:00.000Z' } }), forgetOld: () => Promise.reject(new Error('not here')),
+  }
+  const given = parseInputs('restore', { undo: 'true', 'database-url': target.url('app'), confirm: 'app' }, variables)
+  const result = await afterSwap(given.afterSwap!, kept, given, { variables, temporary: at('tmp'), signal: new AbortController().signal, report: quiet, now: () => new Date() })
+  const text = spelled(afterSwapText(result, { program: 'lifeboat', destination: '', timeZone: 'UTC' }), atTerminal('lifeboat'))
+  expect(text).toContain('Exchange the two again: `lifeboat restore --undo --confirm app`.')
+  expect(text).toContain('One that was put aside earlier: `lifeboat restore --undo --old-database app_before_1 --confirm app`.')
+  expect(text).toContain('Kept as well: app_before_1, which was put aside 2026-11-23 03:00:00 UTC.')
+})
+
 test('undo and forget-old are refused with hooks, and with everything that is for restores alone', async () => {
   const there = await databases()
   for (const [name, value] of [['verify-only', 'true'], ['pre-command', 'false'], ['all', 'true'], ['tables', 'orders'], ['skip-damaged', 'true']] as const)
     for (const what of ['undo', 'forget-old'])
       expect(await refusal(run('restore', { [what]: 'true', 'database-url': target.url('app'), confirm: 'app', [name]: value }))).toContain(`${name}: ${what} is for a database`)
   expect(await refusal(run('restore', { undo: 'true', 'forget-old': 'true', 'database-url': target.url('app'), confirm: 'app' }))).toContain('one is done at a time')
+  expect(await refusal(run('restore', { 'old-database': 'app_before', 'database-url': target.url('app') }))).toContain('old-database is for undo and forget-old')
   expect(await databases()).toBe(there)
 })
 

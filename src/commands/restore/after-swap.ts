@@ -7,7 +7,7 @@ import { code, escapeMarkdown, withinLimit } from '../../report/markdown.ts'
 import type { Forgotten, Undone } from '../../sources/restored.ts'
 import type { RestoreTarget } from '../../sources/source-kind.ts'
 import { secondsSince } from '../../process/elapsed.ts'
-import { afterExchange, afterwardsLines } from './afterwards.ts'
+import { afterExchange, afterwardsLines, undoCommand } from './afterwards.ts'
 import { requireConfirmed } from './confirm.ts'
 import type { RestoreInputs } from './inputs.ts'
 import { summaryLine } from './report.ts'
@@ -19,9 +19,15 @@ export type AfterSwap = (({ mode: 'undo'; after?: Afterwards } & Undone) | ({ mo
 
 type Given = Pick<RestoreInputs, 'confirm' | 'dryRun' | 'swap' | 'timeZone'>
 
+/** `old`: the name of the kept database that is meant. */
+export interface AfterSwapInputs {
+  what: AfterSwap['mode']
+  old: string | undefined
+}
+
 /** Takes a restore with mode swap back, or drops what such restores have put aside. */
 export async function afterSwap(
-  what: AfterSwap['mode'], target: RestoreTarget | undefined, given: Given, environment: Environment,
+  { what, old }: AfterSwapInputs, target: RestoreTarget | undefined, given: Given, environment: Environment,
 ): Promise<AfterSwap> {
   const { confirm, dryRun } = given
   const started = performance.now()
@@ -31,8 +37,9 @@ export async function afterSwap(
     environment.leaves?.('nothing was changed')
     const work = what === 'undo' ? 'exchanges' : 'drops what is kept of'
     if (!dryRun) await requireConfirmed([{ noun: 'database', name: target.name }], confirm, work, environment)
+    const how = { dryRun, old }
     const done = what === 'undo'
-      ? { mode: what, ...withState(await target.undo(dryRun), target.name, given) } : { mode: what, ...(await target.forgetOld(dryRun)) }
+      ? { mode: what, ...withState(await target.undo(how), target.name, given) } : { mode: what, ...(await target.forgetOld(how)) }
     return { ...done, seconds: secondsSince(started) }
   } finally {
     await target?.close()
@@ -40,10 +47,12 @@ export async function afterSwap(
 }
 
 function withState(undone: Undone, name: string, given: Given): Undone & { after?: Afterwards } {
-  const { target, back, since, swapped } = undone
+  const { target, back: kept, since, swapped, others: [other] } = undone
   if (!swapped) return undone
-  const now = `${target} is the database that was kept as ${back}, as it was put aside ${formatTime(since, given.timeZone)}.`
-  return { ...undone, after: { now: oneLine(now), ...afterExchange(swapped, name, given), leftOut: [] } }
+  const now = `${target} is the database that was kept as ${kept}, as it was put aside ${formatTime(since, given.timeZone)}.`
+  const { before, back } = afterExchange(swapped, name, given)
+  const further = other ? ` One that was put aside earlier: ${undoCommand(name, given, other.name)}.` : ''
+  return { ...undone, after: { now: oneLine(now), before, back: `${back}${further}`, leftOut: [] } }
 }
 
 export function afterSwapErrors(result: AfterSwap): string[] {
@@ -68,7 +77,10 @@ function notes({ steps = [], ...result }: AfterSwap, timeZone: string): string[]
   return [
     ...steps.map((step, index) => `${index + 1}. ${step}`),
     ...(result.mode === 'forget-old' ? result.kept.map(({ name, until }) => `${name} is kept until ${formatTime(until, timeZone)}.`)
-      : result.swapped ? [pauseText(result.swapped)] : []),
+      : [
+          ...(result.swapped ? [pauseText(result.swapped)] : []),
+          ...result.others.map(({ name, since }) => `Kept as well: ${name}, which was put aside ${formatTime(since, timeZone)}.`),
+        ]),
   ]
 }
 

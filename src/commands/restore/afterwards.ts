@@ -90,13 +90,20 @@ function databaseAfter(
 
 /** The place of the database that was exchanged, and the way back to it. `name`: of the target; `which`: what else the way back needs. */
 export function afterExchange(
-  { kept, until }: Swapped, name: string, { swap: { terminate }, timeZone }: Pick<Given, 'swap' | 'timeZone'>, which = '',
+  { kept, until }: Swapped, name: string, given: Pick<Given, 'swap' | 'timeZone'>, which = '',
 ): Pick<Target, 'before' | 'back'> {
-  const command = markedCommand('restore', { undo: 'true', ...(terminate && { 'terminate-connections': 'true' }), confirm: name })
   return {
-    before: `The database from before is kept as ${oneLine(kept)}, at least until ${formatTime(until, timeZone)}.`,
-    back: `Exchange the two again${which}: ${command}. ` + marked`After that time, ‹forget-old: true› drops the one that is kept.`,
+    before: `The database from before is kept as ${oneLine(kept)}, at least until ${formatTime(until, given.timeZone)}.`,
+    back: `Exchange the two again${which}: ${undoCommand(name, given)}. ` +
+      marked`After that time, ‹forget-old: true› drops the one that is kept.`,
   }
+}
+
+/** `old`: the name of the kept database that is meant, if it is not the one that was put aside last. */
+export function undoCommand(name: string, { swap: { terminate } }: Pick<Given, 'swap'>, old?: string): string {
+  return markedCommand('restore', {
+    undo: 'true', ...(old !== undefined && { 'old-database': old }), ...(terminate && { 'terminate-connections': 'true' }), confirm: name,
+  })
 }
 
 function volumeAfter(

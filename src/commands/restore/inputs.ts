@@ -100,19 +100,31 @@ export const inputs = commandInputs(
           ...flagInput,
           once: true,
           help:
-            'Take the last restore with mode swap back: the database of database-url is exchanged for the one from before. Nothing is ' +
-            'read from the store: database, snapshot and mode are not used.',
+            'Take the last restore with mode swap back: the database of database-url is exchanged for the one that was put aside last. ' +
+            'Nothing is read from the store: database, snapshot and mode are not used.',
         },
         'forget-old': {
           ...flagInput,
           once: true,
           help: 'Drop the databases that restores with mode swap have put aside for database-url, as far as the time of keep-old is over.',
         },
+        'old-database': {
+          once: true,
+          help:
+            'With undo and forget-old: the one database that is meant, by the name under which it is kept. Default: with undo the one ' +
+            'that was put aside last, with forget-old all of them.',
+          expected: 'the name of a database that a restore with mode swap has put aside',
+          example: 'app_before_20261122_073244',
+          schema: schema.text,
+        },
       },
-      (values) => {
-        if (values.undo && values['forget-old'])
+      ({ undo, 'forget-old': forgetOld, 'old-database': old }) => {
+        if (undo && forgetOld)
           throw new LifeboatError('undo and forget-old: one is done at a time', { hint: 'Leave one of them out.', status: 2 })
-        return values.undo ? 'undo' : values['forget-old'] ? 'forget-old' : undefined
+        if (undo || forgetOld) return { what: undo ? 'undo' : 'forget-old', old } as const
+        if (old === undefined) return undefined
+        throw new LifeboatError('old-database is for undo and forget-old', {
+          hint: marked`Give ‹undo: true› or ‹forget-old: true›, or leave it out.`, status: 2 })
       },
     ),
     all: group(
@@ -202,7 +214,7 @@ export const inputs = commandInputs(
   },
   (slices, variables) => {
     const { server, volume, verifyOnly, skipDamaged, afterSwap, all, dryRun } = slices
-    if (afterSwap !== undefined) return requireAfterSwap(afterSwap, slices)
+    if (afterSwap !== undefined) return requireAfterSwap(afterSwap.what, slices)
     if (slices.key === undefined) throw missingInput('encryption-key', encryptionKey, variables)
     if (slices.swap.drill && slices.mode !== 'swap') {
       throw new LifeboatError(`drill compares a database before it is exchanged, and mode is ${slices.mode}`, {

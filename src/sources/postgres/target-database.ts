@@ -3,7 +3,7 @@ import { LifeboatError, messageOf } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreSettings } from '../settings.ts'
 import type { PlannedRestore, Restored } from '../restored.ts'
-import type { DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
+import type { AfterRestore, DamagedSource, RestoreTarget, SourceContext, SourceToRestore } from '../source-kind.ts'
 import { formatSome, oneLine } from '../../report/format.ts'
 import { blocksOf, withoutBlocks } from './archive-blocks.ts'
 import { archiveOf, isArchive, readArchive } from './archive-parts/stored-archive.ts'
@@ -32,12 +32,12 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
   requireDatabaseName(target)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
-  const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>, dryRun: boolean): Promise<T> => {
+  const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>, how: AfterRestore): Promise<T> => {
     const { variables, signal, report, leaves } = context
     try {
       return await work({
         target: await route.to(target), ...(await clientPrograms(context)), ...settings.swap, variables, signal, report,
-        ...(leaves && { leaves }), now: () => context.now(), dryRun,
+        ...(leaves && { leaves }), now: () => context.now(), ...how,
       })
     } catch (error) {
       throw await route.causeOf(error)
@@ -78,8 +78,8 @@ export function databaseTarget(location: DatabaseLocation, settings: RestoreSett
       plan: async (damaged) => planOf(target, await salvageInto(target, route, damaged, await settingsFor(damaged, dry), context)),
     },
     plan: async (stored) => planOf(target, await restoreInto(target, route, stored, await settingsFor(stored, dry), context)),
-    undo: (dryRun) => after(undoSwap, dryRun),
-    forgetOld: (dryRun) => after(forgetOld, dryRun),
+    undo: (how) => after(undoSwap, how),
+    forgetOld: (how) => after(forgetOld, how),
     close: () => route.close(),
   }
 }

@@ -59,7 +59,7 @@ test('the target gets a new database with the settings of the backup, and the ol
   expect(await rows(kept)).toBe('1|0')
   expect(await about(kept)).toMatch(/^postgres\|-1\|Lifeboat keeps this database, which was app until 2026-11-22/)
 
-  expect(await undoSwap(after({ ...at('2026-11-22T08:00:00Z'), dryRun: true }))).toEqual({ target: expect.stringMatching(/\/app$/), back: kept, since: '2026-11-22T07:32:44.000Z', steps: [
+  expect(await undoSwap(after({ ...at('2026-11-22T08:00:00Z'), dryRun: true }))).toEqual({ target: expect.stringMatching(/\/app$/), back: kept, since: '2026-11-22T07:32:44.000Z', others: [], steps: [
     expect.stringMatching(/^Wait until nobody else is connected to \S+\/app, for \S+ s at most\.$/),
     expect.stringMatching(new RegExp(`^Exchange it for ${kept}, which was put aside 2026-11-22 07:32.* in one transaction\\. The database that is there now is kept as app_before_DATE_TIME, at least until 2026-11-29 08:00`)),
   ] })
@@ -113,16 +113,39 @@ test('forget-old drops what is kept, as its time is over, and nothing that only 
   expect(await rows('app')).toBe('100|100')
 })
 
-test('undo believes no claim of another owner, and no second claim', async () => {
+test('after two restores, undo goes back and forward between the last two, and to an earlier one by its name', async () => {
+  const [first, second, third] = ['app_before_20261123_030000', 'app_before_20261123_030100', 'app_before_20261123_030200']
+  await swap({ keepSettings: 'target', ...at('2026-11-23T03:00:00Z') })
+  await server.sql('CREATE TABLE of_the_first ()', 'app')
+  await swap({ keepSettings: 'target', ...at('2026-11-23T03:01:00Z') })
+  const tables = (database: string) => server.sql(`SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace`, database)
+  expect(await undoSwap(after(at('2026-11-23T03:02:00Z')))).toMatchObject({ back: second, swapped: { kept: third }, others: [{ name: first, since: '2026-11-23T03:00:00.000Z' }] })
+  expect([await tables('app'), await tables(third)]).toEqual(['of_the_first orders', 'orders'])
+  // Both kept databases have been exchanged for the one that is there now.
+  expect(await undoSwap(after(at('2026-11-23T03:03:00Z')))).toMatchObject({ back: third, swapped: { kept: 'app_before_20261123_030300' } })
+  expect(await tables('app')).toBe('orders')
+  const unknown = await thrownBy(undoSwap(after({ old: 'source' })))
+  expect(unknown.message).toMatch(/^source is no database that a restore with mode swap has put aside for .*app$/)
+  expect(unknown.hint).toContain(`Kept for it: app_before_20261123_030300 (until 2026-11-23T03:03:00.000Z app), ${first} (`)
+  expect(await undoSwap(after({ old: first, ...at('2026-11-23T03:04:00Z') }))).toMatchObject({ back: first, others: [{ name: 'app_before_20261123_030300', since: '2026-11-23T03:03:00.000Z' }] })
+  expect([await rows('app'), await about('app')]).toEqual(['1|0', 'postgres|-1|mine|work_mem=5MB'])
+  // The next undo is forward again; the one that is named is dropped, and no other.
+  expect(await forgetOld(after({ old: 'app_before_20261123_030300', keepOld: 0 }))).toMatchObject({ dropped: ['app_before_20261123_030300'], kept: [] })
+  expect(await undoSwap(after(at('2026-11-23T03:05:00Z')))).toMatchObject({ back: 'app_before_20261123_030400', others: [] })
+  expect((await thrownBy(forgetOld(after({ old: 'source', keepOld: 0 })))).message).toContain('source is no database')
+})
+
+test('undo believes no claim of another owner, also if it is named, or newer than that of Lifeboat', async () => {
   const { swapped } = await swap()
   await server.sql(`DROP ROLE IF EXISTS mallory; CREATE ROLE mallory LOGIN; CREATE DATABASE app_evil OWNER mallory`)
-  const mark = await server.sql(`SELECT split_part(shobj_description(oid, 'pg_database'), E'\\n', 2)::jsonb || jsonb_build_object('name', 'app_evil', 'at', '2026-12-22T00:00:00Z',
+  const mark = await server.sql(`SELECT split_part(shobj_description(oid, 'pg_database'), E'\\n', 2)::jsonb || jsonb_build_object('name', 'app_evil', 'at', '9999-12-22T00:00:00Z',
     'oid', (SELECT oid::int8 FROM pg_database WHERE datname = 'app_evil')) FROM pg_database WHERE datname = '${swapped!.kept}'`)
   await server.sql(`SET ROLE mallory; COMMENT ON DATABASE app_evil IS E'x\\n${mark}'`)
-  expect((await thrownBy(undoSwap(after()))).message).toMatch(/app_evil and app_before_\S+ both claim to be the one from before/)
-  await server.sql(`DROP DATABASE ${swapped!.kept}`)
-  expect((await thrownBy(undoSwap(after()))).message).toMatch(/^app_evil claims to be the one from before .*, but belongs to mallory/)
+  for (const old of [undefined, 'app_evil'])
+    expect((await thrownBy(undoSwap(after({ old })))).message).toMatch(/^app_evil claims to be the one from before .*, but belongs to mallory/)
   expect(await rows('app')).toBe('100|100')
+  await undoSwap(after({ old: swapped!.kept }))
+  expect(await rows('app')).toBe('1|0')
 })
 
 test('undo refuses a database that no exchange made, a dry run of it as well', async () => {

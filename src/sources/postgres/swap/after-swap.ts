@@ -14,23 +14,30 @@ import { markOf, notOwned, warnOfUse } from './swap.ts'
 import { withTarget } from './with-target.ts'
 
 export type AfterSwapOptions = Pick<RestoreOptions, 'target' | 'clients' | 'provide' | 'variables' | 'signal' | 'report' | 'leaves'> &
-  Omit<SwapSettings, 'drill'> & { now: () => Date; dryRun: boolean }
+  Omit<SwapSettings, 'drill'> & {
+    /** The name of the kept database that is meant. */
+    old?: string | undefined
+    now: () => Date
+    dryRun: boolean
+  }
 
 /**
- * Exchanges the target with the database that the last exchange put aside. The one that goes is kept in its turn. A dry run makes the same
- * checks, and changes nothing.
+ * Exchanges the target with a database that an exchange put aside, the last one if none is named. The other is kept in its turn. A dry run
+ * makes the same checks, and changes nothing.
  */
 export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
   return withTarget(options, async (name, maintenance) => {
-    const { target, lockTimeout, terminate, keepOld = KEEP_OLD, now, dryRun, report, leaves } = options
+    const { target, old, lockTimeout, terminate, keepOld = KEEP_OLD, now, dryRun, report, leaves } = options
     const { signal } = maintenance
     const databases = await databasesOf(maintenance)
     const live = namedAmong(databases, name, target.where)
     const all = keptOf(databases, name)
-    const back = theOneBefore(live, all, target.where)
+    const back = old === undefined ? theOneBefore(live, all, target.where) : keptNamed(old, all, target.where)
+    requireBelieved(back, live, target.where)
     if (!live.owned || !back.owned) throw notOwned(target.where)
     const mark = markOf(live, back, databases, { at: now(), keepOld })
-    const about = { target: target.where, back: back.name, since: back.mark.at }
+    const others = all.flatMap(({ name, mark: { at } }) => (name === back.name ? [] : [{ name, since: at }]))
+    const about = { target: target.where, back: back.name, since: back.mark.at, others }
     if (dryRun) {
       await warnOfUse(live, options, maintenance, report)
       const incoming = `it for ${back.name}, which was put aside ${formatTime(back.mark.at, 'UTC')},`
@@ -56,21 +63,34 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
   })
 }
 
-/**
- * The database that the last exchange put aside. Its mark is a comment, which the owner of any database can write: one that belongs to
- * somebody else than the target is believed only of a superuser, or of this role.
- */
+/** The last one for which the target was exchanged: after two restores and an undo, the target has taken the place of two. */
 function theOneBefore(live: NamedDatabase, all: readonly Kept[], where: string): Kept {
-  const [back, ...others] = all.filter(({ mark }) => mark.by === live.oid)
-  if (!back) throw nothingToUndo(where, all)
-  if (others.length > 0)
-    throw new LifeboatError(`${[back, ...others].map(({ name }) => name).join(' and ')} both claim to be the one from before ${where}, ` +
-      'and nothing was changed', {
-        hint: 'One of these comments is not by Lifeboat. Look at both, and rename by hand: ALTER DATABASE … RENAME TO ….' })
-  if (back.trusted || back.owner === live.owner) return back
+  const back = all.find(({ mark }) => mark.by === live.oid)
+  if (back) return back
+  throw nothingToUndo(where, all)
+}
+
+function keptNamed(old: string, all: readonly Kept[], where: string): Kept {
+  const found = all.find(({ name }) => name === old)
+  if (found) return found
+  throw new LifeboatError(`${oneLine(old)} is no database that a restore with mode swap has put aside for ${where}`, {
+    hint: `Nothing was changed. ${all.length > 0 ? `Kept for it: ${keptTexts(all)}.` : 'None is kept for it.'}` })
+}
+
+/**
+ * The mark is a comment, which the owner of any database can write: of one that belongs to somebody else than the target it is believed
+ * only of a superuser, or of this role.
+ */
+function requireBelieved(back: Kept, live: NamedDatabase, where: string): void {
+  if (back.trusted || back.owner === live.owner) return
   throw new LifeboatError(`${back.name} claims to be the one from before ${where}, but belongs to ${back.owner} and not to ${live.owner}`, {
     hint: 'Nothing was changed. The owner of any database can write such a claim. If it is true, run ' +
-      `ALTER DATABASE ${identifier(back.name)} OWNER TO ${identifier(live.owner)} first.` })
+      `ALTER DATABASE ${identifier(back.name)} OWNER TO ${identifier(live.owner)} first. ` +
+      marked`Another database that is kept: name it with ‹old-database›.` })
+}
+
+function keptTexts(kept: readonly Kept[]): string {
+  return formatSome(kept.map(({ name, mark }) => `${oneLine(name)} (until ${mark.at} ${oneLine(mark.target)})`), 5)
 }
 
 function nothingToUndo(where: string, kept: readonly Kept[]): LifeboatError {
@@ -78,17 +98,19 @@ function nothingToUndo(where: string, kept: readonly Kept[]): LifeboatError {
     return new LifeboatError(`no restore with mode swap has put a database aside for ${where}, or it was dropped`, {
       hint: 'The server may have it under a name that somebody gave it. Nothing was changed.' })
   return new LifeboatError(`${where} is not the database that the last restore with mode swap made: nothing was changed`, {
-    hint: `Databases that are kept: ${formatSome(kept.map(({ name }) => name), 5)}. Rename them by hand: ALTER DATABASE … RENAME TO ….` })
+    hint: `Databases that are kept: ${keptTexts(kept)}. ` + marked`Name one of them: ‹old-database: ${kept[0]!.name}›.` })
 }
 
-/** Drops the databases that exchanges of the target have put aside, as far as their time is over. None that is in use is dropped. */
+/** Drops databases that exchanges of the target have put aside, or the named one, if their time is over. None in use is dropped. */
 export function forgetOld(options: AfterSwapOptions): Promise<Forgotten> {
   return withTarget(options, async (name, maintenance) => {
     const { target, keepOld, now, dryRun, report } = options
     const databases = await databasesOf(maintenance)
+    const all = keptOf(databases, name)
+    const meant = options.old === undefined ? all : [keptNamed(options.old, all, target.where)]
     if (!dryRun) await removeLeft(name, databases, maintenance, report)
     const forgotten: Forgotten = { target: target.where, dropped: [], kept: [], errors: [], ...(dryRun && { steps: [] }) }
-    for (const { name: old, mark } of keptOf(databases, name)) {
+    for (const { name: old, mark } of meant) {
       const until = keepOld === undefined ? mark.until : new Date(Date.parse(mark.at) + keepOld).toISOString()
       if (Date.parse(until) > now().getTime()) forgotten.kept.push({ name: old, until })
       else if (forgotten.steps)
