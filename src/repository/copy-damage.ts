@@ -4,6 +4,7 @@ import { DamagedObject, NotFound, type Store } from '../stores/store.ts'
 import { idOf, snapshotIfAuthentic, snapshotKeys } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import { isAtLeast, type Level } from './levels.ts'
+import { Presence } from './presence.ts'
 import { isGood, NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
@@ -96,11 +97,16 @@ export class CopiedDamage {
     snapshot: AuthenticSnapshot, lacking: ReadonlySet<string>, { isThere, from, to }: { isThere: boolean; from: Store; to: Store },
   ): Promise<Map<string, string>> {
     const { keys, header: { id, set } } = snapshot
-    if (isThere || lacking.size === 0) return new Map([...lacking].map((key) => [key, id]))
-    this.#there ??= new Set((await snapshotKeys(to, set)).map(idOf))
     const found = new Map<string, string>()
-    for (const other of [...new Set([...this.#there, ...this.#to.ids()])].toSorted().toReversed()) {
-      const wanted = [...lacking].filter((key) => !found.has(key) && (other >= id || !key.endsWith(`-${markOf(id)}`)))
+    if (lacking.size === 0) return found
+    if (!isThere) this.#there ??= new Set((await snapshotKeys(to, set)).map(idOf))
+    const others = isThere ? [id] : [...new Set([...this.#there!, ...this.#to.ids()])].toSorted().toReversed()
+    const mayList = (other: string, key: string): boolean => other >= id || !key.endsWith(`-${markOf(id)}`)
+    let lost = others[0] === undefined ? [] : [...lacking].filter((key) => mayList(others[0]!, key))
+    // Groups may have what is put again, because it expires soon.
+    if (to.groups) lost = await missingIn(to, snapshot, lost)
+    for (const other of others) {
+      const wanted = lost.filter((key) => !found.has(key) && mayList(other, key))
       if (wanted.length === 0) break
       const key = snapshotKey(set, other)
       const read = async (store: Store) => (other === id ? snapshot : snapshotIfAuthentic(store, key, keys))
@@ -291,6 +297,12 @@ async function goodObject(
     throw error
   })
   return checkedObject(from, keys, chunks[index]!, plaintext)
+}
+
+/** Those of the objects of a snapshot that a store does not have, or not with their sizes. */
+async function missingIn(store: Store, snapshot: AuthenticSnapshot, objects: readonly string[]): Promise<string[]> {
+  const sizes = objectsOf(snapshot)
+  return [...(await new Presence(store, new Map(objects.map((key) => [key, sizes.get(key)!]))).wrong()).keys()]
 }
 
 async function areSame(from: Store, to: Store, key: string, size: number): Promise<boolean> {

@@ -65,7 +65,7 @@ export async function copySnapshot(
   const lacking = await lackingIn(to, keys, expected, { now: began, grace, onDamaged })
   // A snapshot that was there may have been verified: what is put under it now is checked first, or, with a write key, named as unchecked.
   const isNew = there === 'missing'
-  const beneath = to.groups ? new Map<string, string>() : await damage.beneath(snapshot, lacking, { isThere: !isNew, from, to })
+  const beneath = await damage.beneath(snapshot, lacking, { isThere: !isNew, from, to })
   const checked = snapshot.keys.identity === undefined ? new Set<string>() : new Set(beneath.keys())
   const unchecked = new Set([...lacking].filter((chunk) => !checked.has(chunk)))
   if (checked.size === 0) await damage.doubt(snapshot, beneath, { from, to, now: now() })
@@ -79,7 +79,7 @@ export async function copySnapshot(
     })
   await putAll(unchecked)
   signal.throwIfAborted()
-  const first = isNew ? await damage.putChecked(snapshot, checked, { from, to, signal }) : new Set<string>()
+  const first = isNew || to.groups ? await damage.putChecked(snapshot, checked, { from, to, signal }) : new Set<string>()
   if (isNew)
     await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (there !== 'same') {
@@ -94,7 +94,9 @@ export async function copySnapshot(
   // deletes them.
   if (unchecked.size > 0 && !to.groups)
     await putAll((await new Presence(to, new Map([...unchecked].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath }, { from, to, signal })
+  // In groups nothing is put, or replaced, later than this.
+  const rest = to.groups && checked.size > 0 ? new Map<string, string>() : beneath
+  const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath: rest }, { from, to, signal })
   for (const chunk of [...first, ...put]) bytes += expected.get(chunk)!
   const transferred = new Set([...unchecked, ...first, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })

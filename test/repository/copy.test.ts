@@ -18,6 +18,7 @@ import type { ArtifactStore } from '../../src/stores/artifact/store.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { all, ANY_SIZE, noise } from '../support/bytes.ts'
 import { backUp, digests, entriesOf, keys, otherKeys, restored, through, writeKeys } from '../support/engine.ts'
+import type { GitHub } from '../support/github/emulator.ts'
 import { type ArtifactStores, withArtifacts } from '../support/github/store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
@@ -179,8 +180,9 @@ describe('an object that is known to be damaged in the copy', () => {
 })
 
 describe('in artifacts', () => {
+  let github: GitHub
   let stores: ArtifactStores
-  withArtifacts((_, opened) => (stores = opened))
+  withArtifacts((emulated, opened) => ([github, stores] = [emulated, opened]))
   const open = (): ArtifactStore => stores.open({ set: 'app' })
 
   test.each([
@@ -199,6 +201,26 @@ describe('in artifacts', () => {
     expect((await copy(newer, from, open())).problem).toBe(same ? undefined : problem)
     const proofs = await SetProofs.list(open(), keys, 'app', () => undefined)
     expect([...(await proofs.damagedSince(new Date(Date.UTC(2026, 10, 20))))]).toEqual([key])
+  })
+
+  test('an object that was in a lost artifact, and that a snapshot of another one needs, is checked before it is put, or named as not checked', async () => {
+    const backups = await twoBackups()
+    const { from, older, newer } = backups
+    for (const key of [older, newer]) await copy(key, from, open())
+    github.artifacts.splice(0, 1)
+    const third = snapshotKey('app', (await backUp({ store: from }, { app: second })).id)
+    const key = await sharedBy(backups)
+    const good = await from.get(key, ANY_SIZE)
+    await from.put(key, Buffer.from(good).fill(0, 100, 200))
+    for (const one of [third, newer]) await expect(copy(one, from, open())).rejects.toThrow(`chunk ${key} in ${from.name} is damaged`)
+    await from.put(key, good)
+    const known = async (): Promise<number> => (await (await SetProofs.list(open(), keys, 'app', () => undefined)).damagedSince(new Date(0))).size
+    const { chunks } = await copy(third, from, open())
+    expect([chunks > 0, await known()]).toEqual([true, 0])
+    expect(await restored(open(), idIn(third))).toEqual(digests({ app: second }))
+    github.artifacts.splice(1, 1)
+    expect(await copy(third, from, open(), writeKeys)).toMatchObject({ isNew: true, chunks })
+    expect(await known()).toBe(chunks)
   })
 })
 
