@@ -14,6 +14,21 @@ export const BACK_UP_AGAIN = {
     `${verifyAll(set)}.`,
 }
 
+/** Advice about one that failed its drill: what is stored is whole, so that the same would be stored again. */
+export function afterFailedDrill({ set, snapshot }: { set: string; snapshot: string }): string {
+  return 'Correct the source first: as long as it has what the drill met (rows that do not meet a constraint, for example), a new backup ' +
+    `fails its drill in the same way. ${markedCommand('show', { set, snapshot })} tells what that was. Then back up again, and drill ` +
+    `that backup: ${markedCommand('verify', { set, level: 'drill' })}.`
+}
+
+/** The way to the rows of a database that fails its drill because of them. `place`: the inputs that say where it is. */
+export function rowsOf(place: { snapshot: string; destination?: string; set?: string; database?: string }): string {
+  const definitions = markedCommand('restore', { ...place, mode: 'create', only: 'schema' })
+  const rows = markedCommand('restore', { ...place, only: 'data' })
+  return 'If a restore of a database fails because rows do not meet a constraint, this brings all rows back: ' +
+    `${definitions} into a new database; there, drop the constraint (ALTER TABLE … DROP CONSTRAINT …); then ${rows} into the same.`
+}
+
 /** Advice about one whose damaged objects have been found good since a verification at this level failed. */
 export function verifyAgain({ set, snapshot, level }: { set: string; snapshot: string; level: Level }): string {
   const command = level === 'drill' ? markedCommand('verify', { set, snapshot, level }) : verifyAll(set)

@@ -9,7 +9,7 @@ import { isGood, NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } fro
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, markOf, snapshotKey } from './snapshot.ts'
-import { damageIn, objectsOf } from './wholeness.ts'
+import { damageIn, failureOf, objectsOf } from './wholeness.ts'
 
 /** Objects that are checked at the same time: each takes its sealed bytes twice, and its plaintext and that of its base. */
 const AT_ONCE = 4
@@ -28,7 +28,9 @@ export interface Repair {
 export interface AtSource {
   /** Why it is unsound there, and so its copy. */
   damaged?: string
-  /** The level of its last verification there, if that failed without damaged objects. */
+  /** Why it cannot be relied on, of one that is whole and failed a drill there. */
+  failedDrill?: string
+  /** The level of its last verification there, if that failed without damaged objects, and was no drill. */
   failed?: Level
   /** The level of its last verification there, if that failed, and the objects that it found damaged have been found good since. */
   repairedSince?: Level
@@ -80,12 +82,11 @@ export class CopiedDamage {
   async standing(snapshot: AuthenticSnapshot): Promise<AtSource> {
     const damaged = damageIn(snapshot, this.#damaged)
     if (damaged !== undefined) return { damaged }
-    const failure = await this.#failure(snapshot)
+    const verdict = await this.#failure(snapshot)
+    const failure = failureOf(verdict)
     if (failure === undefined) return {}
-    const { level } = failure
-    return failure.damaged.length > 0
-      ? { repairedSince: level }
-      : { damaged: `it failed its last verification, at level ${level}`, failed: level }
+    if (failure.repaired) return { repairedSince: failure.repaired }
+    return failure.failedDrill ? { failedDrill: failure.why } : { damaged: failure.why, failed: verdict!.level }
   }
 
   /**

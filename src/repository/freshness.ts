@@ -21,8 +21,8 @@ export interface Freshness {
   /** The newest snapshot there is, verified or not. */
   newest: string | undefined
   /** The newest good snapshot: its signature is valid, its last proof says verified, and it is whole. */
-  verified: { snapshot: string; time: string; level: Verdict['level']; partial?: true } | undefined
-  /** Newer snapshots that are damaged, newest first. */
+  verified: { snapshot: string; time: string; level: Verdict['level']; verifiedAt: string; partial?: true } | undefined
+  /** Newer snapshots that are damaged, or failed a drill, newest first. */
   unsound: Unsound[]
   /** Ids of snapshots that proofs name and that the store does not have. */
   missing: string[]
@@ -100,6 +100,7 @@ async function ofSet(
       snapshot: good.snapshot.header.id,
       time: good.snapshot.header.time,
       level: good.verdict!.level,
+      verifiedAt: good.verdict!.time,
       ...(good.snapshot.header.partial && { partial: true }),
     },
     unsound,

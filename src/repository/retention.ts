@@ -26,6 +26,8 @@ export interface Candidate {
   partial?: true
   /** It is known not to be whole, or failed verification. */
   damaged: boolean
+  /** It is damaged in that alone that it failed a drill: everything that was backed up is there. */
+  failedDrill?: true
   /** It was restored and found equal. */
   drilled: boolean
 }
@@ -38,7 +40,10 @@ export interface Decision<T extends Candidate> {
 }
 
 /** Why a damaged snapshot stays that no rule keeps: what is left of it may be all there is. */
-export const NOT_REPLACED = 'damaged, and none that is verified and whole can replace it'
+export const NOT_REPLACED = {
+  damaged: 'damaged, and none that is verified and whole can replace it',
+  failedDrill: 'its drill failed, and none that is verified and whole can replace it',
+} as const
 
 const PERIODS = ['daily', 'weekly', 'monthly', 'yearly'] as const
 type Period = (typeof PERIODS)[number]
@@ -49,7 +54,8 @@ type Period = (typeof PERIODS)[number]
  * costs no older one. The newest snapshot of a set, the newest verified one, the newest verified one that is not partial and every pinned
  * one always stay; with an empty policy all stay. Snapshots dated after `now` stay and do not count: they come from a clock that was wrong.
  * A safety backup stays until its time. A damaged one stays as long as none is verified, and if it is not partial, as long as none is that
- * is not partial either; and as long as none is verified, so does the newest that is not damaged.
+ * is not partial either; and as long as none is verified, so does the newest that is not damaged. So do the newest that failed a drill, and
+ * the newest of them that is not partial, unless a newer one is verified: they have what no other has.
  */
 export function retain<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy, timeZone: string, now: Date): Decision<T>[] {
   const periods = periodsIn(timeZone)
@@ -70,6 +76,8 @@ function retainSet<T extends Candidate>(
   const counted = sorted.filter(({ time, until }) => time <= now && until === undefined)
   const newestVerified = counted.find(({ verified }) => verified)
   const newestComplete = counted.find(({ verified, partial }) => verified && !partial)
+  const newestWhole = [counted, counted.filter(({ partial }) => !partial)]
+    .map((some) => some.find(({ verified, failedDrill }) => verified || failedDrill))
   const newestUndamaged = newestVerified ? undefined : counted.find(({ damaged }) => !damaged)
   const taken: Record<Period, Set<string>> = { daily: new Set(), weekly: new Set(), monthly: new Set(), yearly: new Set() }
   let rank = 0
@@ -84,6 +92,7 @@ function retainSet<T extends Candidate>(
     if (rank++ === 0) kept.push('newest')
     if (snapshot === newestVerified) kept.push('newest verified')
     else if (snapshot === newestComplete) kept.push('newest complete')
+    else if (snapshot.failedDrill && rank > 1 && newestWhole.includes(snapshot)) kept.push('newest that is whole, though its drill failed')
     else if (snapshot === newestUndamaged && rank > 1) kept.push('newest not known to be damaged')
     if (policy.last !== undefined)
       (rank <= policy.last ? kept : against).push(rank <= policy.last ? `last ${rank} of ${policy.last}` : `not of the last ${policy.last}`)
@@ -105,7 +114,8 @@ function retainSet<T extends Candidate>(
       const young = now.getTime() - snapshot.time.getTime() <= policy.within
       ;(young ? kept : against).push(`${young ? 'within' : 'older than'} ${days(policy.within)}`)
     }
-    if (snapshot.damaged && (snapshot.partial ? newestVerified : newestComplete) === undefined) kept.push(NOT_REPLACED)
+    if (snapshot.damaged && (snapshot.partial ? newestVerified : newestComplete) === undefined)
+      kept.push(NOT_REPLACED[snapshot.failedDrill ? 'failedDrill' : 'damaged'])
     return { snapshot, keep: kept.length > 0, reasons: kept.length > 0 ? kept : against }
   })
 }

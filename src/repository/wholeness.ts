@@ -13,8 +13,27 @@ export interface Unsound {
   why: string
   /** It failed verification, and none of its objects is known to be damaged. */
   intact?: true
+  /** It is whole, and failed a drill: it cannot be restored to what was backed up. */
+  failedDrill?: true
   /** The level of that verification, if it found objects damaged: all of them have been found good since. */
   repaired?: Level
+}
+
+/** Of a snapshot none of whose objects is known to be damaged: why it is not to be relied on, by its verdict. */
+export function failureOf(verdict: Verdict | undefined): Omit<Unsound, 'snapshot'> | undefined {
+  if (verdict?.result !== 'failed') return undefined
+  const { level, damaged } = verdict
+  const why = `it failed verification at level ${level}`
+  if (damaged.length > 0) return { why, intact: true, repaired: level }
+  return level === 'drill' ? { why: CANNOT_BE_RESTORED, intact: true, failedDrill: true } : { why, intact: true }
+}
+
+/** A drill failed, and nothing that is stored is at fault: the content that was backed up is, or the server that restores it. */
+export const CANNOT_BE_RESTORED = 'it cannot be restored to what was backed up, and no object of it is known to be damaged'
+
+/** `is damaged`: the words that every text has for it, before the reason. */
+export function flawOf({ failedDrill }: Pick<Unsound, 'failedDrill'>): string {
+  return failedDrill ? 'failed its drill' : 'is damaged'
 }
 
 /** The chunk objects that a snapshot needs: keys and stored sizes. */
@@ -110,11 +129,8 @@ export async function newestGood(
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }
-    if (verdict?.result === 'failed') {
-      const { level, damaged: found } = verdict
-      const why = `it failed verification at level ${level}`
-      return { why, snapshot: idOf(key), intact: true, ...(found.length > 0 && { repaired: level }) }
-    }
+    const failure = failureOf(verdict)
+    if (failure) return { ...failure, snapshot: idOf(key) }
     return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
   })
   return { ...found, ...(other !== undefined && { other }) }

@@ -122,10 +122,10 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
 
   test('then prune deletes none of them, and says why, as long as no newer one is verified and whole; forced, it does', async () => {
     const { result, text, warnings } = await run('prune', { retention: 'last=1', 'max-delete': '100%' })
-    expect(result).toMatchObject({ deleted: 0, kept: 3, snapshots: [{ reasons: ['newest', 'last 1 of 1', NOT_REPLACED] }, { reasons: [NOT_REPLACED] }, { reasons: [NOT_REPLACED] }] })
-    expect(text).toMatch(new RegExp(`keep +${ids[0]} .* ${NOT_REPLACED}`))
+    expect(result).toMatchObject({ deleted: 0, kept: 3, snapshots: [{ reasons: ['newest', 'last 1 of 1', NOT_REPLACED.damaged] }, { reasons: [NOT_REPLACED.damaged] }, { reasons: [NOT_REPLACED.damaged] }] })
+    expect(text).toMatch(new RegExp(`keep +${ids[0]} .* ${NOT_REPLACED.damaged}`))
     expect(warnings.at(-1)).toContain(`2 damaged snapshots of set app that the policy does not keep stay, because none that is verified and whole can replace them: ${ids[1]}, ${ids[0]}`)
-    expect((await run('list', { retention: 'last=1' })).result.snapshots.map(({ retention }) => retention!.reasons.at(-1))).toEqual([NOT_REPLACED, NOT_REPLACED, NOT_REPLACED])
+    expect((await run('list', { retention: 'last=1' })).result.snapshots.map(({ retention }) => retention!.reasons.at(-1))).toEqual([NOT_REPLACED.damaged, NOT_REPLACED.damaged, NOT_REPLACED.damaged])
     expect((await run('prune', { retention: 'last=1', force: 'true' })).result).toMatchObject({ deleted: 2, kept: 1 })
   })
 

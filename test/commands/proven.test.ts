@@ -1,8 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { BACK_UP_AGAIN } from '../../src/commands/back-up-again.ts'
+import { afterFailedDrill, rowsOf } from '../../src/commands/back-up-again.ts'
 import type { Command } from '../../src/commands/all.ts'
+import { checkSummary } from '../../src/commands/check/report.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
+import { pageFacts } from '../../src/commands/page-facts.ts'
+import { setsIn } from '../../src/report/page/health.ts'
+import { markOf } from '../../src/report/page/words.ts'
 import { type Verification, writeProof } from '../../src/repository/proofs.ts'
 import { readAuthentic } from '../../src/repository/catalog.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
@@ -107,12 +112,12 @@ test('check tells that a later drill failed, although an earlier one is new enou
   expect((await run('check')).result.problems).toEqual([])
 })
 
-test('an older snapshot that was verified after the newest does not hide that the newest was', async () => {
+test('an older snapshot that was verified after the newest does not hide the proof of the newest', async () => {
   const [older, newest] = [await snapshot(30), await snapshot(2)]
   const read = { level: 'read', result: 'verified' } as const
   await prove(newest, 1.5, read)
   await prove(older, 1, read)
-  expect((await run('check')).text).toMatch(new RegExp(`${newest}.* last proof: read of ${older}, [^;]*; the newest was verified before`))
+  expect((await run('check')).text).toMatch(new RegExp(`${newest}.* last proof: read, [^;]*; after it of ${older}, `))
   await prove(older, 0.5, { ...drill })
   expect((await run('check', { 'max-proof-age': '8d', 'proof-level': 'drill' })).text).toMatch(new RegExp(`last proof: drill of ${older}, `))
 })
@@ -126,7 +131,7 @@ test('a proof of a snapshot that is damaged does not count, and the last one tha
   const aged = { 'max-proof-age': '5d', 'proof-level': 'drill' }
   const checked = await run('check', aged)
   expect(checked.result.problems).toEqual([expect.stringMatching(
-    new RegExp(`at level drill, of ${kept}, is 7 days old.*; that of ${damaged} does not count: the snapshot is damaged or missing`),
+    new RegExp(`at level drill, of ${kept}, is 7 days old.*; that of ${damaged} does not count: the snapshot is damaged or missing, or failed since`),
   )])
   expect(checked.text).toMatch(new RegExp(`${newest}.* last proof: drill of ${kept}, .* last drill: ${kept}, 7 days ago`))
   await run('forget', { snapshots: kept })
@@ -146,13 +151,42 @@ test('damage that another snapshot was found to have counts for the drilled one 
   expect(problems).toEqual([expect.stringContaining(`that of ${drilled} does not count`)])
 })
 
-test('a drill that failed is damage', async () => {
-  await snapshot(30)
-  await prove(await snapshot(2), 1, { ...drill, result: 'failed' })
-  expect((await run('list')).text).toContain('DAMAGED: it failed verification at level drill')
-  const { problems, advice } = (await run('check')).result
-  expect(problems.join()).toContain('is damaged: it failed verification at level drill')
-  expect(advice[0]).toBe(BACK_UP_AGAIN.intact('shop'))
+test('a snapshot that failed its drill is whole: no text calls it damaged, and each says how its rows come back', async () => {
+  const older = await snapshot(20)
+  const id = await snapshot(2)
+  await prove(id, 1, { ...drill, result: 'failed', problems: ['it cannot be restored: new row violates check constraint'] })
+  const why = 'it cannot be restored to what was backed up, and no object of it is known to be damaged'
+  const listed = await run('list')
+  expect(listed.result).toMatchObject({ restorable: older, unsound: [{ snapshot: id, why, failedDrill: true }], snapshots: [{ id, failedDrill: true, verified: false }, {}] })
+  expect(listed.text).toMatch(new RegExp(`DRILL FAILED: ${why}[^]*Snapshot ${id} FAILED ITS DRILL: ${why}\\.[^]*To restore the newest that failed no drill`))
+  expect((await run('show', { snapshot: id })).text).toMatch(new RegExp(`DRILL FAILED +${why}`))
+  const checked = await run('check')
+  expect(checked.result.problems).toEqual([expect.stringContaining(`snapshot ${id} failed its drill: ${why}; the newest that is whole and verified is ${older}`)])
+  expect(checked.text).toMatch(new RegExp(`^DRILL FAILED  shop  ${id}; the newest that is whole and verified: ${older}, `))
+  expect(checked.result.advice).toEqual([`${afterFailedDrill({ set: 'shop', snapshot: id })} ${rowsOf({ snapshot: id })}`])
+  for (const { text } of [listed, checked]) expect(text).toMatch(/restore[^;]*--mode create --only schema.*DROP CONSTRAINT.*restore[^;]*--only data/)
+  const page = pageFacts(listed.result, { chosen: false, keyed: true, timeZone: 'UTC', warnings: [], copies: [], destination: 'file:x' }, { variables: {} })
+  expect(page.snapshots.map(markOf)).toEqual(['failed', 'verified'])
+  const said = [listed.text, checked.text, listSummary(listed.result, { timeZone: 'UTC' }), checkSummary(checked.result, { destination: 'file:x', timeZone: 'UTC' }), ...setsIn(page).flatMap(({ findings }) => findings.map(({ text }) => text))].join('\n')
+  expect(said).toContain('The newest backup failed its drill')
+  expect(said.replaceAll(why, '')).not.toMatch(/damaged|intact|skip-damaged|nothing wrong/i)
+})
+
+test('a snapshot that failed its drill stays as long as no newer one is verified, though a policy keeps none of its age', async () => {
+  await snapshot(90)
+  const [old, failed] = [await snapshot(60), await snapshot(30)]
+  for (const id of [old, failed]) await prove(id, 29, { ...drill, result: 'failed' })
+  const broken = await backUp({ store, set: 'shop', time: ago(1) }, { app: noise('other', 1000) })
+  await prove(broken.id, 0.5, { result: 'failed' })
+  const expected = ['newest', 'newest that is whole, though its drill failed']
+  for (const reasons of [
+    (await run('list', { retention: 'last=1' })).result.snapshots.slice(0, 2).map(({ retention }) => retention!.reasons[0]),
+    (await run('prune', { set: 'shop', retention: 'last=1', 'max-delete': '3' })).result.snapshots.slice(0, 2).map((one) => one.reasons[0]),
+  ]) expect(reasons).toEqual(expected)
+  expect((await run('list')).result.snapshots.map(({ id }) => id)).toContain(failed)
+  const newest = await snapshot(0.2)
+  await run('prune', { set: 'shop', retention: 'last=1', 'max-delete': '3' })
+  expect((await run('list')).result.snapshots.map(({ id }) => id)).toEqual([newest])
 })
 
 test('a policy with drilled=1 never deletes the newest snapshot that was drilled and is whole, so that check finds its proof', async () => {

@@ -141,7 +141,7 @@ test('where none is verified, no damaged one goes, nor the newest that is not kn
   const damaged = await Promise.all([0, 1, 4].map(async (place) => (await entriesOf(new FileStore(root), ids[place]!)).map(([chunk, , , , mark]) => chunkKey(chunk, mark))))
   await verify(ids[0]!, 'failed', damaged.flat())
   await expect(run({ retention: 'last=1' })).rejects.toThrow('would delete 6 of the 10')
-  expect((await run({ retention: 'last=1', 'max-delete': '100%' })).snapshots.filter(({ keep }) => keep).map(({ id, reasons }) => [id, reasons.at(-1)])).toEqual([[ids[0], NOT_REPLACED], [ids[1], NOT_REPLACED], [ids[2], 'newest not known to be damaged'], [ids[4], NOT_REPLACED]])
+  expect((await run({ retention: 'last=1', 'max-delete': '100%' })).snapshots.filter(({ keep }) => keep).map(({ id, reasons }) => [id, reasons.at(-1)])).toEqual([[ids[0], NOT_REPLACED.damaged], [ids[1], NOT_REPLACED.damaged], [ids[2], 'newest not known to be damaged'], [ids[4], NOT_REPLACED.damaged]])
   expect(warnings.at(-1)).toContain(`2 damaged snapshots of set app that the policy does not keep stay, because none that is verified and whole can replace them: ${ids[1]}, ${ids[4]}`)
   await verify(ids[2]!)
   await run({ retention: 'last=1', 'max-delete': '100%' })

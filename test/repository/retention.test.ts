@@ -80,9 +80,9 @@ test.each([
 })
 
 test.each([
-  ['while none is verified, the damaged ones and the newest that is not damaged stay', '**p..', '', [['newest', NOT_REPLACED], [NOT_REPLACED], ['newest not known to be damaged'], false, false]],
+  ['while none is verified, the damaged ones and the newest that is not damaged stay', '**p..', '', [['newest', NOT_REPLACED.damaged], [NOT_REPLACED.damaged], ['newest not known to be damaged'], false, false]],
   ['once one is verified, the damaged ones go', '.****', 'v', [['newest', 'newest verified'], false, false, false, false]],
-  ['while none that is complete is verified, damaged complete ones stay', 'p*p**', 'v', [['newest', 'newest verified'], [NOT_REPLACED], false, [NOT_REPLACED], [NOT_REPLACED]]],
+  ['while none that is complete is verified, damaged complete ones stay', 'p*p**', 'v', [['newest', 'newest verified'], [NOT_REPLACED.damaged], false, [NOT_REPLACED.damaged], [NOT_REPLACED.damaged]]],
   ['where none is damaged, none stays that goes elsewhere', '.....', '', [['newest'], false, false, false, false]],
 ])('%s', (_, kinds, verified, expected) => {
   const set = nightly(5).map((one, index) => ({ ...one, verified: verified[index] === 'v', damaged: kinds[index] === '*', ...(kinds[index] === 'p' && { partial: true as const }) }))

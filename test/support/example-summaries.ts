@@ -97,8 +97,8 @@ const doctor: DoctorResult = {
 const check: CheckResult = {
   store: 's3://backups/production', time: context.now.toISOString(), problems: ['set production: the newest verified snapshot is 3 days old, and none may be older than 26 h'],
   sets: [
-    { set: 'production', newest: recent[0]!.snapshot, verified: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read', partial: true }, proof: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read' }, unsound: [], missing: [], problems: ['stale'] },
-    { set: 'before-deploy', newest: recent[4]!.snapshot, verified: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read' }, proof: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read' }, unsound: [], missing: [], problems: [] },
+    { set: 'production', newest: recent[0]!.snapshot, verified: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read', verifiedAt: '2026-11-20T02:20:00.000Z', partial: true }, proof: { snapshot: recent[3]!.snapshot, time: recent[3]!.time, level: 'read' }, unsound: [], missing: [], problems: ['stale'] },
+    { set: 'before-deploy', newest: recent[4]!.snapshot, verified: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read', verifiedAt: '2026-11-20T02:20:00.000Z' }, proof: { snapshot: recent[4]!.snapshot, time: recent[4]!.time, level: 'read' }, unsound: [], missing: [], problems: [] },
   ],
   advice: ['Run the backup now. Then look at its last runs: they failed, did not start, or did not verify what they stored.'],
   inactive: [{ name: 'Backup', path: '.github/workflows/backup.yml' }],

@@ -14,8 +14,10 @@ import { snapshotKey } from '../../repository/snapshot.ts'
 import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
+import { isDatabase } from '../../sources/nouns.ts'
 import type { SourceContext } from '../../sources/source-kind.ts'
 import { dependedOn, lostLines } from '../artifacts.ts'
+import { afterFailedDrill, rowsOf } from '../back-up-again.ts'
 import { drilled, keepProofs } from '../verify/proof.ts'
 import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
@@ -230,7 +232,7 @@ export class Destinations {
     const drill = slicesIn(drillOptions, this.#inputs)
     const found = await verifySnapshot(snapshot, verify === 'none' ? 'list' : verify, store, context, { ...how, drill })
     const { kept: _, ...attested } = await keepProofs([found], store, keys, this.#environment, attest ? access : undefined)
-    const { result, unmet, problems } = found
+    const { result, unmet, failedDrill, problems } = found
     const figures = drilled(found.sources, found.seconds)
     if (result === 'verified') return { verified: verify, ...attested, ...(figures && { drill: figures }) }
     if (keys.identity === undefined && result === 'could not verify') {
@@ -250,6 +252,12 @@ export class Destinations {
       const found = 'a condition does not hold, and not all could be verified'
       throw new LifeboatError(`snapshot ${id} was stored, but ${found}: ${problems.join('; ')}`, {
         hint: 'Nothing was found damaged. Do not count on the backup before a verify has succeeded.',
+      })
+    }
+    if (failedDrill) {
+      const rows = found.sources.some((source) => source.failedDrill && isDatabase(source)) ? ` ${rowsOf({ snapshot: id })}` : ''
+      throw new LifeboatError(`snapshot ${id} was stored, and failed its drill: ${problems.join('; ')}`, {
+        hint: `No object of it was found damaged. ${afterFailedDrill({ set, snapshot: id })}${rows}`,
       })
     }
     const outcome = result === 'failed' ? 'does not verify' : 'could not be verified'

@@ -3,7 +3,7 @@ import { formatAge, formatTime } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, fenced } from '../../report/markdown.ts'
 import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
-import type { Unsound } from '../../repository/wholeness.ts'
+import { flawOf, type Unsound } from '../../repository/wholeness.ts'
 import { type Confirmed, namesByNoun } from '../../sources/nouns.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 
@@ -16,7 +16,7 @@ export type Newest =
    * key, which cannot read them.
    */
   | { set: string; snapshot: string; time: string; unsound?: Unsound[]; destination?: string; sources?: readonly SnapshotSource[] }
-  /** None: the set is empty, or all that were looked at are damaged or of another key. */
+  /** None: the set is empty, or all that were looked at are damaged, failed a drill, or are of another key. */
   | { set: string; none: 'empty' | 'unsound'; unsound?: Unsound[] }
   /** The store could not be asked. */
   | { set: string; unknown: string }
@@ -49,13 +49,16 @@ export function newestSentence(newest: Newest, { timeZone, now }: When): string 
   const set = `set **${escape(newest.set)}**`
   if ('unknown' in newest) return `The age of the newest backup of ${set} could not be found out: ${escape(newest.unknown)}`
   const damaged = (newest.unsound ?? [])
-    .map(({ snapshot, why }) => `The earlier backup ${code(snapshot)} is damaged: ${escape(why)}.`)
+    .map((found) => `The earlier backup ${code(found.snapshot)} ${flawOf(found)}: ${escape(found.why)}.`)
     .join(' ')
+  const failedDrill = newest.unsound?.some((one) => one.failedDrill) ? ' and failed no drill' : ''
   if ('none' in newest) {
     return newest.none === 'empty'
       ? `There is no earlier backup of ${set}.`
-      : `None of the newest backups of ${set} can be relied on: they are damaged or made with another key. ${damaged}`.trim()
+      : (`None of the newest backups of ${set} can be relied on: they are damaged, failed their drills, or were made with another key. ` +
+        damaged).trim()
   }
-  const which = damaged === '' ? `The newest backup of ${set} before this run` : `${damaged} The newest of ${set} that is whole`
+  const whole = `${damaged} The newest of ${set} that is whole${failedDrill}`
+  const which = damaged === '' ? `The newest backup of ${set} before this run` : whole
   return `${which} is **${formatAge(newest.time, now)} old**: ${code(newest.snapshot)}, made ${formatTime(newest.time, timeZone)}.`
 }

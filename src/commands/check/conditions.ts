@@ -3,8 +3,9 @@ import { formatCount, formatSome } from '../../report/format.ts'
 import type { Freshness } from '../../repository/freshness.ts'
 import { acceptLoss, putBackOr } from '../../repository/references.ts'
 import { timeOfId } from '../../repository/snapshot.ts'
+import { flawOf, type Unsound } from '../../repository/wholeness.ts'
 import type { CheckInputs } from './inputs.ts'
-import { BACK_UP_AGAIN, verifyAgain, verifyAll } from '../back-up-again.ts'
+import { afterFailedDrill, BACK_UP_AGAIN, rowsOf, verifyAgain, verifyAll } from '../back-up-again.ts'
 import { formatDuration } from './report.ts'
 
 /** Where proofs name snapshots that are missing, there were some of this key. */
@@ -37,16 +38,22 @@ export function unmetConditions(
 ): Unmet[] {
   const unmet: Unmet[] = []
   const age = (time: string): number => now.getTime() - Date.parse(time)
-  for (const { snapshot, why, intact, repaired } of unsound.slice(0, MOST_UNSOUND)) {
+  const failedDrill = unsound.find((one) => one.failedDrill)
+  for (const found of unsound.slice(0, MOST_UNSOUND)) {
+    const { snapshot, why, repaired } = found
     const instead = verified
       ? `; the newest that is whole and verified is ${verified.snapshot}, ${formatDuration(age(verified.time))} old`
       : ''
-    const advice = repaired ? verifyAgain({ set, snapshot, level: repaired }) : BACK_UP_AGAIN[intact ? 'intact' : 'damaged'](set)
     const since = repaired ? '; its damaged objects have been found good since' : ''
-    unmet.push({ problem: `snapshot ${snapshot} is damaged: ${why}${since}${instead}`, advice })
+    unmet.push({
+      problem: `snapshot ${snapshot} ${flawOf(found)}: ${why}${since}${instead}`,
+      // Of several that failed their drills, the newest tells what to correct.
+      ...(found.failedDrill && found !== failedDrill ? {} : { advice: adviceOn(found, set) }),
+    })
   }
   const more = unsound.length - MOST_UNSOUND
-  if (more > 0) unmet.push({ problem: more === 1 ? '1 more snapshot is damaged' : `${more} more snapshots are damaged` })
+  const flaw = unsound.some((one) => one.failedDrill) ? 'are damaged or failed their drills' : 'are damaged'
+  if (more > 0) unmet.push({ problem: more === 1 ? `1 more snapshot ${flawOf(unsound.at(-1)!)}` : `${more} more snapshots ${flaw}` })
   if (missing.length > 0) {
     unmet.push({
       problem: `the store has proofs of snapshots that it does not have: ${formatSome(missing, 1)}; ` +
@@ -69,7 +76,8 @@ export function unmetConditions(
   }
   if (maxProofAge === undefined) return unmet
   const advice = `Verify the newest snapshot at level ${level}, and do so in a schedule.`
-  const other = uncounted === undefined ? '' : `; that of ${uncounted.snapshot} does not count: the snapshot is damaged or missing`
+  const other = uncounted === undefined ? '' : `; that of ${uncounted.snapshot} does not count: the snapshot is damaged or missing, or ` +
+    'failed since'
   const then = `${other}${attempt === undefined ? '' : `; ${attemptText(attempt, age(attempt.time))}`}`
   if (!proof) {
     const kept = level === 'drill' ? ` ${KEEP_DRILLED}` : ''
@@ -91,6 +99,12 @@ export function unmetConditions(
     unmet.push({ problem: attemptText(attempt, age(attempt.time)), advice: `${again}${advice}` })
   }
   return unmet
+}
+
+function adviceOn({ snapshot, intact, repaired, failedDrill }: Unsound, set: string): string {
+  if (repaired) return verifyAgain({ set, snapshot, level: repaired })
+  if (failedDrill) return `${afterFailedDrill({ set, snapshot })} ${rowsOf({ snapshot })}`
+  return BACK_UP_AGAIN[intact ? 'intact' : 'damaged'](set)
 }
 
 /** A verification that did not verify: which of the other outcomes it had. */

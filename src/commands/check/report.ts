@@ -29,10 +29,14 @@ function lastDrill({ snapshot, time, figures }: NonNullable<Freshness['drilled']
   return `${snapshot}, ${ago} ago${figures ? `: ${provenText(figures)}` : ''}`
 }
 
-/** The last proof. A verification of all reads the oldest snapshot last, and has read the newest before. `at`: its time. */
-function lastProof({ snapshot, level }: NonNullable<Freshness['proof']>, at: string, { verified }: Pick<Freshness, 'verified'>): string {
-  if (snapshot === verified?.snapshot) return `${level}, ${at}`
-  return `${level} of ${snapshot}, ${at}${verified && isAtLeast(verified.level, level) ? '; the newest was verified before' : ''}`
+/** The last proof; that of the newest verified snapshot before it, if it has one: a verification of all reads the oldest last. */
+function lastProof(
+  { snapshot, level, time }: NonNullable<Freshness['proof']>, { verified }: Pick<Freshness, 'verified'>, timeText: (time: string) => string,
+): string {
+  const last = `of ${snapshot}, ${timeText(time)}`
+  if (snapshot === verified?.snapshot) return `${level}, ${timeText(time)}`
+  if (!verified || !isAtLeast(verified.level, level)) return `${level} ${last}`
+  return `${verified.level}, ${timeText(verified.verifiedAt)}; after it ${last}`
 }
 
 export const PASSED_OVER =
@@ -64,24 +68,32 @@ export function checkHeadline({ sets, problems, store }: CheckResult): string {
 
 type State = Pick<CheckResult['sets'][number], 'verified' | 'problems' | 'unsound' | 'missing' | 'unproven'>
 
-function stateOf({ verified, problems, unsound, missing, unproven }: State): string {
-  if (unsound.length > 0) return 'DAMAGED'
-  if (missing.length > 0) return 'MISSING'
-  if (unproven) return 'NOT PROVEN'
-  if (problems.length > 0) return 'STALE'
-  return verified?.partial ? 'PARTIAL' : 'ok'
+/** The worst that is known of a set, and the snapshot that it is known of, if it is not the newest verified one. */
+function stateOf({ verified, problems, unsound, missing, unproven }: State): { state: string; of?: string | undefined } {
+  const damaged = unsound.find(({ failedDrill }) => !failedDrill)
+  if (damaged) return { state: 'DAMAGED', of: damaged.snapshot }
+  if (missing.length > 0) return { state: 'MISSING', of: missing[0] }
+  if (unsound.length > 0) return { state: 'DRILL FAILED', of: unsound[0]!.snapshot }
+  if (unproven) return { state: 'NOT PROVEN' }
+  if (problems.length > 0) return { state: 'STALE' }
+  return { state: verified?.partial ? 'PARTIAL' : 'ok' }
 }
 
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
-  const rows = result.sets.map(({ set, verified, proof, drilled, ...state }) => [
-    stateOf({ verified, ...state }),
-    set,
-    verified
-      ? `${verified.snapshot}, ${formatTime(verified.time, timeZone)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
-      : 'no verified snapshot',
-    proof ? `last proof: ${lastProof(proof, formatTime(proof.time, timeZone), { verified })}` : '',
-    drilled ? `last drill: ${lastDrill(drilled, result)}` : '',
-  ])
+  const timeText = (time: string): string => formatTime(time, timeZone)
+  const rows = result.sets.map(({ set, verified, proof, drilled, ...known }) => {
+    const { state, of } = stateOf({ verified, ...known })
+    const newest = verified
+      ? `${verified.snapshot}, ${timeText(verified.time)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
+      : 'no verified snapshot'
+    return [
+      state,
+      set,
+      of === undefined ? newest : `${of}; ${verified ? `the newest that is whole and verified: ${newest}` : newest}`,
+      proof ? `last proof: ${lastProof(proof, { verified }, timeText)}` : '',
+      drilled ? `last drill: ${lastDrill(drilled, result)}` : '',
+    ]
+  })
   return [
     ...(rows.length > 0 ? [formatColumns(inStores(rows, result, oneLine))] : []),
     ...(rows.length > 0 && result.problems.length > 0 ? [''] : []),
@@ -108,7 +120,7 @@ function setsTable(result: CheckResult, { timeZone }: Shown): string {
     escape(set),
     newest === undefined ? '' : code(newest),
     verified ? `${code(verified.snapshot)}, ${age(verified.time, result)}${verified.partial ? ', ⚠️ partial' : ''}` : 'none',
-    proof ? lastProof(proof, shortTime(proof.time, timeZone), { verified }) : 'none',
+    proof ? lastProof(proof, { verified }, (time) => shortTime(time, timeZone)) : 'none',
     ...(drills ? [drilled ? lastDrill(drilled, result) : 'never'] : []),
   ])
   const columns = ['Set', 'Newest snapshot', 'Newest verified', `Last verified (${escape(timeZone)})`]

@@ -22,6 +22,7 @@ import { authenticatorOf } from '../../repository/authenticator.ts'
 import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { afterFailedDrill } from '../back-up-again.ts'
 import { lookingAs } from '../with-store.ts'
 import type { CopyInputs } from './inputs.ts'
 import type { CopyResult } from './result.ts'
@@ -178,6 +179,11 @@ async function copyOne(
           `${verify(destination, { set, snapshot, level: failed })}.`,
       )
     }
+    if (standing.failedDrill !== undefined)
+      report.warning(
+        `snapshot ${snapshot} of set ${set} failed its drill in ${from.name}: ${standing.failedDrill}`,
+        `Its copy is the same. ${afterFailedDrill({ set, snapshot })}`,
+      )
     return {
       snapshot, set, outcome: problem !== undefined ? 'failed' : isNew ? 'copied' : 'was there', bytes, chunks,
       ...standing, ...(repaired > 0 && { repaired }), ...(problem !== undefined && { problem }),

@@ -16,6 +16,7 @@ export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResul
     [count('failed'), 'FAILED'],
     [repaired, `${repaired === 1 ? 'object' : 'objects'} missing or damaged before and good now`],
     [snapshots.filter(({ damaged }) => damaged !== undefined).length, 'known to be DAMAGED'],
+    [snapshots.filter(({ failedDrill }) => failedDrill !== undefined).length, 'with a FAILED DRILL'],
     [snapshots.filter(({ repairedSince }) => repairedSince !== undefined).length, 'to be verified again'],
   ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]))
   if (again > 0) others.push(`${formatBytes(again)} put again`)
@@ -24,9 +25,11 @@ export function copyHeadline({ snapshots, bytes, from, to, newStore }: CopyResul
 }
 
 /** The text about a snapshot that is not known to be whole. */
-function againstIt({ problem, damaged, repairedSince }: Pick<CopiedSnapshot, 'problem' | 'damaged' | 'repairedSince'>): string | undefined {
+function againstIt(
+  { problem, damaged, failedDrill, repairedSince }: Pick<CopiedSnapshot, 'problem' | 'damaged' | 'failedDrill' | 'repairedSince'>,
+): string | undefined {
   const since = repairedSince && `failed its last verification, at level ${repairedSince}; the objects damaged then are good now`
-  return problem ?? damaged ?? since
+  return problem ?? damaged ?? (failedDrill && `failed its drill: ${failedDrill}`) ?? since
 }
 
 export function copyText(result: CopyResult): string {
@@ -51,6 +54,7 @@ export function copySummary(result: CopyResult): string {
     escape(set),
     outcome === 'failed' ? '❌ failed'
       : one.damaged ? `⚠️ ${outcome}, damaged`
+      : one.failedDrill ? `⚠️ ${outcome}, drill failed`
       : one.repairedSince ? `⚠️ ${outcome}, verify again`
       : outcome,
     formatBytes(bytes),

@@ -6,7 +6,7 @@ import { type ReadLabels, readLabels } from '../../repository/labels.ts'
 import { isGood, readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
 import { type Snapshot, snapshotKey, storedBytes } from '../../repository/snapshot.ts'
-import { damageIn } from '../../repository/wholeness.ts'
+import { damageIn, failureOf } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ListedSnapshot } from './result.ts'
 
@@ -79,16 +79,18 @@ export function visiblePart(
 }
 
 /**
- * Whether a snapshot counts as verified, and how it is damaged, by its own proofs and by the chunk objects known to be damaged. Where none
- * is, the snapshot is not needed.
+ * Whether a snapshot counts as verified, and why it is not to be relied on, by its own proofs and by the chunk objects known to be damaged.
+ * Where none is, the snapshot is not needed.
  */
 export function standing(
   snapshot: Snapshot | undefined,
   proofs: readonly Verdict[],
   damaged: ReadonlySet<string>,
-): Pick<ListedSnapshot, 'verified' | 'damage'> {
+): Pick<ListedSnapshot, 'verified' | 'damage' | 'failedDrill'> {
   const verdict = verdictOf(proofs)
-  const failure = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}` : undefined
-  const damage = (snapshot && damageIn(snapshot, damaged)) ?? failure
-  return { verified: verdict !== undefined && isGood(verdict) && damage === undefined, ...(damage !== undefined && { damage }) }
+  const damage = snapshot && damageIn(snapshot, damaged)
+  if (damage !== undefined) return { verified: false, damage }
+  const failure = failureOf(verdict)
+  if (failure) return { verified: false, damage: failure.why, ...(failure.failedDrill && { failedDrill: true }) }
+  return { verified: verdict !== undefined && isGood(verdict) }
 }

@@ -151,6 +151,7 @@ function withReasons(
     verified: listed.verified,
     ...(listed.partial && { partial: true as const }),
     damaged: listed.damage !== undefined,
+    ...(listed.failedDrill && { failedDrill: true as const }),
     drilled: listed.verified && isDrilled(listed.proofs),
     listed,
   }))

@@ -13,7 +13,7 @@ import { isAtLeast, type Level } from '../../repository/levels.ts'
 import { isGood } from '../../repository/proofs.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
-import { verifyAll } from '../back-up-again.ts'
+import { afterFailedDrill, rowsOf, verifyAll } from '../back-up-again.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
   return `${formatCount(snapshots.length, 'snapshot')} in ${store}${madeByRestores(snapshots)}`
@@ -116,7 +116,13 @@ function otherKeyLines({ snapshots, otherKey }: ListResult): string[] {
 }
 
 function unsoundLines({ unsound }: ListResult): string[] {
-  return unsound.map(({ snapshot, why }) => `Snapshot ${snapshot} is DAMAGED: ${oneLine(why)}.`)
+  return unsound.map(({ snapshot, why, failedDrill }) =>
+    `Snapshot ${snapshot} ${failedDrill ? 'FAILED ITS DRILL' : 'is DAMAGED'}: ${oneLine(why)}.`)
+}
+
+/** `DAMAGED`; `DRILL FAILED` of one that is whole. */
+function flawOf({ damage, failedDrill }: Pick<ListedSnapshot, 'damage' | 'failedDrill'>): string | undefined {
+  return damage === undefined ? undefined : failedDrill ? 'DRILL FAILED' : 'DAMAGED'
 }
 
 /** Only what can be relied on is recommended. */
@@ -126,8 +132,12 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
   }
   const chosen = snapshots.find(({ id }) => id === restorable)
+  const drilled = unsound.find(({ failedDrill }) => failedDrill)
+  const ofDrilled = snapshots.filter(({ id }) => id === drilled?.snapshot).flatMap(({ set, id: snapshot }) =>
+    [afterFailedDrill({ set, snapshot }), rowsOf({ destination, set, snapshot })])
   if (!chosen) {
     const [first] = snapshots
+    if (ofDrilled.length > 0) return ofDrilled
     if (unsound.length === 0 || first === undefined) return []
     const found = new Set(unsound.map(({ snapshot }) => snapshot))
     const keyed = snapshots.some(({ authentic }) => authentic)
@@ -144,13 +154,14 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
   }
   const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
   const why = [
-    ...(unsound.length > 0 ? ['is whole'] : []),
+    ...(unsound.some(({ failedDrill }) => !failedDrill) ? ['is whole'] : []),
+    ...(unsound.some(({ failedDrill }) => failedDrill) ? ['failed no drill'] : []),
     ...(newer.some(({ partial }) => partial) && !chosen.partial ? ['is complete'] : []),
     ...(newer.some(({ authentic }) => chosen.authentic && !authentic) ? ['this key opens'] : []),
     ...(newer.some(({ id }) => isAhead(id, new Date(listed))) ? ['is not dated in the future'] : []),
   ]
   const newest = ['the newest', ...why.slice(0, 1).map((one) => `that ${one}`), ...why.slice(1).map((one) => `and that ${one}`)].join(' ')
-  return restoreLines(newest, contentOf(chosen, destination), program)
+  return [...ofDrilled, ...restoreLines(newest, contentOf(chosen, destination), program)]
 }
 
 function contentOf({ set, id, sources = [] }: ListedSnapshot, destination: string): SnapshotContent {
@@ -166,12 +177,12 @@ function restoreLines(what: string, content: SnapshotContent, program: string): 
 
 /** The facts about a snapshot beside its figures, in one line. */
 function about(
-  { sources, pinned, tags, description, retention, expires, authentic, key, damage, partial, until }: ListedSnapshot,
+  { sources, pinned, tags, description, retention, expires, authentic, key, damage, failedDrill, partial, until }: ListedSnapshot,
   now: Date,
   timeZone: string,
 ): string {
   return [
-    damage === undefined ? '' : `DAMAGED: ${oneLine(damage)}`,
+    damage === undefined ? '' : `${flawOf({ damage, ...(failedDrill && { failedDrill }) })!}: ${oneLine(damage)}`,
     partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
@@ -192,8 +203,9 @@ function partialText(sources: ListedSnapshot['sources'] = []): string {
 
 /** `read, 3 days ago`; what is wrong comes first, where no narrow terminal cuts it off. */
 function proofText(snapshot: ListedSnapshot, now: Date): string {
-  const { damage, partial } = snapshot
-  return [...(damage === undefined ? [] : ['DAMAGED']), ...(partial ? ['PARTIAL'] : []), ...proofsOf(snapshot, now)].join(', ')
+  const { partial, failedDrill } = snapshot
+  const flaw = failedDrill ? undefined : flawOf(snapshot) // Its proof says that the drill failed.
+  return [...(flaw === undefined ? [] : [flaw]), ...(partial ? ['PARTIAL'] : []), ...proofsOf(snapshot, now)].join(', ')
 }
 
 function proofsOf({ proofs, drill }: Pick<ListedSnapshot, 'proofs' | 'drill'>, now: Date): string[] {
@@ -232,6 +244,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
   const columns = filled.filter((column) => !same.includes(column))
   const rows = shown.map((_, row) => columns.map(({ cells }) => cells[row]!))
   const aside = madeByRestores(snapshots)
+  const failedDrills = result.unsound.some(({ failedDrill }) => failedDrill)
   const newest = snapshots.find(({ set }) => aside === '' || !isSafetySet(set))
   const age = newest ? `${aside}, the newest ${aside === '' ? '' : 'backup '}${formatAge(newest.time, now)} old` : ''
   return [
@@ -240,8 +253,8 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
     ...(result.unsound.length > 0 ? [
       ...unsoundLines(result).map((line) => `❌ ${escape(line)}`),
       result.restorable === undefined
-        ? 'None of the newest is known to be whole.'
-        : `The newest that is whole is ${code(result.restorable)}.`,
+        ? `None of the newest ${failedDrills ? 'can be relied on' : 'is known to be whole'}.`
+        : `The newest that is whole${failedDrills ? ', and failed no drill,' : ''} is ${code(result.restorable)}.`,
     ] : []),
     ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
     ...setsOf(snapshots, now),
@@ -256,11 +269,12 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
 const MADE = 'Made'
 
 /** A verification at a high level says more than a good one at a lower level, which is left out. */
-function verifiedCell({ proofs, drill, damage }: ListedSnapshot, now: Date): string {
+function verifiedCell({ proofs, drill, damage, failedDrill }: ListedSnapshot, now: Date): string {
   const isImplied = (level: Level): boolean =>
     proofs.some((other) => other.result === 'verified' && other.level !== level && isAtLeast(other.level, level))
   const telling = withoutDisproved(proofs).filter(({ level, result }) => result !== 'verified' || !isImplied(level))
-  const lines = [...(damage === undefined ? [] : ['❌ damaged']), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
+  const flaw = failedDrill ? '❌ drill failed' : '❌ damaged'
+  const lines = [...(damage === undefined ? [] : [flaw]), ...proofsOf({ proofs: telling, ...(drill && { drill }) }, now)]
   return lines.map((line) => unbroken(escape(line))).join('<br>')
 }
 

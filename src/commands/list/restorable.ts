@@ -63,8 +63,8 @@ async function lookAt(
   store: Store,
   keys: Keys | undefined,
 ): Promise<{ good: ListedSnapshot } | Unsound | undefined> {
-  const { id, set, damage } = one
-  if (damage !== undefined) return { snapshot: id, why: damage }
+  const { id, set, damage, failedDrill } = one
+  if (damage !== undefined) return { snapshot: id, why: damage, ...(failedDrill && { failedDrill }) }
   const key = snapshotKey(set, id)
   try {
     const { snapshot } = await readSnapshot(store, key, (object) => decodeVisible(key, object, keys))

@@ -59,6 +59,8 @@ export interface ListedSnapshot {
   verified: boolean
   /** Why it is not to be relied on: it failed verification, or needs what is known to be damaged. */
   damage?: string
+  /** It is whole, and failed a drill: `damage` says that it cannot be restored to what was backed up. */
+  failedDrill?: true
   /** Newest first: of each level the newest, and, if that could not verify, the newest that did come to a result. */
   proofs: { level: Level; result: Proof['result']; time: string }[]
   /**

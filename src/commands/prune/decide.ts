@@ -10,8 +10,9 @@ import type { References, SnapshotSeen } from '../../repository/references.ts'
 import { type Candidate, type Decision, NOT_REPLACED, retain } from '../../repository/retention.ts'
 import { safetySetOf } from '../../repository/safety-set.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { damageIn, newestGood } from '../../repository/wholeness.ts'
+import { damageIn, flawOf, newestGood } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
+import { afterFailedDrill } from '../back-up-again.ts'
 import type { PruneOptions } from './guards.ts'
 
 /**
@@ -52,16 +53,20 @@ export async function decide(
   let listed: Promise<SetProofs> | undefined
   const proofsOfSet = (): Promise<SetProofs> => (listed ??= SetProofs.list(store, keys, set, warningOf(report)))
   const damaged = new Set<string>()
+  const failedDrills = new Set<string>()
   const newestOf = async (snapshots: readonly SnapshotSeen[], which: string): Promise<SnapshotSeen | undefined> => {
     const [first] = snapshots
     if (!first || first.key === stored) return first
     const search = { proofs: await proofsOfSet(), verified: true }
     const { good, unsound } = await newestGood(store, keys, snapshots.map(({ key }) => key), search)
-    for (const { snapshot, why } of unsound) {
+    for (const found of unsound) {
+      const { snapshot, why, failedDrill } = found
       damaged.add(snapshot)
+      if (failedDrill) failedDrills.add(snapshot)
       report.warning(
-        `snapshot ${snapshot} is damaged, and does not count as the ${which}: ${why}`,
-        marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
+        `snapshot ${snapshot} ${flawOf(found)}, and does not count as the ${which}: ${why}`,
+        failedDrill ? afterFailedDrill({ set, snapshot })
+          : marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
       )
     }
     return good && snapshots.find(({ id }) => id === good.snapshot.header.id)
@@ -84,6 +89,7 @@ export async function decide(
     pinned: labels.get(snapshot.id)?.pinned ?? false,
     verified: [newestVerified?.id, newestComplete?.id].includes(snapshot.id),
     damaged: !force && damaged.has(snapshot.id),
+    ...(!force && failedDrills.has(snapshot.id) && { failedDrill: true as const }),
     drilled: drilled.has(snapshot.id),
   })
   const candidates = own.map(candidateOf)
@@ -115,15 +121,19 @@ async function knownToBeDamaged(store: Store, keys: Keys, snapshots: readonly Sn
   return ids
 }
 
-/** Warns of damaged snapshots that stay only because there is nothing better. */
+/** Warns of snapshots that are damaged or failed a drill, and stay only because there is nothing better. */
 function warnOfNotReplaced(decisions: readonly Decision<Candidate>[], set: string, report: Environment['report']): void {
-  const staying = decisions.filter(({ reasons }) => reasons.length === 1 && reasons[0] === NOT_REPLACED).map(({ snapshot: { id } }) => id)
-  if (staying.length === 0) return
-  const [stay, them] = staying.length === 1 ? ['stays', 'it'] : ['stay', 'them']
-  report.warning(
-    `${formatCount(staying.length, 'damaged snapshot')} of set ${set} that the policy does not keep ${stay}, because none that is ` +
-      `verified and whole can replace ${them}: ${formatSome(staying, 3)}`,
-    `Back up everything again; the next prune deletes ${them} then. ` +
-      marked`To delete ${them} now, give ‹force: true›, or use ‹lifeboat forget ID›.`,
-  )
+  const words = { damaged: 'damaged snapshot', failedDrill: 'snapshot with a failed drill' } as const
+  for (const kind of ['damaged', 'failedDrill'] as const) {
+    const [one, reason] = [words[kind], NOT_REPLACED[kind]]
+    const staying = decisions.filter(({ reasons }) => reasons.length === 1 && reasons[0] === reason).map(({ snapshot: { id } }) => id)
+    if (staying.length === 0) continue
+    const [stay, them] = staying.length === 1 ? ['stays', 'it'] : ['stay', 'them']
+    report.warning(
+      `${formatCount(staying.length, one, one.replace('snapshot', 'snapshots'))} of set ${set} that the policy does not keep ${stay}, ` +
+        `because none that is verified and whole can replace ${them}: ${formatSome(staying, 3)}`,
+      `Back up everything again; the next prune deletes ${them} then. ` +
+        marked`To delete ${them} now, give ‹force: true›, or use ‹lifeboat forget ID›.`,
+    )
+  }
 }

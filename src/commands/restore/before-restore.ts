@@ -6,12 +6,13 @@ import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
-import { damageIn, newestGood } from '../../repository/wholeness.ts'
+import { CANNOT_BE_RESTORED, damageIn, failureOf, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ReadLevel } from '../../repository/levels.ts'
+import { rowsOf } from '../back-up-again.ts'
 import { keepDamage } from '../recording-damage.ts'
 import { keyAt } from '../verify/chunks.ts'
 import type { SnapshotVerified } from '../verify/result.ts'
@@ -22,6 +23,7 @@ export interface Chosen {
   snapshot: AuthenticSnapshot
   /** The name of the source. */
   source: string
+  database: boolean
   /** How a restore takes what is whole of it, if it is damaged. */
   skip: string
   /**
@@ -40,7 +42,7 @@ export interface Chosen {
  * Damage to other sources is a warning. Tells whether known damage may be in the selected objects.
  */
 export async function requireWhole(chosen: Chosen, level: ReadLevel, context: SourceContext): Promise<boolean> {
-  const { snapshot, source, skip, selects } = chosen
+  const { snapshot, source, database, skip, selects } = chosen
   const { id } = snapshot.header
   const { report } = context
   const { proofs, suspects, verified } = await looked(chosen, level, context)
@@ -64,6 +66,10 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
       selects ? await elsewhere(chosen, source, known, proofs, report)
         : `To find out which sources of it are hit: ${markedCommand('verify', { snapshot: id, level: 'read' })}.`,
     )
+  else if (failureOf(verdict)?.failedDrill) report.warning(
+    `snapshot ${id} failed its drill: ${CANNOT_BE_RESTORED}`,
+    [...(database ? [rowsOf({ snapshot: id, database: source })] : []), await elsewhere(chosen, source, known, proofs, report)].join(' '),
+  )
   else if (verdict?.result === 'failed') report.warning(
     `snapshot ${id} failed its last verification, at level ${verdict.level}; nothing wrong with ${source} was found now`,
     await elsewhere(chosen, source, known, proofs, report),

@@ -55,7 +55,9 @@ export async function prepared(
     snapshot: id, set, time, [noun]: source.name, ...(part !== undefined && { part }), size, ...backupRemarks(source, context.report),
   }
   const selects = isDatabase(source) && partsIn(inputs.objects).length > 0
-  const chosen: Chosen = { snapshot, source: source.name, skip: skipHint(noun, mode), selects, all: inputs.all.wanted, store }
+  const chosen: Chosen = {
+    snapshot, source: source.name, database: isDatabase(source), skip: skipHint(noun, mode), selects, all: inputs.all.wanted, store,
+  }
   const started = performance.now()
   if (!into) {
     const selected = await kind.selected?.({ source, read: (stream) => reader.stream(stream) }, settingsFrom(inputs, mode), context)

@@ -52,6 +52,7 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     lifeboat,
     expires,
     damage,
+    failedDrill,
     partial,
   } = result
   const now = new Date(listed)
@@ -67,7 +68,7 @@ function factsOf(result: ShowResult, timeZone: string): string[][] {
     ]] : []),
     ...(description ? [['about', oneLine(description)]] : []),
     ...(tags.length > 0 ? [['tags', tags.map((tag) => `#${tag}`).join(' ')]] : []),
-    ...(damage === undefined ? [] : [['DAMAGED', oneLine(damage)]]),
+    ...(damage === undefined ? [] : [[failedDrill ? 'DRILL FAILED' : 'DAMAGED', oneLine(damage)]]),
     ...(partial ? [['PARTIAL', 'it lacks a part of what was backed up; its sources say which']] : []),
     ...(until === undefined ? [] : [['safety', `a safety backup, kept until ${formatTime(until, timeZone)}`]]),
     ['pinned', pinned ? 'yes: no retention policy deletes it' : 'no'],

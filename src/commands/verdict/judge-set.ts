@@ -6,7 +6,7 @@ import type { Keys } from '../../repository/keys.ts'
 import type { Verdict } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey, timeOfId } from '../../repository/snapshot.ts'
-import { damageIn } from '../../repository/wholeness.ts'
+import { damageIn, failureOf } from '../../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
 import type { SetVerdict } from './result.ts'
 
@@ -55,12 +55,13 @@ export async function judgeSet(
 async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, lost: ReadonlySet<string>): Promise<JudgedSet> {
   const { id, time, size, added, partial } = header
   const verdict = await proofs.verdict(id)
-  const why = verdict?.result === 'failed' ? `it failed verification at level ${verdict.level}`
-    : lost.has(key) ? 'a part of it has expired or was deleted'
-      : damageIn({ key, header }, await proofs.damagedSince(new Date(time)))
+  const failure = failureOf(verdict)
+  const why = failure?.why ?? (lost.has(key) ? 'a part of it has expired or was deleted'
+    : damageIn({ key, header }, await proofs.damagedSince(new Date(time))))
   const about = { snapshot: id, made: time, ...(partial && { partial }) }
   const wanted = LEVELS.find((level) => header.tags.includes(verifiedTag(level)))
-  if (why !== undefined) return { state: 'failed', ...about, why, size: 0, added: 0 }
+  const failedDrill = failure?.failedDrill && { failedDrill: true as const }
+  if (why !== undefined) return { state: 'failed', ...about, ...failedDrill, why, size: 0, added: 0 }
   if (wanted !== undefined && !(await proofs.of([id])).some(({ result, level }) => result === 'verified' && isAtLeast(level, wanted))) {
     return { state: 'unverified', ...about, why: unverified(wanted, verdict), size: 0, added: 0 }
   }

@@ -2,6 +2,7 @@ import type { SummaryContext, TextContext, When } from '../../report/context.ts'
 import { formatAge, formatBytes, formatCount, formatSome, formatTime, oneLine, someLines } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
 import { details } from '../../report/summary-parts.ts'
+import { flawOf } from '../../repository/wholeness.ts'
 import type { SetVerdict, VerdictResult } from './result.ts'
 
 /** More than anyone reads; the JSON result has them all. */
@@ -11,9 +12,9 @@ export function verdictProblems({ sets, time }: VerdictResult): string[] {
   return sets.filter(({ state }) => state !== 'done').map((one) => problemOf(one, new Date(time)))
 }
 
-function problemOf({ set, job, state, snapshot, made, why }: SetVerdict, now: Date): string {
+function problemOf({ set, job, state, snapshot, made, why, ...flaw }: SetVerdict, now: Date): string {
   if (state === 'unverified') return `set ${set} (job ${job}): snapshot ${snapshot!} is not verified: ${why!}`
-  if (state === 'failed') return `set ${set} (job ${job}): ${snapshot === undefined ? '' : `snapshot ${snapshot} is damaged: `}${why!}`
+  if (state === 'failed') return `set ${set} (job ${job}): ${snapshot === undefined ? '' : `snapshot ${snapshot} ${flawOf(flaw)}: `}${why!}`
   const age = made === undefined ? '' : formatAge(made, now)
   const before = snapshot === undefined ? 'it has no backup at all' : `its newest, ${snapshot}, is of another run and ${age} old`
   return `set ${set} (job ${job}) was not backed up by this run: ${before}`

@@ -27,7 +27,7 @@ export interface SetVerdict {
   job: string
   /**
    * done: this run made a snapshot of it, and nothing says that it is damaged. unverified: it did, and did not verify it as it should.
-   * failed: it did, and something says that it is damaged.
+   * failed: it did, and something says that it is damaged, or that it failed a drill.
    */
   state: 'done' | 'unverified' | 'failed' | 'missing'
   /** Of this run, or, if it is missing, the newest of an earlier one. */
@@ -38,6 +38,8 @@ export interface SetVerdict {
   verified?: Level
   /** Not everything is in it. */
   partial?: true
+  /** It is whole, and failed a drill. */
+  failedDrill?: true
   /** Why it is failed or unverified. */
   why?: string
 }

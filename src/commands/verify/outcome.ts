@@ -1,6 +1,7 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
+import type { Level } from '../../repository/levels.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
@@ -22,13 +23,14 @@ export interface CheckedSource {
 export function outcomeOf(
   sources: readonly CheckedSource[],
   problems: readonly unknown[],
+  level: Level,
 ): Verdict & Pick<SnapshotVerified, 'problems' | 'damaged' | 'sources'> {
   const damage = damagedChunksIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
   const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
   return {
-    ...verdict(distinct),
+    ...verdict(distinct, level),
     problems: [...new Set(distinct.map(told))],
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own, drill }) => {
@@ -41,7 +43,7 @@ export function outcomeOf(
         kind: source.kind,
         size: sourceSize(source),
         entries,
-        ...verdict(found),
+        ...verdict(found, level),
         problems: found.map(told),
         ...(drill && { drill }),
         ...confirmedBy(source),
@@ -60,18 +62,20 @@ export function damagedKeys(problems: readonly unknown[]): Set<string> {
   return new Set(problems.filter((problem) => problem instanceof DamagedChunk).map(({ key }) => key))
 }
 
-/** The result keeps messages only: one that is no damage says what to do, too. */
+/** The result keeps messages only: one that is no damage of what is stored says what to do, too. */
 function told(problem: unknown): string {
-  const hint = problem instanceof LifeboatError && !isDamage(problem) ? problem.hint : undefined
+  const hint = problem instanceof LifeboatError && (problem instanceof BadSource || !isDamage(problem)) ? problem.hint : undefined
   if (hint === undefined) return messageOf(problem)
   return `${messageOf(problem)}${/[.?!]$/.test(messageOf(problem)) ? '' : '.'} ${hint}`
 }
 
-type Verdict = Pick<SnapshotVerified, 'result' | 'unmet'>
+type Verdict = Pick<SnapshotVerified, 'result' | 'unmet' | 'failedDrill'>
 
-function verdict(problems: readonly unknown[]): Verdict {
+function verdict(problems: readonly unknown[], level: Level): Verdict {
   if (problems.length === 0) return { result: 'verified' }
-  if (problems.some(isDamage)) return { result: 'failed' }
+  const damage = problems.filter(isDamage)
+  if (damage.length > 0)
+    return { result: 'failed', ...(level === 'drill' && damage.every((problem) => problem instanceof BadSource) && { failedDrill: true }) }
   const conditions = problems.filter((problem) => problem instanceof UnmetCondition || problem instanceof UnaskedCondition)
   if (!conditions.some((problem) => problem instanceof UnmetCondition)) return { result: 'could not verify' }
   return { result: 'failed', unmet: conditions.length === problems.length ? 'all else verified' : 'not all else verified' }

@@ -16,8 +16,8 @@ const MOST_PROBLEMS = 20
 const OUTCOMES = { verified: 'verified', failed: 'FAILED', 'could not verify': 'could not verify' } as const
 const SIGNS = { verified: '✅', failed: '❌', 'could not verify': '⚠️' } as const
 
-function outcomeText({ result, unmet }: Pick<SnapshotVerified, 'result' | 'unmet'>): string {
-  return unmet ? 'FAILED: condition not met' : OUTCOMES[result]
+function outcomeText({ result, unmet, failedDrill }: Pick<SnapshotVerified, 'result' | 'unmet' | 'failedDrill'>): string {
+  return failedDrill ? 'DRILL FAILED' : unmet ? 'FAILED: condition not met' : OUTCOMES[result]
 }
 
 export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): string {
@@ -67,9 +67,9 @@ function checked({ chunks, bytes, seconds }: VerifyResult): string {
 }
 
 /** A drill can fail although every object is whole: what was restored is not what was backed up. */
-function failureOf({ level, damaged }: SnapshotVerified): string {
-  return level === 'drill' && damaged.length === 0
-    ? 'FAILED: the snapshot cannot be restored to what was backed up'
+function failureOf({ failedDrill }: SnapshotVerified): string {
+  return failedDrill
+    ? 'DRILL FAILED: the snapshot is whole, and cannot be restored to what was backed up'
     : 'FAILED: the snapshot is damaged'
 }
 
@@ -128,13 +128,13 @@ function nextStep(result: VerifyResult, { program, destination }: TextContext): 
 }
 
 export function verifySummary(result: VerifyResult, context: SummaryContext): string {
-  const { snapshots, unmet } = result
+  const { snapshots } = result
   const drills = result.sources.some(({ drill }) => drill)
   const headline = {
     verified:
       `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} ` +
       `verified${{ list: '', read: ', every byte', drill: ': restored and compared' }[result.level]}`,
-    failed: `❌ Lifeboat: ${unmet !== undefined ? UNMET : snapshots ? 'there are damaged backups' : 'the backup is damaged'}`,
+    failed: `❌ Lifeboat: ${failureText(result)}`,
     'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
   }[result.result]
   const about = snapshots ? `Set **${escape(result.set)}**. ${headlineOfAll(snapshots)}` : `Snapshot ${madeWhen(result, context)}`
@@ -161,6 +161,13 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
       context,
     )] : []),
   ])
+}
+
+function failureText({ unmet, failedDrill, snapshots }: VerifyResult): string {
+  if (unmet !== undefined) return UNMET
+  if (failedDrill)
+    return `the drill failed: ${snapshots ? 'some backups are' : 'the backup is'} whole, and cannot be restored to what was backed up`
+  return snapshots ? 'there are damaged backups' : 'the backup is damaged'
 }
 
 const UNMET = 'a condition does not hold in what was restored; nothing was found damaged'

@@ -16,6 +16,8 @@ export interface SourceOutcome extends Confirmed, Remarks {
   result: Outcome
   /** It failed by conditions of its owner alone. */
   unmet?: Unmet
+  /** It failed the drill alone: all that is stored of it was read, and is good. */
+  failedDrill?: true
   problems: string[]
   /** Of a drill that came to its end: what was compared, and how long it took. */
   drill?: Drilled
@@ -31,6 +33,8 @@ export interface SnapshotVerified {
   result: Outcome
   /** It failed by conditions of its owner alone: nothing is damaged. */
   unmet?: Unmet
+  /** It failed the drill alone: it is whole, and cannot be restored to what was backed up. */
+  failedDrill?: true
   problems: string[]
   /** Keys of the chunk objects found missing or damaged: the next backup stores what they hold again. */
   damaged: string[]

@@ -104,7 +104,7 @@ class Verification {
     // If the chunks cannot be looked for, no source is known to be whole.
     await this.#collecting([this.#problems, ...this.#sources.map(({ problems }) => problems)], () => this.#checkChunks())
     const good = [...keysAt(this.#snapshot, [...this.#reader.opened])].filter((key) => this.#how.suspects.has(key))
-    return { bytes: this.#bytes, versions: this.#versions, good, ...outcomeOf(this.#sources, this.#problems) }
+    return { bytes: this.#bytes, versions: this.#versions, good, ...outcomeOf(this.#sources, this.#problems, this.#level) }
   }
 
   /** Does work; an error is one of these lists' problems, and does not end the verification. Throws only when interrupted. */

@@ -10,11 +10,12 @@ import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
+import { isDatabase } from '../../sources/nouns.ts'
 import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../../process/elapsed.ts'
-import { BACK_UP_AGAIN } from '../back-up-again.ts'
+import { afterFailedDrill, BACK_UP_AGAIN, rowsOf } from '../back-up-again.ts'
 import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-store.ts'
 import type { VerifyInputs } from './inputs.ts'
 import { isDamage } from './outcome.ts'
@@ -123,11 +124,12 @@ const WORST_FIRST = ['failed', 'could not verify', 'verified'] as const
 function together(found: readonly SnapshotVerified[]): SnapshotVerified {
   const sum = (count: (one: SnapshotVerified) => number): number => found.reduce((total, one) => total + count(one), 0)
   const failed = found.filter(({ result }) => result === 'failed')
-  const { unmet: _, ...newest } = found[0]!
+  const { unmet: _, failedDrill: __, ...newest } = found[0]!
   return {
     ...newest,
     result: WORST_FIRST.find((result) => found.some((one) => one.result === result))!,
     ...(failed.length > 0 && failed.every(({ unmet }) => unmet !== undefined) && { unmet: worstOf(failed) }),
+    ...(failed.length > 0 && failed.every(({ failedDrill }) => failedDrill) && { failedDrill: true }),
     problems: found.flatMap(({ snapshot, problems }) => problems.map((problem) => `${snapshot}: ${problem}`)),
     damaged: [...new Set(found.flatMap(({ damaged }) => damaged))],
     good: [...new Set(found.flatMap(({ good }) => good))],
@@ -168,12 +170,14 @@ async function adviceAbout(
     (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
   const good = await newest((names) => sources.every((source) => names.includes(source)))
   const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
-  const backups = await aboutBackups(set, ids, damaged, kept, snapshots, store, keys)
+  const backups = failed.every(({ failedDrill }) => failedDrill)
+    ? aboutFailedDrills(failed, found, snapshots)
+    : await aboutBackups(set, ids, damaged, kept, snapshots, store, keys)
   const safety = good ? undefined : await safetyBackupHint(store, keys, set, {
     wanted: (names) => sources.some((source) => names.includes(source)), damaged,
     has: `${sources.length > 1 ? 'some of ' : ''}${sources.join(', ')}`,
   }, warningOf(report))
-  return [...unmet, ...backups, aboutRestores({ good, part, sources }, ids.size, set), ...(safety === undefined ? [] : [safety])]
+  return [...unmet, ...backups, aboutRestores({ good, part, sources }, failed, set), ...(safety === undefined ? [] : [safety])]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */
@@ -205,14 +209,34 @@ async function aboutBackups(
     'Verify again where it can be, then back up: that stores again what is damaged.']
 }
 
+/** Of snapshots that all are whole: the source is to be corrected, and the rows of the newest of them can be had now. */
+function aboutFailedDrills(
+  failed: readonly SnapshotVerified[], found: readonly SnapshotVerified[], snapshots: readonly string[],
+): string[] {
+  const { set, snapshot, sources } = failed[0]!
+  const newest = snapshots[0] && idOf(snapshots[0])
+  const passed = found.some((one) => one.snapshot === newest && one.result === 'verified')
+  const database = sources.find((source) => source.failedDrill && isDatabase(source))?.name
+  const many = sources.filter(isDatabase).length > 1
+  return [
+    passed ? `The newest snapshot, ${newest}, passed its drill: a new backup is not needed.` : afterFailedDrill({ set, snapshot }),
+    ...(database === undefined ? [] : [rowsOf({ snapshot, ...(many && { database }) })]),
+  ]
+}
+
 /** `part`: the newest that has some of the sources, if none has all. */
 function aboutRestores(
   { good, part, sources }: { good: AuthenticSnapshot | undefined; part: AuthenticSnapshot | undefined; sources: readonly string[] },
-  failed: number,
+  failed: readonly SnapshotVerified[],
   set: string,
 ): string {
+  const drills = failed.some(({ failedDrill }) => failedDrill)
   const having = sources.length === 0 ? '' : ` with ${sources.join(', ')}`
-  if (good) return `To restore now, use snapshot ${good.header.id}, the newest${having} that is whole and not known to be damaged.`
-  const none = `No ${failed === 1 ? 'other ' : ''}snapshot of set ${set}${having} is known to be whole.`
+  if (good) {
+    const sound = drills ? 'failed no drill' : 'not known to be damaged'
+    return `To restore now, use snapshot ${good.header.id}, the newest${having} that is whole and ${sound}.`
+  }
+  const sound = drills ? ' and failed no drill' : ''
+  const none = `No ${failed.length === 1 ? 'other ' : ''}snapshot of set ${set}${having} is known to be whole${sound}.`
   return part ? `${none} With only some of these, use snapshot ${part.header.id}, the newest that is whole.` : none
 }

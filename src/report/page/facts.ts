@@ -51,6 +51,8 @@ export interface PageSnapshot {
   authentic: boolean
   verified: boolean
   damage?: string
+  /** It is whole, and failed a drill; `damage` says so. */
+  failedDrill?: true
   proofs: readonly { level: Level; result: Proof['result']; time: string }[]
   drill?: DrillFigures
   description?: string

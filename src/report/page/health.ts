@@ -87,15 +87,17 @@ function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed 
   const instead = good
     ? ` The newest that is verified and complete is ${formatAge(good.time, now)} old.`
     : ' No backup of this set is verified and complete.'
-  if (newest.damage !== undefined) add('bad', `The newest backup is damaged: ${oneLine(newest.damage)}.${instead}`)
+  if (newest.damage !== undefined)
+    add('bad', `The newest backup ${newest.failedDrill ? 'failed its drill' : 'is damaged'}: ${oneLine(newest.damage)}.${instead}`)
   else if (!keyed) add('unknown', 'No key was given, so nothing here is checked: it is what the store claims.')
   else if (!newest.authentic) add('unknown', 'The newest backup was made with another key, and could not be checked.')
   else if (newest.partial) add('attention', `The newest backup does not have everything${partsOf(newest)}.${instead}`)
   else if (!newest.verified) add(good ? 'attention' : 'bad', `The newest backup is not verified.${instead}`)
-  const damaged = snapshots.slice(1).filter(({ damage }) => damage !== undefined).length
-  if (damaged > 0) {
-    add('attention', `${formatCount(damaged, 'older backup')} of ${snapshots.length - 1} ${damaged === 1 ? 'is' : 'are'} damaged.`)
-  }
+  const flawed = snapshots.slice(1).filter(({ damage }) => damage !== undefined)
+  const older = (count: number): string => `${formatCount(count, 'older backup')} of ${snapshots.length - 1}`
+  const damaged = flawed.filter(({ failedDrill }) => !failedDrill).length
+  if (damaged > 0) add('attention', `${older(damaged)} ${damaged === 1 ? 'is' : 'are'} damaged.`)
+  if (flawed.length > damaged) add('attention', `${older(flawed.length - damaged)} failed a drill.`)
   return [...found, ...freshness(known, now), ...drillFinding(snapshots, now)]
 }
 

@@ -28,7 +28,7 @@ export function historyPart({ set, snapshots }: SetHealth, { timeZone }: PageFac
   ], snapshots.slice(0, MOST_ROWS))}</details>`
 }
 
-const LIGHT_OF = { drilled: 'good', verified: 'good', unverified: 'unknown', partial: 'attention', damaged: 'bad' } as const
+const LIGHT_OF = { drilled: 'good', verified: 'good', unverified: 'unknown', partial: 'attention', failed: 'bad', damaged: 'bad' } as const
 
 function stateOf(one: PageSnapshot): Markup {
   const mark = markOf(one)

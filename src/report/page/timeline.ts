@@ -71,7 +71,7 @@ function cellsOf(snapshots: readonly PageSnapshot[], scale: TimeScale): Cell[] {
 
 /** Damage is never hidden; of those without, one that was drilled speaks for its neighbours. */
 function weight(mark: SnapshotMark): number {
-  return ['unverified', 'verified', 'drilled', 'partial', 'damaged'].indexOf(mark)
+  return ['unverified', 'verified', 'drilled', 'partial', 'failed', 'damaged'].indexOf(mark)
 }
 
 /** A mark whose middle is there; each has a form of its own. */
@@ -79,8 +79,12 @@ function drawn(mark: SnapshotMark, x: string): Markup {
   if (mark === 'drilled') return html`<circle cx="${x}" cy="50%" r="7" class="m-ring"/><circle cx="${x}" cy="50%" r="4" class="m-good"/>`
   if (mark === 'verified') return html`<circle cx="${x}" cy="50%" r="4" class="m-good"/>`
   if (mark === 'unverified') return html`<circle cx="${x}" cy="50%" r="3.6" class="m-open"/>`
-  return html`<svg x="${x}" y="50%" overflow="visible">${mark === 'partial'
-    ? html`<path d="M0-6 6 5H-6z" class="m-attention"/>` : html`<path d="M-5-5 5 5M5-5-5 5" class="m-bad"/>`}</svg>`
+  const drawing = {
+    partial: html`<path d="M0-6 6 5H-6z" class="m-attention"/>`,
+    failed: html`<path d="M-5 0H5" class="m-bad"/>`,
+    damaged: html`<path d="M-5-5 5 5M5-5-5 5" class="m-bad"/>`,
+  }[mark]
+  return html`<svg x="${x}" y="50%" overflow="visible">${drawing}</svg>`
 }
 
 /** The labels of time below a drawing. */

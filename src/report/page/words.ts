@@ -43,18 +43,19 @@ export function day(time: string, timeZone: string): string {
 }
 
 /** The form and the word of a snapshot on the time line. */
-export type SnapshotMark = 'drilled' | 'verified' | 'unverified' | 'partial' | 'damaged'
+export type SnapshotMark = 'drilled' | 'verified' | 'unverified' | 'partial' | 'failed' | 'damaged'
 
 export const MARKS: readonly { mark: SnapshotMark; word: string }[] = [
   { mark: 'drilled', word: 'restored in a drill' },
   { mark: 'verified', word: 'verified' },
   { mark: 'unverified', word: 'not verified' },
   { mark: 'partial', word: 'in part' },
+  { mark: 'failed', word: 'drill failed' },
   { mark: 'damaged', word: 'damaged' },
 ]
 
-export function markOf({ damage, partial, verified, authentic, proofs }: PageSnapshot): SnapshotMark {
-  if (damage !== undefined) return 'damaged'
+export function markOf({ damage, failedDrill, partial, verified, authentic, proofs }: PageSnapshot): SnapshotMark {
+  if (damage !== undefined) return failedDrill ? 'failed' : 'damaged'
   if (partial) return 'partial'
   // Without the key, anyone may have written that it is verified.
   if (!verified || !authentic) return 'unverified'

@@ -9,6 +9,8 @@ export interface Site {
   readonly root: string
   /** Set if its programs can write only to the volume. */
   readonly isolated?: true
+  /** Set if it is in the folder for temporary files of this machine. */
+  readonly temporary?: true
   /** Starts GNU tar, find, or another program there. */
   start(program: string, parameters: readonly string[], options: { signal: AbortSignal }): Child
 }

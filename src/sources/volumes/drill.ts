@@ -36,7 +36,7 @@ export async function drillVolume(
   const asRoot = process.getuid?.() === 0
   await mkdir(temporary, { recursive: true, mode: 0o700 })
   const folder = await mkdtemp(path.join(temporary, 'drill-'))
-  const site = localSite(folder, variables)
+  const site: Site = { ...localSite(folder, variables), temporary: true }
   try {
     const began = performance.now()
     const segments = archives.map((archive, index) => ({

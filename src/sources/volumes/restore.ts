@@ -113,7 +113,9 @@ export async function requireSpace(site: Site, needed: number, signal: AbortSign
   const free = await freeSpace(site, signal)
   if (Number.isNaN(free) || free >= needed) return
   throw new LifeboatError(`${site.where} has ${formatBytes(free)} free, the restore needs about ${formatBytes(needed)}`, {
-    hint: marked`Make room, restore somewhere else, or only a part with ‹paths›.`,
+    hint: site.temporary
+      ? 'Make room there, or point TMPDIR (RUNNER_TEMP) to a folder on a disk with room.'
+      : marked`Make room, restore somewhere else, or only a part with ‹paths›.`,
   })
 }
 

@@ -35,6 +35,15 @@ test('a volume is restored and found equal, and nothing of it stays', async () =
   expect(existsSync(path.join(folder, 'staging')) ? readdirSync(path.join(folder, 'staging')) : []).toEqual([])
 })
 
+test('without room in the folder for temporary files, the hint is one that a drill can follow', async () => {
+  const programs = path.join(folder, 'programs')
+  mkdirSync(programs)
+  writeFileSync(path.join(programs, 'df'), '#!/bin/sh\necho header; echo none 9 8 1 90% /\n', { mode: 0o755 })
+  const { result, problems } = await new Volumes(folder, { PATH: `${programs}:${process.env.PATH}` }).verify({ level: 'drill' })
+  expect([result, ...problems]).toEqual(['could not verify', expect.stringMatching(/has 1\.02 kB free, the restore needs about .*\. Make room there, or point TMPDIR /)])
+  expect(problems.join()).not.toContain('paths')
+})
+
 test('an ordinary user finds modes equal that do not let him read, and can remove what was restored', async () => {
   const files = path.join(folder, 'closed')
   mkdirSync(path.join(files, 'folder/in it'), { recursive: true })

@@ -288,6 +288,27 @@ test('rows that violate a constraint, or that no column takes, are found, and no
   expect(JSON.stringify(broken)).not.toContain('secret2')
 })
 
+test('a database whose rows do not meet a constraint any more: nothing is called damaged, and the commands that are given bring the rows back', async () => {
+  await server.createDatabase('unmet')
+  await server.sql(`CREATE TABLE allowed (v int); INSERT INTO allowed VALUES (1);
+    CREATE FUNCTION ok(int) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.allowed WHERE v = $1)';
+    CREATE TABLE orders (v int CONSTRAINT allowed CHECK (ok(v))); INSERT INTO orders VALUES (1); TRUNCATE allowed`, 'unmet')
+  const { result, text } = await drill('unmet')
+  expect(result).toMatchObject({ result: 'failed', failedDrill: true, damaged: [], sources: [{ failedDrill: true }] })
+  expect(text).toMatch(/^DRILL FAILED: the snapshot is whole, and cannot be restored to what was backed up\n/)
+  const { message, hint } = failureOf(await thrownBy(run('backup', { set: 'unmet-again', 'database-url': server.url('unmet'), drill: 'true', 'scratch-url': scratch.url('postgres') })))
+  expect(message).toMatch(/was stored, and failed its drill: .*violates check constraint "allowed"/)
+  const into = { snapshot: result.snapshot, database: 'unmet', 'database-url': server.url('unmet_rows'), globals: 'none' }
+  const whole = await run('restore', { ...into, mode: 'create' })
+  expect(whole.warnings.join()).toContain(`snapshot ${result.snapshot} failed its drill: `)
+  expect([text, spelled(hint!, atTerminal('lifeboat')), whole.text, ...whole.warnings].join('\n')).not.toMatch(/is damaged|be good|skip-damaged|nothing wrong/)
+  expect(text).toMatch(/Correct the source first[^]*`lifeboat verify --set unmet --level drill`[^]*restore --snapshot \S+ --mode create --only schema`[^]*DROP CONSTRAINT[^]*restore --snapshot \S+ --only data`/)
+  await run('restore', { ...into, mode: 'create', only: 'schema' })
+  await server.sql('ALTER TABLE orders DROP CONSTRAINT allowed', 'unmet_rows')
+  expect((await run('restore', { ...into, only: 'data' })).result).toMatchObject({ errors: [], left: 'everything' })
+  expect(await server.sql('SELECT v FROM orders', 'unmet_rows')).toContain('1')
+})
+
 test('an archive that lacks a table of those that were recorded is found', async () => {
   const entries = Array.from({ length: 9 }, (_, index) => `${index}; 1259 16384 TABLE public t${index} postgres`)
   expect(await drillBroken('owned', 'none', 'none', {}, 17, { entries })).toMatchObject({
