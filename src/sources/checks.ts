@@ -4,13 +4,16 @@ import { inParallel } from '../process/parallel.ts'
 /** Throws a LifeboatError for something that a target lacks. Changes nothing. */
 export type Check = () => Promise<void>
 
-/** Several reasons why a restore cannot start. Nothing was changed. */
+/** Several reasons why a restore cannot start, numbered, and each hint once, with the numbers that it is for. Nothing was changed. */
 export class CannotStart extends LifeboatError {
   readonly problems: readonly LifeboatError[]
 
   constructor(problems: readonly LifeboatError[]) {
-    const hints = [...new Set(problems.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))]
-    super(`the restore cannot start, and nothing was changed:\n${problems.map(({ message }) => `- ${message}`).join('\n')}`, {
+    const numbered = problems.map(({ message, hint }, index) => ({ number: `${index + 1}`, message, hint }))
+    const hints = [...Map.groupBy(numbered, ({ hint }) => hint)].flatMap(([hint, all]) =>
+      (hint === undefined ? [] : [`For ${all.map(({ number }) => number).join(' and ')}: ${hint}`]))
+    const list = numbered.map(({ number, message }) => `${number}. ${message}`)
+    super(['the restore cannot start, and nothing was changed:', ...list].join('\n'), {
       hint: hints.join('\n'), cause: problems[0], status: problems.every(({ status }) => status === 2) ? 2 : 1 })
     this.problems = problems
   }

@@ -68,7 +68,7 @@ test('map decides for databases too; everything that prevents the restore is tol
     [`uploads=${at(uploads)}`, `media=${at('full')}`, `app=${target.url(app)}`, `Other-one=${target.url('app')}`].join('\n')
   const there = await databases()
   const said = await refusal(all({ mode: 'create', map: map('renamed', 'second'), 'pre-command': `touch ${at('touched')}` }))
-  expect(said).toMatch(/the restore cannot start, and nothing was changed:\n- Other-one: \S+ exists already\n- media: \S+ is not empty/)
+  expect(said).toMatch(/the restore cannot start, and nothing was changed:\n1\. Other-one: \S+ exists already\n2\. media: \S+ is not empty[^]*\nhint: For 1: [^]*\nFor 2: /)
   expect([existsSync(at('touched')), existsSync(at('second')), await databases()]).toEqual([false, false, there])
 })
 

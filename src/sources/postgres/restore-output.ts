@@ -98,6 +98,12 @@ export function withoutRolesHint({ noOwner, noPrivileges }: Given): string | und
   return left.length > 0 ? `restore with ${left.join(' and ')}` : undefined
 }
 
+/** How to create roles, or to restore without them. `ways`: others than `withoutRolesHint`. */
+export function rolesOrWithout(toCreate: string, given: Given, ways: readonly string[] = []): string {
+  const all = [withoutRolesHint(given) ?? [], ...ways].flat()
+  return all.length === 0 ? toCreate : `${toCreate}\nOr ${all.join(', or ')}.`
+}
+
 /** A hint for these errors, if there is one. `roles`: how to create the roles of the backup. */
 export function hintFor(errors: readonly string[], roles: string, given: Given): string | undefined {
   const without = withoutRolesHint(given)
@@ -107,8 +113,7 @@ export function hintFor(errors: readonly string[], roles: string, given: Given):
   if (has(/role ".*" does not exist|must be member of|must be able to SET ROLE/)) {
     const named = [...new Set(errors.flatMap((error) => /role "(.*?)" does not exist/.exec(error)?.[1] ?? []))]
     const missing = named.length > 0 ? ` (${formatSome(named, 8)})` : ''
-    return `Roles of the backup are missing here${missing}, or this role may not act for them. ${roles}` +
-      (without === undefined ? '' : `\nOr ${without}.`)
+    return rolesOrWithout(`Roles of the backup are missing here${missing}, or this role may not act for them. ${roles}`, given)
   }
   if (has(/must be owner of/)) return marked`Restore as the owner of these tables, or into a new database (‹mode: create›).`
   if (has(/permission denied to (?:set|create)|permission denied for|No privileges|must be superuser/i)) {

@@ -3,7 +3,7 @@ import { LifeboatError } from '../../error.ts'
 import { marked } from '../../marks.ts'
 import type { RestoreMode } from '../settings.ts'
 import { onDatabase, type Connection } from './connection.ts'
-import { withoutRolesHint } from './restore-output.ts'
+import { rolesOrWithout } from './restore-output.ts'
 import { change, identifier, literal, queryJson, type QueryContext, withoutTransaction } from './query.ts'
 import type { ObjectSettings } from './settings.ts'
 
@@ -183,19 +183,22 @@ export async function createDatabase(connection: Connection, statement: string, 
   }
 }
 
-/** Throws unless all these roles exist, which settings of the database name. */
+/** Throws unless all these roles exist, which settings of the database name. `ofObjects`: roles with a check and a hint of their own. */
 export async function requireRoles(
   roles: readonly string[],
+  ofObjects: readonly string[],
   where: string,
   { roles: toCreate, mode, ...given }: Pick<ObjectSettings, 'noOwner' | 'noPrivileges'> & { roles: string; mode: RestoreMode },
   context: QueryContext,
 ): Promise<void> {
-  const missing = await lacking(roles, 'SELECT rolname FROM pg_catalog.pg_roles', context)
+  if (roles.length === 0) return
+  const lacked = await lacking([...new Set([...roles, ...ofObjects])], 'SELECT rolname FROM pg_catalog.pg_roles', context)
+  const missing = roles.filter((role) => lacked.includes(role))
   if (missing.length === 0) return
   const settings = mode === 'swap'
     ? marked`take the settings of the target, ‹keep-settings: target›` : marked`leave the settings out with ‹database-settings: false›`
   throw new LifeboatError(`the settings of the database name roles that ${where} does not have: ${missing.join(', ')}`, {
-    hint: `${toCreate}\nOr ${[withoutRolesHint(given), settings].filter((way) => way !== undefined).join(', or ')}.`,
+    hint: rolesOrWithout(toCreate, given, ofObjects.some((role) => lacked.includes(role)) ? [] : [settings]),
   })
 }
 

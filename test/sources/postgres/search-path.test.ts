@@ -116,7 +116,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['whether a database is empty', () => expect(requireEmpty(context('shop'))).rejects.toThrow('is not empty: it has schema trap')],
   ['whether tables have rows', () => expect(requireNoRows(context('shop'))).rejects.toThrow('public.orders has rows')],
   ['whether roles and tablespaces exist', async () => {
-    await requireRoles(['postgres'], 'the archive', { roles: '', mode: 'clean', noOwner: false, noPrivileges: false }, context('shop'))
+    await requireRoles(['postgres'], [], 'the archive', { roles: '', mode: 'clean', noOwner: false, noPrivileges: false }, context('shop'))
     await requireTablespaces(['pg_default'], 'the archive', context('shop'))
   }],
   ['what a selection would replace, and what depends on it', async () => {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { LifeboatError } from '../../../error.ts'
 import { marked } from '../../../marks.ts'
 import { formatBytes, formatCount, formatSome, oneLine } from '../../../report/format.ts'
-import { withoutRolesHint } from '../restore-output.ts'
+import { rolesOrWithout } from '../restore-output.ts'
 import type { RestoreOptions } from '../restore-plan.ts'
 import { type Connections, connections, connectionsSql, freeOf, tightestLimit } from '../free-connections.ts'
 import type { DatabaseOption } from '../database-settings.ts'
@@ -14,6 +14,13 @@ import type { Needed } from './needed.ts'
 const MOST_NAMED = 8
 
 const roleState = z.strictObject({ name: z.string(), member: z.boolean() })
+
+/** The roles without which objects cannot be restored. With no-owner, entries that only name such roles are left out. */
+export function rolesOfObjects(
+  { owners, grantees, named }: Pick<Needed, 'owners' | 'grantees' | 'named'>, { noOwner }: Pick<RestoreOptions, 'noOwner'>,
+): string[] {
+  return [...new Set([...owners, ...grantees, ...(noOwner ? [] : named)])]
+}
 
 /** Throws unless these roles exist and this role may act for those that get objects. */
 export async function requireOwnersAndGrantees(
@@ -29,12 +36,10 @@ export async function requireOwnersAndGrantees(
     z.array(roleState), context,
   )
   const known = new Map(roles.map(({ name, member }) => [name, member]))
-  const without = withoutRolesHint(given)
-  // With no-owner, entries that name such roles are left out.
-  const missing = [...new Set([...owners, ...grantees, ...(given.noOwner ? [] : named)])].filter((name) => !known.has(name))
+  const missing = rolesOfObjects({ owners, grantees, named }, given).filter((name) => !known.has(name))
   if (missing.length > 0)
     throw new LifeboatError(`${where} does not have these roles, which own objects of the backup, have privileges on them, or are named ` +
-      `by its policies: ${formatSome(missing, MOST_NAMED)}`, { hint: without === undefined ? toCreate : `${toCreate}\nOr ${without}.` })
+      `by its policies: ${formatSome(missing, MOST_NAMED)}`, { hint: rolesOrWithout(toCreate, given) })
   const others = [...owners].filter((name) => known.get(name) === false)
   if (others.length > 0)
     throw new LifeboatError(`this role is no member of the roles that own objects of the backup: ${formatSome(others, MOST_NAMED)}`, {
@@ -61,7 +66,7 @@ export async function requireAvailable(extensions: ReadonlySet<string>, where: s
   const missing = [...extensions].filter((name) => !available.has(name))
   if (missing.length === 0) return
   throw new LifeboatError(`the server of ${where} does not have these extensions of the backup: ${formatSome(missing, MOST_NAMED)}`, {
-    hint: 'Install them at the server, then restore again.' })
+    hint: 'Install the extensions at the server, then restore again.' })
 }
 
 /** Throws if the server lacks libraries of functions. A role that may not make functions of libraries is told so by pg_restore. */
@@ -80,7 +85,7 @@ export async function requireLibraries(libraries: Needed['libraries'], where: st
   }
   if (missing.length === 0) return
   throw new LifeboatError(`the server of ${where} does not have these libraries, which functions of the backup need: ` +
-    formatSome(missing.map(oneLine), MOST_NAMED), { hint: 'Install them at the server, then restore again.' })
+    formatSome(missing.map(oneLine), MOST_NAMED), { hint: 'Install the libraries at the server, then restore again.' })
 }
 
 /** Throws unless the server knows the locale of a new database. Of other providers than libc, and other encodings, nothing is known. */

@@ -9,7 +9,7 @@ import type { RestoreOptions, RestorePlan } from '../restore-plan.ts'
 import { requireRoles, requireTablespaces } from '../target.ts'
 import {
   requireAvailable, requireConnections, requireCreateDb, requireCreateRole, requireLibraries, requireLocale, requireOwner,
-  requireOwnersAndGrantees, requireSpace, type Room, roomAt,
+  requireOwnersAndGrantees, requireSpace, rolesOfObjects, type Room, roomAt,
 } from './checks.ts'
 
 interface Wanted {
@@ -34,20 +34,23 @@ export async function preflight(
   const room = await roomAt(context, creates !== undefined)
   const atOnce = Math.max(1, Math.min(jobs, freeOf(room.connections)))
   const { coming = { roles: [], tablespaces: [] } } = options
+  const ofObjects = withoutRoles(plan.needed, coming.roles)
   const needed: Check[] = [
-    () => requireOwnersAndGrantees(withoutRoles(plan.needed, coming.roles), where, options, context),
+    () => requireOwnersAndGrantees(ofObjects, where, options, context),
     () => requireAvailable(plan.needed.extensions, where, context),
     () => requireLibraries(plan.needed.libraries, where, context),
   ]
   const partly = mode === 'empty' && options.only !== 'data'
   if (partly) await allOf(needed, (error) => report.warning(error.message, error.hint), atOnce)
+  // The way without these is one without the roles of the settings, too.
+  const alsoNeeded = partly ? [] : rolesOfObjects(ofObjects, options)
   const { older } = plan
   await requireAll([
     ...(older ? [async () => requireKnown(older, where, options.allowOlder, report)] : []),
     ...more,
     ...(partly ? [] : needed),
     ...(coming.roles.length > 0 ? [() => requireCreateRole(coming.roles, where, context)] : []),
-    ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), where, options, context)] : []),
+    ...(settings ? [() => requireRoles(without(settings.roles, coming.roles), alsoNeeded, where, options, context)] : []),
     ...(settings?.owner === undefined ? [] : [() => requireOwner(settings.owner!, context)]),
     () => requireTablespaces(options.noTablespaces ? [] : without(tablespacesOf(plan, settings), coming.tablespaces), where, context),
     ...(creates ? [() => requireCreateDb(where, context), () => requireLocale(creates, where, context)] : []),
