@@ -77,9 +77,10 @@ export async function copySnapshot(
       bytes += expected.get(chunk)!
       onBytes(bytes)
     })
+  // If one of these is damaged, nothing else is transferred.
+  const first = isNew || to.groups ? await damage.putChecked(snapshot, checked, { from, to, signal }) : new Set<string>()
   await putAll(unchecked)
   signal.throwIfAborted()
-  const first = isNew || to.groups ? await damage.putChecked(snapshot, checked, { from, to, signal }) : new Set<string>()
   if (isNew)
     await lastLook(to, keys, { chunks: expected, elapsed: now().getTime() - began.getTime(), grace, now: now() })
   if (there !== 'same') {
