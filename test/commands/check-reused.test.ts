@@ -79,7 +79,8 @@ test.each([['found by that backup', false], ['known before', true]])('something 
   const report = { info: () => undefined, warning: (_: string, hint = '') => void hints.push(spelled(hint, atTerminal('lifeboat'))), progress: () => undefined, mask: () => undefined }
   const raw = { destination: `file:${root}`, 'encryption-key': identity, set: 'app', volumes: `renamed=${folder}/volume`, 'client-install': 'never', retention: 'last=3' }
   await dispatched('backup', raw, now(), { ...environment(), report })
-  const told = `Snapshot ${first} is DAMAGED: \`lifeboat verify --snapshot ${first} --level read\` tells which of its sources are whole, and \`lifeboat list\` names the newest snapshot that is whole.`
+  const place = `--destination file:${root} --set app`
+  const told = `Snapshot ${first} is DAMAGED: \`lifeboat verify ${place} --snapshot ${first} --level read\` tells which of its sources are whole, and \`lifeboat list ${place}\` names the newest snapshot that is whole.`
   expect(hints.filter((hint) => hint.includes(`lifeboat pin ${first}`))).toEqual([expect.stringContaining(told), expect.stringContaining(told)])
 })
 

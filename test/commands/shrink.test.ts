@@ -9,7 +9,8 @@ import { dispatched } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { type Server, startServer } from '../support/postgres-server.ts'
 import { warnOfShrinking } from '../../src/commands/backup/warnings.ts'
-import { marked } from '../../src/marks.ts'
+import { atTerminal } from '../../src/cli/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 
 let folder: string
 let server: Server
@@ -139,8 +140,12 @@ test('several losses have one hint, below all of them, that names the backup to 
   const told: (string | undefined)[] = []
   const report = { info: () => undefined, warning: (_: string, hint?: string) => void told.push(hint), progress: () => undefined, mask: () => undefined }
   const lost = ['orders', 'items'].map((table) => ({ source: 'shop', kind: 'postgres', table, measure: 'rows' as const, before: 50_000, now: 0, exact: true as const }))
-  warnOfShrinking(lost, '20261122T120000Z-0000000b', { id: '20261121T120000Z-0000000a', damaged: false }, true, { report })
-  expect(told).toEqual([undefined, expect.stringContaining(marked`‹lifeboat pin 20261121T120000Z-0000000a›`)])
+  warnOfShrinking(lost, '20261122T120000Z-0000000b', { id: '20261121T120000Z-0000000a', damaged: false, set: 'app', places: [{ text: 'file:/one' }, { text: 'artifact', immutable: true }, { text: 's3://b' }] }, { report })
+  expect(told).toEqual([undefined, expect.any(String)])
+  const hint = spelled(told[1]!, atTerminal('lifeboat'))
+  for (const place of ['file:/one', 's3://b']) expect(hint).toContain(`\`lifeboat pin 20261121T120000Z-0000000a --destination ${place} --set app\``)
+  expect(hint).not.toContain('--destination artifact')
+  expect(hint).toContain('`lifeboat diff 20261121T120000Z-0000000a 20261122T120000Z-0000000b --destination file:/one --set app`')
   expect(told[1]).not.toContain('DAMAGED')
 })
 

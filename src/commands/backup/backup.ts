@@ -70,7 +70,7 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
       environment.leaves?.(`snapshot ${id} of set ${set} was stored`)
       const { held, ...compared } = until
         ? { shrunk: [], largest: [] }
-        : await compareWith(earlier, { id, size: committed.size, stored, damaged }, inputs, environment)
+        : await compareWith(earlier, destinations, { id, size: committed.size, stored, damaged }, inputs, environment)
       // Frees the facts of many tables: reading the snapshot back needs the memory.
       stored.length = 0
       await sources.close()
@@ -112,18 +112,19 @@ export async function backup(inputs: BackupInputs, environment: Environment, unt
  */
 async function compareWith(
   earlier: PreviousBackups,
+  destinations: Destinations,
   { id, size, stored, damaged }: { id: string; size: number; stored: readonly RecordedSource[]; damaged: ReadonlySet<string> },
-  { retention, destinations }: Pick<BackupInputs, 'retention' | 'destinations'>,
+  { set, retention }: Pick<BackupInputs, 'set' | 'retention'>,
   environment: Environment,
 ): Promise<Pick<BackupResult, 'shrunk' | 'largest'> & { held?: string }> {
   const { newest } = earlier
-  const before = newest && { id: newest.id, damaged: earlier.newestIsDamaged(damaged) }
+  const isDamaged = newest !== undefined && earlier.newestIsDamaged(damaged)
+  const before = { id: newest?.id, damaged: isDamaged, set, places: destinations.having(newest?.id, earlier) }
   const records = stored.map(({ record }) => record)
   const shrunk = await earlier.shrunk(records, size)
-  const pinning = destinations.some(({ immutable }) => !immutable)
-  warnOfShrinking(shrunk, id, before, pinning, environment)
+  warnOfShrinking(shrunk, id, before, environment)
   warnOfEmpty(stored.map(({ result }) => result), shrunk, environment)
   const held = shrunk.length > 0 ? 'something lost more than half of what it had, or is gone' : undefined
-  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before, pinning, environment)
+  if (held !== undefined && Object.keys(retention).length > 0) warnOfHeldPrune(held, before, environment)
   return { shrunk, largest: largestOf(newest?.sources, records), ...(held !== undefined && { held }) }
 }

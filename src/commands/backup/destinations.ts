@@ -11,7 +11,7 @@ import { acceptLoss, missingHint, missingSnapshots, missingText } from '../../re
 import { renewRecoveryFiles } from '../../repository/recovery.ts'
 import { openOrMakeRepository } from '../../repository/repository.ts'
 import { snapshotKey } from '../../repository/snapshot.ts'
-import { openStore, warnOfLoss } from '../../stores/destination.ts'
+import { type Destination, openStore, warnOfLoss } from '../../stores/destination.ts'
 import { SeveralStores } from '../../stores/several.ts'
 import type { Store } from '../../stores/store.ts'
 import { isDatabase } from '../../sources/nouns.ts'
@@ -121,6 +121,14 @@ export class Destinations {
   /** `lastAdded`: bytes that the last backup stored, if there is one. */
   async lookForSpace(lastAdded: number | undefined): Promise<void> {
     for (const one of this.#opened) if (one.failure === undefined) one.free = await spaceIn(one.store, lastAdded, this.#environment)
+  }
+
+  /** The destinations that have an earlier snapshot, or that may have it, if it is not known which it is. */
+  having(id: string | undefined, earlier: PreviousBackups): Destination[] {
+    return this.#inputs.destinations.filter((_, index) => {
+      const { store, failure } = this.#opened[index]!
+      return failure === undefined && (id === undefined || earlier.isIn(store, id))
+    })
   }
 
   /** Warns of each destination that has no snapshot of the set although another has some. */

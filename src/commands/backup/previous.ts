@@ -118,6 +118,11 @@ export class PreviousBackups {
     this.reused.found(error)
   }
 
+  /** Whether a store has the snapshot. */
+  isIn(store: Store, id: string): boolean {
+    return this.#stores.some((one) => one.store === store && one.snapshots.includes(snapshotKey(this.#set, id)))
+  }
+
   /** Whether the newest snapshot needs an object that is damaged, as was known before, or found since. `found`: keys of such objects. */
   newestIsDamaged(found: ReadonlySet<string>): boolean {
     return this.newest === this.known.newest ? this.known.newestIsDamaged(found) : this.newest!.damaged

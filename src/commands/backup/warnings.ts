@@ -1,10 +1,11 @@
 import type { Environment } from '../../environment.ts'
-import { marked } from '../../marks.ts'
+import { marked, markedCommand } from '../../marks.ts'
 import { formatBytes, formatCount } from '../../report/format.ts'
 import type { KnownChunks, OtherKeySnapshots } from '../../repository/known.ts'
 import type { RetentionPolicy } from '../../repository/retention.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { Shrunk } from '../../sources/shrink.ts'
+import type { Destination } from '../../stores/destination.ts'
 import { otherKeyText } from './other-key.ts'
 import type { BackupResult } from './result.ts'
 import { shrunkLines } from './shrink.ts'
@@ -58,24 +59,38 @@ export function warnOfSkew(id: string | undefined, set: string, { report }: Repo
   )
 }
 
-/** The newest snapshot before a backup; undefined if no snapshot can be read. */
-type Before = { id: string; damaged: boolean } | undefined
+/** The newest snapshot before a backup, and the destinations that have it. `id`: undefined if no snapshot can be read. */
+interface Before {
+  id?: string | undefined
+  damaged: boolean
+  set: string
+  places: readonly Pick<Destination, 'text' | 'immutable'>[]
+}
+
+/** The inputs with which a command finds the snapshot, wherever it is run. */
+function placeOf({ set, places: [first] }: Before): Record<string, string> {
+  return { ...(first && { destination: first.text }), set }
+}
+
+/** A prune of one destination heeds only its own pins. Undefined where nothing can be pinned. */
+function pinText({ id = 'ID', set, places }: Before): string | undefined {
+  const pins = places.filter(({ immutable }) => !immutable).map(({ text }) => markedCommand(`pin ${id}`, { destination: text, set }))
+  return pins.length > 0 ? `${pins.join(' and ')} ${pins.length > 1 ? 'keep' : 'keeps'} the backup before this one` : undefined
+}
 
 /** The warning that the snapshot to keep is not whole. */
 function damageOf(before: Before): string {
-  return before?.damaged
-    ? marked` Snapshot ${before.id} is DAMAGED: ‹lifeboat verify; snapshot: ${before.id}; level: read› tells which of its sources are ` +
-      marked`whole, and ‹lifeboat list› names the newest snapshot that is whole.`
-    : ''
+  if (!before.damaged || before.id === undefined) return ''
+  const tells = markedCommand('verify', { ...placeOf(before), snapshot: before.id, level: 'read' })
+  return ` Snapshot ${before.id} is DAMAGED: ${tells} tells which of its sources are whole, and ` +
+    `${markedCommand('list', placeOf(before))} names the newest snapshot that is whole.`
 }
 
-/** `before`: the snapshot that `id`, this backup, was compared with. `pinning`: whether snapshots there can be pinned. */
-export function warnOfShrinking(
-  shrunk: readonly Shrunk[], id: string, before: Before, pinning: boolean, { report }: Reporting,
-): void {
-  const keep = pinning ? marked`‹lifeboat pin ${before?.id ?? 'ID'}› keeps the backup before this one` : 'copy the backup before this one'
-  const hint = `If this is expected, do nothing. If not, ${keep}: the next backup prunes by the policy again. Then restore from it. ` +
-    marked`‹lifeboat diff ${before?.id ?? 'FROM'} ${id}› shows what else is different.` + damageOf(before)
+/** `before`: the snapshot that `id`, this backup, was compared with. */
+export function warnOfShrinking(shrunk: readonly Shrunk[], id: string, before: Before, { report }: Reporting): void {
+  const differs = markedCommand(`diff ${before.id ?? 'FROM'} ${id}`, placeOf(before))
+  const hint = `If this is expected, do nothing. If not, ${pinText(before) ?? 'copy the backup before this one'}: the next backup prunes ` +
+    `by the policy again. Then restore from it. ${differs} shows what else is different.${damageOf(before)}`
   const lines = shrunkLines(shrunk)
   // One hint, below all of them.
   for (const [index, text] of lines.entries())
@@ -94,15 +109,15 @@ export function warnOfEmpty(sources: BackupResult['sources'], shrunk: readonly S
   }
 }
 
-/** `before`: the newest snapshot before this backup. `pinning`: whether it can be pinned. */
-export function warnOfHeldPrune(reason: string, before: Before, pinning: boolean, { report }: Reporting): void {
+/** `before`: the newest snapshot before this backup. */
+export function warnOfHeldPrune(reason: string, before: Before, { report }: Reporting): void {
+  const pin = pinText(before)
   report.warning(
     `nothing was pruned: ${reason}`,
-    pinning
-      ? marked`The next backup prunes by the policy again: pin what is to stay. ‹lifeboat pin ${before?.id ?? 'ID'}› keeps the backup ` +
-        `before this one.${damageOf(before)}`
+    pin !== undefined
+      ? `The next backup prunes by the policy again: pin what is to stay. ${pin}.${damageOf(before)}`
       : 'The next backup prunes by the policy again, and artifacts cannot be pinned: copy what is to stay to another destination. ' +
-        `The command copy does it${before === undefined ? '' : `; the backup before this one is ${before.id}`}.${damageOf(before)}`,
+        `The command copy does it${before.id === undefined ? '' : `; the backup before this one is ${before.id}`}.${damageOf(before)}`,
   )
 }
 
