@@ -10,7 +10,7 @@ import { GitHub } from './support/github/emulator.ts'
 import { tracked } from './support/github/runner.ts'
 import { startServer, type Server } from './support/postgres-server.ts'
 import { startRecorder } from './support/recorder.ts'
-import { evaluated, runWorkflow, type Contexts, type RanStep } from './support/workflow.ts'
+import { evaluated, runWorkflow, withVolume, type Contexts, type RanStep } from './support/workflow.ts'
 
 const examples = path.join(import.meta.dirname, '../workflows-examples')
 const readme = readFileSync(path.join(import.meta.dirname, '../README.md'), 'utf8')
@@ -91,7 +91,11 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   const backup = await example('scheduled-backup')
   expect(failures(backup)).toEqual([])
   expect(JSON.parse(backup[0]!.ending.outputs['result']!)).toMatchObject({ set: 'production', verified: 'list', sources: [{ name: 'app' }, { name: 'billing' }] })
-  const [unread] = await example('freshness')
+  // Nothing else is needed for the freshness check as printed.
+  const [alone] = await example('freshness')
+  expect([...failures([alone!]), alone!.ending.outputs['outcome']]).toEqual(['fresh'])
+  const withProof = textOf('freshness').replace('# max-proof-age', 'max-proof-age')
+  const [unread] = await run(withProof)
   expect(unread!.ending.outputs).toMatchObject({ outcome: 'stale', problems: '1', 'issue-url': expect.stringMatching(/\/issues\/1$/) })
   expect(github.issues.open().map(({ body }) => body)).toEqual([expect.stringContaining('no snapshot that is still in the store was verified at level read')])
   const verification = await example('weekly-verification')
@@ -99,7 +103,7 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   expect(verification[0]!.ending.outputs['outcome']).toBe('verified')
   const [drill] = await example('weekly-drill')
   expect([...failures([drill!]), drill!.ending.outputs['outcome']]).toEqual(['verified'])
-  const [fresh] = await example('freshness')
+  const [fresh] = await run(withProof)
   expect([fresh!.ending.status, fresh!.ending.outputs['outcome'], github.issues.open()]).toEqual([0, 'fresh', []])
   await server.createDatabase('target')
   const asked = { action: 'restore', snapshot: 'latest', database: 'app', confirm: 'target' }
@@ -149,7 +153,7 @@ test('a backup with notifications: the ping gets start and end, a webhook failur
     await server.sql('ALTER DATABASE shop RENAME TO elsewhere')
     const bad = await night()
     await server.sql('ALTER DATABASE elsewhere RENAME TO shop')
-    expect([bad, github.issues.open().map(({ title }) => title)]).toEqual([['/ping/fail', '/ping/start', 'failure'], [`Lifeboat backup failed: set notified, ${repository}`]])
+    expect([bad, github.issues.open().map(({ title }) => title)]).toEqual([['/ping/fail', '/ping/start', 'failure'], [`Lifeboat backup failed: set production, ${repository}`]])
     expect([await night(), github.issues.open()]).toEqual([['/ping', '/ping/start', 'recovered'], []])
     expect(recorder.seen.find(({ path }) => path === '/hook')!.headers['lifeboat-signature-256']).toMatch(/^sha256=[0-9a-f]{64}$/)
   } finally {
@@ -186,7 +190,7 @@ test('a runner of your own: a disk in place of artifacts', async () => {
 test('a step of three lines, with its inputs in a lifeboat.yml', async () => {
   const [store, uploads] = [path.join(folder, 'store'), path.join(folder, 'uploads')]
   mkdirSync(uploads)
-  const text = textOf('lifeboat').replace('s3://backups/production?region=eu-central-1', `file:${store}`).replace(/postgres:.*@db.example.com.*/, '${APP_DATABASE_URL}')
+  const text = withVolume(textOf('lifeboat')).replace('s3://backups/production?region=eu-central-1', `file:${store}`).replace(/postgres:.*@db.example.com.*/, '${APP_DATABASE_URL}')
     .replace('/srv/app/uploads', uploads).replace(/notify:\n.*\n/, '')
   mkdirSync(path.join(folder, 'workspace'))
   writeFileSync(path.join(folder, 'workspace/lifeboat.yml'), text)
@@ -217,7 +221,7 @@ test('an application with its volumes, stopped while they are read', async () =>
     const workflow = textOf('docker-volumes').replace('          volumes:', `          docker-image: ${docker.image}\n          volumes:`)
     const [step] = await run(workflow, {}, { services: { DOCKER_HOST: docker.variables['DOCKER_HOST']! } })
     expect(failures([step!])).toEqual([])
-    expect(JSON.parse(step!.ending.outputs['result']!).sources).toMatchObject([{ name: 'shop', kind: 'postgres' }, { name: 'uploads', kind: 'docker' }, { name: 'settings', kind: 'directory' }])
+    expect(JSON.parse(step!.ending.outputs['result']!).sources).toMatchObject([{ name: 'app', kind: 'postgres' }, { name: 'uploads', kind: 'docker' }, { name: 'settings', kind: 'directory' }])
     expect(step!.ending.summary).toContain('1 database and 2 volumes backed up')
     expect(docker.run('ps', '--format', '{{.Names}}').split('\n').toSorted()).toEqual(['shop-web', 'shop-worker'])
   } finally {

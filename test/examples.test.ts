@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -6,7 +7,7 @@ import { type Action, actions, commands, inputsOf, outputsOf, parseInputs } from
 import { filled } from '../src/inputs/file/fill.ts'
 import { readSettings } from '../src/inputs/file/read-settings.ts'
 import { actionlint } from './support/actionlint.ts'
-import { folderOf, step, workflow } from './support/workflow.ts'
+import { folderOf, step, withVolume, workflow } from './support/workflow.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const folder = path.join(root, 'workflows-examples')
@@ -76,8 +77,18 @@ function given(name: string): Record<string, unknown>[] {
 }
 
 test('the workflows that share the set of the README fit together', () => {
-  for (const name of ['README.md 1', 'scheduled-backup.yml', 'pre-deploy-backup.yml', 'restore.yml', 'weekly-verification.yml']) {
+  const otherSets = ['many-databases.yml', 'many-machines.yml']
+  // These are about every set.
+  const all = ['freshness.yml', 'report-pages.yml', 'configured.yml']
+  for (const { name } of whole.filter(({ name }) => ![...otherSets, ...all].includes(name))) {
     expect([name, given(name).map(({ set }) => set)]).toEqual([name, given(name).map(() => 'production')])
+    for (const { 'database-url': url = 'app=' } of given(name)) expect([name, url]).toEqual([name, expect.stringMatching(name === 'restore.yml' ? /RESTORE/ : /^app=/)])
+  }
+  // One that reads backups says where another destination is given.
+  for (const name of ['freshness.yml', 'report-pages.yml', 'restore.yml', 'weekly-drill.yml', 'weekly-verification.yml']) {
+    const { text } = whole.find((one) => one.name === name)!
+    expect([name, text.match(/^ {10}# destination: /gm)?.length]).toEqual([name, given(name).length])
+    expect(() => parseInputs('check', { destination: / # destination: (.*)$/m.exec(text)![1]! }, {})).not.toThrow()
   }
   // A database that a backup of the set lacks counts as missing.
   expect(given('pre-deploy-backup.yml')[0]!['database-url']).toBe(given('scheduled-backup.yml')[0]!['database-url'])
@@ -86,7 +97,12 @@ test('the workflows that share the set of the README fit together', () => {
 
 test('the configuration file of the examples reaches every command that it is for', async () => {
   const rows = commands.map((name) => ({ name, rows: inputsOf(name) }))
-  const { settings, problems, warnings } = (await readSettings(path.join(folder, 'lifeboat.yml'), false, rows, {}))!
+  const example = readFileSync(path.join(folder, 'lifeboat.yml'), 'utf8')
+  expect(parse(example)).not.toHaveProperty('volumes')
+  const place = mkdtempSync(path.join(tmpdir(), 'lifeboat-examples-'))
+  writeFileSync(path.join(place, 'lifeboat.yml'), withVolume(example))
+  const { settings, problems, warnings } = (await readSettings(path.join(place, 'lifeboat.yml'), false, rows, {}))!
+  rmSync(place, { recursive: true })
   expect([problems, warnings]).toEqual([[], []])
   expect(settings.filter(({ takers }) => takers.length === 0)).toEqual([])
   const raw = (command: Action) => filled(command, inputsOf(command), {}, { path: '', named: true, settings, problems, warnings }, { LIFEBOAT_ENCRYPTION_KEY: 'k', APP_DATABASE_URL: 'u', BILLING_PASSWORD: 'p', SLACK_WEBHOOK: 's' }).raw

@@ -37,6 +37,11 @@ const action = z.looseObject({
   runs: z.looseObject({ main: z.string(), post: z.string() }),
 })
 
+/** lifeboat.yml of the examples with the folder in it, which is a comment there: no runner of GitHub has it. */
+export function withVolume(text: string): string {
+  return text.replace(/^# volumes:\n(?:# .*\n)+/m, (lines) => lines.replaceAll(/^# /gm, ''))
+}
+
 /** The contexts that expressions of a workflow can use: `secrets.NAME`, `inputs.name`, `github.token`. */
 export type Contexts = Record<string, unknown>
 

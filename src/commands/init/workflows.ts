@@ -43,7 +43,7 @@ export function workflowsOf(plan: WorkflowPlan): Record<string, string> {
   return {
     'lifeboat-backup.yml': backupWorkflow(plan),
     'lifeboat-drill.yml': drillWorkflow(plan),
-    'lifeboat-freshness.yml': scheduled(common(examples.freshness, plan), plan.times.freshness),
+    'lifeboat-freshness.yml': freshnessWorkflow(plan),
     'lifeboat-restore.yml': changed(common(examples.restore, plan), [/^ {8}default: app$/m, () => `        default: ${database}`]),
   }
 }
@@ -80,13 +80,19 @@ function drillWorkflow(plan: WorkflowPlan): string {
   return scheduled(common(changed(
     examples.drill,
     // An example: not every database has such tables.
-    [/^ {10}assert-sql: \|\n(?: {12}.+\n)+/m, ''],
+    [/^ {10}# A condition .*\n {10}assert-sql: \|\n(?: {12}.+\n)+/m, ''],
     ...(isOwnMachine ? [
       [/^# Every week, [^]*?(?=^name: )/m, OWN_SERVER] as const,
       [/^ {4}services:\n(?: {6}.*\n)+/m, ''] as const,
       [/^ {10}scratch-url: .*\n/m, ''] as const,
     ] : major === undefined ? [] : [[/^( {8}image: )postgres:\S+$/m, `$1${officialImage(major)}`] as const]),
   ), plan), times.drill)
+}
+
+function freshnessWorkflow(plan: WorkflowPlan): string {
+  // The drill is the proof that the example leaves to its reader.
+  const text = changed(examples.freshness, [/^ {10}# With weekly-.*\n {10}# (max-proof-age: .*)$/m, '          $1'])
+  return scheduled(common(text, plan), plan.times.freshness)
 }
 
 /** The changes that all workflows have in common. */
@@ -98,6 +104,7 @@ function common(text: string, { action, set, destination, credentials, settings,
   ].join('')
   const place = destination?.secret ? '${{ secrets.LIFEBOAT_DESTINATION }}' : destination && yamlWord(destination.text)
   return text
+    .replaceAll(/^ {10}# Of backups elsewhere .*\n {10}# destination: .*\n/gm, '')
     .replaceAll(OWN_STEP, (_, uses: string, folder: string, inputs: string) => [
       `${uses}${name}${folder}@${version}\n`,
       ...(variables === '' ? [] : [`        env:\n${variables}`]),

@@ -99,6 +99,14 @@ test('the texts say what is true of the plan', () => {
   expect(bucket).toContain('            app=${{ secrets.APP_DATABASE_URL }}\n            crm=${{ secrets.CRM_DATABASE_URL }}\n          # `lifeboat key write`')
 })
 
+test('what an example leaves to its reader is decided', () => {
+  for (const [, plan] of plans) {
+    const texts = workflowsOf(plan)
+    expect(texts['lifeboat-freshness.yml']).toMatch(/^ {10}max-proof-age: 8d$/m)
+    for (const text of Object.values(texts)) expect(text).not.toMatch(/# destination|# max-proof-age|assert|weekly-|of backups elsewhere|A condition/)
+  }
+})
+
 test('the drill on a machine of its own needs no port and no docker there, and claims no other machine', () => {
   const [hosted, own] = [plan, plans.at(-1)![1]].map((plan) => workflowsOf(plan)['lifeboat-drill.yml']!)
   for (const text of ['services:', 'scratch-url: ', 'on another machine', 'image: postgres:16']) {
