@@ -25,7 +25,7 @@ beforeAll(async () => {
   key = (await newIdentity()).identity
   ;[server, scratch, github] = await Promise.all([startServer(15), startServer(15), GitHub.start()])
   await server.createDatabase('shop')
-  await server.sql('CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 20000) g', 'shop')
+  await server.sql('CREATE SCHEMA sales; CREATE TABLE sales.orders AS SELECT g AS id, md5(g::text) AS what FROM generate_series(1, 20000) g', 'shop')
 })
 afterAll(() => Promise.all([server.stop(), scratch.stop(), github.stop()]))
 
@@ -108,24 +108,24 @@ test('scheduled backup, weekly verification, a watch on both, and a restore by h
   await server.createDatabase('target')
   const asked = { action: 'restore', snapshot: 'latest', database: 'app', confirm: 'target' }
   expect(failures(await example('restore', { ...asked, 'dry-run': 'true' }))).toEqual([])
-  expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`, 'target')).toBe('0')
+  expect(await server.sql(`SELECT count(*) FROM pg_tables WHERE schemaname = 'sales'`, 'target')).toBe('0')
   expect(failures(await example('restore', { ...asked, 'dry-run': 'false' }))).toEqual([])
-  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
+  expect(await server.sql('SELECT count(*) FROM sales.orders', 'target')).toBe('20000')
   // The database that the first of them made is kept when another restore replaces it.
-  await server.sql('DELETE FROM orders', 'target')
+  await server.sql('DELETE FROM sales.orders', 'target')
   const [, again] = await example('restore', { ...asked, 'dry-run': 'false' })
   expect(failures([again!])).toEqual([])
-  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
+  expect(await server.sql('SELECT count(*) FROM sales.orders', 'target')).toBe('20000')
   const old = again!.ending.outputs['old-database']!
-  expect(await server.sql('SELECT count(*) FROM orders', old)).toBe('0')
+  expect(await server.sql('SELECT count(*) FROM sales.orders', old)).toBe('0')
   // The form sends its other fields, too.
   const [planned] = await example('restore', { ...asked, action: 'undo', 'dry-run': 'true' })
   expect([failures([planned!]), planned!.ending.log]).toEqual([[], expect.stringMatching(/Nothing was changed\. \S+\/target can be exchanged back for target_before_/)])
-  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('20000')
+  expect(await server.sql('SELECT count(*) FROM sales.orders', 'target')).toBe('20000')
   const [undone] = await example('restore', { ...asked, action: 'undo', 'dry-run': 'false' })
   expect(failures([undone!])).toEqual([])
   expect(undone!.ending.outputs['state']).toMatch(new RegExp(`target is the database that was kept as ${old}, as it was put aside .* To go back: Exchange the two again: .*\`undo: true\`, \`terminate-connections: true\``))
-  expect(await server.sql('SELECT count(*) FROM orders', 'target')).toBe('0')
+  expect(await server.sql('SELECT count(*) FROM sales.orders', 'target')).toBe('0')
   for (const dry of ['true', 'false']) expect(failures(await example('restore', { ...asked, action: 'forget-old', 'dry-run': dry }))).toEqual([])
 })
 

@@ -48,11 +48,16 @@ test('a backup of everything is not partial, for anyone', async () => {
 /** No command that is pasted puts a part in the place of a whole database. */
 const OFFERED = /To restore (?:it|the newest) into a new database \(it is PARTIAL, and a database in whose place it is put loses the rest\), with [^]* --mode create$/
 
-test('an exclusion that matches no table is warned of, and does not make the backup partial', async () => {
+test('an exclusion that matches no table, or no schema, is warned of, and does not make the backup partial', async () => {
   const { result, warnings } = await backup('audited', 'audited', { 'pg-dump-args': `-T "Audit, Log" --exclude-table-data=nothing.*` })
   expect(warnings).toEqual(["audited: -T 'Audit, Log' matches no table: nothing was left out by it", 'audited: --exclude-table-data=nothing.* matches no table: nothing was left out by it'])
   expect(result.sources).toMatchObject([{ amount: { count: 1 } }])
   expect(result.sources[0]).not.toHaveProperty('partial')
+  const schemas = await backup('audited', 'audited', { 'pg-dump-args': '--exclude-schema=realtime -N other*' })
+  expect(schemas.warnings).toEqual(['audited: --exclude-schema=realtime matches no schema: nothing was left out by it', 'audited: -N other* matches no schema: nothing was left out by it'])
+  expect(schemas.result.sources[0]).not.toHaveProperty('partial')
+  const some = await backup('audited', 'audited', { 'pg-dump-args': '-N nothing --exclude-schema=pub?ic' })
+  expect(some.result.sources).toMatchObject([{ amount: { count: 0 }, partial: ['pg_dump ran with --exclude-schema=pub?ic'] }])
   const quoted = await backup('audited', 'audited', { 'pg-dump-args': `-T '"Audit, Log"'` })
   expect(quoted.result.sources).toMatchObject([{ amount: { count: 0 }, partial: [`pg_dump ran with -T '"Audit, Log"'`] }])
 })

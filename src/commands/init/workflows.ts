@@ -104,7 +104,7 @@ function common(text: string, { action, set, destination, credentials, settings,
   ].join('')
   const place = destination?.secret ? '${{ secrets.LIFEBOAT_DESTINATION }}' : destination && yamlWord(destination.text)
   return text
-    .replaceAll(/^ {10}# Of backups elsewhere .*\n {10}# destination: .*\n/gm, '')
+    .replaceAll(/^ {10}# (?:Of backups elsewhere |destination: ).*\n/gm, '')
     .replaceAll(OWN_STEP, (_, uses: string, folder: string, inputs: string) => [
       `${uses}${name}${folder}@${version}\n`,
       ...(variables === '' ? [] : [`        env:\n${variables}`]),

@@ -142,8 +142,11 @@ export function argumentsOfParts(words: readonly string[]): string[] | undefined
   return own
 }
 
-/** A pattern of pg_dump. `descendants`: and of all tables that inherit from the tables. */
-export interface TablePattern {
+/** By these, pg_dump leaves schemas out with everything in them. */
+const EXCLUDES_SCHEMAS = /^(?:-N|--exclude-schema(?:=|$))()(.*)/s
+
+/** A pattern of pg_dump. `descendants`: of tables, and of all tables that inherit from them. */
+export interface Pattern {
   /** The argument, as `omissionsOf` gives it. */
   text: string
   pattern: string
@@ -151,15 +154,24 @@ export interface TablePattern {
 }
 
 /** The tables that arguments of `argumentsOfParts` leave out, or whose rows. */
-export function excludedTables(words: readonly string[]): TablePattern[] {
-  const excluded: TablePattern[] = []
+export function excludedTables(words: readonly string[]): Pattern[] {
+  return patternsOf(EXCLUDES, words)
+}
+
+/** The schemas that arguments of `parseDumpArguments` leave out. */
+export function excludedSchemas(words: readonly string[]): Pattern[] {
+  return patternsOf(EXCLUDES_SCHEMAS, words)
+}
+
+function patternsOf(option: RegExp, words: readonly string[]): Pattern[] {
+  const excluded: Pattern[] = []
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!
-    const match = EXCLUDES.exec(word)
-    if (!match) continue
-    const [, descendants, pattern = ''] = match
     const takesNext = word.startsWith('--') ? checkLong(word) : checkLetters(word)
     const next = takesNext ? [words[++at]!] : []
+    const match = option.exec(word)
+    if (!match) continue
+    const [, descendants, pattern = ''] = match
     excluded.push({ text: written(word, ...next), pattern: next[0] ?? pattern, descendants: descendants !== undefined })
   }
   return excluded

@@ -1,13 +1,13 @@
 import { anyClient, dumpClient } from './client-download/choose.ts'
 import type { ClientPrograms } from './client-programs.ts'
 import type { Client } from './clients.ts'
-import { argumentsOfParts, excludedTables, omissionsOf } from './dump-arguments.ts'
+import { argumentsOfParts, excludedSchemas, excludedTables, omissionsOf } from './dump-arguments.ts'
 import { tellsOfLoss } from './warnings.ts'
 import type { Connection } from './connection.ts'
 import { beginAlone, type Rewritten } from './dump/alone.ts'
 import { type ArchiveOf, type DumpedArchive, dumpArchive } from './dump/archive-dump.ts'
 import { archiveFactsOf, argumentsOfMain, argumentsOfPart, type DumpedPart } from './dump/parts.ts'
-import { unmatched } from './dump/exclusions.ts'
+import { matchesNoSchema, matchesNoTable } from './dump/exclusions.ts'
 import { tellingLocks } from './dump/locked-tables.ts'
 import type { PartPlan } from './dump/plan.ts'
 import { beginShared } from './dump/shared-dump.ts'
@@ -111,10 +111,12 @@ export class PostgresSource implements Source {
 
   /** After pg_dump, so that a table that it saw is seen. */
   async #warnOfUnmatched(context: QueryContext): Promise<void> {
-    const excluded = excludedTables(this.#options.dumpArguments)
-    const texts = (await this.#track(this.#withCause(unmatched(excluded, context)))).map(({ text }) => text)
-    this.#unmatched = new Set(texts)
-    this.#warn(texts.map((text) => `${text} matches no table: nothing was left out by it`), QUOTED)
+    const words = this.#options.dumpArguments
+    const tables = await this.#track(this.#withCause(matchesNoTable(excludedTables(words), context)))
+    const schemas = await this.#track(this.#withCause(matchesNoSchema(excludedSchemas(words), context)))
+    this.#unmatched = new Set([...tables, ...schemas].map(({ text }) => text))
+    const warnings = [...tables.map(({ text }) => `${text} matches no table`), ...schemas.map(({ text }) => `${text} matches no schema`)]
+    this.#warn(warnings.map((warning) => `${warning}: nothing was left out by it`), QUOTED)
   }
 
   #warnOfPartialCheck(reason: string): void {

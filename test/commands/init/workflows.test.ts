@@ -34,6 +34,8 @@ const plans: [string, WorkflowPlan][] = [
 function standIn(name: string, value: string): string {
   if (name === 'destination' && value.includes('secrets.')) return 'webdavs://user:password@host/folder'
   return value.replaceAll(/\$\{\{.*?\}\}/g, (expression) => {
+    // A form in which something else is chosen.
+    if (/^\$\{\{ inputs\.\w+ == '/.test(expression)) return 'false'
     if (/secrets\.\w*URL/.test(expression)) return 'postgres://user:password@host/app'
     return inputsOf('restore').find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
   })
@@ -99,7 +101,7 @@ test('the texts say what is true of the plan', () => {
   expect(bucket).toContain('            app=${{ secrets.APP_DATABASE_URL }}\n            crm=${{ secrets.CRM_DATABASE_URL }}\n          # `lifeboat key write`')
 })
 
-test('what an example leaves to its reader is decided', () => {
+test('each choice that an example leaves to its reader is made', () => {
   for (const [, plan] of plans) {
     const texts = workflowsOf(plan)
     expect(texts['lifeboat-freshness.yml']).toMatch(/^ {10}max-proof-age: 8d$/m)
