@@ -2,19 +2,25 @@ import { type Extent, touches } from '../../repository/extent.ts'
 import type { ListedFile } from './file-list.ts'
 import { headOf, nameOf, targetOf, typeOf } from './listed-member.ts'
 import { paddedSize } from './tar-member.ts'
-import { BadTar, TarHeaders } from './tar-headers.ts'
+import { BadTar, propertiesIn, TarHeaders } from './tar-headers.ts'
 
 /** Where a member is in its archive: its headers, and its content with the padding. */
 export interface Member extends Extent {
   /** Where its content begins. */
   content: number
+  /**
+   * Whether no member is known to end where it begins: its first header may be lost, or be the end of the content before it. Its content
+   * is certain, its owner, extended attributes and ACLs are not.
+   */
+  headDoubtful?: true
 }
 
 interface Candidate extends Member {
   /** The place of the member in the list. */
   place: number
-  /** Whether its time is the listed one as well. */
-  timed: boolean
+  /** Whether its mode, owner and time are the listed ones as well. */
+  alike: boolean
+  sparse: boolean
 }
 
 const BLOCK = 512
@@ -25,14 +31,20 @@ const MOST_ATTEMPTS = 4
  * The members of an archive whose headers no hole touches, for each in the list of its members; undefined for the others. A member is
  * accepted if the chain of members from the beginning of the archive, or back from its end, leads to it. Between two holes that hide
  * headers, it is accepted if it is as listed, overlaps no other, and those before and after it have room: content of a file can look like
- * a member.
+ * a member. A sparse file, whose map is in its headers, is not found if these are doubtful.
  */
 export async function findMembers(
   bytes: AsyncIterable<Buffer>, size: number, holes: readonly Extent[], listed: readonly ListedFile[],
 ): Promise<(Member | undefined)[]> {
   const candidates = await findCandidates(bytes, holes, listed)
   const found = placed(candidates, listed, size - 2 * BLOCK)
-  return listed.map((_, place) => found.get(place))
+  return listed.map((_, place) => {
+    const one = found.get(place)
+    if (!one) return undefined
+    const { start, content, end } = one
+    const certain = one.alike && start === (place === 0 ? 0 : found.get(place - 1)?.end)
+    return certain ? { start, content, end } : one.sparse ? undefined : { start, content, end, headDoubtful: true }
+  })
 }
 
 /** Everything that looks like the headers of a listed member. */
@@ -52,7 +64,8 @@ async function findCandidates(bytes: AsyncIterable<Buffer>, holes: readonly Exte
       const place = found && places.get(found.name)
       if (found && place !== undefined && found.isListed(listed[place]!)) {
         const content = start + BLOCK
-        candidates.push({ place, start: found.start, content, end: content + found.content, timed: found.isTimed(listed[place]!) })
+        const end = content + found.content
+        candidates.push({ place, start: found.start, content, end, alike: found.isAlike(listed[place]!), sparse: found.sparse })
       }
     }
     attempts = attempts.filter(({ found }) => found === undefined)
@@ -82,11 +95,12 @@ class Attempt {
 
   constructor(start: number) {
     this.#headers = new TarHeaders(({ name, type, size, target }, head, attributes, content) => {
-      const time = attributes.get('mtime') ?? String(Number.parseInt(head.at(-1)!.toString('latin1', 136, 148), 8))
+      const { mode, uid, gid, mtime } = propertiesIn(head.at(-1)!, attributes)
       this.found = {
-        name, start, content,
+        name, start, content, sparse: attributes.has('GNU.sparse.size'),
         isListed: (file) => typeOf(file) === type && file.size === size && target === targetOf(file),
-        isTimed: (file) => withoutZeros(time) === withoutZeros(file.mtime),
+        isAlike: (file) =>
+          mode === file.mode && uid === file.uid && gid === file.gid && withoutZeros(mtime) === withoutZeros(file.mtime),
       }
     })
   }
@@ -107,8 +121,9 @@ interface FoundMember {
   name: string
   start: number
   content: number
+  sparse: boolean
   isListed: (file: ListedFile) => boolean
-  isTimed: (file: ListedFile) => boolean
+  isAlike: (file: ListedFile) => boolean
 }
 
 function withoutZeros(time: string): string {
@@ -134,12 +149,19 @@ function placed(candidates: readonly Candidate[], listed: readonly ListedFile[],
   return chosen
 }
 
-/** The candidate that ends there. Of several, which differ in their first header, the one that begins where the one before ends. */
+/** The candidate that ends there. */
 function lastAt(at: (place: number) => Candidate[], place: number, end: number): Candidate | undefined {
-  const those = at(place).filter((one) => one.end === end)
-  if (those.length < 2) return those[0]
-  const next = those.filter((one) => at(place - 1).some((before) => before.end === one.start))
-  return next.length === 1 ? next[0] : undefined
+  return oneOf(at(place).filter((one) => one.end === end), at(place - 1))
+}
+
+/**
+ * Of candidates for the same place, which differ in their first header, the one that begins where one of those `before` ends; otherwise the
+ * shortest. Undefined if several do, or if they differ in their content.
+ */
+function oneOf(those: readonly Candidate[], before: readonly Candidate[]): Candidate | undefined {
+  if (those.some(({ content, end }) => content !== those[0]!.content || end !== those[0]!.end)) return undefined
+  const next = those.filter(({ start }) => before.some(({ end }) => end === start))
+  return next.length > 1 ? undefined : (next[0] ?? those.toSorted((a, b) => b.start - a.start)[0])
 }
 
 /**
@@ -158,14 +180,16 @@ function between(
   const room = [0]
   const heads = listed.map(leastHead)
   for (const [place, { size }] of listed.entries()) room.push(room.at(-1)! + heads[place]! + paddedSize(size))
-  const inOrder = candidates
-    .filter(({ place, timed, start, content, end }) =>
-      timed && place >= gap.first && place <= gap.last && content - start >= heads[place]! &&
-      start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
-    .toSorted((a, b) => a.start - b.start)
+  const fitting = candidates.filter(({ place, alike, start, content, end }) =>
+    alike && place >= gap.first && place <= gap.last && content - start >= heads[place]! &&
+    start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
+  const byPlace = Map.groupBy(fitting, ({ place }) => place)
   const wrong = new Set<Candidate>()
-  const byPlace = Map.groupBy(inOrder, ({ place }) => place)
-  for (const those of byPlace.values()) if (those.length > 1) for (const one of those) wrong.add(one)
+  const inOrder = [...byPlace].flatMap(([place, those]) => {
+    const one = oneOf(those, byPlace.get(place - 1) ?? [])
+    if (!one) for (const other of those) wrong.add(other)
+    return one ?? those
+  }).toSorted((a, b) => a.start - b.start)
   let widest: Candidate | undefined
   for (const one of inOrder) {
     if (widest && (one.start < widest.end || one.place <= widest.place)) {

@@ -21,8 +21,8 @@ export interface LocatedArchive {
   members?: readonly (Member | undefined)[]
 }
 
-/** A member of an archive, or one that is made again. */
-export type KeptMember = { place: number } | { made: Buffer }
+/** A member of an archive, or one that is made again; with `head`, the headers alone. */
+export type KeptMember = { place: number; head?: Buffer } | { made: Buffer }
 
 /** Everything that is not restored as it was; filled while the archives are looked at. */
 export interface Decided {
@@ -30,7 +30,7 @@ export interface Decided {
   lost: LostFile[]
   /** Archives with members that are lost and whose names are not known, because the list of files is damaged as well. */
   unnamed: { archive: string; count: number }[]
-  /** Number of members made again from the list of files, which has all but their extended attributes and ACLs. */
+  /** Number of members whose headers are made again from the list of files, which has all but extended attributes and ACLs. */
   remade: number
   /** Folders whose owner, mode and time are lost with their names: made for the files in them. */
   folders: ListedFile[]
@@ -72,9 +72,9 @@ export class KeptMembers {
         parts.push({ made: headOf(folder) })
       }
       kept.push(file)
-      const made = !whole && file.size === 0
-      if (made) this.#salvaged.remade++
-      parts.push(made ? { made: headOf(file) } : { place })
+      const remade = member?.headDoubtful || (!whole && file.size === 0)
+      if (remade) this.#salvaged.remade++
+      parts.push(!remade ? { place } : file.size === 0 ? { made: headOf(file) } : { place, head: headOf(file) })
     }
     if (unnamed > 0) this.#salvaged.unnamed.push({ archive: record.name, count: unnamed })
     return { parts, kept }

@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import type { DamagedSource } from '../source-kind.ts'
 import { knownFiles, membersByHeaders } from './damaged-list.ts'
 import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
-import { findMembers } from './find-members.ts'
+import { findMembers, type Member } from './find-members.ts'
 import { type Decided, KeptMembers, type LocatedArchive, type LostFile } from './kept-members.ts'
 import { BadTar } from './tar-headers.ts'
 import { volumeParts } from './verify.ts'
@@ -16,8 +16,8 @@ export interface Salvaged extends Decided {
 
 /**
  * Finds what is whole of a volume, one archive after the other: there may be millions of files. Folders, links, pipes and empty files whose
- * headers are lost are made again from the list. Where the list is damaged, the headers in an archive tell what it has, up to the first
- * that is damaged.
+ * headers are lost are made again from the list, and so are headers of files that may be incomplete. Where the list is damaged, the headers
+ * in an archive tell what it has, up to the first that is damaged.
  */
 export async function salvageVolume(damaged: DamagedSource): Promise<Salvaged> {
   const { source, read, holes, keepDamaged } = damaged
@@ -35,7 +35,7 @@ export async function salvageVolume(damaged: DamagedSource): Promise<Salvaged> {
     for (const file of kept) lines.add(encodeFile(file))
     const asItIs = archive.holes.length === 0 && parts.length === listed.length && parts.every((part) => 'place' in part)
     const members = archive.members ?? (asItIs ? [] : await findMembers(bytes(), record.size, [], listed.filter(isKnown)))
-    const cut = asItIs ? [] : joined(parts.map((part) => ('place' in part ? members[part.place]! : part)))
+    const cut = asItIs ? [] : joined(parts.flatMap((part) => ('place' in part ? bytesOf(members[part.place]!, part.head) : part)))
     salvaged.segments.push(asItIs
       ? { entries: parts.length, size: record.size, bytes }
       : { entries: parts.length, size: sizeOf(cut), bytes: () => cutParts(bytes(), cut) })
@@ -52,6 +52,11 @@ async function taken<T>(all: AsyncGenerator<T, void, void>, count: number): Prom
     some.push(value)
   }
   return some
+}
+
+/** A member, with other headers if they are given. */
+function bytesOf({ start, content, end }: Member, head: Buffer | undefined): Part[] {
+  return head ? [{ made: head }, { start: content, end }] : [{ start, end }]
 }
 
 /** The same bytes in fewer parts. */

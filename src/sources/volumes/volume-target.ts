@@ -129,7 +129,7 @@ async function wholeFiles(damaged: DamagedSource, settings: VolumeSettings, cont
     context.report.warning(`the list of the files of ${name} is damaged: the archives tell what they have`)
   if (salvaged.remade > 0) {
     context.report.warning(
-      `${formatCount(salvaged.remade, 'folder or link', 'folders and links')} of ${name} ` +
+      `the headers of ${formatCount(salvaged.remade, 'file, folder or link', 'files, folders and links')} of ${name} ` +
         'had to be made again from the list of files: extended attributes and ACLs of them are not known',
     )
   }

@@ -9,6 +9,7 @@ import { emptyFacts } from '../../../src/sources/files/facts.ts'
 import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
 import { findMembers, type Member } from '../../../src/sources/files/find-members.ts'
 import { listedMember } from '../../../src/sources/files/listed-member.ts'
+import { salvageVolume } from '../../../src/sources/files/salvage.ts'
 import { TarHeaders } from '../../../src/sources/files/tar-headers.ts'
 import { memberHead, TAR_END } from '../../../src/sources/files/tar-member.ts'
 import { all, inPieces, noise } from '../../support/bytes.ts'
@@ -92,6 +93,66 @@ test('between two holes, the objects of a bucket are found, whose ETags are in t
   const listed = files.map((file) => ({ ...file, target: 'etag' }))
   const found = await searched(tar, [{ start: 0, end: members[0]!.end }, { start: members[3]!.start, end: size }], listed, size)
   expect(found.map((member) => member?.start)).toEqual([undefined, members[1]!.start, members[2]!.start, undefined])
+})
+
+/** A file as GNU tar writes it. `sparse`: its first bytes are content, the rest a hole. */
+function file(name: string, { time = '1600000000', uid = '1000', xattr = '', sparse = false }): Buffer {
+  const size = sparse ? 100_000 : 700
+  const map = { 'GNU.sparse.size': `${size}`, 'GNU.sparse.numblocks': '1', 'GNU.sparse.offset': '0', 'GNU.sparse.numbytes': '700' }
+  const records = { ...(xattr && { 'SCHILY.xattr.user.k': xattr }), ...(sparse && map) }
+  const head = memberHead({ name: `./${name}`, type: '0', size: 700, mode: '4755', uid, gid: '0', mtime: time, linked: '', records })
+  return Buffer.concat([head, noise(name, 700), Buffer.alloc(324)])
+}
+
+const archiveOf = (some: readonly Parameters<typeof file>[1][]): Buffer =>
+  Buffer.concat([...some.map((kind, place) => file(String.fromCharCode(97 + place), kind)), TAR_END])
+
+describe('a member right behind a hole, which may hide a part of its headers', () => {
+  const kinds = [
+    {}, { xattr: 'v' }, { xattr: 'v'.repeat(1500) }, { uid: '3000000' }, { uid: '3000000', time: '1600000000.25', xattr: 'v' }, { time: '1600000000.25' },
+    // A whole member, less its last header, in the extended header.
+    { xattr: `${'\0'.repeat(512 - 37)}${memberHead({ name: './b', type: '0', size: 700, mode: '4755', uid: '0', gid: '0', mtime: '0', linked: '' }).toString('latin1')}` },
+  ]
+  test.each([
+    ['the last one of the archive', [...kinds, ...kinds, { sparse: true }, ...kinds], false],
+    ['before another one', [...kinds, ...kinds, ...kinds], true],
+  ])('has its content, and its head only if it is whole: %s', async (_, some, another) => {
+    const tar = archiveOf(some)
+    const { files, members, size } = read(tar)
+    const others = another ? [{ start: members.at(-1)!.start, end: size }] : []
+    let doubtful = 0
+    for (let end = 512; end < members.at(-2)!.start; end += 512) {
+      const holes = [{ start: 0, end }, ...others]
+      for (const [place, found] of (await searched(tar, holes, files, size)).entries()) {
+        const member = members[place]!
+        if (found && !found.headDoubtful) expect([end, place, found]).toEqual([end, place, member])
+        if (found?.headDoubtful) expect([end, place, { ...found, start: 0 }]).toEqual([end, place, { ...member, start: 0, headDoubtful: true }])
+        if (found?.headDoubtful) doubtful++
+        const isLost = touches(member, holes) || ('sparse' in some[place]! && members[place - 1]!.start < end)
+        if (!found) expect([end, place, isLost]).toEqual([end, place, true])
+      }
+    }
+    expect(doubtful).toBeGreaterThan(30)
+  })
+
+  test('gets its owner and mode from the list, and is counted', async () => {
+    const tar = archiveOf(kinds)
+    const { files, members, size } = read(tar)
+    const streams = [{ format: 'tar', name: 'a.tar', size, sha256: '', chunks: [] }, { format: 'tar-list', name: 'a.list', size: 0, sha256: '', chunks: [] }]
+    const facts = { ...emptyFacts('/a'), entries: files.length, segments: [{ entries: files.length, digest: '' }] }
+    const end = members[3]!.content - 512
+    const bytes = without(tar, [{ start: 0, end }]).subarray(0, size)
+    const readStream = ({ format }: { format: string }): AsyncIterable<Buffer> => inPieces(format === 'tar' ? bytes : Buffer.from(files.map(encodeFile).join(''), 'latin1'))
+    const { segments, lost, remade } = await salvageVolume({
+      source: { kind: 'directory', name: 'data', facts, streams }, snapshot: '', read: readStream, readParts: readStream, keepDamaged: false,
+      holes: ({ format }) => (format === 'tar' ? [{ start: 0, end }] : []),
+    })
+    expect([lost.map((one) => one.file.path), remade, segments.length]).toEqual([['a', 'b', 'c'], 1, 1])
+    const restored = Buffer.concat([...(await all(segments[0]!.bytes())), TAR_END])
+    expect(restored.length).toBe(segments[0]!.size + TAR_END.length)
+    expect(read(restored).files).toEqual(files.slice(3))
+    expect(restored.subarray(read(restored).members[0]!.content).subarray(0, 700)).toEqual(noise('d', 700))
+  })
 })
 
 const conf = (admin: string): Buffer => Buffer.from(`admin=${admin}`.padEnd(1001, '#'))
