@@ -33,6 +33,8 @@ export type NoticeFacts = Pick<Notice, 'snapshot' | 'size' | 'added' | 'verified
   set?: string
   /** Default: by the exit status. */
   status?: Ending
+  /** The worst that a check found, for the title: `damaged backups`. */
+  found?: string | undefined
   advice?: string[]
   /** Sets of which the run before failed. Undefined if nobody has looked. */
   recovered?: boolean
@@ -74,16 +76,17 @@ export function noticeOf(
   environment: Environment,
 ): Notice {
   const { report, run } = environment
-  const { recovered: _, status, message, problems, advice, set: own = set, ...facts } = ended
+  const { recovered: _, found, status, message, problems, advice, set: own = set, ...facts } = ended
   const clean = (text: string): string => report.redacted?.(text) ?? text
   const about = [
     ...(own === undefined ? [] : [`set ${own}`]), ...(database === undefined ? [] : [`database ${database}`]),
     ...(run === undefined ? [] : [run.repository]),
   ]
+  const words = status === 'stale' && found !== undefined ? `found ${found}` : WORDS[status]
   return {
     ...facts,
     command, status,
-    title: clean(`Lifeboat ${command} ${WORDS[status]}${about.length > 0 ? `: ${about.join(', ')}` : ''}`),
+    title: clean(`Lifeboat ${command} ${words}${about.length > 0 ? `: ${about.join(', ')}` : ''}`),
     message: clean(message), problems: problems.map(clean), advice: advice.map(clean),
     ...(own !== undefined && { set: own }),
     time: environment.now().toISOString(), seconds,

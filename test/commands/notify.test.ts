@@ -161,6 +161,8 @@ test('the three outcomes of a verification are told apart, and stale is told by 
     expect(await check(on)).toMatchObject({ status: 1, told: [{ command: 'check', status: 'stale', title: 'Lifeboat check found stale backups: set app, octo/shop', advice: [expect.stringContaining('Run the backup now')] }] })
   }
   expect((await check('success, recovered')).told).toEqual([])
+  writeFileSync(chunk, '')
+  expect(await check('stale')).toMatchObject({ status: 1, told: [{ status: 'stale', title: 'Lifeboat check found damaged backups: set app, octo/shop' }] })
 })
 
 test('a run that is refused for its inputs is told, but for bad targets, which nothing begins with; nobody is told who sits at the terminal', async () => {

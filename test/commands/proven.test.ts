@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterFailedDrill, rowsOf } from '../../src/commands/back-up-again.ts'
 import type { Command } from '../../src/commands/all.ts'
+import { check as checkDefinition } from '../../src/commands/check/command.ts'
 import { checkSummary } from '../../src/commands/check/report.ts'
 import { listSummary } from '../../src/commands/list/report.ts'
 import { pageFacts } from '../../src/commands/page-facts.ts'
@@ -169,6 +170,8 @@ test('a snapshot that failed its drill is whole: no text calls it damaged, and e
   expect(page.snapshots.map(markOf)).toEqual(['failed', 'verified'])
   const said = [listed.text, checked.text, listSummary(listed.result, { timeZone: 'UTC' }), checkSummary(checked.result, { destination: 'file:x', timeZone: 'UTC' }), ...setsIn(page).flatMap(({ findings }) => findings.map(({ text }) => text))].join('\n')
   expect(said).toContain('The newest backup failed its drill')
+  expect(said).toContain('### ❌ Lifeboat: there are backups that failed a drill in ')
+  expect([checkDefinition.notice(checked.result).found, checkDefinition.notice({ ...checked.result, sets: [] }).found]).toEqual(['backups that failed a drill', undefined])
   expect(said.replaceAll(why, '')).not.toMatch(/damaged|intact|skip-damaged|nothing wrong/i)
 })
 

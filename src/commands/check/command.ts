@@ -1,7 +1,7 @@
 import { asJson, type CommandDefinition } from '../command.ts'
 import { check as run } from './check.ts'
 import { type CheckInputs, inputs } from './inputs.ts'
-import { checkHeadline as headline, checkSummary as summary, checkText as text } from './report.ts'
+import { checkHeadline as headline, checkSummary as summary, checkText as text, worstOf } from './report.ts'
 import type { CheckResult } from './result.ts'
 
 export const check = {
@@ -11,7 +11,9 @@ export const check = {
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
   problems: ({ problems }) => problems,
-  notice: (result) => ({ ...(outcomeOf(result) === 'stale' && { status: 'stale' as const }), advice: result.advice }),
+  notice: (result) => ({
+    ...(outcomeOf(result) === 'stale' && { status: 'stale' as const, found: worstOf(result) }), advice: result.advice,
+  }),
   headline,
   text,
   summary,

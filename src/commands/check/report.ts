@@ -79,6 +79,15 @@ function stateOf({ verified, problems, unsound, missing, unproven }: State): { s
   return { state: verified?.partial ? 'PARTIAL' : 'ok' }
 }
 
+/** Worse than that a backup is too old, or not proven; the worst first. */
+const WORSE = [['DAMAGED', 'damaged backups'], ['MISSING', 'missing backups'], ['DRILL FAILED', 'backups that failed a drill']] as const
+
+/** The worst that was found; undefined if backups are only too old, or not proven. */
+export function worstOf({ sets }: CheckResult): string | undefined {
+  const states = new Set(sets.map((one) => stateOf(one).state))
+  return WORSE.find(([state]) => states.has(state))?.[1]
+}
+
 export function checkText(result: CheckResult, { timeZone }: Shown): string {
   const timeText = (time: string): string => formatTime(time, timeZone)
   const rows = result.sets.map(({ set, verified, proof, drilled, ...known }) => {
@@ -145,9 +154,10 @@ function placeOf({ stores }: CheckResult, { destination }: Shown): string {
 export function checkSummary(result: CheckResult, shown: Shown): string {
   const stale = result.problems.length > 0
   const unproven = stale && result.sets.length > 0 && result.sets.every((one) => one.unproven || one.problems.length === 0)
+  const worst = worstOf(result)
+  const found = worst === undefined ? `backups are ${stale ? unproven ? 'not proven' : 'not fresh' : 'fresh'}` : `there are ${worst}`
   return withinLimit([
-    `### ${stale ? '❌' : '✅'} Lifeboat: backups are ${stale ? unproven ? 'not proven' : 'not fresh' : 'fresh'} in ` +
-      placeOf(result, shown),
+    `### ${stale ? '❌' : '✅'} Lifeboat: ${found} in ${placeOf(result, shown)}`,
     ...problemsAndAdvice(result),
     ...(result.sets.length > 0 ? [setsTable(result, shown)] : []),
     ...passedOverLines(result),
