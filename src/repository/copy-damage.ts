@@ -7,6 +7,7 @@ import { isAtLeast, type Level } from './levels.ts'
 import { Presence } from './presence.ts'
 import { isGood, NO_VERIFICATION, proveSnapshot, type Verdict, writeProofs } from './proofs.ts'
 import { checkedObject, DamagedChunk, Reader } from './reader.ts'
+import { fingerprintOf } from './references.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, markOf, snapshotKey } from './snapshot.ts'
 import { damageIn, failureOf, objectsOf } from './wholeness.ts'
@@ -36,6 +37,15 @@ export interface AtSource {
   repairedSince?: Level
 }
 
+/** The objects that snapshots of the store that is copied to list; of lost ones, those that the other store has. */
+interface Listed {
+  /** Fingerprints of their names. */
+  objects: ReadonlySet<number>
+  /** Ids of one that is there, and of one that proofs name and that is not. */
+  there?: string
+  lost?: string
+}
+
 /** Damage that the proofs of a set name, in the store that is copied from and in the store that is copied to. */
 export class CopiedDamage {
   readonly #from: SetProofs
@@ -50,8 +60,9 @@ export class CopiedDamage {
   readonly #named = new Set<string>()
   /** Those that the other store was found to have damaged during this copy. */
   readonly #found = new Set<string>()
-  /** Ids of the snapshots of the set that the other store had when it was first asked. */
-  #there: ReadonlySet<string> | undefined
+  /** Ids of the snapshots of the set that the other store had when it was first asked, newest first. */
+  #there: readonly string[] | undefined
+  #listed: Listed | undefined
   /**
    * Known to be damaged in the other store, or missing there under a snapshot, but the same there now as in the one that is copied from,
    * and neither could be checked.
@@ -91,53 +102,44 @@ export class CopiedDamage {
 
   /**
    * Of the objects that the other store lacks (keys), those that a snapshot lists which it has, or of which it has a proof: verifications
-   * of that one have read other bytes. Gives its id for each. Nothing is read if no other snapshot can list them: an older one lists
-   * nothing that this one stored first.
+   * of that one have read other bytes. Nothing is read if no such snapshot can list them: an older one lists nothing that this one stored
+   * first. The others are read once.
    */
   async beneath(
     snapshot: AuthenticSnapshot, lacking: ReadonlySet<string>, { isThere, from, to }: { isThere: boolean; from: Store; to: Store },
-  ): Promise<Map<string, string>> {
+  ): Promise<Set<string>> {
     const { keys, header: { id, set } } = snapshot
-    const found = new Map<string, string>()
-    if (lacking.size === 0) return found
-    if (!isThere) this.#there ??= new Set((await snapshotKeys(to, set)).map(idOf))
-    const others = isThere ? [id] : [...new Set([...this.#there!, ...this.#to.ids()])].toSorted().toReversed()
-    const mayList = (other: string, key: string): boolean => other >= id || !key.endsWith(`-${markOf(id)}`)
-    let lost = others[0] === undefined ? [] : [...lacking].filter((key) => mayList(others[0]!, key))
+    if (lacking.size === 0) return new Set()
+    this.#there ??= (await snapshotKeys(to, set)).map(idOf)
+    const others = new Set([...this.#there, ...this.#to.ids()])
+    const all = isThere || others.has(id)
+    const hasNewer = all || [...others].some((other) => other > id)
+    const suspects = others.size === 0 && !all ? [] : [...lacking].filter((key) => hasNewer || !key.endsWith(`-${markOf(id)}`))
     // Groups may have what is put again, because it expires soon.
-    if (to.groups) lost = await missingIn(to, snapshot, lost)
-    for (const other of others) {
-      const wanted = lost.filter((key) => !found.has(key) && mayList(other, key))
-      if (wanted.length === 0) break
-      const key = snapshotKey(set, other)
-      const read = async (store: Store) => (other === id ? snapshot : snapshotIfAuthentic(store, key, keys))
-      const one = (await read(to)) ?? (await read(from))
-      const listed = one && objectsOf(one)
-      for (const object of wanted) if (listed?.has(object)) found.set(object, other)
-    }
-    return found
+    const lost = to.groups ? await missingIn(to, snapshot, suspects) : suspects
+    if (all || lost.length === 0) return new Set(lost)
+    const { objects } = (this.#listed ??= await listedBy([...others].map((other) => snapshotKey(set, other)), keys, { from, to }))
+    return new Set(lost.filter((key) => objects.has(fingerprintOf(nameIn(key)))))
   }
 
   /**
-   * Names objects `beneath` snapshots in proofs of these, before they are put without a check: nothing calls the snapshots good from then
-   * on until the identity has read the objects.
+   * Names objects `beneath` snapshots in a proof, before they are put without a check: nothing calls a snapshot that lists them good from
+   * then on until the identity has read them.
    */
   async doubt(
-    { keys, header: { set } }: AuthenticSnapshot, beneath: ReadonlyMap<string, string>,
-    { from, to, now }: { from: Store; to: Store; now: Date },
+    { keys, header: { id, set } }: AuthenticSnapshot, beneath: ReadonlySet<string>,
+    { isThere, from, to, now }: { isThere: boolean; from: Store; to: Store; now: Date },
   ): Promise<void> {
+    const damaged = [...beneath].filter((key) => !this.#carried.has(key))
+    if (damaged.length === 0) return
     const problems = [`missing or cut, and put again from ${from.name} with a write key, which cannot check it`]
-    const isLost = (id: string): boolean => this.#there?.has(id) === false && this.#to.ids().has(id)
-    for (const [snapshot, those] of Map.groupBy(beneath, ([, id]) => id)) {
-      const damaged = those.map(([key]) => key).filter((key) => !this.#carried.has(key))
-      if (damaged.length === 0) continue
-      const proof = { ...NO_VERIFICATION, snapshot, set, time: now, damaged, problems }
-      // If it is missing, its proofs say so already.
-      await (isLost(snapshot) ? writeProofs(to, keys, proof) : proveSnapshot(to, keys, proof))
-      for (const key of damaged) {
-        this.#carried.add(key)
-        this.#named.add(key)
-      }
+    const { there, lost = id }: Partial<Listed> = isThere ? { there: id } : (this.#listed ?? {})
+    const proof = { ...NO_VERIFICATION, snapshot: there ?? lost, set, time: now, damaged, problems }
+    // Proofs of one that is missing say so already.
+    await (there === undefined ? writeProofs(to, keys, proof) : proveSnapshot(to, keys, proof))
+    for (const key of damaged) {
+      this.#carried.add(key)
+      this.#named.add(key)
     }
   }
 
@@ -162,7 +164,7 @@ export class CopiedDamage {
    * store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked.
    */
   async repair(
-    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlyMap<string, string> },
+    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlySet<string> },
     { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
   ): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
@@ -298,6 +300,24 @@ async function goodObject(
     throw error
   })
   return checkedObject(from, keys, chunks[index]!, plaintext)
+}
+
+async function listedBy(snapshots: readonly string[], keys: Keys, { from, to }: { from: Store; to: Store }): Promise<Listed> {
+  const objects = new Set<number>()
+  const ids: Pick<Listed, 'there' | 'lost'> = {}
+  for (const key of snapshots) {
+    const there = await snapshotIfAuthentic(to, key, keys)
+    const snapshot = there ?? (await snapshotIfAuthentic(from, key, keys))
+    if (!snapshot) continue
+    ids[there ? 'there' : 'lost'] ??= snapshot.header.id
+    for (const [id, , , , mark] of snapshot.header.chunks) objects.add(fingerprintOf(`${id}-${mark}`))
+  }
+  return { objects, ...ids }
+}
+
+/** `<id>-<mark>` of a chunk object. */
+function nameIn(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
 }
 
 /** Those of the objects of a snapshot that a store does not have, or not with their sizes. */

@@ -66,9 +66,9 @@ export async function copySnapshot(
   // A snapshot that was there may have been verified: what is put under it now is checked first, or, with a write key, named as unchecked.
   const isNew = there === 'missing'
   const beneath = await damage.beneath(snapshot, lacking, { isThere: !isNew, from, to })
-  const checked = snapshot.keys.identity === undefined ? new Set<string>() : new Set(beneath.keys())
+  const checked = snapshot.keys.identity === undefined ? new Set<string>() : beneath
   const unchecked = new Set([...lacking].filter((chunk) => !checked.has(chunk)))
-  if (checked.size === 0) await damage.doubt(snapshot, beneath, { from, to, now: now() })
+  if (checked.size === 0) await damage.doubt(snapshot, beneath, { isThere: !isNew, from, to, now: now() })
   let bytes = 0
   const putAll = (chunks: Iterable<string>) =>
     inParallel([...chunks], AT_ONCE, async (chunk) => {
@@ -96,7 +96,7 @@ export async function copySnapshot(
   if (unchecked.size > 0 && !to.groups)
     await putAll((await new Presence(to, new Map([...unchecked].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
   // In groups nothing is put, or replaced, later than this.
-  const rest = to.groups && checked.size > 0 ? new Map<string, string>() : beneath
+  const rest = to.groups && checked.size > 0 ? new Set<string>() : beneath
   const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath: rest }, { from, to, signal })
   for (const chunk of [...first, ...put]) bytes += expected.get(chunk)!
   const transferred = new Set([...unchecked, ...first, ...put])

@@ -90,7 +90,7 @@ const LOW = randomFillSync(new Uint32Array(16 * PLACES.length))
  * known way, so that all could fall into one bucket. Simple tabulation: no choice of keys makes it much worse than chance (Pătraşcu and
  * Thorup, 2012).
  */
-function fingerprintOf(chunk: string): number {
+export function fingerprintOf(chunk: string): number {
   let high = 0
   let low = 0
   for (let index = 0; index < PLACES.length; index++) {

@@ -348,6 +348,16 @@ test('a newer snapshot that lacks only what it stored first is copied without a 
   expect(read).toEqual([])
 })
 
+test('the snapshots that are newer than those that are copied beside them are read once', async () => {
+  const { from, to, older, newer } = await twoBackups()
+  const damage = await CopiedDamage.of(from, to, keys, 'app', () => undefined)
+  const third = await backUp({ store: to, time: new Date(Date.now() + 3_600_000) }, { app: noise('newest', 3000) })
+  const read: string[] = []
+  const watched: Store = { ...through(to, (_, __, perform) => perform()), get: async (key, most) => (read.push(key), to.get(key, most)) }
+  for (const key of [older, newer]) await copySnapshot(key, { damage, from, to: watched, keys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
+  expect(read.filter((key) => key === snapshotKey('app', third.id))).toHaveLength(1)
+})
+
 test('a pin goes along, before its snapshot', async () => {
   const { from, to, older } = await twoBackups()
   await putLabels(from, keys, 'app', idIn(older), { pinned: true, tags: ['kept'] })
