@@ -17,7 +17,7 @@ import { backupSummary as summary } from './summary.ts'
 
 export const backup = {
   name: 'backup',
-  purpose: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup by reading it back.',
+  purpose: 'Back up PostgreSQL databases, encrypted and storing only what changed, and verify the backup.',
   inputs,
   run: (inputs, environment): Promise<AnyBackupResult> => hasOwnSets(inputs) ? backupSets(inputs, environment) : run(inputs, environment),
   status: (result) => (problemsOf(result).length === 0 ? 0 : 1),

@@ -1,7 +1,7 @@
 // Made by `npm run generate` out of workflows-examples; change the files there.
 export const examples = {
   backup: [
-    '# Every night: back up to the artifacts of this repository, and check it by reading it back. No other account is needed.',
+    '# Every night: back up to the artifacts of this repository, and check that all of it is there. No other account is needed.',
     'name: Scheduled backup',
     '',
     'on:',
@@ -140,7 +140,8 @@ export const examples = {
     '    timeout-minutes: 120',
     '    permissions:',
     '      actions: read',
-    '    # An environment with required reviewers keeps the key and the target away from every other job.',
+    '    # Keep RESTORE_DATABASE_URL among the secrets of this environment, and give it required reviewers: then no job has it that nobody',
+    '    # approved. The key as well, if the backups have a write key.',
     '    environment: disaster-recovery',
     '    steps:',
     '      - name: Show what there is',
@@ -172,7 +173,7 @@ export const examples = {
   ].join('\n'),
   freshness: [
     '# Every morning, apart from the backups: is the newest verified one of every set new enough? If not, the run fails and one issue',
-    '# stays open until everything is fresh again. This also notices backups that never ran.',
+    '# stays open until everything is fresh again. This also notices backups that did not run.',
     'name: Freshness',
     '',
     'on:',
@@ -200,7 +201,8 @@ export const examples = {
     '          # Of backups elsewhere than in artifacts: their destination, with the permissions and credentials of the backup.',
     '          # destination: s3://my-backups/lifeboat?region=eu-central-1',
     '          encryption-key: ${{ secrets.LIFEBOAT_ENCRYPTION_KEY }}',
-    '          # Every set in the store has to be fresh. For one alone, give its name: `set: production`.',
+    '          # Every set in the store has to be fresh. For one alone, give its name: `set: production`. A set without any backup is only',
+    '          # noticed so.',
     '          max-age: 26h',
     '          # With weekly-verification.yml or weekly-drill.yml for each set: was a backup read to its last byte lately?',
     '          # max-proof-age: 8d',

@@ -60,7 +60,7 @@ function backupWorkflow(plan: WorkflowPlan): string {
       [/^ {10}encryption-key: .*$/m, (key: string) => `${key}\n          recipients: ${recipients.join(', ')}`] as const,
     ]),
     ...(place === undefined ? [] : [
-      [/^# Every night: .*$/m, () => `# Every night: back up to ${place}, and check it by reading it back.`] as const,
+      [/^# Every night: .*$/m, () => `# Every night: back up to ${place}, and check that all of it is there.`] as const,
       // Only artifacts need it.
       [/^ {4}permissions:\n {6}#.*\n {6}actions: read\n/m, ''] as const,
     ]),

@@ -37,6 +37,8 @@ function standIn(name: string, value: string): string {
     // A form in which something else is chosen.
     if (/^\$\{\{ inputs\.\w+ == '/.test(expression)) return 'false'
     if (/secrets\.\w*URL/.test(expression)) return 'postgres://user:password@host/app'
+    // A form in which something else is chosen.
+    if (/^\$\{\{ inputs\.\w+ == '/.test(expression)) return 'false'
     return inputsOf('restore').find(([known]) => known === name)?.[1].flag ? 'true' : name === 'snapshot' ? 'latest' : 'something'
   })
 }
@@ -96,7 +98,7 @@ test('an answer that somebody changed is found without its comment, or known to 
 test('the texts say what is true of the plan', () => {
   const [artifacts, bucket] = plans.map(([, plan]) => workflowsOf(plan)['lifeboat-backup.yml']!)
   expect(artifacts).toContain('No other account is needed.')
-  expect(bucket).toContain('# Every night: back up to s3://backups/app, and check it by reading it back.')
+  expect(bucket).toContain('# Every night: back up to s3://backups/app, and check that all of it is there.')
   expect(bucket).not.toMatch(/artifacts|actions: read/)
   expect(bucket).toContain('            app=${{ secrets.APP_DATABASE_URL }}\n            crm=${{ secrets.CRM_DATABASE_URL }}\n          # `lifeboat key write`')
 })
