@@ -133,7 +133,7 @@ export async function openKeyFile(bytes: Buffer, passphrase: string): Promise<st
   }
 }
 
-/** Puts the key files of these identities into another store that lacks them, so that the same passphrases open both. */
+/** Puts the key files of these identities into another store that has none of them, so that the same passphrases open both. */
 export async function copyKeyFiles(from: Store, to: Store, fingerprints: ReadonlySet<string>): Promise<void> {
   await addKeyFiles(to, await readKeyFiles(from, ({ fingerprint }) => fingerprints.has(fingerprint)))
 }
@@ -146,8 +146,11 @@ export async function readKeyFiles(store: Store, wanted: (file: KeyFile) => bool
   return files
 }
 
-/** Puts the key files that a store lacks; all of them if each group of objects has its own. */
+/**
+ * Puts the key files of identities of which a store has none; all of them if each group of objects has its own. Where an identity has one,
+ * a passphrase that lacks its own may have been removed, and must not come back.
+ */
 export async function addKeyFiles(store: Store, files: ReadonlyMap<string, Buffer>): Promise<void> {
-  const there = new Set(store.groups ? [] : (await keyFiles(store)).map(({ key }) => key))
-  for (const [key, bytes] of files) if (!there.has(key)) await store.put(key, bytes)
+  const there = new Set(store.groups ? [] : (await keyFiles(store)).map(({ fingerprint }) => fingerprint))
+  for (const [key, bytes] of files) if (!there.has(fingerprintIn(key)!)) await store.put(key, bytes)
 }

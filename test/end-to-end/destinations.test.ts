@@ -83,6 +83,29 @@ test('a new destination gets the key file of the store beside it, so that the sa
   expect(await verified(places.other)).toBe('verified')
 })
 
+test('a passphrase that was removed from one of the destinations does not come back with a backup or a copy; where the new one is missing, that is said', async () => {
+  const [old, replacement] = ['correct horse battery staple', 'another horse, another staple']
+  sandbox.close()
+  sandbox = await Sandbox.open(server.url('shop'), old)
+  places = { one: path.join(sandbox.folder, 'one'), other: path.join(sandbox.folder, 'other') }
+  const { one, other } = { one: `file:${places.one}`, other: `file:${places.other}` }
+  const files = () => [places.one, places.other].map((place) => readdirSync(path.join(place, 'keys')).toSorted())
+  await backup()
+  await sandbox.run('key add', { destination: one, 'new-passphrase': replacement })
+  await sandbox.run('key remove', { destination: one, 'old-passphrase': old, 'encryption-key': replacement })
+  const [added, original] = files().flat()
+  const renewed = { 'encryption-key': replacement }
+  const warning = `the passphrase opens no key file of ${other}`
+  expect((await sandbox.run('backup', { destination: both(), ...renewed })).err).toContain(warning)
+  expect((await sandbox.run('copy', { from: one, destination: other, ...renewed })).err).toContain(warning)
+  await sandbox.run('key add', { destination: other, 'new-passphrase': replacement })
+  for (const raw of [{ from: other, destination: one, ...renewed }, { from: other, destination: one }]) expect((await sandbox.run('copy', raw)).status).toBe(0)
+  const { status, err } = await sandbox.run('backup', { destination: both(), ...renewed })
+  expect([status, err.includes('opens no key file')]).toEqual([0, false])
+  expect(files()).toEqual([[added], [expect.stringContaining('.age'), original]])
+  expect((await sandbox.run('list', { destination: one })).err).toContain('the passphrase does not open')
+})
+
 test('where no destination can be written to, nothing is there and the error is that of a destination', async () => {
   for (const place of Object.values(places)) writeFileSync(place, 'in the way')
   const { status, err } = await sandbox.run('backup', { destination: both() })

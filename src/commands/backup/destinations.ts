@@ -23,6 +23,7 @@ import { pruneAfterBackup } from '../prune/prune.ts'
 import type { BackupInputs } from './inputs.ts'
 import type { PreviousBackups } from './previous.ts'
 import type { BackupResult, DestinationResult } from './result.ts'
+import { warnIfClosed } from '../key-files/closed.ts'
 import { spaceIn } from '../space.ts'
 import { accessOf } from './access.ts'
 import { warnOfExpiry, warnOfLacking } from './warnings.ts'
@@ -31,8 +32,8 @@ import { verifySnapshot, type Verifying } from '../verify/verify-snapshot.ts'
 /** The inputs of a backup that its destinations need. */
 type Wanted = Pick<
   BackupInputs,
-  'destinations' | 'destinationsRequired' | 'create' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' | 'timeZone' | 'verify' |
-  'attest' | keyof typeof drillOptions
+  'key' | 'destinations' | 'destinationsRequired' | 'create' | 'access' | 'artifacts' | 'set' | 'retention' | 'pruning' |
+  'timeZone' | 'verify' | 'attest' | keyof typeof drillOptions
 >
 
 /** A destination while a backup runs. */
@@ -77,7 +78,7 @@ export class Destinations {
     return new Destinations(opened, inputs, environment)
   }
 
-  /** Makes the stores that do not exist yet, and gives all of them the same key files: one passphrase opens them all. */
+  /** Makes the stores that do not exist yet, and gives those without a key file of a key the files of the others. */
   async prepare(): Promise<void> {
     const all = this.store
     if (!(all instanceof SeveralStores)) return this.#prepareOne(all)
@@ -86,12 +87,16 @@ export class Destinations {
     const each = async <T>(work: (store: Store) => Promise<T>): Promise<T[]> => (await all.each(
       async (store) => (store.groups ? [] : [await work(store)]),
     )).flat()
-    const names = await each(async (store) => new Set((await keyFiles(store)).map(({ key }) => key)))
-    const lacking = new Set(names.flatMap((ofOne) => [...ofOne]).filter((key) => !names.every((ofOne) => ofOne.has(key))))
-    if (lacking.size === 0) return
+    const there = await each(keyFiles)
+    if (new Set(there.map((ofOne) => ofOne.map(({ key }) => key).join(' '))).size < 2) return
+    const lacking = new Set(there.flat().map(({ fingerprint }) => fingerprint).filter(
+      (fingerprint) => !there.every((ofOne) => ofOne.some((file) => file.fingerprint === fingerprint)),
+    ))
     // First read, then written: whichever fails is the one that is given up.
-    const files = new Map((await each((store) => readKeyFiles(store, ({ key }) => lacking.has(key)))).flatMap((ofOne) => [...ofOne]))
+    const read = await each((store) => readKeyFiles(store, ({ fingerprint }) => lacking.has(fingerprint)))
+    const files = new Map(read.flatMap((ofOne) => [...ofOne]))
     await each((store) => addKeyFiles(store, files))
+    await each((store) => warnIfClosed(store, this.#inputs.key, this.#environment.report))
   }
 
   async #prepareOne(store: Store): Promise<void> {

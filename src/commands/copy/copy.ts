@@ -23,6 +23,7 @@ import { openStore, warnOfLoss } from '../../stores/destination.ts'
 import type { Store } from '../../stores/store.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { afterFailedDrill } from '../back-up-again.ts'
+import { warnIfClosed } from '../key-files/closed.ts'
 import { lookingAs } from '../with-store.ts'
 import type { CopyInputs } from './inputs.ts'
 import type { CopyResult } from './result.ts'
@@ -52,6 +53,7 @@ export async function copy(inputs: CopyInputs, environment: Environment): Promis
         to.groups?.authenticate(authenticatorOf(keys))
         made = (await openOrMakeRepository(to, inputs)) || made
         await copyKeyFiles(from, to, new Set([keys, ...keys.others].map(({ fingerprint }) => fingerprint)))
+        if (!to.groups) await warnIfClosed(to, inputs.key, environment.report)
         const damage = await CopiedDamage.of(from, to, keys, set, warningOf(environment.report))
         for (const key of ofSet) {
           const activity = `copying snapshot ${snapshots.length + 1} of ${chosen.length}`

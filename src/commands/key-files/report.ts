@@ -13,6 +13,7 @@ export function keyAddText({ store, added }: KeyAddResult): string {
 export function keyRemoveText({ store, removed, left }: KeyRemoveResult): string {
   return [
     `Removed from ${store}: ${removed.join(', ')}. ${formatCount(left.length, 'key file')} left.`,
+    'Other stores and copies keep their key files: remove it in each of them.',
     'People who have an earlier copy of the store, or have opened it with that passphrase, can still read its content: the identity ' +
       'behind it is the same.',
   ].join('\n')
