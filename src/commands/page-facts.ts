@@ -17,11 +17,11 @@ export interface Beside extends Pick<PageFacts, 'warnings' | 'copies' | 'run' | 
 export function pageFacts(
   listed: ListResult, { retention, chosen, warnings, ...beside }: Beside, { variables }: Pick<Environment, 'variables'>,
 ): PageFacts {
-  const { store, snapshots, unsound, of, restorable, changes = [], missing } = listed
+  const { store, snapshots, unsound, of, restorable, changes = [], leaving = [], missing } = listed
   const damaged = new Map(unsound.map(({ snapshot, why }) => [snapshot, why]))
   const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: reference } = variables
   return {
-    ...beside, made: listed.listed, store, changes, action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`,
+    ...beside, made: listed.listed, store, changes, leaving, action: action || 'OWNER/lifeboat', reference: reference || `v${VERSION}`,
     warnings: [...warnings, ...(missing ? [`The set ${missing.set} has no snapshots; there are ${missing.sets.join(', ')}.`] : [])],
     snapshots: snapshots.map((one) => onPage(one, damaged.get(one.id))),
     // In an empty store, any filter matches nothing.

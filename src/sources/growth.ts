@@ -3,7 +3,7 @@ import { kindIfKnown } from './known-kinds.ts'
 import type { Sized, SizedSource } from './source-kind.ts'
 
 /** A table or a volume, and its size in the snapshot before. */
-export interface Growth extends Omit<Sized, 'rows'> {
+export interface Growth extends Omit<Sized, 'archived'> {
   source: string
   /** Null: it was not there. Absent: the snapshot before is unknown, or there is none. */
   before?: number | null
@@ -15,6 +15,7 @@ const MOST = 10
 /** The largest tables and volumes, largest first. */
 export function largestOf(before: readonly SourceRecord[] | undefined, now: readonly SourceRecord[]): Growth[] {
   const largest = now.flatMap((source) => sizesOf(source).map((sized) => ({ source, sized })))
+    .filter(({ sized: { table, bytes } }) => table === undefined || bytes > 0)
     .toSorted((a, b) => b.sized.bytes - a.sized.bytes)
     .slice(0, MOST)
   const old = new Map(largest.map(({ source }) => [source, before && earlierSizes(before, source)]))

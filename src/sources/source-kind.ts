@@ -145,9 +145,10 @@ export interface SizedSource {
 export interface Sized {
   /** `schema.table`, for a table of a database. */
   table?: string
+  /** Of a table, about, at the source. */
   bytes: number
-  /** Of a table whose rows the backup counted. */
-  rows?: number
+  /** Of a table that the backup counted: its rows there, and their bytes. */
+  archived?: { rows: number; bytes: number }
 }
 
 /** The environment of one run and the inputs that all kinds share. One object for each run: a kind may keep with it what it finds out. */

@@ -55,13 +55,45 @@ test('list writes a page for its owner alone: sizes, recovery times of earlier d
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(result.changes).toEqual([{
     set: 'bookkeeping', from: '2026-10-20T02:00:00.000Z', to: '2026-11-20T02:00:00.000Z', compared: 1,
-    items: [{ source: 'ledger', table: 'public.invoices', before: 100_000, now: 250_000, rows: { before: 1000, now: 2500 } }],
+    items: [{ source: 'ledger', table: 'public.invoices', before: 90_000, now: 225_000, rows: { before: 1000, now: 2500 } }],
   }])
   expect(result.snapshots.map(({ drill }) => drill?.seconds.download)).toEqual([6, 5, 4, 3])
-  for (const text of ['All is well', 'public.invoices', '+150 kB', '2,500', '66 s', '2 of 4 backups', `--snapshot ${ids[3]}`, `lifeboat restore`, 'last=2']) {
+  for (const text of ['All is well', 'public.invoices', '+135 kB', '2,500', '66 s', '2 of 4 backups', `--snapshot ${ids[3]}`, `lifeboat restore`, 'last=2']) {
     expect(page().replaceAll('1 min 6 s', '66 s')).toContain(text)
   }
   expect(page()).not.toContain(identity)
+})
+
+/** The server knows nothing of the rows, as after TRUNCATE. */
+const counted = (name: string, rows: number) => ({ schema: 'public', name, rows: null, bytes: rows === 0 ? 0 : 9_999_999, partitioned: false, rowSecurity: false, archived: { rows, bytes: rows * 80 } })
+
+test('tables are compared by what the backups have of them; rows that only backups have which the policy lets go need attention, with the way to keep them', async () => {
+  const [set, other] = ['emptied', path.join(folder, 'emptied')]
+  const given = { ...raw, destination: `file:${other}` }
+  const nights = [{ orders: 20_000, items: 5000, log: 3000 }, { orders: 21_000, items: 6000, log: 3000 }, { orders: 0, items: 6500, log: 100 }, { orders: 0, items: 3000, log: 100 }]
+  const made: string[] = []
+  for (const [index, tables] of nights.entries()) {
+    const sources = { app: [{ name: 'app.dump', bytes: noise(`emptied ${index}`, 20_000) }] }
+    const content = { kind: 'postgres', facts: { tables: Object.entries(tables).map(([name, rows]) => counted(name, rows)) } }
+    made.push((await backUp({ folder: other, encryptionKey: identity, set, time: new Date(`2026-11-1${index}T02:00:00Z`), sources, kind: content })).id)
+  }
+  const report = async (retention: string) => (await dispatched('list', { ...given, report: file, retention }, now)).result
+  const { changes, leaving } = await report('last=2')
+  // A table without rows is there, and its size is that of the archive.
+  expect(changes![0]!.items).toEqual([
+    { source: 'app', table: 'public.orders', before: 1_600_000, now: 0, rows: { before: 20_000, now: 0 } },
+    { source: 'app', table: 'public.log', before: 240_000, now: 8000, rows: { before: 3000, now: 100 } },
+    { source: 'app', table: 'public.items', before: 400_000, now: 240_000, rows: { before: 5000, now: 3000 } },
+  ])
+  const lost = { set, source: 'app', snapshot: made[1], time: '2026-11-11T02:00:00.000Z' }
+  expect(leaving).toEqual([{ ...lost, table: 'public.orders', rows: { before: 21_000, now: 0 } }, { ...lost, table: 'public.log', rows: { before: 3000, now: 100 } }])
+  expect(page()).toContain(`The table public.orders of app has 0 rows, and had 21,000 in the backup of 2026-11-11 02:00; 1 other table lost rows after it as well. That backup goes with the next prune, and none that stays has these rows. To keep it: lifeboat pin ${made[1]} --destination `)
+  expect(page()).not.toContain('>gone<')
+  // The rows are in a backup that stays: the policy keeps it, or somebody pinned it.
+  expect((await report('last=3')).leaving).toEqual([])
+  await dispatched('pin', { ...given, snapshot: made[1]! }, now)
+  expect((await report('last=2')).leaving).toEqual([])
+  rmSync(other, { recursive: true })
 })
 
 test('a list with a report asks the store nothing more, but for the figures of earlier drills; its result is the same without', async () => {

@@ -52,7 +52,7 @@ function facts(snapshots: readonly PageSnapshot[], more: Partial<PageFacts> = {}
   const whole = newestFirst.find(({ damage }) => damage === undefined)
   return {
     made: MADE, timeZone: 'Europe/Berlin', store: 's3://backups.example.com/lifeboat', destination: 's3:lifeboat/backups', snapshots: newestFirst, keyed: true,
-    ...(whole && { restorable: whole.id }), changes: [], warnings: [], copies: [], action: 'OWNER/lifeboat', reference: 'v0.1.0', ...more,
+    ...(whole && { restorable: whole.id }), changes: [], leaving: [], warnings: [], copies: [], action: 'OWNER/lifeboat', reference: 'v0.1.0', ...more,
   }
 }
 
@@ -106,7 +106,8 @@ export const pages: Readonly<Record<string, PageFacts>> = {
   'one set, all is well': facts(kept(backups(production), POLICY), { ...policy, changes: [shop] }),
   'several sets': facts(withOthers, { ...policy, changes: [shop] }),
   'a damaged backup, a failed drill, a part missing, a set that stopped': facts(troubled, {
-    ...policy, changes: [shop], warnings: ['snapshots/crm/20261004T021703Z-5f3a9c1e is damaged: its signature (MAC) does not verify'],
+    ...policy, changes: [shop], leaving: [{ set: 'crm', source: 'crm', table: 'public.contacts', rows: { before: 119_760, now: 0 }, snapshot: '20261118T021703Z-5f3a9c1e', time: '2026-11-18T02:17:03.000Z' }],
+    warnings: ['snapshots/crm/20261004T021703Z-5f3a9c1e is damaged: its signature (MAC) does not verify'],
     run: { command: 'backup', good: false, message: 'set production: post-command failed: exit status 3', problems: ['The backup is not in sftp://nas.example.com: connection refused'], advice: ['Look at the log of the run.'] },
     copies: [{ store: 's3://backups.example.com/lifeboat', verified: 'read' }, { store: 'sftp://nas.example.com/backups', problem: 'connection refused' }],
   }),
@@ -114,6 +115,7 @@ export const pages: Readonly<Record<string, PageFacts>> = {
   'the first backup': facts(backups({ set: 'production', every: 1, count: 1, from: 1e9, to: 1e9, drills: 0 }), policy),
   'without a key': facts(backups({ set: 'production', every: 1, count: 12, from: 1e9, to: 2e9 }).map(({ sources: _s, description: _d, drill: _f, run: _r, ...one }) => ({ ...one, authentic: false })), { keyed: false }),
   'hostile names': facts(hostile, { store: HOSTILE, destination: `file:/mnt/${HOSTILE}`, retention: HOSTILE, warnings: [HOSTILE], copies: [{ store: HOSTILE, problem: HOSTILE }], action: HOSTILE, reference: HOSTILE,
+    leaving: [{ set: HOSTILE, source: HOSTILE, table: HOSTILE, rows: { before: 2000, now: 1 }, snapshot: HOSTILE, time: MADE }],
     changes: [{ set: HOSTILE, from: MADE, to: MADE, compared: 1, items: [{ source: HOSTILE, table: HOSTILE, before: 1, now: 2 }] }], run: { command: 'check', good: false, message: HOSTILE, problems: [HOSTILE], advice: [HOSTILE] } }),
   'a thousand backups': facts([...kept(backups({ ...production, every: 0.25, count: 700 }), { ...POLICY, daily: 400, within: 60 * DAY }), ...kept(backups({ set: 'wiki', every: 1, count: 300, from: 1e8, to: 2e8 }), POLICY)], policy),
 }

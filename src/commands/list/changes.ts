@@ -109,7 +109,10 @@ function changesOf(before: Content | undefined, now: Content | undefined): Chang
   const there = new Map(now.tables.map((table) => [table.table!, table]))
   return [...new Set([...there.keys(), ...old.keys()])].map((table) => {
     const [was, is] = [old.get(table), there.get(table)]
-    const rows = was?.rows !== undefined && is?.rows !== undefined && { rows: { before: was.rows, now: is.rows } }
-    return { source, table, before: was?.bytes ?? null, now: is?.bytes ?? null, ...rows }
+    // Estimates of the server are only compared with estimates.
+    const counted = (was ?? is)!.archived && (is ?? was)!.archived
+    const bytesOf = (one: Sized | undefined): number | null => (counted ? one?.archived : one)?.bytes ?? null
+    const rows = was?.archived && is?.archived && { rows: { before: was.archived.rows, now: is.archived.rows } }
+    return { source, table, before: bytesOf(was), now: bytesOf(is), ...rows }
   })
 }

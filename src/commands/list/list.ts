@@ -16,6 +16,7 @@ import { SetChanges } from './changes.ts'
 import { type KnownFacts, warnOfLabels, whatIsKnown } from './facts.ts'
 import type { ListInputs } from './inputs.ts'
 import { listedSnapshots } from './listed-snapshots.ts'
+import { RowCounts } from './lost-rows.ts'
 import { restorableOf } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
@@ -40,16 +41,21 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
     const few = inputs.newest === undefined ? undefined : await newestOf(store, set, inputs.newest)
     const wanted = (id: string): boolean => between(id) && (few === undefined || few.ids.has(id))
     const changes = inputs.report.file === undefined ? undefined : new SetChanges(now)
+    // Artifacts expire, and are not pruned.
+    const counts = changes && retention && few === undefined && !store.groups ? new RowCounts() : undefined
     const known = { ...(await whatIsKnown(store, keys, { set, wanted, since }, report)), lost: new Set(inArtifacts.lost) }
     // A policy counts from the newest on, so with one all are read.
-    const counts = retention && few === undefined ? () => true : wanted
+    const read = retention && few === undefined ? () => true : wanted
     const unreadable = new Map<string, string>()
     const onDamaged = (error: LifeboatError, key: string): void => {
       warningOf(report)(error)
       unreadable.set(key, error.message)
     }
     const { signal } = environment
-    const snapshots = await listedSnapshots(store, keys, { set, wanted: counts, signal, onDamaged }, known, changes)
+    const snapshots = await listedSnapshots(store, keys, { set, wanted: read, signal, onDamaged }, known, (header, sources) => {
+      changes?.note(header, sources)
+      counts?.note(header, sources)
+    })
     const decided = retention ? withReasons(snapshots, retention, inputs.timeZone, { now, keys }) : snapshots
     const chosen = decided.filter((one) => wanted(one.id) && passes(one, filters))
     for (const one of chosen) warnOfLabels(one, known.labels, keys, report)
@@ -70,8 +76,15 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
       ...inArtifacts,
       ...(few && few.of > shown.length && { of: few.of }),
       ...(changes && { changes: changes.found() }),
+      ...(counts && { leaving: counts.leaving(staysOf(decided)) }),
     }
   })
+}
+
+/** Whether the policy keeps a snapshot; undefined for one that is damaged. */
+function staysOf(decided: readonly ListedSnapshot[]): (id: string) => boolean | undefined {
+  const sound = new Map(decided.flatMap(({ id, damage, retention }) => (damage === undefined && retention ? [[id, retention.keep]] : [])))
+  return (id) => sound.get(id)
 }
 
 /** The keys that the snapshots name, if there are some and none is of the key given. */

@@ -6,8 +6,8 @@ import { openDescription, type Snapshot, sourceSize } from '../../repository/sna
 import { survey, type Surveyed, type SurveyOptions } from '../../repository/survey.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
+import type { SizedSource } from '../../sources/source-kind.ts'
 import type { Store } from '../../stores/store.ts'
-import type { SetChanges } from './changes.ts'
 import { expiries, type KnownFacts, pinOf, standing, sumsOf, visiblePart } from './facts.ts'
 import { LOST_ARTIFACT } from '../artifacts.ts'
 import type { ListedSnapshot } from './result.ts'
@@ -15,13 +15,16 @@ import type { ListedSnapshot } from './result.ts'
 /** The facts, and the ids of snapshots that have lost a group of objects which they need. */
 type Known = KnownFacts & { lost: ReadonlySet<string> }
 
+/** Told of the content of each snapshot that the key can decrypt. */
+type OnContent = (header: { id: string; set: string; time: string }, sources: readonly SizedSource[]) => void
+
 /** The snapshots whose ids are wanted, newest first. `onDamaged`: told of those that cannot be read, and are left out. */
 export async function listedSnapshots(
   store: Store,
   keys: Keys | undefined,
   { set, wanted, signal, onDamaged }: Omit<SurveyOptions, 'wanted'> & { wanted: (id: string) => boolean },
   known: Known,
-  changes?: SetChanges,
+  onContent: OnContent = () => undefined,
 ): Promise<ListedSnapshot[]> {
   const expires = await expiries(store)
   const cards = await cardsIn(store, keys, set, known)
@@ -29,11 +32,11 @@ export async function listedSnapshots(
     store,
     keys,
     { set, wanted: (id, key) => wanted(id) && !cards.has(key), signal, onDamaged },
-    async (surveyed) => listed(await describe(surveyed, expires, changes), surveyed.snapshot, known, keys),
+    async (surveyed) => listed(await describe(surveyed, expires, onContent), surveyed.snapshot, known, keys),
   )
   const described = [...cards.values()]
     .filter(({ header }) => wanted(header.id))
-    .map((card) => listed(withDescription(card, true, expires, changes), undefined, known, keys))
+    .map((card) => listed(withDescription(card, true, expires, onContent), undefined, known, keys))
   return [...read, ...described].toSorted((a, b) => (a.id < b.id ? 1 : -1))
 }
 
@@ -53,17 +56,17 @@ async function cardsIn(
 type Described = Omit<ListedSnapshot, 'pinned' | 'proofs' | 'verified' | 'damage'>
 
 async function describe(
-  { snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>, changes: SetChanges | undefined,
+  { snapshot, authentic }: Surveyed, expires: ReadonlyMap<string, Date>, onContent: OnContent,
 ): Promise<Described> {
   const description = authentic?.keys.identity === undefined ? undefined : await openDescription(authentic)
-  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires, changes)
+  return withDescription({ ...sumsOf(snapshot), description }, authentic !== undefined, expires, onContent)
 }
 
 function withDescription(
-  card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>, changes: SetChanges | undefined,
+  card: Card, authentic: boolean, expires: ReadonlyMap<string, Date>, onContent: OnContent,
 ): Described {
   const { description, header } = card
-  if (description) changes?.note(header, description.sources)
+  if (description) onContent(header, description.sources)
   return {
     ...visiblePart(card, expires),
     authentic,

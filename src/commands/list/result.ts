@@ -26,6 +26,22 @@ export interface ListResult extends InArtifacts {
   of?: number
   /** Each set's newest snapshot, compared with one some 30 days older. Only for a report, and with a key that can decrypt. */
   changes?: ListedChanges[]
+  /**
+   * Tables that have less than half of the rows that they had, where the policy keeps no backup that has them. Only for a report with
+   * `retention`, of a store that can be pruned.
+   */
+  leaving?: ListedLoss[]
+}
+
+/** The rows of a table in its newest snapshot, and in the newest that had more than twice as many, which goes with the next prune. */
+export interface ListedLoss {
+  set: string
+  source: string
+  table: string
+  rows: { before: number; now: number }
+  /** The snapshot with more rows, and when it was made. */
+  snapshot: string
+  time: string
 }
 
 /** The largest changes of tables, and of sources without tables, largest first. */
@@ -34,7 +50,10 @@ export interface ListedChanges {
   /** When the two snapshots were made. */
   from: string
   to: string
-  /** Bytes; null where it was not there. `rows`: of a table whose rows both backups counted. */
+  /**
+   * Bytes; null where it was not there. Of a table those in the backup, or on the server, about, if one of the two backups did not count
+   * them. `rows`: of a table whose rows both backups counted.
+   */
   items: { source: string; table?: string; before: number | null; now: number | null; rows?: { before: number; now: number } }[]
   /** How many tables and sources were compared. */
   compared: number

@@ -26,6 +26,8 @@ export interface PageFacts {
   retention?: string
   /** The content of each set's newest snapshot, compared with an earlier one. */
   changes: readonly SetChange[]
+  /** Tables that lost rows which no backup has that the policy keeps. */
+  leaving: readonly TableLoss[]
   /** The run that made the page; absent of one that only looked. */
   run?: PageRun
   /** Warnings on the way. */
@@ -92,6 +94,16 @@ export interface SetChange {
   items: readonly ItemChange[]
   /** The number of all that were compared. */
   compared: number
+}
+
+/** The newest backup with the rows goes with the next prune: its id and when it was made. */
+export interface TableLoss {
+  set: string
+  source: string
+  table: string
+  rows: { before: number; now: number }
+  snapshot: string
+  time: string
 }
 
 /** A table, or a source without tables. */

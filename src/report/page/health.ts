@@ -1,7 +1,9 @@
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { formatAge, formatCount, oneLine } from '../format.ts'
-import type { PageFacts, PageSnapshot } from './facts.ts'
+import { shellWord } from '../recipe.ts'
+import type { PageFacts, PageSnapshot, TableLoss } from './facts.ts'
 import { freshness } from './freshness.ts'
+import { minute } from './words.ts'
 
 /** From the best to the worst. `unknown`: nothing speaks against it, and it could not be checked. */
 export const LIGHTS = ['good', 'unknown', 'attention', 'bad'] as const
@@ -79,7 +81,7 @@ function gapsOf(snapshots: readonly PageSnapshot[]): number[] {
   return snapshots.slice(1).map(({ time }, index) => Date.parse(snapshots[index]!.time) - Date.parse(time))
 }
 
-function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed }: Context): SetFinding[] {
+function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed, ...facts }: Context): SetFinding[] {
   const { snapshots, newest, good } = known
   const now = new Date(made)
   const found: SetFinding[] = []
@@ -94,11 +96,25 @@ function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed 
   else if (newest.partial) add('attention', `The newest backup does not have everything${partsOf(newest)}.${instead}`)
   else if (!newest.verified) add(good ? 'attention' : 'bad', `The newest backup is not verified.${instead}`)
   const flawed = snapshots.slice(1).filter(({ damage }) => damage !== undefined)
-  const older = (count: number): string => `${formatCount(count, 'older backup')} of ${snapshots.length - 1}`
+  const older = (count: number): string => (
+    snapshots.length === 2 ? 'The other backup' : `${formatCount(count, 'older backup')} of ${snapshots.length - 1}`)
   const damaged = flawed.filter(({ failedDrill }) => !failedDrill).length
-  if (damaged > 0) add('attention', `${older(damaged)} ${damaged === 1 ? 'is' : 'are'} damaged.`)
+  const both = snapshots.length === 2 && newest.damage !== undefined && !newest.failedDrill
+  if (damaged > 0) add('attention', `${older(damaged)} ${damaged === 1 ? 'is' : 'are'} damaged${both ? ' as well' : ''}.`)
   if (flawed.length > damaged) add('attention', `${older(flawed.length - damaged)} failed a drill.`)
+  const losses = Map.groupBy(facts.leaving.filter(({ set }) => set === known.set), ({ snapshot }) => snapshot)
+  for (const [first, ...others] of losses.values()) add('attention', lossText(first!, others.length, facts))
   return [...found, ...freshness(known, now), ...drillFinding(snapshots, now)]
+}
+
+/** `others`: more tables whose rows the same snapshot has. */
+function lossText(
+  { source, table, rows, snapshot, time }: TableLoss, others: number, { destination, timeZone }: Pick<Context, 'destination' | 'timeZone'>,
+): string {
+  const also = others === 0 ? '' : `; ${formatCount(others, 'other table')} lost rows after it as well`
+  return `The table ${oneLine(table)} of ${oneLine(source)} has ${formatCount(rows.now, 'row')}, and had ` +
+    `${rows.before.toLocaleString('en-US')} in the backup of ${minute(time, timeZone)}${also}. That backup goes with the next prune, and ` +
+    `none that stays has these rows. To keep it: lifeboat pin ${snapshot} --destination ${shellWord(destination)}`
 }
 
 const DRILL_WORDS = {

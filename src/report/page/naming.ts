@@ -39,6 +39,9 @@ export function withNames(facts: PageFacts, naming: Naming): PageFacts {
         ...item, source: source(item.source), ...(item.table !== undefined && { table: table(item.table) }),
       })),
     })),
+    leaving: facts.leaving.map((loss) => ({
+      ...loss, set: set(loss.set), source: source(loss.source), table: table(loss.table), snapshot: snapshot(loss.snapshot),
+    })),
     ...(run && { run }),
     warnings: [...warnings, ...(unsaid > 0 ? [`${unsaid === 1 ? 'A warning' : `${unsaid} warnings`}; ${LEFT_OUT}.`] : [])],
     copies: facts.copies.map((copy) => ({

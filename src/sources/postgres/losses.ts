@@ -101,9 +101,9 @@ export function amountOfTables(facts: unknown): Amount | undefined {
 
 const sized = postgresFacts.pick({ tables: true }).strip()
 
-/** Of each table on the server, by its estimates. A partitioned table has no size of its own. */
+/** Of each table that has rows of its own: a partitioned one has none. */
 export function tableSizes({ facts }: SizedSource): Sized[] {
   const { tables = [] } = sized.safeParse(facts).data ?? {}
-  return tables.filter(({ bytes }) => bytes > 0)
-    .map(({ schema, name, bytes, archived }) => ({ table: `${schema}.${name}`, bytes, ...(archived && { rows: archived.rows }) }))
+  return tables.filter(({ partitioned }) => !partitioned)
+    .map(({ schema, name, bytes, archived }) => ({ table: `${schema}.${name}`, bytes, ...(archived && { archived }) }))
 }

@@ -93,6 +93,7 @@ test('nothing bad is called good: damage, a failed drill, a part that is missing
   for (const sentence of [
     'The last backup did not end well', 'set production: post-command failed', 'The newest backup is damaged: 3 of its objects are missing from the store. The newest that is verified and complete is 29 h old.',
     'The last restore drill, 2 days ago, failed.', 'The newest backup does not have everything (home: 2 files could not be read: Permission denied).',
+    'The table public.contacts of crm has 0 rows, and had 119,760 in the backup of 2026-11-18 03:17. That backup goes with the next prune, and none that stays has these rows. To keep it: lifeboat pin 20261118T021703Z-5f3a9c1e --destination s3:lifeboat/backups',
     'The newest backup is 9 days old, but usually one is made every 24 h.', 'is damaged: its signature (MAC) does not verify', 'lacks it: connection refused',
   ]) expect(text).toContain(sentence)
   expect(await shownIn(pages['an empty store']!)).toContain('There are no backups yet')
@@ -100,6 +101,14 @@ test('nothing bad is called good: damage, a failed drill, a part that is missing
   expect(unchecked).toContain('It cannot be told')
   expect(unchecked).toMatch(/A failure now would lose\n+–\n+Without its key no backup is checked/)
   expect(unchecked).not.toMatch(/all right|restored in a drill/)
+})
+
+test('of two backups, the report does not count the older one', () => {
+  const facts = pages['one set, all is well']!
+  const of = (...damages: (string | undefined)[]) => setsIn({ ...facts, snapshots: damages.map((damage, index) => ({ ...facts.snapshots[index]!, ...(damage !== undefined && { damage }) })) })[0]!.findings.map(({ text }) => text)
+  expect(of('gone', 'gone')).toContain('The other backup is damaged as well.')
+  expect(of(undefined, 'gone')).toContain('The other backup is damaged.')
+  expect(of(undefined, 'gone', 'gone')).toContain('2 older backups of 2 are damaged.')
 })
 
 test.each([
@@ -121,7 +130,7 @@ test('with neutral names nothing is left that tells whose backups these are', ()
   const told = [
     ...facts.snapshots.flatMap(({ id, set, tags, sources = [], run }) => [id, set, ...tags, ...sources.map(({ name }) => name), ...(run ? [run] : [])]),
     ...facts.changes.flatMap(({ items }) => items.flatMap(({ table = '' }) => (table === '' ? [] : [table, table.split('.')[1]!]))),
-    ...facts.copies.map(({ store }) => store), facts.store, facts.destination, 'example.com', 'someone/something', 'github.com', 'Permission denied', 'post-command',
+    ...facts.leaving.flatMap(({ table, snapshot }) => [table, snapshot]), ...facts.copies.map(({ store }) => store), facts.store, facts.destination, 'example.com', 'someone/something', 'github.com', 'Permission denied', 'post-command',
   ]
   // Words that the page has anyhow: a file is a file.
   for (const word of new Set(told)) if (!['files', 'home', 'orders', 'events', 'sessions'].includes(word)) expect([word, page.includes(word)]).toEqual([word, false])
