@@ -2,6 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { judgeSpace } from '../../src/commands/doctor/doctor.ts'
+import { openOrMakeRepository } from '../../src/repository/repository.ts'
+import { FileStore } from '../../src/stores/file/store.ts'
+import { noise } from '../support/bytes.ts'
+import { backUp } from '../support/engine.ts'
 import { dispatched } from '../support/dispatched.ts'
 
 test('each of several destinations is tried', async () => {
@@ -13,6 +17,22 @@ test('each of several destinations is tried', async () => {
     const bad = result.checks.filter(({ state }) => state === 'bad')
     expect(new Set(result.checks.map(({ about }) => about))).toEqual(new Set([one, other]))
     expect(new Set(bad.map(({ about }) => about))).toEqual(new Set([other]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a destination without a backup is warned of, if another has some', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lifeboat-doctor-'))
+  try {
+    const [one, other] = ['one', 'other'].map((name) => `file:${folder}/${name}`)
+    const store = new FileStore(path.join(folder, 'one'))
+    await openOrMakeRepository(store)
+    await backUp({ store, set: 'app' }, { app: noise('app', 1000) })
+    const { result, text } = await dispatched('doctor', { destination: `${one}\n${other}` })
+    expect(result.checks.filter(({ check }) => check === 'backups')).toMatchObject([{ about: other, state: 'warning', says: `there are none, and ${one} has some` }])
+    expect(text).toContain(`lifeboat copy --from ${one} --destination ${other}`)
+    expect((await dispatched('doctor', { destination: one! })).result.checks.filter(({ check }) => check === 'backups')).toEqual([])
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -52,13 +52,14 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
     ...unlooked.map(({ store, problem }) => `${store} could not be looked at: ${problem}`),
     ...judged.flatMap((one) => one.problems),
   ]
+  const hints = unlooked.flatMap(({ store, hint }) => (hint === undefined ? [] : [`${store}: ${hint}`]))
   const result: CheckResult = {
     store: found.map(({ store }) => store).join(' and '),
     ...(several && { stores: found.map((one) => ({ name: one.store, ...('problem' in one && { problem: one.problem }) })) }),
     time: now.toISOString(),
     sets,
     problems,
-    advice: [...new Set([...unlooked.flatMap(({ hint = [] }) => hint), ...judged.flatMap((one) => one.advice)])],
+    advice: [...new Set([...hints, ...judged.flatMap((one) => one.advice)])],
     inactive,
     ...(looked.some((one) => one.artifacts) && { artifacts }),
     ...(lost.length > 0 && { lost }),

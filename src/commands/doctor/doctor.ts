@@ -1,4 +1,5 @@
 import type { Environment } from '../../environment.ts'
+import { markedCommand } from '../../marks.ts'
 import { EVERY_FILE } from '../../sources/files/selection.ts'
 import { groupedByKind } from '../../sources/known-kinds.ts'
 import type { Diagnosed, SourceContext } from '../../sources/source-kind.ts'
@@ -25,10 +26,10 @@ import { spaceIn } from '../space.ts'
  * tell.
  */
 export async function doctor(inputs: DoctorInputs, environment: Environment): Promise<DoctorResult> {
-  const tried: (Awaited<ReturnType<typeof tryDestination>> & { about: string })[] = []
+  const tried: (Tried & { about: string })[] = []
   for (const one of inputs.destinations) tried.push({ about: one.text, ...(await tryDestination(one, inputs, environment)) })
   const { findings, size } = await tryDatabases(inputs, environment)
-  const checks = [...tried.flatMap(({ checks }) => checks), ...findings]
+  const checks = [...tried.flatMap(({ checks }) => checks), ...lackingBackups(tried), ...findings]
   for (const { about, free } of tried) if (free !== undefined) checks.push(judgeSpace(about, free, size))
   return { checks, inputs: [...(environment.configuration?.origins ?? [])] }
 }
@@ -70,18 +71,36 @@ export function judgeSpace(about: string, free: number, size: number): Finding {
   }
 }
 
-/** `free`: bytes that still fit, where that can be known. */
-async function tryDestination(
-  destination: Destination, inputs: DoctorInputs, environment: Environment,
-): Promise<{ checks: Finding[]; free?: number | undefined }> {
+interface Tried {
+  checks: Finding[]
+  /** Bytes that still fit, where that can be known. */
+  free?: number | undefined
+  /** Of several destinations that work: whether it has snapshots. */
+  hasBackups?: boolean | undefined
+}
+
+/** Warns of each destination without a backup, if another has some. */
+function lackingBackups(tried: readonly (Tried & { about: string })[]): Finding[] {
+  const having = tried.find(({ hasBackups }) => hasBackups)
+  if (!having) return []
+  return tried.filter(({ hasBackups }) => hasBackups === false).map(({ about }) => ({
+    about, check: 'backups', state: 'warning', says: `there are none, and ${having.about} has some`,
+    fix: 'If there were some, look for the disk that is not mounted, or who deleted them. If it is new: ' +
+      `${markedCommand('copy', { from: having.about, destination: about })}.`,
+  }))
+}
+
+async function tryDestination(destination: Destination, inputs: DoctorInputs, environment: Environment): Promise<Tried> {
   const about = destination.text
   try {
     const store = await openStore(destination, { ...inputs.access, set: inputs.set }, environment)
     try {
       const checks = await tryStore(store, () => environment.now(), environment.signal)
-      if (checks.every(({ state }) => state !== 'bad') && inputs.key !== undefined) checks.push(await tryKey(inputs.key, inputs.set, store))
+      const works = checks.every(({ state }) => state !== 'bad')
+      if (works && inputs.key !== undefined) checks.push(await tryKey(inputs.key, inputs.set, store))
       checks.push(...(await tryRecoveryFiles(store)))
-      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment) }
+      const hasBackups = works && inputs.destinations.length > 1 ? (await snapshotKeys(store)).length > 0 : undefined
+      return { checks: checks.map((check) => ({ ...check, about })), free: await freeFor(store, environment), hasBackups }
     } finally {
       await store.close()
     }
