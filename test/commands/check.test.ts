@@ -113,7 +113,7 @@ describe('of several destinations, each is looked at', () => {
     const { status, text, problems, summary } = await check({ destination: `${names[one]}\n${names[another]}` })
     expect([status, problems]).toEqual([1, [expect.stringContaining(`${other().name} could not be looked at: `)]])
     expect(text).toMatch(new RegExp(`^ok +${store.name} +app `))
-    expect(summary).toMatch(/^### ❌ /)
+    expect(summary).toMatch(/^### ❌ Lifeboat: backups are not fresh in /)
   })
 
   test('one without a set that the other has, or with an older snapshot of it, fails the check; advice names the store', async () => {

@@ -153,7 +153,10 @@ function placeOf({ stores }: CheckResult, { destination }: Shown): string {
 
 export function checkSummary(result: CheckResult, shown: Shown): string {
   const stale = result.problems.length > 0
-  const unproven = stale && result.sets.length > 0 && result.sets.every((one) => one.unproven || one.problems.length === 0)
+  // Of several destinations, one may lack a set, or be out of reach.
+  const ofSets = result.sets.flatMap(({ problems }) => problems)
+  const told = ofSets.length === result.problems.length
+  const unproven = stale && told && result.sets.every((one) => one.unproven || one.problems.length === 0)
   const worst = worstOf(result)
   const found = worst === undefined ? `backups are ${stale ? unproven ? 'not proven' : 'not fresh' : 'fresh'}` : `there are ${worst}`
   return withinLimit([
