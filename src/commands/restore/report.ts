@@ -15,6 +15,7 @@ import {
 import { code, escapeMarkdown as escape, fenced, table, withinLimit } from '../../report/markdown.ts'
 import { leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { madeWhen } from '../../report/summary-parts.ts'
+import { rowsOf } from '../back-up-again.ts'
 import { afterwardsLines } from './afterwards.ts'
 import { missingLines } from './missing.ts'
 import type { RestoreResult } from './result.ts'
@@ -86,6 +87,8 @@ export function restoreText(result: RestoreResult, context: TextContext): string
       `${formatCount(errors.length, 'error')}${program === undefined ? '' : ` from ${program}`}:`,
       ...together(errors).map((error) => `  ${error}`)
     ] : []),
+    ...(result.database !== undefined && errors.some((error) => UNMET_CONSTRAINT.test(error))
+      ? ['', rowsOf({ snapshot: result.snapshot, database: result.database })] : []),
   ].join('\n')
 }
 
@@ -169,6 +172,9 @@ const MOST_PASSED_OVER = 3
 
 /** More names than anyone reads; the JSON result has them all. */
 const MOST = 50
+
+/** Of pg_restore, about rows: every restore of the snapshot meets the same. */
+const UNMET_CONSTRAINT = /violates (?:check|foreign key|not-null|unique|exclusion) constraint|is violated by some row/
 
 /** Inputs as a text names them: that which applies the settings of the database, and those that choose another source. */
 interface NextInputs {

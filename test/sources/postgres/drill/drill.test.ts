@@ -301,6 +301,7 @@ test('a database whose rows do not meet a constraint any more: nothing is called
   const into = { snapshot: result.snapshot, database: 'unmet', 'database-url': server.url('unmet_rows'), globals: 'none' }
   const whole = await run('restore', { ...into, mode: 'create' })
   expect(whole.warnings.join()).toContain(`snapshot ${result.snapshot} failed its drill: `)
+  expect(whole.text).toMatch(/^NOT restored[^]*brings all rows back: `lifeboat restore --snapshot \S+ --database unmet --mode create --only schema`/)
   expect([text, spelled(hint!, atTerminal('lifeboat')), whole.text, ...whole.warnings].join('\n')).not.toMatch(/is damaged|be good|skip-damaged|nothing wrong/)
   expect(text).toMatch(/Correct the source first[^]*`lifeboat verify --set unmet --level drill`[^]*restore --snapshot \S+ --mode create --only schema`[^]*DROP CONSTRAINT[^]*restore --snapshot \S+ --only data`/)
   await run('restore', { ...into, mode: 'create', only: 'schema' })
