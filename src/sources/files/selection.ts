@@ -1,5 +1,6 @@
 import ignore from 'ignore'
 import { displayName } from './file-list.ts'
+import { ASKED, hasSeveralStars, NAMES, pathPattern } from './path-pattern.ts'
 
 /** Patterns that select entries of a volume, in the syntax of gitignore(5). */
 export interface Patterns {
@@ -33,9 +34,6 @@ export interface ScannedPath {
 export function scannedPath({ path, type }: { path: string; type: string }): ScannedPath {
   return { path: displayName(path), directory: type === 'd' }
 }
-
-/** By default, `Cache` and `cache` would be the same name. */
-const NAMES = { ignorecase: false }
 
 /** The selected items, in their order, with the folders that contain them. */
 export function* selected<T>(
@@ -100,18 +98,29 @@ export function canMatchIn(folder: string, patterns: readonly string[]): boolean
   })
 }
 
-/** The library keeps its answer for every path that it is asked about. */
-const ASKED = 10_000
-
-/** Gives the reason of the pattern that decides on a path; undefined if none matches it. */
+/** Gives the reason of the pattern that decides on a path, in a folder that none leaves out; undefined if none matches it. */
 function matcher(patterns: readonly Exclusion[]): (path: string) => LeftOutBy | undefined {
   if (patterns.length === 0) return () => undefined
-  const marked = patterns.map((one) => (typeof one === 'string' ? { pattern: one, mark: 'exclude' } : one))
+  const marked = patterns.map((one) => (typeof one === 'string' ? { pattern: one, mark: 'exclude' as const } : one))
+  if (marked.some(({ pattern }) => hasSeveralStars(pattern))) return matcherByNames(marked)
   let matching = ignore(NAMES).add(marked)
   let asked = 0
   return (path) => {
     if (++asked % ASKED === 0) matching = ignore(NAMES).add(marked)
     const { rule } = matching.test(path)
     return rule && REASONS.find((reason) => reason === rule.mark)
+  }
+}
+
+/** The last pattern that matches decides. */
+function matcherByNames(patterns: readonly Exclude<Exclusion, string>[]): (path: string) => LeftOutBy | undefined {
+  const rules = patterns.toReversed().flatMap(({ pattern, mark }) => {
+    const rule = pathPattern(pattern)
+    return rule ? [{ ...rule, mark }] : []
+  })
+  return (path) => {
+    const names = path.replace(/\/$/, '').split('/')
+    const rule = rules.find(({ matches }) => matches(names, path.endsWith('/')))
+    return rule?.negative ? undefined : rule?.mark
   }
 }

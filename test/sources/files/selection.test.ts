@@ -1,3 +1,4 @@
+import ignore from 'ignore'
 import { canMatchIn, selected } from '../../../src/sources/files/selection.ts'
 
 const paths = ['', 'Cache', 'Cache/x', 'cache', 'cache/x', 'cache/y.LOG', 'z.log']
@@ -17,4 +18,42 @@ test.each([
   ['!*.txt', 'a', false], ['# all', 'a', false],
 ])('%s may match something in the folder %s: %s', (pattern, folder, expected) => {
   expect(canMatchIn(folder, [pattern])).toBe(expected)
+})
+
+/** Whole numbers below a limit that look random, the same in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => (state = (state * 48_271) % 0x7fffffff) % below
+}
+
+const keyOf = (path: string): string => path.replaceAll('/', '\0')
+
+describe('patterns with ** several times', () => {
+  test('select what others of gitignore do', () => {
+    const draw = numbers(11)
+    const pick = <T>(...some: T[]): T => some[draw(some.length)]!
+    const folders = ['a', 'b', 'ab', 'a b'].flatMap((one) => [one, ...['a', 'b', 'ab'].flatMap((two) => [`${one}/${two}`, `${one}/${two}/a`])])
+    const files = folders.map((path) => `${path}/${pick('a.x', 'b', 'ab.x')}.f`)
+    const sorted = [...folders.map((path) => ({ path, directory: true })), ...files.map((path) => ({ path, directory: false }))]
+      .toSorted((one, other) => (keyOf(one.path) < keyOf(other.path) ? -1 : 1))
+    const name = (): string => pick('a', 'b', 'ab', 'a*', '?b', '[ab]', '*', 'a b', '*.f', 'a\\b', '**', '**', '***')
+    const pattern = (least: number): string => {
+      const names = Array.from({ length: least + draw(4) }, name)
+      return pick('', '', '!', '/') + names.join('/') + pick('', '', '/', '/**', ' ')
+    }
+    for (let round = 0; round < 1000; round++) {
+      const exclude = [...Array.from({ length: draw(3) }, () => pattern(1)), `**/${pattern(2).replace(/^[!/]/, '')}`, ...Array.from({ length: draw(3) }, () => pattern(1))]
+      const reference = ignore({ ignorecase: false }).add(exclude)
+      const expected = sorted.filter(({ path, directory }) => !reference.ignores(directory ? `${path}/` : path))
+      const found = [...selected(sorted, (item) => item, { include: [], exclude })]
+      expect([exclude, found.map(({ path }) => path)]).toEqual([exclude, expected.map(({ path }) => path)])
+    }
+  })
+
+  test('take no longer for a deep folder', () => {
+    const deep = Array.from({ length: 300 }, (_, depth) => ({ path: 'a/'.repeat(depth + 1).slice(0, -1), directory: true }))
+    const exclude = [`${'**/a/'.repeat(20)}**/b`, `${'a/***/'.repeat(20)}b`, '!**/**/c']
+    expect([...selected(deep, (item) => item, { include: [], exclude })]).toHaveLength(deep.length)
+    expect([...selected(deep, (item) => item, { include: [], exclude: [`${'**/a/'.repeat(20)}**/a/`] })]).toHaveLength(20)
+  })
 })
