@@ -304,7 +304,7 @@ check_key() {
   opened=0
   snapshots=0
   others=
-  newest=
+  : >"$tmp/objects"
   for object in "$store"/snapshots/*/*.json.zst; do
     [ -f "$object" ] || continue
     split_snapshot "$object" || continue
@@ -313,19 +313,28 @@ check_key() {
       if [ "$own" = "$key" ]; then opened=$((opened + 1)); fi
     done <"$tmp/own"
     case " $others " in *" $key "*) ;; *) others="$others $key" ;; esac
-    newest=$object
+    printf '%s %s\n' "${object##*/}" "$object" >>"$tmp/objects"
   done
   [ "$snapshots" -gt 0 ] || fail "$store holds no snapshots"
   if [ "$opened" -gt 0 ]; then
     printf 'This is the key: %s of %s snapshots were made with it.\n' "$opened" "$snapshots"
     return
   fi
-  if split_snapshot "$newest" && read_header "$newest" && jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed" 2>/dev/null &&
-    age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" 2>/dev/null; then
-    printf 'This is the key of an extra recipient: add --unauthenticated.\n'
-    return
-  fi
-  fail "This is not the key. The $snapshots snapshots were made with:$others. $identity has: $(tr '\n' ' ' <"$tmp/own")"
+  # The newest may have been made without this recipient.
+  sort -r "$tmp/objects" >"$tmp/newest-first"
+  newer=0
+  while read -r name object; do
+    if split_snapshot "$object" && read_header "$object" && jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed" 2>/dev/null &&
+      age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" 2>/dev/null; then
+      printf 'This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is %s' \
+        "${name%.json.zst}"
+      if [ "$newer" -eq 0 ]; then printf '.\n'; else printf '; %s newer ones were made without it.\n' "$newer"; fi
+      return
+    fi
+    newer=$((newer + 1))
+  done <"$tmp/newest-first"
+  fail "This is not the key, nor that of an extra recipient. The $snapshots snapshots were made with:$others. $identity has: \
+$(tr '\n' ' ' <"$tmp/own")"
 }
 
 # --- snapshots and chunks
