@@ -137,6 +137,10 @@ test('a message about a restore says which part was restored, how, and where the
     const safety = String.raw`; the content from before is in snapshot \S+ of set \S+\.safety$`
     const part = { tables: 'public.orders', mode: 'clean', 'no-owner': 'true' }
     expect(await message({ ...part, 'dry-run': 'true' })).toMatch(new RegExp(`^Nothing was changed\\. table public\\.orders of app of snapshot ${id} can be restored ${into} \\(mode clean\\)$`))
+    // A part cannot be exchanged.
+    expect(text).toMatch(/ Clients that read or write these tables wait meanwhile\.$/m)
+    await message({ mode: 'clean', 'no-owner': 'true', 'dry-run': 'true' })
+    expect(text).toContain(' wait meanwhile; with mode swap they do not.')
     expect(await message(part)).toMatch(new RegExp(`^table public\\.orders of app of snapshot ${id} restored ${into} \\(mode clean\\)${safety}`))
     const swap = { mode: 'swap', 'no-owner': 'true', 'terminate-connections': 'true' }
     const kept = /kept as (told_before_\S+)$/

@@ -125,7 +125,8 @@ export function hintFor(errors: readonly string[], roles: string, given: Given):
   if (has(/unrecognized configuration parameter/)) {
     return 'The target server is older than the backup: restore into the same major version or a newer one.'
   }
-  if (has(/lock timeout/)) return marked`Others use an object that is replaced: stop these clients, or restore with ‹mode: swap›.`
+  if (has(/lock timeout/))
+    return marked`Others use an object that is replaced: stop these clients, or restore the whole database with ‹mode: swap›.`
   if (has(/max_locks_per_transaction/)) return marked`Raise max_locks_per_transaction at the target server, or restore with ‹mode: create›.`
   if (has(/No space left on device/)) return 'The disk of the target server is full: make room there, then restore again.'
   return undefined

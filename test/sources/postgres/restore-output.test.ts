@@ -123,6 +123,7 @@ test.each([
   ['must be owner of table t', marked`Restore as the owner of these tables, or into a new database (‹mode: create›).`],
   ['permission denied to create extension "x"', 'no-owner'],
   ['extension "postgis" is not available', 'Install the missing extension'],
+  ['canceling statement due to lock timeout', marked`or restore the whole database with ‹mode: swap›.`],
   ['could not extend file: No space left on device', 'The disk of the target server'],
 ])('%s has a hint', (error, hint) => {
   expect(hintFor([error], roles(true), none)).toContain(hint)

@@ -134,7 +134,8 @@ export async function stillBusy(replaced: ReplacedRelations, lockTimeout: number
   return new LifeboatError(
     `others used tables of ${context.connection.where} for longer than ${formatSeconds(lockTimeout / 1000)}, and nothing was changed${who}`,
     {
-      hint: marked`Stop these clients, raise ‹lock-timeout›, or restore with ‹mode: swap›, which needs no lock of a table.`,
+      hint: marked`Stop these clients, raise ‹lock-timeout›, or restore the whole database with ‹mode: swap›, which needs no lock of ` +
+        'a table.',
     },
   )
 }
