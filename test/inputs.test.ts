@@ -57,7 +57,7 @@ describe('secrets given to inputs that are not secret', () => {
 
   test('the name of an input is shown only if it can be one', () => {
     expect(refusal('list', { ...restore, 'postgres://u:hunter2@h/db': 'x' }).message).not.toContain('hunter2')
-    expect(refusal('list', { 'postgres://u:hunter2@h/db': 'x' }).message).toBe('list has no input of the name given, which is not shown')
+    expect(refusal('list', { 'postgres://u:hunter2@h/db': 'x' }).message).toBe('list has no input with the name given (not shown, because it may be a secret)')
   })
 
   const LONG = 'wJalrXUtnFEMI-K7MDENG_bPxRfiCYEXAMPLEKEY'

@@ -108,7 +108,7 @@ export function unknownInput(
   }
   const near = nearest(name, names) ?? onlyOneOf(name, names)
   // Anything else than a name may be a secret in the wrong place.
-  const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'of the name given, which is not shown'
+  const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'with the name given (not shown, because it may be a secret)'
   return new LifeboatError(`${command} has no input ${shown}${near ? `; did you mean ${near}?` : ''}`, {
     hint,
     status: 2,

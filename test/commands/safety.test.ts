@@ -60,6 +60,8 @@ test('the database that a restore replaces is backed up first, and comes back wi
   expect(restored.safety).toEqual({ snapshot: id, set: 'default.safety', until: new Date(now.getTime() + 7 * DAY).toISOString() })
   expect(text).toMatch(new RegExp(`before is in snapshot ${id} of set default.safety, a safety backup that is kept until `))
   expect(text).toContain(`Restore it into the same target: \`lifeboat restore --snapshot ${id} --mode swap --confirm app\``)
+  expect((await run('list', { set: 'default.safety' })).text.match(/kept until/g)).toHaveLength(1)
+  expect((await run('list', { set: 'default.safety', retention: 'last=3' })).text.match(/kept until/g)).toHaveLength(1)
   const where = `127.0.0.1:${server.port}`
   const shown = (await run('show', { snapshot: id! })).text
   expect(shown).toMatch(new RegExp(`about +what ${where}/app had before the restore of ${restored.snapshot}\n[^]* from +${where}/app\n`))

@@ -92,8 +92,9 @@ export function checkText(result: CheckResult, { timeZone }: Shown): string {
   const timeText = (time: string): string => formatTime(time, timeZone)
   const rows = result.sets.map(({ set, verified, proof, drilled, ...known }) => {
     const { state, of } = stateOf({ verified, ...known })
+    const inPart = verified?.partial && state !== 'PARTIAL' ? ', PARTIAL' : ''
     const newest = verified
-      ? `${verified.snapshot}, ${timeText(verified.time)}, ${age(verified.time, result)}${verified.partial ? ', PARTIAL' : ''}`
+      ? `${verified.snapshot}, ${timeText(verified.time)}, ${age(verified.time, result)}${inPart}`
       : 'no verified snapshot'
     return [
       state,

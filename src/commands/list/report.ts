@@ -186,7 +186,8 @@ function about(
     partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
-    until === undefined ? '' : `kept until ${formatTime(until, timeZone)}`,
+    // The reasons of a policy say it as well.
+    until === undefined || retention?.keep ? '' : `kept until ${formatTime(until, timeZone)}`,
     tags.map((tag) => `#${tag}`).join(' '),
     description === undefined ? '' : oneLine(description),
     retention && `${retention.keep ? 'kept' : 'to go'}: ${retention.reasons.join(', ')}`,
