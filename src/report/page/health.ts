@@ -3,11 +3,7 @@ import { formatAge, formatCount, oneLine } from '../format.ts'
 import { shellWord } from '../recipe.ts'
 import type { PageFacts, PageSnapshot, TableLoss } from './facts.ts'
 import { freshness } from './freshness.ts'
-import { minute } from './words.ts'
-
-/** From the best to the worst. `unknown`: nothing speaks against it, and it could not be checked. */
-export const LIGHTS = ['good', 'unknown', 'attention', 'bad'] as const
-export type Light = (typeof LIGHTS)[number]
+import { type Light, LIGHTS, minute } from './words.ts'
 
 /** Something that the reader should know, as a sentence. */
 export interface SetFinding {

@@ -1,7 +1,7 @@
 import { formatAge, formatBytes, formatCount, formatSeconds, formatSome, oneLine } from '../format.ts'
 import { changesPart } from './changes.ts'
 import type { PageFacts } from './facts.ts'
-import { isChecked, type Light, recoverySeconds, type SetHealth } from './health.ts'
+import { isChecked, recoverySeconds, type SetHealth } from './health.ts'
 import { historyPart } from './history.ts'
 import { html, type Markup, name, type Piece } from './html.ts'
 import { drillsPart } from './recovery.ts'
@@ -10,7 +10,7 @@ import { restoringPart } from './restoring.ts'
 import { sizeChart } from './sizes.ts'
 import { formatUsual } from './spans.ts'
 import { hidden, table } from './table.ts'
-import { moment, sign } from './words.ts'
+import { type Light, moment, sign } from './words.ts'
 
 /** As many names are shown in a line. */
 const MOST_SOURCES = 12

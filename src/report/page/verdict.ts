@@ -1,9 +1,9 @@
 import { formatAge, formatCount, formatSeconds, formatBytes } from '../format.ts'
 import type { PageFacts, PageSnapshot } from './facts.ts'
-import { isChecked, isGood, type Light, LIGHTS, recoverySeconds, type SetHealth, worst } from './health.ts'
+import { isChecked, isGood, recoverySeconds, type SetHealth, worst } from './health.ts'
 import { html, type Markup, name, type Piece } from './html.ts'
 import { formatSpan } from './spans.ts'
-import { day, LIGHT_WORDS, moment, sign } from './words.ts'
+import { day, type Light, LIGHT_WORDS, LIGHTS, moment, sign } from './words.ts'
 
 /** Findings shown at the top; those of each set are in its own part as well. */
 const MOST_FINDINGS = 12

@@ -2,7 +2,10 @@ import { isDrilled } from '../../repository/drills.ts'
 import { formatTime } from '../format.ts'
 import type { PageSnapshot } from './facts.ts'
 import { html, type Markup } from './html.ts'
-import type { Light } from './health.ts'
+
+/** From the best to the worst. `unknown`: nothing speaks against it, and it could not be checked. */
+export const LIGHTS = ['good', 'unknown', 'attention', 'bad'] as const
+export type Light = (typeof LIGHTS)[number]
 
 /** The word that stands beside each sign, for those who do not see its colour or its form. */
 export const LIGHT_WORDS: Readonly<Record<Light, string>> = {
