@@ -80,7 +80,7 @@ test('rows alone: the way back is not to drop the database', async () => {
   const planned = spelled(command.summary((await run('restore', { ...given, 'dry-run': 'true' })).result, context), inWorkflow)
   expect(planned).toMatch(/^The data was not read: the action verify with `snapshot: \S+`, `level: read` reads all of it\.$/m)
   const { state } = await afterOf(given)
-  expect(state).toMatch(/everything else is as before\. Before: Tables without rows\. To go back: Empty the tables that were loaded: TRUNCATE\.$/)
+  expect(state).toMatch(/everything else is as before\. Before: Tables without rows\. To go back: Empty the tables that were loaded: TRUNCATE, without CASCADE, which empties others too\.$/)
   expect(await server.sql('SELECT count(*) FROM orders', 'service')).toBe('100')
 })
 

@@ -79,7 +79,7 @@ function databaseAfter(
   if (only === 'data') {
     return {
       now: `${target} ${has}${nothing}; everything else is as before.`, before: 'Tables without rows.',
-      back: 'Empty the tables that were loaded: TRUNCATE.',
+      back: 'Empty the tables that were loaded: TRUNCATE, without CASCADE, which empties others too.',
     }
   }
   return {

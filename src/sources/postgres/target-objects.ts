@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { LifeboatError } from '../../error.ts'
-import { marked } from '../../marks.ts'
 import { formatCount, formatSome } from '../../report/format.ts'
 import { KEEP_PARTITIONS, otherPartitions, PARTITIONS_LOST } from './clean/partitions.ts'
 import type { Entry } from './contents.ts'
 import { type QueryContext, queryJson } from './query.ts'
-import { ROWS_BESIDE } from './target.ts'
+import { ROWS_BESIDE, TO_HAVE_BOTH } from './target.ts'
 
 /** Objects of the target that a restore may replace, by catalog, schema and name as an archive's table of contents has them. */
 export class TargetObjects {
@@ -133,8 +132,7 @@ export async function requireReplaceable(entries: readonly Entry[], objects: Tar
     `the selected tables cannot be replaced at ${where}: ${formatSome(dependents, 10)} depend${dependents.length === 1 ? 's' : ''} on them`,
     {
       hint:
-        marked`Select these tables and views too, or drop them first. For the rows of a table alone, empty it (TRUNCATE), and restore ` +
-        marked`with ‹mode: empty› and ‹only: data›. ${ROWS_BESIDE}`,
+        `${ROWS_BESIDE} ${TO_HAVE_BOTH} Or select these tables and views too, if all of them are to be as in the backup.`,
     },
   )
 }

@@ -76,7 +76,7 @@ export async function requireEmpty(context: QueryContext, part = false): Promise
   )
 }
 
-const TO_HAVE_BOTH = marked`To have both, change the name at the end of ‹database-url›, and give ‹mode: create›.`
+export const TO_HAVE_BOTH = marked`To have both, change the name at the end of ‹database-url›, and give ‹mode: create›.`
 
 /** A way out that needs no change of the target's own tables. */
 export const ROWS_BESIDE =
@@ -135,7 +135,9 @@ export async function requireNoRows(context: QueryContext, tables?: readonly { s
     `${context.connection.where} is not empty: ${full.slice(0, 5).join(', ')}${full.length > 5 ? ' and more tables' : ''} ` +
       `${full.length === 1 ? 'has' : 'have'} rows`,
     {
-      hint: marked`Empty these tables first (TRUNCATE), or restore into a new database with ‹mode: create›.`,
+      hint:
+        marked`Restore into a new database with ‹mode: create›. Or empty these tables, after ‹lifeboat backup›: this restore keeps no ` +
+        'copy. Use no CASCADE: it also empties all tables that refer to them.',
     },
   )
 }
