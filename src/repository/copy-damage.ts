@@ -19,7 +19,7 @@ const AT_ONCE = 4
 export interface Repair {
   /** Keys of those that were put again. */
   put: ReadonlySet<string>
-  /** Keys of those that were known to be damaged there, or were missing, and were read from it and are good. */
+  /** Keys of those that were known to be damaged there, or were missing, and are good: they were read from it, or are `checked`. */
   good: readonly string[]
   /** Why one of them is still damaged there. */
   problem?: string
@@ -161,17 +161,20 @@ export class CopiedDamage {
    * Reads and checks objects in the other store, before anything is said of them: those that the proofs of one store call damaged, and
    * those that it lacked under a snapshot that was there (`beneath`). Only an object that cannot be opened is replaced, or put, by one that
    * can be, which is then read back; so a write key replaces nothing. Objects in groups stay as they are. The snapshot must be in the other
-   * store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked.
+   * store, where no prune deletes its objects then. `lacking`: keys of objects that the other store lacked; `checked`: of those among them
+   * that `putChecked` put, and that need no other check.
    */
   async repair(
-    snapshot: AuthenticSnapshot, { lacking, beneath }: { lacking: ReadonlySet<string>; beneath: ReadonlySet<string> },
+    snapshot: AuthenticSnapshot,
+    { lacking, beneath, checked }: { lacking: ReadonlySet<string>; beneath: ReadonlySet<string>; checked: ReadonlySet<string> },
     { from, to, signal }: { from: Store; to: Store; signal: AbortSignal },
   ): Promise<Repair> {
     const { keys, header: { chunks } } = snapshot
     // They come from there: proofs of the other store are about earlier bytes.
     for (const key of lacking) if (this.#damaged.has(key)) this.#doubtful.add(key)
     const put = new Set<string>()
-    const good: string[] = []
+    const good = [...checked].filter((key) => this.#carried.has(key))
+    for (const known of [this.#carried, this.#doubtful]) for (const key of checked) known.delete(key)
     let problem: string | undefined
     const isNeeded = (key: string): boolean => beneath.has(key) || (this.#carried.has(key) && !this.#damaged.has(key))
     const isSuspect = (key: string): boolean => isNeeded(key) || (this.#doubtful.has(key) && !this.#carried.has(key))
@@ -249,10 +252,11 @@ export class CopiedDamage {
     if (names.length === 0 && good.length === 0 && !failed) return false
     const about = { ...NO_VERIFICATION, snapshot: id, set, time: now, ...(failed && { level: verdict.level, result: 'failed' as const }) }
     const replaced = good.some((key) => transferred.has(key)) ? `, some after they were replaced by those of ${from.name}` : ''
+    const found = to.groups ? `put again from ${from.name}, each checked before` : `read again and found good${replaced}`
     const problems = [
       ...(failed || damaged.length > 0 ? [`said by proofs in ${from.name}, from where the snapshot was copied`] : []),
       ...(untold.length > 0 ? [`said before by proofs in ${to.name}`] : []),
-      ...(good.length > 0 ? [`read again and found good${replaced}`] : []),
+      ...(good.length > 0 ? [found] : []),
     ]
     await proveSnapshot(to, snapshot.keys, { ...about, damaged: names, good, problems })
     for (const key of names) {

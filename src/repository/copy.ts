@@ -95,9 +95,9 @@ export async function copySnapshot(
   // deletes them.
   if (unchecked.size > 0 && !to.groups)
     await putAll((await new Presence(to, new Map([...unchecked].map((chunk) => [chunk, expected.get(chunk)!]))).wrong()).keys())
-  // In groups nothing is put, or replaced, later than this.
-  const rest = to.groups && checked.size > 0 ? new Set<string>() : beneath
-  const { put, good, problem } = await damage.repair(snapshot, { lacking, beneath: rest }, { from, to, signal })
+  // In groups nothing is put, or replaced, later than this, and nothing is read back: the check before counts.
+  const known = to.groups && checked.size > 0 ? { beneath: new Set<string>(), checked: first } : { beneath, checked: new Set<string>() }
+  const { put, good, problem } = await damage.repair(snapshot, { lacking, ...known }, { from, to, signal })
   for (const chunk of [...first, ...put]) bytes += expected.get(chunk)!
   const transferred = new Set([...unchecked, ...first, ...put])
   const carried = await damage.carry(snapshot, { transferred, good }, { from, to, now: now() })

@@ -42,7 +42,8 @@ async function twoBackups(): Promise<{ from: FileStore; to: FileStore; older: st
 const { signal } = new AbortController()
 let now = () => new Date()
 afterEach(() => (now = () => new Date()))
-const copy = async (key: string, from: Store, to: Store, withKeys = keys) => copySnapshot(key, { damage: await CopiedDamage.of(from, to, withKeys, 'app', () => undefined), from, to, keys: withKeys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
+const damageOf = (from: Store, to: Store, withKeys = keys): Promise<CopiedDamage> => CopiedDamage.of(from, to, withKeys, 'app', () => undefined)
+const copy = async (key: string, from: Store, to: Store, withKeys = keys, damage?: CopiedDamage) => copySnapshot(key, { damage: damage ?? (await damageOf(from, to, withKeys)), from, to, keys: withKeys, signal, now, grace: GRACE, onDamaged: (error) => expect(error).toBeUndefined(), onBytes: () => undefined })
 const idIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json.zst'.length)
 const objectsIn = async (store: Store): Promise<string[]> => (await all(store.list(''))).map(({ key, size }) => `${key} ${size}`).toSorted()
 
@@ -222,6 +223,27 @@ describe('in artifacts', () => {
     expect(await copy(third, from, open(), writeKeys)).toMatchObject({ isNew: true, chunks })
     expect(await known()).toBe(chunks)
   })
+
+  test.each([
+    ['was found damaged there', false],
+    ['was found damaged in both stores', true],
+  ])('an object of a lost artifact that %s, and is checked before it is put again, is known to be good', async (_, both) => {
+    const backups = await twoBackups()
+    const { from, older, newer } = backups
+    for (const key of [older, newer]) await copy(key, from, open())
+    const key = await sharedBy(backups)
+    const verified = open()
+    for (const store of both ? [verified, from] : [verified]) await tell(store, older, [key], new Date(Date.now() - 60_000))
+    await verified.groups.commit([])
+    github.artifacts.splice(0, 1)
+    const damage = await damageOf(from, open())
+    expect(await copy(newer, from, open(), keys, damage)).toMatchObject({ isNew: false, repaired: 1 })
+    expect([...damage.unchecked]).toEqual([])
+    const proofs = await SetProofs.list(open(), keys, 'app', () => undefined)
+    expect([...(await proofs.damagedSince(new Date(0)))]).toEqual([])
+    expect(await copy(newer, from, open())).toMatchObject({ bytes: 0, chunks: 0, repaired: 0 })
+    expect(await restored(open(), idIn(newer))).toEqual(digests({ app: second }))
+  })
 })
 
 test('a copy that breaks off leaves no snapshot, and the next one transfers the rest', async () => {
@@ -350,7 +372,7 @@ test('a newer snapshot that lacks only what it stored first is copied without a 
 
 test('the snapshots that are newer than those that are copied beside them are read once', async () => {
   const { from, to, older, newer } = await twoBackups()
-  const damage = await CopiedDamage.of(from, to, keys, 'app', () => undefined)
+  const damage = await damageOf(from, to)
   const third = await backUp({ store: to, time: new Date(Date.now() + 3_600_000) }, { app: noise('newest', 3000) })
   const read: string[] = []
   const watched: Store = { ...through(to, (_, __, perform) => perform()), get: async (key, most) => (read.push(key), to.get(key, most)) }
