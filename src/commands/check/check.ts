@@ -55,7 +55,9 @@ export async function check(inputs: CheckInputs, environment: Environment): Prom
   const hints = unlooked.flatMap(({ store, hint }) => (hint === undefined ? [] : [`${store}: ${hint}`]))
   const result: CheckResult = {
     store: found.map(({ store }) => store).join(' and '),
-    ...(several && { stores: found.map((one) => ({ name: one.store, ...('problem' in one && { problem: one.problem }) })) }),
+    ...(several && { stores: found.map((one) => 'problem' in one
+      ? { name: one.store, problems: 1, problem: one.problem }
+      : { name: one.store, problems: judged[looked.indexOf(one)]!.problems.length }) }),
     time: now.toISOString(),
     sets,
     problems,
@@ -93,7 +95,8 @@ function judge(
     ...(unmet.length > 0 && unmet.every(({ ofProof }) => ofProof) && { unproven: true }),
   }))
   const own = new Set(sets.map(({ set }) => set))
-  const everywhere = among.flatMap(({ sets, place }) => sets.map(({ set }) => [set, place] as const))
+  const everywhere = among.flatMap(({ sets, place }) =>
+    sets.flatMap(({ set, newest }) => (newest === undefined ? [] : [[set, place] as const])))
   const lacking = new Map(everywhere.filter(([set]) => !own.has(set)))
   const copies = [...lacking].map(([set, from]) => {
     return `Copy what ${found.place} lacks: ${markedCommand('copy', { from, destination: found.place, set })}.`
@@ -139,7 +142,7 @@ async function lookAtEach(inputs: CheckInputs, environment: Environment): Promis
       if (!(error instanceof LifeboatError)) throw error
       failures.push(error)
       const { hint } = error
-      found.push({ store: destination.text, problem: redact(error.message), ...(hint !== undefined && { hint: redact(hint) }) })
+      found.push({ store: redact(destination.text), problem: redact(error.message), ...(hint !== undefined && { hint: redact(hint) }) })
     }
   }
   if (failures.length === found.length) throw failures[0]
@@ -158,7 +161,7 @@ function look(destination: Destination, inputs: CheckInputs, environment: Enviro
     requireKeyOf(sets)
     const redact = redactionOf(environment)
     return {
-      store: store.name,
+      store: redact(store.name),
       place: destination.text,
       ...(await dependedOn(store)),
       others: sets.length === 0 ? await setsOf(store) : [],

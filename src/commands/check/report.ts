@@ -148,8 +148,10 @@ function inactiveLines({ inactive }: CheckResult): string[] {
   )
 }
 
-function placeOf({ stores }: CheckResult, { destination }: Shown): string {
-  return stores ? stores.map(({ name }) => code(name)).join(' and ') : code(destination)
+/** Of several destinations, those that have problems, if any has. */
+function placeOf({ stores, problems: all }: CheckResult, { destination }: Shown): string {
+  const shown = stores?.filter(({ problems }) => all.length === 0 || problems > 0)
+  return shown ? shown.map(({ name }) => code(name)).join(' and ') : code(destination)
 }
 
 export function checkSummary(result: CheckResult, shown: Shown): string {

@@ -4,8 +4,8 @@ import type { Freshness } from '../../repository/freshness.ts'
 export interface CheckResult extends InArtifacts {
   /** The store; of several destinations all of them. */
   store: string
-  /** Present if there are several destinations: each, and why it could not be looked at. */
-  stores?: { name: string; problem?: string }[]
+  /** Present if there are several destinations: each, the number of its problems, and why it could not be looked at. */
+  stores?: { name: string; problems: number; problem?: string }[]
   /** When it was looked. */
   time: string
   sets: (Freshness & {

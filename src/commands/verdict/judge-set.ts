@@ -55,9 +55,10 @@ export async function judgeSet(
 async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, lost: ReadonlySet<string>): Promise<JudgedSet> {
   const { id, time, size, added, partial } = header
   const verdict = await proofs.verdict(id)
-  const failure = failureOf(verdict)
-  const why = failure?.why ?? (lost.has(key) ? 'a part of it has expired or was deleted'
-    : damageIn({ key, header }, await proofs.damagedSince(new Date(time))))
+  const damage = lost.has(key) ? 'a part of it has expired or was deleted'
+    : damageIn({ key, header }, await proofs.damagedSince(new Date(time)))
+  const failure = damage === undefined ? failureOf(verdict) : undefined
+  const why = damage ?? failure?.why
   const about = { snapshot: id, made: time, ...(partial && { partial }) }
   const wanted = LEVELS.find((level) => header.tags.includes(verifiedTag(level)))
   const failedDrill = failure?.failedDrill && { failedDrill: true as const }

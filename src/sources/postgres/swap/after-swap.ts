@@ -36,7 +36,7 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
     requireBelieved(back, live, target.where)
     if (!live.owned || !back.owned) throw notOwned(target.where)
     const mark = markOf(live, back, databases, { at: now(), keepOld })
-    const others = all.flatMap(({ name, mark: { at } }) => (name === back.name ? [] : [{ name, since: at }]))
+    const others = all.filter((one) => one !== back && isBelieved(one, live)).map(({ name, mark: { at } }) => ({ name, since: at }))
     const about = { target: target.where, back: back.name, since: back.mark.at, others }
     if (dryRun) {
       await warnOfUse(live, options, maintenance, report)
@@ -65,7 +65,8 @@ export function undoSwap(options: AfterSwapOptions): Promise<Undone> {
 
 /** The last one for which the target was exchanged: after two restores and an undo, the target has taken the place of two. */
 function theOneBefore(live: NamedDatabase, all: readonly Kept[], where: string): Kept {
-  const back = all.find(({ mark }) => mark.by === live.oid)
+  const claiming = all.filter(({ mark }) => mark.by === live.oid)
+  const back = claiming.find((one) => isBelieved(one, live)) ?? claiming[0]
   if (back) return back
   throw nothingToUndo(where, all)
 }
@@ -81,8 +82,12 @@ function keptNamed(old: string, all: readonly Kept[], where: string): Kept {
  * The mark is a comment, which the owner of any database can write: of one that belongs to somebody else than the target it is believed
  * only of a superuser, or of this role.
  */
+function isBelieved({ trusted, owner }: Kept, live: NamedDatabase): boolean {
+  return trusted || owner === live.owner
+}
+
 function requireBelieved(back: Kept, live: NamedDatabase, where: string): void {
-  if (back.trusted || back.owner === live.owner) return
+  if (isBelieved(back, live)) return
   throw new LifeboatError(`${back.name} claims to be the one from before ${where}, but belongs to ${back.owner} and not to ${live.owner}`, {
     hint: 'Nothing was changed. The owner of any database can write such a claim. If it is true, run ' +
       `ALTER DATABASE ${identifier(back.name)} OWNER TO ${identifier(live.owner)} first. ` +
