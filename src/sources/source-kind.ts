@@ -294,7 +294,7 @@ export interface SourceVerified {
   problems: unknown[]
   /** Programs that took part, with their versions. */
   versions?: Record<string, string>
-  /** Of a drill that came to its end. */
+  /** Of a drill that came to its end: all that is stored of the source was read, and is as recorded; `problems` are of the drill alone. */
   drill?: Drilled
 }
 

@@ -1,7 +1,6 @@
 import { LifeboatError, messageOf } from '../../error.ts'
 import { DamagedChunk } from '../../repository/reader.ts'
 import { DamagedSnapshot, type SourceRecord, sourceSize } from '../../repository/snapshot.ts'
-import type { Level } from '../../repository/levels.ts'
 import { confirmedBy } from '../../sources/nouns.ts'
 import { remarksOf } from '../../sources/remarks.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
@@ -15,6 +14,8 @@ export interface CheckedSource {
   /** Of every chunk object it needs. */
   keys: ReadonlySet<string>
   problems: unknown[]
+  /** Those of its problems that a drill met, after all that is stored of it was read and found good. */
+  ofDrill?: readonly unknown[]
   versions?: Record<string, string>
   drill?: Drilled
 }
@@ -23,14 +24,14 @@ export interface CheckedSource {
 export function outcomeOf(
   sources: readonly CheckedSource[],
   problems: readonly unknown[],
-  level: Level,
 ): Verdict & Pick<SnapshotVerified, 'problems' | 'damaged' | 'sources'> {
   const damage = damagedChunksIn([...sources, { problems }])
   const all = [...new Set([...sources.flatMap((checked) => checked.problems), ...problems])]
   // Two sources can have come upon the same chunk.
   const distinct = all.filter((problem) => !(problem instanceof DamagedChunk) || damage.get(problem.key) === problem)
+  const ofDrills = new Set(sources.flatMap(({ ofDrill = [] }) => ofDrill))
   return {
-    ...verdict(distinct, level),
+    ...verdict(distinct, ofDrills),
     problems: [...new Set(distinct.map(told))],
     damaged: [...damage.keys()],
     sources: sources.map(({ source, entries, keys, problems: own, drill }) => {
@@ -43,7 +44,7 @@ export function outcomeOf(
         kind: source.kind,
         size: sourceSize(source),
         entries,
-        ...verdict(found, level),
+        ...verdict(found, ofDrills),
         problems: found.map(told),
         ...(drill && { drill }),
         ...confirmedBy(source),
@@ -71,11 +72,15 @@ function told(problem: unknown): string {
 
 type Verdict = Pick<SnapshotVerified, 'result' | 'unmet' | 'failedDrill'>
 
-function verdict(problems: readonly unknown[], level: Level): Verdict {
+/** A failed drill only if nothing else is wrong: with any other problem, something may not be whole, or was not read. */
+function verdict(problems: readonly unknown[], ofDrills: ReadonlySet<unknown>): Verdict {
   if (problems.length === 0) return { result: 'verified' }
   const damage = problems.filter(isDamage)
-  if (damage.length > 0)
-    return { result: 'failed', ...(level === 'drill' && damage.every((problem) => problem instanceof BadSource) && { failedDrill: true }) }
+  if (damage.length > 0) {
+    const failedDrill = damage.every((problem) => problem instanceof BadSource) &&
+      problems.every((problem) => ofDrills.has(problem) || problem instanceof UnaskedCondition)
+    return { result: 'failed', ...(failedDrill && { failedDrill }) }
+  }
   const conditions = problems.filter((problem) => problem instanceof UnmetCondition || problem instanceof UnaskedCondition)
   if (!conditions.some((problem) => problem instanceof UnmetCondition)) return { result: 'could not verify' }
   return { result: 'failed', unmet: conditions.length === problems.length ? 'all else verified' : 'not all else verified' }

@@ -18,7 +18,7 @@ import { VERSION } from '../../version.ts'
 import { secondsSince } from '../../process/elapsed.ts'
 import { databasesAtOnce } from '../at-once.ts'
 import { damagedAmong, keyAt, keysAt, missingChunks, withBases } from './chunks.ts'
-import { type CheckedSource, damagedChunksIn, damagedKeys, outcomeOf } from './outcome.ts'
+import { type CheckedSource, damagedChunksIn, damagedKeys, isDamage, outcomeOf } from './outcome.ts'
 import type { SnapshotVerified } from './result.ts'
 
 export interface Verifying {
@@ -104,7 +104,7 @@ class Verification {
     // If the chunks cannot be looked for, no source is known to be whole.
     await this.#collecting([this.#problems, ...this.#sources.map(({ problems }) => problems)], () => this.#checkChunks())
     const good = [...keysAt(this.#snapshot, [...this.#reader.opened])].filter((key) => this.#how.suspects.has(key))
-    return { bytes: this.#bytes, versions: this.#versions, good, ...outcomeOf(this.#sources, this.#problems, this.#level) }
+    return { bytes: this.#bytes, versions: this.#versions, good, ...outcomeOf(this.#sources, this.#problems) }
   }
 
   /** Does work; an error is one of these lists' problems, and does not end the verification. Throws only when interrupted. */
@@ -160,6 +160,11 @@ class Verification {
     if (drill) checked.drill = drill
     if (versions) checked.versions = versions
     checked.problems.push(...problems)
+    if (this.#level !== 'drill' || (!drill && !problems.some(isDamage))) return
+    // A drill that came to its end has read everything; one whose restore failed may have read definitions alone.
+    const unsound = drill ? [] : (await kind.verify({ source, read }, 'read', this.#context)).problems
+    if (unsound.length === 0) checked.ofDrill = problems
+    checked.problems.push(...unsound)
   }
 
   /** A condition that nothing could be asked of does not hold: the source that it is about is not in the snapshot. */

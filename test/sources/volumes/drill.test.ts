@@ -105,3 +105,20 @@ test.each(CHANGES)('a restore that changes %s is found', async (_, change, probl
   expect(result.result).toBe('failed')
   expect(result.problems).toContainEqual(expect.stringMatching(problem))
 })
+
+test('the drill of one of two volumes fails: the snapshot is called whole only if the other could be read', async () => {
+  const own = path.join(folder, 'two')
+  for (const name of ['changed', 'other', 'bin', 'store']) mkdirSync(path.join(own, name), { recursive: true })
+  for (const name of ['changed', 'other']) writeFileSync(path.join(own, name, name), name)
+  await new Volumes(own).backup({ volumes: `changed=${own}/changed\nother=${own}/other` })
+  const real = execFileSync('sh', ['-c', 'command -v tar']).toString().trim()
+  const drill = (other: string) => {
+    const script = `case " $* " in *" --extract "*) ${real} "$@" || exit; ! test -f changed || rm changed; ! test -f other || ${other}; exit 0 ;; esac`
+    writeFileSync(path.join(own, 'bin/tar'), `#!/bin/sh\n${script}\nexec ${real} "$@"\n`, { mode: 0o755 })
+    return new Volumes(own, { PATH: `${own}/bin:${process.env['PATH']}` }).verify({ level: 'drill' })
+  }
+  expect(await drill('true')).toMatchObject({ result: 'failed', failedDrill: true, sources: [{ failedDrill: true }, { result: 'verified' }] })
+  const result = await drill('{ echo tar: no room >&2; exit 2; }')
+  expect(result).toMatchObject({ result: 'failed', sources: [{ failedDrill: true }, { result: 'could not verify' }] })
+  expect(result).not.toHaveProperty('failedDrill')
+})

@@ -195,7 +195,7 @@ test('a difference is found, and shown, however slow the store is', async () => 
   try {
     // Spaces before a number do not come back.
     expect(await drillBroken('slow', '424242', ' 24242', {}, 17, { session })).toMatchObject({
-      result: 'failed', problems: ['TABLE DATA public.t differs after the restore; row 1: column n has a number of 5 digits instead of 6 bytes'],
+      result: 'failed', failedDrill: true, problems: ['TABLE DATA public.t differs after the restore; row 1: column n has a number of 5 digits instead of 6 bytes'],
     })
   } finally {
     FileStore.prototype.get = get
@@ -312,9 +312,20 @@ test('a database whose rows do not meet a constraint any more: nothing is called
 
 test('an archive that lacks a table of those that were recorded is found', async () => {
   const entries = Array.from({ length: 9 }, (_, index) => `${index}; 1259 16384 TABLE public t${index} postgres`)
-  expect(await drillBroken('owned', 'none', 'none', {}, 17, { entries })).toMatchObject({
+  const result = await drillBroken('owned', 'none', 'none', {}, 17, { entries })
+  expect(result).toMatchObject({
     result: 'failed', problems: [expect.stringMatching(/^app\.dump lists \d+ entries that are not the 9 recorded at backup time: missing: .*$/)],
   })
+  expect(result).not.toHaveProperty('failedDrill')
+})
+
+test('an archive that no pg_restore can read to its end was stored wrongly: the snapshot is not called whole', async () => {
+  await server.createDatabase('malformed')
+  await server.sql("CREATE TABLE t (v text); INSERT INTO t VALUES ('a value of the only row')", 'malformed')
+  const result = await drillBroken('malformed', 'a value of the only row', 'shorter')
+  expect(result).toMatchObject({ result: 'failed', damaged: [], sources: [{ result: 'failed' }] })
+  expect([result, result.sources[0]]).toEqual([expect.not.objectContaining({ failedDrill: true }), expect.not.objectContaining({ failedDrill: true })])
+  expect(result.problems).toContainEqual(expect.stringMatching(/^app\.dump: /))
 })
 
 /** Changes of a restored database, and the problems that a drill tells. */
@@ -376,7 +387,7 @@ test('a function of an index that names a table without its schema cannot be res
     CREATE FUNCTION f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END'; CREATE INDEX ti ON t (f(a));
     CREATE OR REPLACE FUNCTION f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i * (SELECT max(x) FROM rates); END'`, 'named')
   expect((await drill('named')).result).toMatchObject({
-    result: 'failed', problems: [expect.stringMatching(/^it cannot be restored with pg_restore: CREATE INDEX ti: relation "rates" does not exist/)],
+    result: 'failed', failedDrill: true, problems: [expect.stringMatching(/^it cannot be restored with pg_restore: CREATE INDEX ti: relation "rates" does not exist/)],
   })
   await server.sql('ALTER FUNCTION f(int) SET search_path = public; REINDEX INDEX ti', 'named')
   expect((await drill('named')).result).toMatchObject({ result: 'verified', problems: [] })
