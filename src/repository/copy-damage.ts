@@ -124,7 +124,7 @@ export class CopiedDamage {
 
   /**
    * Names objects `beneath` snapshots in a proof, before they are put without a check: nothing calls a snapshot that lists them good from
-   * then on until the identity has read them.
+   * then on until the identity has read them. Throws if the snapshot `isThere` and is deleted meanwhile.
    */
   async doubt(
     { keys, header: { id, set } }: AuthenticSnapshot, beneath: ReadonlySet<string>,
@@ -135,8 +135,11 @@ export class CopiedDamage {
     const problems = [`missing or cut, and put again from ${from.name} with a write key, which cannot check it`]
     const { there, lost = id }: Partial<Listed> = isThere ? { there: id } : (this.#listed ?? {})
     const proof = { ...NO_VERIFICATION, snapshot: there ?? lost, set, time: now, damaged, problems }
-    // Proofs of one that is missing say so already.
-    await (there === undefined ? writeProofs(to, keys, proof) : proveSnapshot(to, keys, proof))
+    if (there === undefined || !(await proveSnapshot(to, keys, proof))) {
+      if (isThere) throw new LifeboatError(`${snapshotKey(set, id)} was deleted from ${to.name} while it was copied. Copy it again`)
+      // Proofs of one that is missing say so already.
+      await writeProofs(to, keys, { ...proof, snapshot: lost })
+    }
     for (const key of damaged) {
       this.#carried.add(key)
       this.#named.add(key)

@@ -181,12 +181,16 @@ export async function writeProofs(store: Store, keys: Keys, verification: Verifi
   return [...others, await writeProof(store, keys, verification)]
 }
 
-/** The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. */
-export async function proveSnapshot(store: Store, keys: Keys, verification: Verification): Promise<void> {
+/**
+ * The same, unless the snapshot was deleted meanwhile: a proof without a snapshot would say that the snapshot was lost. Returns whether the
+ * proofs were kept.
+ */
+export async function proveSnapshot(store: Store, keys: Keys, verification: Verification): Promise<boolean> {
   const proofs = await writeProofs(store, keys, verification)
   // Artifacts are never deleted one by one, and nothing of them is there before the commit.
-  if (store.groups || (await isThere(store, snapshotKey(verification.set, verification.snapshot)))) return
+  if (store.groups || (await isThere(store, snapshotKey(verification.set, verification.snapshot)))) return true
   for (const proof of proofs) await store.delete(proof)
+  return false
 }
 
 /** A proof that is truncated, edited, moved, or of a newer form. */

@@ -361,6 +361,29 @@ test('with a write key, objects that another snapshot lost are named as not chec
   expect([...known].toSorted()).toEqual(both.toSorted())
 })
 
+test.each([
+  ['another snapshot, they are named in one of the snapshot that is copied', false],
+  ['the snapshot itself, nothing is put', true],
+])('with a write key, if a prune deletes the snapshot whose proof names objects as not checked: of %s', async (_, itself) => {
+  const { from, to, newer } = await twoBackups()
+  const third = snapshotKey('app', (await backUp({ store: from }, { app: second })).id)
+  await copy(newer, from, to)
+  const both = await difference(from, newer)
+  for (const key of both) await to.delete(key)
+  const put: string[] = []
+  const pruned = through(to, async (operation, key, perform) => {
+    if (operation === 'put') put.push(key.split('/')[0]!)
+    if (operation === 'put' && key.includes(idIn(newer))) await to.delete(newer)
+    return perform()
+  })
+  const copied = copy(itself ? newer : third, from, pruned, writeKeys)
+  if (itself) await expect(copied).rejects.toThrow(`${newer} was deleted from ${to.name} while it was copied`)
+  else await expect(copied).resolves.toMatchObject({ isNew: true, chunks: 2 })
+  expect(put).toEqual(itself ? ['proofs'] : ['proofs', 'proofs', 'chunks', 'chunks', 'snapshots'])
+  const proofs = await SetProofs.list(to, keys, 'app', () => undefined)
+  expect([[...proofs.ids()], [...(await proofs.damagedSince(new Date(0)))].toSorted()]).toEqual(itself ? [[], []] : [[idIn(third)], both.toSorted()])
+})
+
 test('a newer snapshot that lacks only what it stored first is copied without a look into the older ones', async () => {
   const { from, to, older, newer } = await twoBackups()
   await copy(older, from, to)

@@ -58,7 +58,7 @@ export async function keepProofs(
 }
 
 /** Puts proofs of a set, which artifacts keep together. */
-export async function putTogether(store: Store, set: string, put: (own: Store) => Promise<void>): Promise<void> {
+export async function putTogether(store: Store, set: string, put: (own: Store) => Promise<unknown>): Promise<void> {
   const own = store.groups?.ofSet(set) ?? store
   try {
     await put(own)
