@@ -14,11 +14,14 @@ export const BACK_UP_AGAIN = {
     `${verifyAll(set)}.`,
 }
 
-/** Advice about one that failed its drill: what is stored is whole, so that the same would be stored again. */
-export function afterFailedDrill({ set, snapshot }: { set: string; snapshot: string }): string {
+/**
+ * Advice about one that failed its drill: what is stored is whole, so that the same would be stored again. `destination`: if commands that
+ * name none would look elsewhere.
+ */
+export function afterFailedDrill({ snapshot, ...place }: { set: string; snapshot: string; destination?: string }): string {
   return 'Correct the source first: as long as it has what the drill met (rows that do not meet a constraint, for example), a new backup ' +
-    `fails its drill in the same way. ${markedCommand('show', { set, snapshot })} tells what that was. Then back up again, and drill ` +
-    `that backup: ${markedCommand('verify', { set, level: 'drill' })}.`
+    `fails its drill in the same way. ${markedCommand('show', { ...place, snapshot })} tells what that was. Then back up again, and ` +
+    `drill that backup: ${markedCommand('verify', { ...place, level: 'drill' })}.`
 }
 
 /** The way to the rows of a database that fails its drill because of them. `place`: the inputs that say where it is. */

@@ -268,9 +268,10 @@ export class Destinations {
       })
     }
     if (failedDrill) {
-      const rows = found.sources.some((source) => source.failedDrill && isDatabase(source)) ? ` ${rowsOf({ snapshot: id })}` : ''
+      const made = { destination: name, set, snapshot: id }
+      const rows = found.sources.some((source) => source.failedDrill && isDatabase(source)) ? ` ${rowsOf(made)}` : ''
       throw new LifeboatError(`snapshot ${id} was stored, and failed its drill: ${problems.join('; ')}`, {
-        hint: `No object of it was found damaged. ${afterFailedDrill({ set, snapshot: id })}${rows}`,
+        hint: `No object of it was found damaged. ${afterFailedDrill(made)}${rows}`,
       })
     }
     const outcome = result === 'failed' ? 'does not verify' : 'could not be verified'

@@ -184,7 +184,7 @@ async function copyOne(
     if (standing.failedDrill !== undefined)
       report.warning(
         `snapshot ${snapshot} of set ${set} failed its drill in ${from.name}: ${standing.failedDrill}`,
-        `Its copy is the same. ${afterFailedDrill({ set, snapshot })}`,
+        `Its copy is the same. ${afterFailedDrill({ destination: destination.text, set, snapshot })}`,
       )
     return {
       snapshot, set, outcome: problem !== undefined ? 'failed' : isNew ? 'copied' : 'was there', bytes, chunks,

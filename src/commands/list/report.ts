@@ -134,7 +134,7 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
   const chosen = snapshots.find(({ id }) => id === restorable)
   const drilled = unsound.find(({ failedDrill }) => failedDrill)
   const ofDrilled = snapshots.filter(({ id }) => id === drilled?.snapshot).flatMap(({ set, id: snapshot }) =>
-    [afterFailedDrill({ set, snapshot }), rowsOf({ destination, set, snapshot })])
+    [afterFailedDrill({ destination, set, snapshot }), rowsOf({ destination, set, snapshot })])
   if (!chosen) {
     const [first] = snapshots
     if (ofDrilled.length > 0) return ofDrilled

@@ -23,7 +23,7 @@ export async function decide(
   store: Store,
   keys: Keys,
   references: References,
-  { set, policy, timeZone, stored, force }: PruneOptions,
+  { destination, set, policy, timeZone, stored, force }: PruneOptions,
   environment: Environment,
 ): Promise<Decision<Candidate & SnapshotSeen>[]> {
   const { report } = environment
@@ -65,7 +65,7 @@ export async function decide(
       if (failedDrill) failedDrills.add(snapshot)
       report.warning(
         `snapshot ${snapshot} ${flawOf(found)}, and does not count as the ${which}: ${why}`,
-        failedDrill ? afterFailedDrill({ set, snapshot })
+        failedDrill ? afterFailedDrill({ destination, set, snapshot })
           : marked`Back up again; ‹lifeboat verify; snapshot: all› tells which others are hit.`,
       )
     }
