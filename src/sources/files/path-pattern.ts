@@ -1,16 +1,39 @@
-import ignore from 'ignore'
+import ignore, { type Ignore } from 'ignore'
 
 /** By default, `Cache` and `cache` would be the same name. */
 export const NAMES = { ignorecase: false }
 
-/** The library keeps its answer for every path that it is asked about. */
-export const ASKED = 10_000
+/** The library keeps its answers; all of its matchers that decide on the same paths keep about so many. */
+const KEPT_ANSWERS = 10_000
 
-/** A pattern of gitignore(5) that matches name by name. */
+const NOTHING = ignore()
+
+/** Matchers of the library for one list of patterns, which do not keep more answers if there are more of them. */
+export class Matchers {
+  readonly #all: Ignore[] = []
+  #asked = 0
+
+  /** One without patterns. */
+  create(): Ignore {
+    const matcher = ignore(NAMES)
+    this.#all.push(matcher)
+    return matcher
+  }
+
+  /** To be called before they are asked about a path. */
+  nextPath(): void {
+    if (++this.#asked * this.#all.length < KEPT_ANSWERS) return
+    this.#asked = 0
+    // With other patterns, even none, a matcher forgets its answers; what it has made of its patterns stays.
+    for (const matcher of this.#all) matcher.add(NOTHING)
+  }
+}
+
+/** A pattern of gitignore(5), or several that decide the same. */
 export interface PathPattern {
   negative: boolean
-  /** Whether it matches a path of these names; not whether it matches a folder around it. */
-  matches: (names: readonly string[], directory: boolean) => boolean
+  /** Whether it matches a path, which has a slash at its end if it is a folder; not whether it matches a folder around it. */
+  matches: (path: string, names: readonly string[]) => boolean
 }
 
 /** More asterisks mean the same. */
@@ -21,8 +44,8 @@ export function hasSeveralStars(pattern: string): boolean {
   return pattern.replace(/^!/, '').split('/').filter((name) => STARS.test(name.trimEnd())).length > 1
 }
 
-/** In a time that grows with the names of the pattern times those of the path; undefined for a comment, a blank or an invalid line. */
-export function pathPattern(line: string): PathPattern | undefined {
+/** Its time grows with the names of the pattern times those of the path. Undefined for a comment, a blank or an invalid line. */
+export function pathPattern(line: string, matchers: Matchers): PathPattern | undefined {
   if (line.trim() === '' || line.startsWith('#') || /(?:^|[^\\])\\$/.test(line)) return undefined
   const negative = line.startsWith('!')
   const text = line.slice(negative ? 1 : 0).replace(/^\\(?=[!#])/, '').replace(/(?<!\\)\s+$/, '')
@@ -34,9 +57,9 @@ export function pathPattern(line: string): PathPattern | undefined {
     if (!STARS.test(name)) parts.at(-1)!.push(name)
     else if (!STARS.test(names[place - 1] ?? '')) parts.push([])
   }
-  const [first, ...rest] = parts.map((part) => part.map(nameTest))
+  const [first, ...rest] = parts.map((part) => part.map((name) => nameTest(name, matchers)))
   const last = rest.pop()
-  return { negative, matches: (path, directory) => (directory || !text.endsWith('/')) && fitsParts(path, first!, rest, last) }
+  return { negative, matches: (path, pathNames) => (path.endsWith('/') || !text.endsWith('/')) && fitsParts(pathNames, first!, rest, last) }
 }
 
 type NameTest = (name: string) => boolean
@@ -57,13 +80,8 @@ function fitsParts(path: readonly string[], first: NameTest[], between: NameTest
   return end >= at && fits(last, end)
 }
 
-function nameTest(pattern: string): NameTest {
+function nameTest(pattern: string, matchers: Matchers): NameTest {
   if (!/[*?[\\]/.test(pattern)) return (name) => name === pattern
-  const test = (): ReturnType<typeof ignore> => ignore(NAMES).add(`/${pattern.replaceAll(/(?<!\\) /g, String.raw`\ `)}`)
-  let matching = test()
-  let asked = 0
-  return (name) => {
-    if (++asked % ASKED === 0) matching = test()
-    return matching.ignores(name)
-  }
+  const matcher = matchers.create().add(`/${pattern.replaceAll(/(?<!\\) /g, String.raw`\ `)}`)
+  return (name) => matcher.ignores(name)
 }

@@ -1,6 +1,6 @@
-import ignore from 'ignore'
+import ignore, { type Ignore } from 'ignore'
 import { displayName } from './file-list.ts'
-import { ASKED, hasSeveralStars, NAMES, pathPattern } from './path-pattern.ts'
+import { hasSeveralStars, Matchers, NAMES, type PathPattern, pathPattern } from './path-pattern.ts'
 
 /** Patterns that select entries of a volume, in the syntax of gitignore(5). */
 export interface Patterns {
@@ -102,25 +102,50 @@ export function canMatchIn(folder: string, patterns: readonly string[]): boolean
 function matcher(patterns: readonly Exclusion[]): (path: string) => LeftOutBy | undefined {
   if (patterns.length === 0) return () => undefined
   const marked = patterns.map((one) => (typeof one === 'string' ? { pattern: one, mark: 'exclude' as const } : one))
-  if (marked.some(({ pattern }) => hasSeveralStars(pattern))) return matcherByNames(marked)
-  let matching = ignore(NAMES).add(marked)
-  let asked = 0
+  const matchers = new Matchers()
+  if (marked.some(({ pattern }) => hasSeveralStars(pattern))) return matcherOfRules(rulesOf(marked, matchers), matchers)
+  const matching = matchers.create().add(marked)
   return (path) => {
-    if (++asked % ASKED === 0) matching = ignore(NAMES).add(marked)
+    matchers.nextPath()
     const { rule } = matching.test(path)
     return rule && REASONS.find((reason) => reason === rule.mark)
   }
 }
 
-/** The last pattern that matches decides. */
-function matcherByNames(patterns: readonly Exclude<Exclusion, string>[]): (path: string) => LeftOutBy | undefined {
-  const rules = patterns.toReversed().flatMap(({ pattern, mark }) => {
-    const rule = pathPattern(pattern)
-    return rule ? [{ ...rule, mark }] : []
-  })
+interface Rule extends PathPattern {
+  mark: LeftOutBy
+}
+
+/** The last rule that matches decides. */
+function matcherOfRules(rules: readonly Rule[], matchers: Matchers): (path: string) => LeftOutBy | undefined {
+  const lastFirst = rules.toReversed()
   return (path) => {
+    matchers.nextPath()
     const names = path.replace(/\/$/, '').split('/')
-    const rule = rules.find(({ matches }) => matches(names, path.endsWith('/')))
+    const rule = lastFirst.find(({ matches }) => matches(path, names))
     return rule?.negative ? undefined : rule?.mark
   }
+}
+
+/** A rule for each pattern that has `**` several times, and for each run of others that decide the same: these the library matches. */
+function rulesOf(patterns: readonly Exclude<Exclusion, string>[], matchers: Matchers): Rule[] {
+  const rules: Rule[] = []
+  let run: (Omit<Rule, 'matches'> & { matcher: Ignore }) | undefined
+  for (const { pattern, mark } of patterns) {
+    const negative = pattern.startsWith('!')
+    if (hasSeveralStars(pattern)) {
+      const rule = pathPattern(pattern, matchers)
+      if (rule) rules.push({ ...rule, mark })
+      run = undefined
+    } else if (!pattern.startsWith('#')) {
+      if (run?.negative !== negative || run.mark !== mark) {
+        const matcher = matchers.create()
+        run = { negative, mark, matcher }
+        rules.push({ negative, mark, matches: (path) => matcher.test(path).unignored })
+      }
+      // Only a negative pattern is matched with the path alone: of others, the library also gives what they decide on a folder around it.
+      run.matcher.add({ pattern: negative ? pattern : `!${pattern}` })
+    }
+  }
+  return rules
 }

@@ -1,5 +1,6 @@
 import ignore from 'ignore'
-import { canMatchIn, selected } from '../../../src/sources/files/selection.ts'
+import { canMatchIn, selected, selecting } from '../../../src/sources/files/selection.ts'
+import { memoryOf } from '../../support/used-heap.ts'
 
 const paths = ['', 'Cache', 'Cache/x', 'cache', 'cache/x', 'cache/y.LOG', 'z.log']
 const items = paths.map((path) => ({ path, directory: paths.some((other) => other.startsWith(`${path}/`)) || path === '' }))
@@ -28,6 +29,9 @@ function numbers(seed: number): (below: number) => number {
 
 const keyOf = (path: string): string => path.replaceAll('/', '\0')
 
+const numbered = (count: number, pattern: (number: number) => string): string[] =>
+  Array.from({ length: count }, (_, number) => pattern(number))
+
 describe('patterns with ** several times', () => {
   test('select what others of gitignore do', () => {
     const draw = numbers(11)
@@ -55,5 +59,27 @@ describe('patterns with ** several times', () => {
     const exclude = [`${'**/a/'.repeat(20)}**/b`, `${'a/***/'.repeat(20)}b`, '!**/**/c']
     expect([...selected(deep, (item) => item, { include: [], exclude })]).toHaveLength(deep.length)
     expect([...selected(deep, (item) => item, { include: [], exclude: [`${'**/a/'.repeat(20)}**/a/`] })]).toHaveLength(20)
+  })
+
+  test('the last that matches gives the reason, also among patterns with ** once or never', () => {
+    const exclude = ['*.log', { pattern: 'z.*', mark: 'ignoreFile' as const }, '**/**/x', '!cache/**/y.LOG/**', '# y.LOG', '*.LOG', { pattern: '!/cache/x', mark: 'ignoreFile' as const }]
+    const reasons: string[] = []
+    expect([...selected(items, (item) => item, { include: [], exclude }, ({ path }, by) => reasons.push(`${path}: ${by}`))].map(({ path }) => path))
+      .toEqual(['', 'Cache', 'cache', 'cache/x'])
+    expect(reasons).toEqual(['Cache/x: exclude', 'cache/y.LOG: exclude', 'z.log: ignoreFile'])
+  })
+
+  test.each([
+    ['one beside 300 others', ['**/cache/**/old', ...numbered(300, (number) => `*.tmp${number}`)], 1500],
+    ['one after each of 150 others', numbered(150, (number) => `*.tmp${number}\n**/a*${number}/**/?b`).flatMap((two) => two.split('\n')), 1500],
+    ['1000', numbered(1000, (number) => `**/a*${number}/**/?b`), 300],
+  ])('keep little memory: %s', async (_case, exclude, files) => {
+    const used = await memoryOf(async (measure) => {
+      const select = selecting((path: string) => ({ path, directory: false }), { include: [], exclude })
+      for (let file = 0; file < files; file++) select(`folder/name${file}`)
+      measure()
+      expect(select('folder/last')).toEqual(['folder/last'])
+    })
+    expect(used).toBeLessThan(10_000_000)
   })
 })
