@@ -185,6 +185,12 @@ describe('in artifacts', () => {
   let stores: ArtifactStores
   withArtifacts((emulated, opened) => ([github, stores] = [emulated, opened]))
   const open = (): ArtifactStore => stores.open({ set: 'app' })
+  /** Records that a verification of the artifacts found an object of a snapshot damaged. */
+  const tellThere = async (snapshot: string, key: string, time: Date): Promise<void> => {
+    const verified = open()
+    await tell(verified, snapshot, [key], time)
+    await verified.groups.commit([])
+  }
 
   test.each([
     ['the same as in the source is not called a failure', true],
@@ -194,9 +200,7 @@ describe('in artifacts', () => {
     const { from, older, newer } = backups
     await copy(older, from, open())
     const key = await sharedBy(backups)
-    const verified = open()
-    await tell(verified, older, [key], new Date(Date.UTC(2026, 10, 17)))
-    await verified.groups.commit([])
+    await tellThere(older, key, new Date(Date.UTC(2026, 10, 17)))
     if (!same) await from.put(key, Buffer.from(await from.get(key, ANY_SIZE)).fill(0, 100, 200))
     const problem = `chunk ${key} in artifact:octo/shop/lifeboat-app is known to be damaged, and that store replaces no objects`
     expect((await copy(newer, from, open())).problem).toBe(same ? undefined : problem)
@@ -232,9 +236,9 @@ describe('in artifacts', () => {
     const { from, older, newer } = backups
     for (const key of [older, newer]) await copy(key, from, open())
     const key = await sharedBy(backups)
-    const verified = open()
-    for (const store of both ? [verified, from] : [verified]) await tell(store, older, [key], new Date(Date.now() - 60_000))
-    await verified.groups.commit([])
+    const time = new Date(Date.now() - 60_000)
+    await tellThere(older, key, time)
+    if (both) await tell(from, older, [key], time)
     github.artifacts.splice(0, 1)
     const damage = await damageOf(from, open())
     expect(await copy(newer, from, open(), keys, damage)).toMatchObject({ isNew: false, repaired: 1 })

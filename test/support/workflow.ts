@@ -53,7 +53,7 @@ export function folderOf(uses: string | undefined): string | undefined {
 
 /**
  * Text with its expressions evaluated: names with dots, one index in brackets, a comparison with a text, toJSON and fromJSON. Throws for
- * what it does not know.
+ * any other expression.
  */
 export function evaluated(text: string, contexts: Contexts): string {
   return text.replaceAll(/\$\{\{\s*(.*?)\s*\}\}/g, (_, expression: string) => String(valueOf(expression, contexts)))

@@ -1,7 +1,7 @@
 import { sizesOf } from '../../sources/growth.ts'
 import { LEAST, lost } from '../../sources/loss.ts'
 import type { SizedSource } from '../../sources/source-kind.ts'
-import type { ListedLoss } from './result.ts'
+import type { TableLoss } from '../../report/page/facts.ts'
 
 /** Counts of all sets together that are remembered: with more of them, nothing is said. 8 bytes each. */
 const MOST_COUNTS = 5_000_000
@@ -51,7 +51,7 @@ export class RowCounts {
    * Tables that lost more than half of their rows, where no snapshot that stays has at least half of what they had. `stays`: whether the
    * policy keeps a snapshot; undefined for one that cannot be relied on.
    */
-  leaving(stays: (id: string) => boolean | undefined): ListedLoss[] {
+  leaving(stays: (id: string) => boolean | undefined): TableLoss[] {
     if (this.#counts > MOST_COUNTS) return []
     return [...this.#sets].flatMap(([set, { tables, snapshots }]) => {
       const newestFirst = snapshots.toSorted((a, b) => b.time.localeCompare(a.time))

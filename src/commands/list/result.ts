@@ -3,6 +3,7 @@ import type { DrillFigures } from '../../repository/drills.ts'
 import type { Proof } from '../../repository/proofs.ts'
 import type { Unsound } from '../../repository/wholeness.ts'
 import type { Confirmed } from '../../sources/nouns.ts'
+import type { TableLoss } from '../../report/page/facts.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { InArtifacts } from '../artifacts.ts'
 
@@ -30,18 +31,7 @@ export interface ListResult extends InArtifacts {
    * Tables that have less than half of the rows that they had, where the policy keeps no backup that has them. Only for a report with
    * `retention`, of a store that can be pruned.
    */
-  leaving?: ListedLoss[]
-}
-
-/** The rows of a table in its newest snapshot, and in the newest that had more than twice as many, which goes with the next prune. */
-export interface ListedLoss {
-  set: string
-  source: string
-  table: string
-  rows: { before: number; now: number }
-  /** The snapshot with more rows, and when it was made. */
-  snapshot: string
-  time: string
+  leaving?: TableLoss[]
 }
 
 /** The largest changes of tables, and of sources without tables, largest first. */

@@ -96,12 +96,13 @@ export interface SetChange {
   compared: number
 }
 
-/** The newest backup with the rows goes with the next prune: its id and when it was made. */
+/** The rows of a table in its newest snapshot, and in the newest that had more than twice as many, which goes with the next prune. */
 export interface TableLoss {
   set: string
   source: string
   table: string
   rows: { before: number; now: number }
+  /** The snapshot with more rows, and when it was made. */
   snapshot: string
   time: string
 }
