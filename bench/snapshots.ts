@@ -36,7 +36,7 @@ export async function fillWithSnapshots(store: Store, { snapshots, chunks, own =
     const id = idAt(time, mark)
     const size = chunks * 2_000_000
     const header = { format: FORMAT, id, set: 'app', time: time.toISOString(), key: keys.fingerprint, size, added: own * STORED } as const
-    const stream = { name: 'shop.dump', format: 'pg_dump-custom' as const, size, sha256: hash('stream'), chunks: listed.map((_, index) => index) }
+    const stream = { name: 'shop.dump', format: 'pg_dump-custom' as const, size, sum: hash('stream'), chunks: listed.map((_, index) => index) }
     const content = { sources: [{ name: 'shop', kind: 'postgres' as const, streams: [stream], facts }], anchors, spent: listed.map(() => 0), description: 'nightly', run: null, lifeboat: 'bench' }
     await store.put(snapshotKey('app', id), await encodeSnapshot({ ...header, tags: ['nightly'], recipients: [], chunks: [...listed] }, content, keys))
     await writeProof(store, keys, { set: 'app', snapshot: id, time, level: 'list', result: 'verified', seconds: 1, bytes: 1, damaged: [], problems: [], versions: {}, run: null })

@@ -1,7 +1,7 @@
 // Makes the golden stores of test/golden with the built program: node scripts/golden.ts [PROGRAM]. Done once per version of the format;
 // a store that is there is kept, since the point of it is that it never changes.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { changeDataset, loadDataset } from '../test/support/dataset.ts'
@@ -32,6 +32,7 @@ try {
 }
 
 async function make(name: string, encryptionKey: string): Promise<void> {
+  mkdirSync(goldenFolder(name), { recursive: true })
   const store = path.join(goldenFolder(name), 'store')
   const database = name
   await server.createDatabase(database)

@@ -17,7 +17,7 @@ export function holesOf({ chunks: places }: StreamRecord, chunks: readonly Chunk
   return holes
 }
 
-/** The bytes of a stream, with zeros for its holes. Every chunk is checked; the SHA-256 of the stream only if it has no hole. */
+/** The bytes of a stream, with zeros for its holes. Every chunk is checked; the sum of the stream only if it has no hole. */
 export async function* readAround(
   stream: StreamRecord, chunks: readonly ChunkEntry[], lost: ReadonlySet<number>, reader: Reader,
 ): AsyncGenerator<Buffer, void, void> {

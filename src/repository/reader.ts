@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { LifeboatError, messageOf } from '../error.ts'
 import { marked } from '../marks.ts'
 import { isMachineFailure } from '../process/machine-failure.ts'
@@ -7,6 +6,7 @@ import { type Extent, joined } from './extent.ts'
 import type { Keys } from './keys.ts'
 import { unseal } from './sealing/threads.ts'
 import { type ChunkEntry, chunkKey, DamagedSnapshot, type StreamRecord } from './snapshot.ts'
+import { StreamSum } from './sums.ts'
 
 /**
  * Bytes of plaintext that are fetched ahead: as many as were used already, because many callers want only the head of a stream, up to this
@@ -41,34 +41,38 @@ export class Reader {
 
   /** The plaintext of one chunk; throws as `openChunk` does. */
   async chunk(index: number): Promise<Buffer> {
+    return (await this.#open(index)).plaintext
+  }
+
+  async #open(index: number): Promise<OpenedChunk> {
     const entry = this.#chunks[index]!
     const base = entry[3] === null ? undefined : await this.#base(entry[3])
     try {
-      const plaintext = await openChunk(this.#store, this.#keys, entry, base)
+      const chunk = await openChunk(this.#store, this.#keys, entry, base)
       this.opened.add(index)
-      return plaintext
+      return chunk
     } catch (error) {
       if (error instanceof DamagedChunk) this.#damage.set(error.key, error)
       throw error
     }
   }
 
-  /** The bytes of a stream, chunk by chunk. The last chunk is yielded only after the SHA-256 of the whole was compared. */
+  /** The bytes of a stream, chunk by chunk. The last chunk is yielded only after the sum of the whole was compared. */
   async *stream(record: StreamRecord): AsyncGenerator<Buffer, void, void> {
-    const hash = createHash('sha256')
+    const whole = new StreamSum()
     let read = 0
-    for await (const chunk of this.#inOrder(record.chunks)) {
-      hash.update(chunk)
+    for await (const { plaintext, sum } of this.#inOrder(record.chunks)) {
+      whole.add(sum)
       read++
-      if (read === record.chunks.length) this.#checkSum(record, hash.digest('hex'))
-      yield chunk
+      if (read === record.chunks.length) this.#checkSum(record, whole.hex())
+      yield plaintext
     }
-    if (record.chunks.length === 0) this.#checkSum(record, hash.digest('hex'))
+    if (record.chunks.length === 0) this.#checkSum(record, whole.hex())
   }
 
   /**
-   * Parts of a stream, in its order, one after the other: only the chunks that hold them are read, each once. Each is checked; the SHA-256
-   * of the stream is not.
+   * Parts of a stream, in its order, one after the other: only the chunks that hold them are read, each once. Each is checked; the sum of
+   * the stream is not.
    */
   async *parts(record: StreamRecord, parts: readonly Extent[]): AsyncGenerator<Buffer, void, void> {
     const wanted = joined(parts)
@@ -87,7 +91,7 @@ export class Reader {
     }
     next = 0
     let read = 0
-    for await (const chunk of this.#inOrder(places)) {
+    for await (const { plaintext: chunk } of this.#inOrder(places)) {
       const from = starts[read++]!
       pieces.splice(0)
       for (; next < wanted.length && wanted[next]!.start < from + chunk.length; next++) {
@@ -100,15 +104,15 @@ export class Reader {
   }
 
   /** These chunks; those that come next are fetched meanwhile. */
-  async *#inOrder(places: readonly number[]): AsyncGenerator<Buffer, void, void> {
-    const ahead: Promise<Buffer>[] = []
+  async *#inOrder(places: readonly number[]): AsyncGenerator<OpenedChunk, void, void> {
+    const ahead: Promise<OpenedChunk>[] = []
     let next = 0
     let fetching = 0
     let used = 0
     const fetchAhead = () => {
       for (; next < places.length && (ahead.length === 0 || fetching < Math.min(PREFETCH_BYTES / this.#streams, used)); next++) {
         fetching += this.#chunks[places[next]!]![1]
-        const chunk = this.chunk(places[next]!)
+        const chunk = this.#open(places[next]!)
         // The failure is thrown when it is the chunk's turn; until then it must not count as unhandled.
         chunk.catch(() => undefined)
         ahead.push(chunk)
@@ -119,8 +123,8 @@ export class Reader {
       for (let read = 0; read < places.length; read++) {
         fetchAhead()
         const chunk = await ahead.shift()!
-        fetching -= chunk.length
-        used += chunk.length
+        fetching -= chunk.plaintext.length
+        used += chunk.plaintext.length
         yield chunk
       }
     } finally {
@@ -129,10 +133,10 @@ export class Reader {
     }
   }
 
-  #checkSum(record: StreamRecord, sha256: string): void {
-    if (sha256 === record.sha256) return
+  #checkSum(record: StreamRecord, sum: string): void {
+    if (sum === record.sum) return
     const error = new DamagedSnapshot(
-      `stream ${record.name} does not have the SHA-256 recorded at backup time: ${sha256} instead of ${record.sha256}`,
+      `stream ${record.name} does not have the sum that the backup recorded: ${sum} instead of ${record.sum}`,
     )
     this.#damage.set(record.name, error)
     throw error
@@ -165,14 +169,20 @@ export class DamagedChunk extends LifeboatError {
   }
 }
 
+/** A chunk that was checked, and its sum (sums.ts). */
+export interface OpenedChunk {
+  plaintext: Buffer
+  sum: string
+}
+
 /**
  * Fetches, unseals and checks one chunk; `base` is the plaintext of the chunk it is a difference from. Throws a DamagedChunk that
  * names the object when it is missing, truncated, damaged or another chunk's, a MachineFailure, and whatever the store throws when it
  * cannot be reached.
  */
-export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<Buffer> {
-  const plaintext = await opened(await sealedChunk(store, entry, { authenticated: true }), { keys, entry, base }).catch(() => undefined)
-  if (plaintext) return plaintext
+export async function openChunk(store: Store, keys: Keys, entry: ChunkEntry, base?: Buffer): Promise<OpenedChunk> {
+  const chunk = await opened(await sealedChunk(store, entry, { authenticated: true }), { keys, entry, base }).catch(() => undefined)
+  if (chunk) return chunk
   // The bytes may have been damaged on their way. This time the store compares its checksum, if it has one.
   return openedFrom(store, await sealedChunk(store, entry), { keys, entry, base })
 }
@@ -205,7 +215,7 @@ interface Opening {
   base: Buffer | undefined
 }
 
-async function openedFrom(store: Store, sealed: Buffer, opening: Opening): Promise<Buffer> {
+async function openedFrom(store: Store, sealed: Buffer, opening: Opening): Promise<OpenedChunk> {
   try {
     return await opened(sealed, opening)
   } catch (cause) {
@@ -215,10 +225,10 @@ async function openedFrom(store: Store, sealed: Buffer, opening: Opening): Promi
   }
 }
 
-async function opened(sealed: Buffer, { keys, entry: [id, size, storedSize], base }: Opening): Promise<Buffer> {
+async function opened(sealed: Buffer, { keys, entry: [id, size, storedSize], base }: Opening): Promise<OpenedChunk> {
   if (sealed.length !== storedSize) throw new Error(`it has ${sealed.length} bytes instead of ${storedSize}`)
-  const { plaintext, id: found } = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
+  const { plaintext, id: found, sum } = await unseal(sealed, { identity: keys.identity!, idKey: keys.idKey, size, base })
   if (plaintext.length !== size) throw new Error(`its content has ${plaintext.length} bytes instead of ${size}`)
   if (found !== id) throw new Error('its content is not the one its id stands for')
-  return plaintext
+  return { plaintext, sum }
 }

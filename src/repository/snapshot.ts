@@ -99,7 +99,7 @@ export const manifest = z.strictObject({
           name: z.string().min(1),
           format: name,
           size,
-          sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          sum: z.string().regex(/^[0-9a-f]{64}$/),
           /** Indices into the header's `chunks`, in the order of the stream. */
           chunks: z.array(z.int().min(0)),
         }),

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
 import { LifeboatError } from '../error.ts'
 import { marked } from '../marks.ts'
 import { inEach } from '../stores/several.ts'
 import type { Store } from '../stores/store.ts'
 import { encodeCard } from './card.ts'
-import { chunkId } from './chunk-id.ts'
 import { BufferPool, type Chunk, chunksOf } from './chunker.ts'
 import type { Extent } from './extent.ts'
 import type { Keys } from './keys.ts'
@@ -30,6 +28,7 @@ import {
   type StreamRecord,
   tooManyChunks,
 } from './snapshot.ts'
+import { chunkId, chunkSum, StreamSum } from './sums.ts'
 import type { Unfinished } from './unfinished.ts'
 
 /** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs another search for differences. */
@@ -106,17 +105,18 @@ export class Writer {
   async stream(
     name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void,
   ): Promise<StreamRecord> {
-    const hash = createHash('sha256')
+    const whole = new StreamSum()
     const number = streams++
-    const record: StreamRecord = { name, format, size: 0, sha256: '', chunks: [] }
+    const record: StreamRecord = { name, format, size: 0, sum: '', chunks: [] }
     // Chunks of earlier streams may be bases for this one: its chunks are read meanwhile, but sealed only afterwards.
     const earlier = Promise.all(this.#running)
     this.#begin()
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
-        hash.update(chunk.bytes)
+        const sum = chunkSum(chunk.bytes)
+        whole.add(sum)
         record.size += chunk.bytes.length
-        record.chunks.push(await this.#take(chunk, number, earlier))
+        record.chunks.push(await this.#take(chunk, chunkId(sum, this.#options.keys), number, earlier))
         this.#check()
         onBytes(chunk.bytes.length)
       }
@@ -126,7 +126,7 @@ export class Writer {
     } finally {
       this.#reading--
     }
-    record.sha256 = hash.digest('hex')
+    record.sum = whole.hex()
     return record
   }
 
@@ -248,8 +248,7 @@ export class Writer {
   }
 
   /** The chunk's index in the snapshot; starts storing it if it is new. */
-  async #take(chunk: Chunk, stream: number, earlier: Promise<unknown>): Promise<number> {
-    const id = chunkId(chunk.bytes, this.#options.keys)
+  async #take(chunk: Chunk, id: string, stream: number, earlier: Promise<unknown>): Promise<number> {
     const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id)
     const index = this.#fresh.get(id) ?? (known && this.#reference(known))
     if (index !== undefined) {
@@ -384,7 +383,8 @@ export class Writer {
   /** The plaintext of a base in the store; undefined if the base is damaged: the chunk is then stored whole. */
   async #plaintextOf(base: KnownChunk): Promise<Buffer | undefined> {
     try {
-      return await openChunk(this.#options.store, this.#options.keys, [base.id, base.size, base.storedSize, null, base.mark])
+      const entry: ChunkEntry = [base.id, base.size, base.storedSize, null, base.mark]
+      return (await openChunk(this.#options.store, this.#options.keys, entry)).plaintext
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error
       if (error instanceof DamagedChunk) this.#options.known.lose(error.key)

@@ -264,7 +264,7 @@ export interface StoredSource {
 export interface PartlyRead extends StoredSource {
   /**
    * Parts of a stream, in its order, one after the other. Only the chunks that hold them are read, each once; every one is checked, and the
-   * SHA-256 of the whole stream is not.
+   * sum of the whole stream is not.
    */
   readonly readParts: (stream: StreamRecord, parts: readonly Extent[]) => AsyncIterable<Buffer>
 }

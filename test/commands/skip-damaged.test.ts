@@ -284,7 +284,7 @@ test('without the list of files, everything comes back if the archives are whole
 test('of a damaged list, the lines before the first and after the last damage are known', async () => {
   const lines = Array.from({ length: 50 }, (_, number) => `f\t644\t0\t0\t${number}\t1.5\tname ${number}\t\n`)
   const whole = Buffer.from(lines.join(''))
-  const record = { name: 'data.list', format: 'tar-list', size: whole.length, sha256: '', chunks: [] } satisfies StreamRecord
+  const record = { name: 'data.list', format: 'tar-list', size: whole.length, sum: '', chunks: [] } satisfies StreamRecord
   for (let start = 0; start < whole.length; start += 31) {
     for (const size of [1, 60, 500]) {
       const hole = { start, end: Math.min(whole.length, start + size) }

@@ -10,7 +10,7 @@ import { findSnapshot, snapshotKeys } from '../../src/repository/catalog.ts'
 import { fingerprintOf, type Keys, newIdentity, parseEncryptionKey } from '../../src/repository/keys.ts'
 import { openKeys, writeKeyOf } from '../../src/repository/open-keys.ts'
 import { loadKnown } from '../../src/repository/known.ts'
-import { chunkId } from '../../src/repository/chunk-id.ts'
+import { chunkId, chunkSum } from '../../src/repository/sums.ts'
 import { openChunk, Reader } from '../../src/repository/reader.ts'
 import { openOrMakeRepository } from '../../src/repository/repository.ts'
 import { openManifest } from '../../src/repository/snapshot.ts'
@@ -388,7 +388,7 @@ test('a chunk has the same id under the identity and the write key, and the writ
   const known = await loadKnown(store, writer, 'app', (error) => {
     throw error
   })
-  const chunk = known.get(chunkId(noise('chunk', 100_000), writer))!
+  const chunk = known.get(chunkId(chunkSum(noise('chunk', 100_000)), writer))!
   expect(chunk.size).toBe(100_000)
   await expect(openChunk(store, writer, [chunk.id, chunk.size, chunk.storedSize, null, chunk.mark])).rejects.toThrow()
   await expect(openManifest(await findSnapshot(store, writer, 'app', { kind: 'latest' }))).rejects.toThrow('a write key cannot read')

@@ -5,7 +5,7 @@ import type { LifeboatError } from '../../src/error.ts'
 import { idOf as snapshotIdOf, snapshotKeys } from '../../src/repository/catalog.ts'
 import { loadKnown } from '../../src/repository/known.ts'
 import { writeProof } from '../../src/repository/proofs.ts'
-import { chunkId } from '../../src/repository/chunk-id.ts'
+import { chunkId, chunkSum } from '../../src/repository/sums.ts'
 import { chunkKey, DamagedSnapshot } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -19,7 +19,7 @@ let count = 0
 const freshStore = (): FileStore => new FileStore(path.join(folder, `${++count}`))
 
 const contentOf = (name: string): Buffer => noise(name, 200_000)
-const idOf = (name: string): string => chunkId(contentOf(name), keys)
+const idOf = (name: string): string => chunkId(chunkSum(contentOf(name)), keys)
 
 async function known(store: Store, set = 'app', by = keys) {
   const damaged: LifeboatError[] = []
@@ -73,10 +73,10 @@ test('a chunk that is gone, or cut short, is not found, and neither is what diff
   await backUp({ store }, { app: later, gone: contentOf('gone'), short: contentOf('short'), there: contentOf('there') })
   const { chunks } = await known(store)
   const keyOf = (id: string): string => chunkKey(id, chunks.get(id)!.mark)
-  await store.delete(keyOf(chunkId(content, keys)))
+  await store.delete(keyOf(chunkId(chunkSum(content), keys)))
   await store.delete(keyOf(idOf('gone')))
   await store.put(keyOf(idOf('short')), (await store.get(keyOf(idOf('short')), ANY_SIZE)).subarray(0, -1))
-  const found = await Promise.all([chunkId(content, keys), chunkId(later, keys), idOf('gone'), idOf('short'), idOf('there')].map(async (id) => (await chunks.find(id)) !== undefined))
+  const found = await Promise.all([chunkId(chunkSum(content), keys), chunkId(chunkSum(later), keys), idOf('gone'), idOf('short'), idOf('there')].map(async (id) => (await chunks.find(id)) !== undefined))
   expect(found).toEqual([false, false, false, false, true])
 })
 
@@ -114,9 +114,9 @@ test('a difference is known with its base and what was spent, and found by its a
   const { writer } = await backUp({ store }, { app: later })
   expect(writer.deltaChunks).toBe(1)
   const { chunks } = await known(store)
-  const chunk = chunks.get(chunkId(later, keys))!
-  expect(chunk).toMatchObject({ spent: writer.added, base: { id: chunkId(content, keys), base: undefined } })
-  expect(chunk.base).toBe(chunks.get(chunkId(content, keys)))
+  const chunk = chunks.get(chunkId(chunkSum(later), keys))!
+  expect(chunk).toMatchObject({ spent: writer.added, base: { id: chunkId(chunkSum(content), keys), base: undefined } })
+  expect(chunk.base).toBe(chunks.get(chunkId(chunkSum(content), keys)))
   expect((await known(store, 'app', writeKeys)).chunks.get(chunk.id)).toMatchObject({ id: chunk.id, anchors: '', storedSize: chunk.storedSize })
 })
 

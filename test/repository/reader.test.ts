@@ -125,9 +125,9 @@ test('a chunk that was damaged on its way alone is read again, and then compared
 
 test('the last chunk of a stream that is not the one recorded is held back', async () => {
   const { reader, stream } = await opened(false)
-  const { bytes, error } = await read(reader.stream({ ...stream, sha256: sha256(Buffer.from('another')) }))
+  const { bytes, error } = await read(reader.stream({ ...stream, sum: sha256(Buffer.from('another')) }))
   expect(error).toBeInstanceOf(DamagedSnapshot)
-  expect(messageOf(error)).toContain('does not have the SHA-256 recorded')
+  expect(messageOf(error)).toContain('does not have the sum that the backup recorded')
   expect(bytes.length).toBeLessThan(first.length)
   const exchanged = await read(reader.stream({ ...stream, chunks: [stream.chunks[1]!, stream.chunks[0]!, ...stream.chunks.slice(2)] }))
   expect(exchanged.error).toBeInstanceOf(DamagedSnapshot)

@@ -27,7 +27,7 @@ const given: Omit<SnapshotHeader, 'manifest'> = {
   chunks: [chunk('one', 1000), chunk('two', 2000, 0)],
 }
 const content: Manifest = {
-  sources: [{ name: 'app', kind: 'postgres', streams: [{ name: 'app.dump', format: 'pg_dump-custom', size: 3000, sha256: sha256(Buffer.from('x')), chunks: [0, 1] }], facts: { entries: ['a', 'ü'] } }],
+  sources: [{ name: 'app', kind: 'postgres', streams: [{ name: 'app.dump', format: 'pg_dump-custom', size: 3000, sum: sha256(Buffer.from('x')), chunks: [0, 1] }], facts: { entries: ['a', 'ü'] } }],
   anchors: ['AQAAAA==', ''],
   spent: [0, 700],
   description: 'a description\nof two lines',

@@ -1,5 +1,5 @@
 import { LifeboatError } from '../../src/error.ts'
-import { chunkId } from '../../src/repository/chunk-id.ts'
+import { chunkId, chunkSum } from '../../src/repository/sums.ts'
 import { collectGarbage } from '../../src/repository/garbage.ts'
 import type { Keys } from '../../src/repository/keys.ts'
 import { openKeys } from '../../src/repository/open-keys.ts'
@@ -28,7 +28,7 @@ const content = Object.fromEntries(['one', 'two', 'three', 'four', 'five'].map((
 const objects = (prefix: string): string[] => [...store.objects.keys()].filter((key) => key.startsWith(prefix)).toSorted()
 const pruning = { signal: new AbortController().signal, parallel: 4, now, grace: GRACE, dryRun: false, onDamaged: (error: Error) => expect(error).toBeUndefined() }
 const prune = async (): Promise<unknown> => collectGarbage(store, keys, await readReferences(store, keys, pruning), new Set(), pruning)
-const keyOf = (name: string): string => objects('chunks/').find((key) => key.includes(chunkId(content[name]!, keys)))!
+const keyOf = (name: string): string => objects('chunks/').find((key) => key.includes(chunkId(chunkSum(content[name]!), keys)))!
 
 /** A run that is killed after it has stored these. */
 async function interrupted(names: string[], more: { set?: string; keys?: Keys; to?: Store } = {}): Promise<Run> {
@@ -228,7 +228,7 @@ test('a run is as old as the oldest object it has used: it looks again before it
   })
   await lastLook(watched, keys, { chunks: run.writer.listed(), elapsed: clock - since!.getTime(), grace: GRACE, now: now() })
   expect(asked).toContain('head')
-  expect(run.writer.listed().has(chunkKey(chunkId(content['one']!, keys), keyOf('one').slice(-8)))).toBe(true)
+  expect(run.writer.listed().has(chunkKey(chunkId(chunkSum(content['one']!), keys), keyOf('one').slice(-8)))).toBe(true)
 })
 
 test('a store in which nothing may be replaced keeps no note of later runs, and has their backups all the same', async () => {

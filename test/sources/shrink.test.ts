@@ -2,7 +2,7 @@ import type { SourceRecord } from '../../src/repository/snapshot.ts'
 import { shrunken } from '../../src/sources/shrink.ts'
 import type { Json } from '../../src/sources/source.ts'
 
-const source = (name: string, kind: SourceRecord['kind'], size: number, facts: Json = {}): SourceRecord => ({ name, kind, facts, streams: [{ name: `${name}.x`, format: 'tar', size, sha256: '0'.repeat(64), chunks: [] }] })
+const source = (name: string, kind: SourceRecord['kind'], size: number, facts: Json = {}): SourceRecord => ({ name, kind, facts, streams: [{ name: `${name}.x`, format: 'tar', size, sum: '0'.repeat(64), chunks: [] }] })
 
 const volume = (files: number, bytes: number): SourceRecord => source('uploads', 'directory', bytes, { where: '/srv', entries: files, files, bytes, skipped: { sockets: 0, devices: 0, mounted: 0 }, changed: [], unreadable: [], segments: [] })
 

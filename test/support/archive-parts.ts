@@ -55,7 +55,7 @@ export async function dumpInParts(server: Server, database: string, planned: rea
 /** The archives as a snapshot has them, read in pieces of these sizes. */
 export function storedParts({ streams, facts }: DumpedParts, sizes: number[] = [65536]): PartlyRead {
   const records = streams.map(({ name, bytes }): StreamRecord =>
-    ({ name, format: name.endsWith('.sql') ? 'sql' : 'pg_dump-custom', size: bytes.length, sha256: '', chunks: [] }))
+    ({ name, format: name.endsWith('.sql') ? 'sql' : 'pg_dump-custom', size: bytes.length, sum: '', chunks: [] }))
   const read = ({ name }: StreamRecord): AsyncIterable<Buffer> => inPieces(streams.find((one) => one.name === name)!.bytes, sizes)
   return {
     source: { name: 'app', kind: 'postgres', streams: records, facts: JSON.parse(JSON.stringify(facts)) }, read,

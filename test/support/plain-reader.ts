@@ -29,6 +29,7 @@ export const derive = (secret: string | Buffer, info: string, length: number): B
 
 export const writeSecret = (identity: string): Buffer => derive(identity, 'write secret', 32)
 
+const sha256 = (bytes: Buffer | string): Buffer => createHash('sha256').update(bytes).digest()
 export const mac = (key: Buffer, bytes: Buffer | string): string => createHmac('sha256', key).update(bytes).digest('hex')
 
 /** Section 3: lengths and anchors of the chunks of `bytes`. */
@@ -112,10 +113,12 @@ export class PlainReader {
     for (const source of json.sources) {
       members(source, 'name kind streams facts')
       for (const stream of source.streams) {
-        members(stream, 'name format size sha256 chunks')
-        const bytes = Buffer.concat(stream.chunks.map(open))
+        members(stream, 'name format size sum chunks')
+        const pieces: Buffer[] = stream.chunks.map(open)
+        const bytes = Buffer.concat(pieces)
         demand(bytes.length === stream.size, `${stream.name} has ${bytes.length} bytes`)
-        demand(createHash('sha256').update(bytes).digest('hex') === stream.sha256, `${stream.name} has another SHA-256`)
+        const sums = pieces.map((piece) => `${sha256(piece).toString('hex')}\n`).join('')
+        demand(sha256(sums).toString('hex') === stream.sum, `${stream.name} has another sum`)
         streams.push({ source: source.name, name: stream.name, format: stream.format, bytes })
       }
     }
@@ -127,7 +130,7 @@ export class PlainReader {
     const sealed = readFileSync(path.join(this.#store, 'chunks', id.slice(0, 2), `${id}-${mark}`))
     demand(sealed.length === storedSize, `${id} is stored in ${sealed.length} bytes`)
     const bytes = zstdDecompressSync(this.#age(sealed), { maxOutputLength: size, ...(dictionary && { dictionary }) })
-    demand(bytes.length === size && mac(this.#idKey, bytes) === id, `${id} holds other bytes`)
+    demand(bytes.length === size && mac(this.#idKey, sha256(bytes)) === id, `${id} holds other bytes`)
     return bytes
   }
 

@@ -3,7 +3,7 @@
 // changed is not opened.
 import { createHash } from 'node:crypto'
 import { identityToRecipient } from 'age-encryption'
-import { chunkId } from '../../src/repository/chunk-id.ts'
+import { chunkId, chunkSum } from '../../src/repository/sums.ts'
 import { compress, decompress, difference as differenceFrom } from '../../src/repository/sealing/zstd.ts'
 
 const recipients = new Map<string, string>()
@@ -42,9 +42,10 @@ interface Opening {
   base?: Uint8Array
 }
 
-export async function unseal(sealed: Uint8Array, { identity, idKey, size, base }: Opening): Promise<{ plaintext: Buffer; id: string }> {
+export async function unseal(sealed: Uint8Array, { identity, idKey, size, base }: Opening): Promise<{ plaintext: Buffer; id: string; sum: string }> {
   const plaintext = decompress(await decrypt(sealed, identity), size, base)
-  return { plaintext, id: chunkId(plaintext, { idKey }) }
+  const sum = chunkSum(plaintext)
+  return { plaintext, id: chunkId(sum, { idKey }), sum }
 }
 
 function sumOf(to: readonly string[], bytes: Uint8Array): string {

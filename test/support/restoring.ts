@@ -62,7 +62,7 @@ export function inBlocks(bytes: Buffer, read: (part: Extent) => void = () => und
   const counter = new RowCounter()
   counter.push(bytes)
   const data = counter.places()!.map(({ id, start, end }) => [id, start, end])
-  const stream = { name: 'app.dump', format: 'pg_dump-custom', size: bytes.length, sha256: '', chunks: [] }
+  const stream = { name: 'app.dump', format: 'pg_dump-custom', size: bytes.length, sum: '', chunks: [] }
   const source = { name: 'app', kind: 'postgres', streams: [stream], facts: { data, sums: counter.sums() } }
   const whole = inPieces(bytes)
   async function* readParts(_: unknown, parts: readonly Extent[]): AsyncGenerator<Buffer> {

@@ -91,7 +91,7 @@ export async function readVolume(
         continue
       }
       read.streams.set(name, Buffer.concat(pieces))
-      read.record.streams.push({ name, format, size: 0, sha256: '', chunks: [] })
+      read.record.streams.push({ name, format, size: 0, sum: '', chunks: [] })
     }
     read.record.facts = source.facts()
     return read

@@ -77,5 +77,5 @@ function storedIn({ manifest }: Side, name: string, reader: Reader): StoredSourc
 }
 
 function hashesOf({ source }: StoredSource): string {
-  return source.streams.map(({ name, sha256 }) => `${sha256} ${name}`).join('\n')
+  return source.streams.map(({ name, sum }) => `${sum} ${name}`).join('\n')
 }

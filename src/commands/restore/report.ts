@@ -219,7 +219,7 @@ export function restoreNotes(result: RestoreResult, inputs: NextInputs = IN_SUMM
       lines(backup ? [{ name: `The backup of ${result.volume ?? result.database ?? ''}`, ...backup }] : []).map(oneLine)),
     ...(result.read === undefined ? [] : [
       `Only the selected part of the archive was read, ${sizeText(result)}, and every chunk of it was checked. Other chunks, and the ` +
-        'SHA-256 of the whole archive, were not.',
+        'sum of the whole archive, were not.',
     ]),
     ...(added.length > 0 ? [`Restored too, as the selection depends on it: ${some(added)}.`] : []),
     ...(kept.length > 0 ? [`Left as the target has it, though the selection depends on it: ${some(kept)}.`] : []),

@@ -37,7 +37,7 @@ export interface ShownSource extends Confirmed, Remarks, Details {
   name: string
   kind: string
   size: number
-  streams: { name: string; format: string; size: number; sha256: string; chunks: number }[]
+  streams: { name: string; format: string; size: number; sum: string; chunks: number }[]
   /** Of a source with a list of files, when they are asked for. */
   files?: ShownFile[]
 }

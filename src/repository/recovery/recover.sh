@@ -366,8 +366,8 @@ open_snapshot() {
     and all(.sources[];
       keys == ["facts", "kind", "name", "streams"] and (.name | type == "string" and length > 0)
       and all(.streams[];
-        keys == ["chunks", "format", "name", "sha256", "size"] and (.name | type == "string" and length > 0)
-        and (.size | whole(0; 9007199254740991)) and (.sha256 | test("\\A[0-9a-f]{64}\\z"))
+        keys == ["chunks", "format", "name", "size", "sum"] and (.name | type == "string" and length > 0)
+        and (.size | whole(0; 9007199254740991)) and (.sum | test("\\A[0-9a-f]{64}\\z"))
         and all(.chunks[]; whole(0; ($header[0].chunks | length) - 1))))' "$tmp/manifest" >/dev/null 2>&1 ||
     fail "the manifest of snapshot $snapshot is not as lifeboat/1 has it"
 }
@@ -404,8 +404,11 @@ open_chunk() {
     damaged "$1" "$3" "$4" "$(shown "$file") is no zstd of its size"
   size=$(wc -c <"$tmp/chunk")
   [ "$size" -eq "$3" ] || damaged "$1" "$3" "$4" "$((size)) bytes came out of $(shown "$file"), $3 were expected"
-  [ -z "$id_key" ] || [ "$(hmac "$id_key" <"$tmp/chunk")" = "$1" ] ||
+  sum=$(sha256 <"$tmp/chunk")
+  escapes "$sum" 0
+  [ -z "$id_key" ] || [ "$(printf %b "$escaped" | hmac "$id_key")" = "$1" ] ||
     fail "chunk $1 is damaged: $(shown "$file") holds the bytes of another chunk"
+  printf '%s\n' "$sum" >"$tmp/sum" || full
 }
 
 # Ends with status 1, unless the failure is only that there is no room: $1 to $3 as $1, $3 and $4 above, $4 what is wrong.
@@ -430,20 +433,26 @@ open_with_base() {
   open_chunk "$1" "$2" "$3" "$4" "$tmp/base"
 }
 
+write_chunk() {
+  cat "$tmp/chunk" || fail 'the output could not be written'
+  cat "$tmp/sum" >>"$tmp/sums" || full
+}
+
 # Writes the chunks that $tmp/plan lists, in order; $tmp/complete, with their bytes, says that it came to the end.
 # With $skip, a damaged chunk is replaced by zeros, and $tmp/holes gets the place of its first byte and of that after it.
 # set -e has no effect in a pipeline whose status is tested, so each failure exits.
 write_chunks() {
   done=0
+  : >"$tmp/sums" || full
   while read -r id mark raw stored base_id base_mark base_raw base_stored; do
     if [ "$skip" = no ]; then
       open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"
-      cat "$tmp/chunk" || exit 1
+      write_chunk
     else
       status=0
       (open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored") || status=$?
       case $status in
-        0) cat "$tmp/chunk" || exit 1 ;;
+        0) write_chunk ;;
         1)
           head -c "$raw" /dev/zero || exit 1
           printf '%s %s\n' "$done" "$((done + raw))" >>"$tmp/holes" || full
@@ -461,7 +470,7 @@ write_chunks() {
   printf '%s' "$done" >"$tmp/complete"
 }
 
-# Reads how the stream $stream is put together into $tmp/plan, and sets its size and SHA-256.
+# Reads how the stream $stream is put together into $tmp/plan, and sets its size and sum.
 plan_stream() {
   jq --arg name "$stream" '
     [.sources[] | .name as $source | .streams[] | select(.name == $name or $source + "/" + .name == $name)]' "$tmp/manifest" >"$tmp/stream"
@@ -471,7 +480,7 @@ plan_stream() {
     *) fail "several sources of snapshot $snapshot have a stream of that name: give it as SOURCE/STREAM" 2 ;;
   esac
   expected_size=$(jq -r '.[0].size' "$tmp/stream")
-  expected_sha256=$(jq -r '.[0].sha256' "$tmp/stream")
+  expected_sum=$(jq -r '.[0].sum' "$tmp/stream")
   jq -r --slurpfile header "$tmp/header" '
     $header[0].chunks as $all | .[0].chunks[] | $all[.] | (if .[3] == null then ["none", 0, 0, null, "none"] else $all[.[3]] end) as $base
     | "\(.[0]) \(.[4]) \(.[1]) \(.[2]) \($base[0]) \($base[4]) \($base[1]) \($base[2])"' "$tmp/stream" >"$tmp/plan"
@@ -490,25 +499,23 @@ extract_stream() {
   fi
 
   started=$(date +%s)
-  mkfifo "$tmp/copy"
-  sha256 <"$tmp/copy" >"$tmp/sha256" 3>&- &
-  digest_process=$!
-  copied=yes
-  write_chunks | tee "$tmp/copy" >&3 || copied=no
-  wait "$digest_process"
-  [ -f "$tmp/complete" ] || fail "stream $stream was NOT restored"
-  [ "$copied" = yes ] || fail "stream $stream was NOT restored: it could not be written"
+  (write_chunks) >&3 || fail "stream $stream was NOT restored"
   [ "$(cat "$tmp/complete")" = "$expected_size" ] ||
     fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size"
-  [ "$(cat "$tmp/sha256")" = "$expected_sha256" ] ||
-    fail "stream $stream was NOT restored: its SHA-256 is $(cat "$tmp/sha256"), the manifest says $expected_sha256"
+  require_sum
   if [ -n "$out" ]; then
     [ ! -e "$out" ] || fail "$out exists already"
     mv -- "$partial" "$out"
     partial=
   fi
   measure_rate "$expected_size"
-  printf 'recover.sh: %s bytes, SHA-256 %s: as recorded at the backup; %s\n' "$expected_size" "$expected_sha256" "$rate" >&2
+  printf 'recover.sh: %s bytes, with the sum %s: as recorded at the backup; %s\n' "$expected_size" "$expected_sum" "$rate" >&2
+}
+
+# The sum of a stream is that of the sums of its chunks, a line each.
+require_sum() {
+  sum=$(sha256 <"$tmp/sums")
+  [ "$sum" = "$expected_sum" ] || fail "stream $stream was NOT restored: its sum is $sum, the manifest says $expected_sum"
 }
 
 # Says which other archives belong to the main archive $stream.
@@ -542,7 +549,7 @@ extract_database() {
   while IFS= read -r name <&4; do
     stream=$database/$name
     out=$unfinished/$name
-    rm -f -- "$tmp/copy" "$tmp/complete"
+    rm -f -- "$tmp/complete"
     extract_stream
   done 4<"$tmp/names"
   [ ! -e "$folder" ] || fail "$folder exists already"
@@ -742,8 +749,7 @@ read_part() {
   write_chunks >"$part" || fail "stream $stream could not be written to $part"
   [ -f "$tmp/complete" ] || fail "stream $stream was NOT restored"
   [ ! -f "$tmp/holes" ] || return 1
-  digest=$(sha256 <"$part")
-  [ "$digest" = "$expected_sha256" ] || fail "stream $stream was NOT restored: its SHA-256 is $digest, the manifest says $expected_sha256"
+  require_sum
 }
 
 # Without the list of the files: writes the members of $part before the first hole, but for the last, which may reach into it. $1: the

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../error.ts'
 import { giveBack } from '../../process/buffers.ts'
 import { isMachineFailure } from '../../process/machine-failure.ts'
-import { chunkId } from '../chunk-id.ts'
+import { chunkId, chunkSum } from '../sums.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
 import { type Compressed, type Compression, StreamLevel } from './stream-level.ts'
 import { decompress, difference as differenceFrom } from './zstd.ts'
@@ -19,7 +19,7 @@ export interface Sealing {
   fileKey: Uint8Array
 }
 
-/** A sealed chunk to be decrypted and decompressed, and its id computed; `base` is the plaintext of the one it is a difference from. */
+/** A sealed chunk to be decrypted and decompressed, its sum and id computed; `base` is the plaintext of the one it is a difference from. */
 export interface Opening {
   payload: Uint8Array
   fileKey: Uint8Array
@@ -34,11 +34,12 @@ export interface Assignment {
   opening?: Opening
 }
 
-/** The result: a sealed chunk, and its level unless it is a difference; or a plaintext, and its id. */
+/** The result: a sealed chunk, and its level unless it is a difference; or a plaintext, its id and its sum. */
 export interface Done {
   bytes: Uint8Array
   level?: number
   id?: string
+  sum?: string
 }
 
 export interface SealingOutcome {
@@ -118,5 +119,6 @@ function open({ payload, fileKey, idKey, size, base }: Opening): Done {
   const plaintext = decompress(compressed, size, base)
   giveBack(compressed.buffer)
   if (base) giveBack(base.buffer)
-  return { bytes: plaintext, id: chunkId(plaintext, { idKey }) }
+  const sum = chunkSum(plaintext)
+  return { bytes: plaintext, id: chunkId(sum, { idKey }), sum }
 }

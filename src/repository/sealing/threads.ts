@@ -28,17 +28,17 @@ export async function seal(
 }
 
 /**
- * The plaintext of a sealed chunk, of at most `size` bytes, and the id it has; throws when it is damaged, or not sealed to this identity,
- * and a MachineFailure if no thread can open it. The sealed chunk is used up, with the whole buffer it is in.
+ * The plaintext of a sealed chunk, of at most `size` bytes, and the id and the sum it has; throws when it is damaged, or not sealed to this
+ * identity, and a MachineFailure if no thread can open it. The sealed chunk is used up, with the whole buffer it is in.
  */
 export async function unseal(
   sealed: Uint8Array, { identity, ...how }: Pick<Opening, 'idKey' | 'size' | 'base'> & { identity: string },
-): Promise<{ plaintext: Buffer; id: string }> {
+): Promise<{ plaintext: Buffer; id: string; sum: string }> {
   const { payload, fileKey } = await openAgeHeader(sealed, identity)
   // Small buffers are cut from one that Node shares among them.
   const own = payload.buffer.byteLength > Buffer.poolSize ? payload : new Uint8Array(payload)
   const done = await idlest(1).do({ opening: { payload: own, fileKey, ...how } }, [own.buffer])
-  return { plaintext: bufferOf(done), id: done.id! }
+  return { plaintext: bufferOf(done), id: done.id!, sum: done.sum! }
 }
 
 function bufferOf({ bytes }: Done): Buffer {

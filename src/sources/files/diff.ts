@@ -34,11 +34,11 @@ async function removedFiles(removed: readonly ListedFile[], { facts }: SourceRec
 function partsOf(before: SourceRecord, after: SourceRecord): ComparedPart[] {
   const { segments } = factsOf(after, volumeFacts)
   const had = new Set(archivesOf(before))
-  return archivesOf(after).map((sha256, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sha256) }))
+  return archivesOf(after).map((sum, index) => ({ entries: segments[index]?.entries ?? 0, same: had.has(sum) }))
 }
 
 function archivesOf({ streams }: SourceRecord): string[] {
-  return streams.filter(({ format }) => format === 'tar').map(({ sha256 }) => sha256)
+  return streams.filter(({ format }) => format === 'tar').map(({ sum }) => sum)
 }
 
 export function volumeDiffText({ files }: VolumeDifferences): string[] {

@@ -13,7 +13,7 @@ export interface ArchiveBlocks {
   readonly summed: boolean
   /** Bytes of the data of each entry that has some, by its id, in the order of the archive. */
   readonly sizes: ReadonlyMap<number, number>
-  /** The archive with its head, and of its data only these blocks. Every chunk is checked; the SHA-256 of the whole archive is not. */
+  /** The archive with its head, and of its data only these blocks. Every chunk is checked; the sum of the whole archive is not. */
   readonly read: (wanted: (id: number) => boolean) => AsyncIterable<Buffer>
   /** The same without the head. */
   readonly data: (wanted: (id: number) => boolean) => AsyncIterable<Buffer>

@@ -59,7 +59,7 @@ export async function changedDefinitions(before: StoredSource, after: StoredSour
 
 function sumsOf({ source }: StoredSource): string {
   const { main, parts } = archiveOf(source)
-  return [main, ...parts.map(({ record }) => record)].map(({ sha256 }) => sha256).join(' ')
+  return [main, ...parts.map(({ record }) => record)].map(({ sum }) => sum).join(' ')
 }
 
 interface Digested {

@@ -7,7 +7,7 @@ export interface RestoredDatabase {
   left: 'everything' | 'part' | 'unchanged' | 'dropped'
   /**
    * Bytes of the archive that were read, if that is only its table of contents and the data of the selected entries: every chunk of them
-   * was checked, the SHA-256 of the whole archive was not.
+   * was checked, the sum of the whole archive was not.
    */
   read?: number
   /** Set if only a part of the archive was selected. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { chunkId } from '../../../src/repository/chunk-id.ts'
+import { chunkId, chunkSum } from '../../../src/repository/sums.ts'
 import { newIdentity } from '../../../src/repository/keys.ts'
 import type { Compression } from '../../../src/repository/sealing/stream-level.ts'
 import { seal, unseal } from '../../../src/repository/sealing/threads.ts'
@@ -33,7 +33,7 @@ test('many chunks at a time come back whole, for each recipient, and are what th
       }),
     )
     for (const [index, chunk] of chunks.entries()) {
-      expect(opened[index]!.map(({ plaintext, id }) => [sha256(plaintext), id])).toEqual([own, extra].map(() => [sha256(chunk), chunkId(chunk, keys)]))
+      expect(opened[index]!.map(({ plaintext, id }) => [sha256(plaintext), id])).toEqual([own, extra].map(() => [sha256(chunk), chunkId(chunkSum(chunk), keys)]))
       const compressed = execFileSync('age', ['-d', '-i', path.join(folder, 'identity'), path.join(folder, sha256(chunk))], { maxBuffer: 8 * MIB })
       expect(sha256(execFileSync('zstd', ['-dcq'], { input: compressed, maxBuffer: 8 * MIB }))).toBe(sha256(chunk))
     }

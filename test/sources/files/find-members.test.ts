@@ -138,7 +138,7 @@ describe('a member right behind a hole, which may hide a part of its headers', (
   test('gets its owner and mode from the list, and is counted', async () => {
     const tar = archiveOf(kinds)
     const { files, members, size } = read(tar)
-    const streams = [{ format: 'tar', name: 'a.tar', size, sha256: '', chunks: [] }, { format: 'tar-list', name: 'a.list', size: 0, sha256: '', chunks: [] }]
+    const streams = [{ format: 'tar', name: 'a.tar', size, sum: '', chunks: [] }, { format: 'tar-list', name: 'a.list', size: 0, sum: '', chunks: [] }]
     const facts = { ...emptyFacts('/a'), entries: files.length, segments: [{ entries: files.length, digest: '' }] }
     const end = members[3]!.content - 512
     const bytes = without(tar, [{ start: 0, end }]).subarray(0, size)
@@ -198,7 +198,7 @@ describe('a file whose content has a member like another one of the volume, and 
   async function extracted(name: string, holes: readonly Extent[]): Promise<Buffer> {
     const { files, size } = parts
     const list = Buffer.from(files.map(encodeFile).join(''), 'latin1')
-    const streams = [{ format: 'tar', name: 'a.tar', size, sha256: '', chunks: [] }, { format: 'tar-list', name: 'a.list', size: list.length, sha256: '', chunks: [] }]
+    const streams = [{ format: 'tar', name: 'a.tar', size, sum: '', chunks: [] }, { format: 'tar-list', name: 'a.list', size: list.length, sum: '', chunks: [] }]
     const facts = { ...emptyFacts('/a'), entries: files.length, segments: [{ entries: files.length, digest: '' }] }
     const bytes = without(tar, holes).subarray(0, size)
     const checked = async function* (from: Extent): AsyncGenerator<Buffer, void, void> {

@@ -26,7 +26,7 @@ function* files(from: number, count: number): Generator<ListedFile> {
   for (let index = from; index < from + count; index++) yield fileAt(index)
 }
 
-const stream = (name: string, format: string, size: number): StreamRecord => ({ name, format, size, sha256: '', chunks: [] })
+const stream = (name: string, format: string, size: number): StreamRecord => ({ name, format, size, sum: '', chunks: [] })
 
 test('a damaged volume needs few bytes of memory for each file, however many there are', async () => {
   const archives = Array.from({ length: ARCHIVES }, (_, place) => {

@@ -81,7 +81,7 @@ const tablesOf = ({ parts }: PostgresFacts): string[] => parts!.flatMap(({ entri
 /** The one archive that the streams are together. */
 function assembled({ streams, facts }: Dumped): AsyncIterable<Buffer> {
   const records = [...streams].map(([name, { length }]): StreamRecord =>
-    ({ name, format: name.endsWith('.sql') ? 'sql' : 'pg_dump-custom', size: length, sha256: '', chunks: [] }))
+    ({ name, format: name.endsWith('.sql') ? 'sql' : 'pg_dump-custom', size: length, sum: '', chunks: [] }))
   const source: SourceRecord = { name: 'shop', kind: 'postgres', streams: records, facts }
   return readArchive({ source, read: ({ name }) => inPieces(streams.get(name)!) })
 }

@@ -66,7 +66,7 @@ describe('on one server', () => {
     expect(message).toMatch(/^bytes \d+ to \d+ of stream app\.dump do not have the CRC-32 recorded at backup time$/)
     expect(await server.sql('SELECT least((SELECT count(*) FROM a), (SELECT count(*) FROM b))', 'summed')).toBe('0')
     expect(staging.told).toContain(`the restore broke off: 127.0.0.1:${server.port}/summed may be partly restored`)
-    // Without sums, the SHA-256 of the whole is what is compared: all of it is read, into a staged file.
+    // Without sums, the sum of the whole is what is compared: all of it is read, into a staged file.
     await server.createDatabase('staged')
     expect(await restore('staged', { blocks: { ...inBlocks(bytes), summed: false }, archive: inPieces(bytes) })).toMatchObject({ left: 'part' })
   })

@@ -1,7 +1,7 @@
 import { RecordedEntries } from '../../../src/sources/postgres/archive-parts/recorded-entries.ts'
 import type { StoredArchive } from '../../../src/sources/postgres/archive-parts/stored-archive.ts'
 
-const stream = { name: 'app.dump', format: 'pg_dump-custom', size: 1, sha256: '', chunks: [] }
+const stream = { name: 'app.dump', format: 'pg_dump-custom', size: 1, sum: '', chunks: [] }
 const rows = (id: number, name: string): string => `${id}; 0 17000 TABLE DATA public ${name} o`
 const main = ['3; 1259 17000 TABLE public a o', '4; 1259 17001 TABLE public b o', '9; 2606 17002 CONSTRAINT public a a_pkey o']
 const part = (id: number, ...names: string[]) => ({
