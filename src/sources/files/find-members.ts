@@ -180,9 +180,11 @@ function between(
   const room = [0]
   const heads = listed.map(leastHead)
   for (const [place, { size }] of listed.entries()) room.push(room.at(-1)! + heads[place]! + paddedSize(size))
+  // As many bytes are in holes of sparse files, at least: the list has the sizes with them, and not which files these are.
+  const sparse = Math.max(0, room[gap.last + 1]! - room[gap.first]! - (gap.end - gap.start))
   const fitting = candidates.filter(({ place, alike, start, content, end }) =>
     alike && place >= gap.first && place <= gap.last && content - start >= heads[place]! &&
-    start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
+    start >= gap.start + room[place]! - room[gap.first]! - sparse && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!) + sparse)
   const byPlace = Map.groupBy(fitting, ({ place }) => place)
   const wrong = new Set<Candidate>()
   const inOrder = [...byPlace].flatMap(([place, those]) => {

@@ -107,6 +107,13 @@ function file(name: string, { time = '1600000000', uid = '1000', xattr = '', spa
 const archiveOf = (some: readonly Parameters<typeof file>[1][]): Buffer =>
   Buffer.concat([...some.map((kind, place) => file(String.fromCharCode(97 + place), kind)), TAR_END])
 
+test.each([0, 2, 4])('between two holes, the neighbours of a sparse file are found, and the file itself if no hole touches it: %i', async (place) => {
+  const tar = archiveOf([{}, {}, {}, {}, {}].map((kind, at) => (at === place ? { sparse: true } : kind)))
+  const { files, members, size } = read(tar)
+  const holes = [{ start: 0, end: members[0]!.end }, { start: members[4]!.start, end: size }]
+  expect((await searched(tar, holes, files, size)).map((found) => found?.start)).toEqual([undefined, ...members.slice(1, 4).map(({ start }) => start), undefined])
+})
+
 describe('a member right behind a hole, which may hide a part of its headers', () => {
   const kinds = [
     {}, { xattr: 'v' }, { xattr: 'v'.repeat(1500) }, { uid: '3000000' }, { uid: '3000000', time: '1600000000.25', xattr: 'v' }, { time: '1600000000.25' },
