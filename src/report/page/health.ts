@@ -105,12 +105,12 @@ function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed,
 
 /** `others`: more tables whose rows the same snapshot has. */
 function lossText(
-  { source, table, rows, snapshot, time }: TableLoss, others: number, { destination, timeZone }: Pick<Context, 'destination' | 'timeZone'>,
+  { set, source, table, rows, snapshot, time }: TableLoss, others: number, { destination, timeZone }: Pick<Context, 'destination' | 'timeZone'>,
 ): string {
   const also = others === 0 ? '' : `; ${formatCount(others, 'other table')} lost rows after it as well`
   return `The table ${oneLine(table)} of ${oneLine(source)} has ${formatCount(rows.now, 'row')}, and had ` +
     `${rows.before.toLocaleString('en-US')} in the backup of ${minute(time, timeZone)}${also}. That backup goes with the next prune, and ` +
-    `none that stays has these rows. To keep it: lifeboat pin ${snapshot} --destination ${shellWord(destination)}`
+    `none that stays has these rows. To keep it: lifeboat pin ${snapshot} --destination ${shellWord(destination)} --set ${shellWord(set)}`
 }
 
 const DRILL_WORDS = {

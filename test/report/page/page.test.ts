@@ -93,7 +93,7 @@ test('nothing bad is called good: damage, a failed drill, a part that is missing
   for (const sentence of [
     'The last backup did not end well', 'set production: post-command failed', 'The newest backup is damaged: 3 of its objects are missing from the store. The newest that is verified and complete is 29 h old.',
     'The last restore drill, 2 days ago, failed.', 'The newest backup does not have everything (home: 2 files could not be read: Permission denied).',
-    'The table public.contacts of crm has 0 rows, and had 119,760 in the backup of 2026-11-18 03:17. That backup goes with the next prune, and none that stays has these rows. To keep it: lifeboat pin 20261118T021703Z-5f3a9c1e --destination s3:lifeboat/backups',
+    'The table public.contacts of crm has 0 rows, and had 119,760 in the backup of 2026-11-18 03:17. That backup goes with the next prune, and none that stays has these rows. To keep it: lifeboat pin 20261118T021703Z-5f3a9c1e --destination s3:lifeboat/backups --set crm',
     'The newest backup is 9 days old, but usually one is made every 24 h.', 'is damaged: its signature (MAC) does not verify', 'lacks it: connection refused',
   ]) expect(text).toContain(sentence)
   expect(await shownIn(pages['an empty store']!)).toContain('There are no backups yet')
