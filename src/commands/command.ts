@@ -47,7 +47,7 @@ export interface CommandDefinition<Given extends object, Result extends object> 
   headline(result: Result): string
   /** Facts of it that messages to people tell; of a command with the input `notify`. */
   notice?(result: Result): NoticeFacts
-  /** The stores that were to get the backup of the run, in the order of the inputs; of a command with the input `report`. */
+  /** The stores that were to get the backup of the run, or to be checked, in the order of the inputs; of a command with `report`. */
   copies?(result: Result): PageCopy[]
   /** Of a command that lists backups: the list, of which the report is made. Without a report it fails, because that was its work. */
   listed?(result: Result): ListResult

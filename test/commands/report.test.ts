@@ -126,6 +126,17 @@ test('a backup tells which of its stores have it, and reads no more than the new
   for (const name of ['files', 'one', 'two']) rmSync(path.join(folder, name), { recursive: true })
 })
 
+test('a check of several stores tells what it found in each, and which of them the rest of the page is about', async () => {
+  const [one, two] = ['first', 'second'].map((name) => path.join(folder, name)) as [string, string]
+  await backUp({ folder: one, encryptionKey: identity, set: 'letters', time: now, sources: { app: [{ name: 'app', bytes: noise('letters', 3000) }] } })
+  await backUp({ folder: two, encryptionKey: identity, set: 'photos', time: now, sources: { app: [{ name: 'app', bytes: noise('photos', 3000) }] } })
+  const destination = [path.join(folder, 'none'), one, two].map((store) => `file:${store}`).join('\n')
+  await dispatched('check', { 'encryption-key': identity, destination, report: file }, now)
+  const copies = page().slice(page().indexOf('id="copies"')).replaceAll(/<[^>]*>/g, ' ')
+  expect(copies).toMatch(new RegExp(`${one}.*found 2 problems[^]*${folder}/none.*could not look at it[^]*${two}.*found 2 problems[^]*are those of *file:${one} *alone`))
+  for (const store of [one, two]) rmSync(store, { recursive: true })
+})
+
 test('with redact no name, address or id is left, and everyone may read it', async () => {
   const before = process.umask(0o022)
   try {

@@ -11,6 +11,9 @@ export const check = {
   run,
   status: ({ problems }) => (problems.length > 0 ? 1 : 0),
   problems: ({ problems }) => problems,
+  copies: ({ stores = [] }) => stores.map(({ name, problems, problem }) => ({
+    store: name, found: problems, ...(problem !== undefined && { problem }),
+  })),
   notice: (result) => ({
     ...(outcomeOf(result) === 'stale' && { status: 'stale' as const, found: worstOf(result) }), advice: result.advice,
   }),

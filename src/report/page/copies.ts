@@ -5,7 +5,7 @@ import { html, type Markup, name, type Piece } from './html.ts'
 import { type Column, hidden, table } from './table.ts'
 import { moment, sign } from './words.ts'
 
-/** Where the backups are: the store that was looked at, and the others that this run wrote to. */
+/** Where the backups are: the store that was looked at, and the others that this run wrote to or checked. */
 export function copiesPart({ store, snapshots, copies, of, timeZone, run }: PageFacts): Markup {
   const rows: PageCopy[] = [copies.find((copy) => copy.store === store) ?? { store }, ...copies.filter((copy) => copy.store !== store)]
   const added = snapshots.reduce((sum, one) => sum + one.added, 0)
@@ -16,8 +16,9 @@ ${table<PageCopy>({ name: 'copies', label: 'Stores', caption: hidden('Stores, an
     { head: 'Backups', cell: here(formatCount(of ?? snapshots.length, 'snapshot'), html`<span class="quiet">not read here</span>`) },
     { head: 'Newest', cell: here(snapshots[0] ? moment(snapshots[0].time, timeZone) : 'none') },
     { head: of === undefined ? 'Added by them' : 'Added by those read', kind: 'n', cell: here(formatBytes(added)) },
-    copies.length > 0 && OF_RUN,
+    copies.length > 0 && (run?.command === 'check' ? OF_CHECK : OF_RUN),
   ], rows)}
+${rows.length > 1 && html`<p class="hint">The sets, figures and recipes of this report are those of ${name(store)} alone.</p>`}
 ${!run && html`<p class="hint">This report is of one store. For another copy elsewhere, give backup a second destination, or use copy.</p>`}
 ${safetyNote(snapshots)}</section>`
 }
@@ -27,6 +28,14 @@ const OF_RUN: Column<PageCopy> = {
   cell: ({ problem, verified }) => {
     if (problem !== undefined) return html`${sign('bad', 'said')}lacks it: ${problem}`
     return verified !== undefined && html`${sign('good', 'said')}has it, ${verified === 'none' ? 'not verified' : `verified: ${verified}`}`
+  },
+}
+
+const OF_CHECK: Column<PageCopy> = {
+  head: 'This check', kind: 'state',
+  cell: ({ problem, found = 0 }) => {
+    if (problem !== undefined) return html`${sign('bad', 'said')}could not look at it: ${problem}`
+    return found === 0 ? html`${sign('good', 'said')}found it fresh` : html`${sign('bad', 'said')}found ${formatCount(found, 'problem')}`
   },
 }
 

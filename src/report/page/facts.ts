@@ -32,7 +32,7 @@ export interface PageFacts {
   run?: PageRun
   /** Warnings on the way. */
   warnings: readonly string[]
-  /** The stores that the run wrote to. */
+  /** The stores that the run wrote to, or that it checked. */
   copies: readonly PageCopy[]
   /** How a workflow names this action: `owner/repository`, and what follows `@`. */
   action: string
@@ -80,9 +80,11 @@ export interface PageRun {
 
 export interface PageCopy {
   store: string
-  /** Why the backup of this run is not to be counted on there. */
+  /** Why the backup of this run is not to be counted on there, or why the store could not be checked. */
   problem?: string
   verified?: string
+  /** The number of problems that a check found there. */
+  found?: number
 }
 
 export interface SetChange {

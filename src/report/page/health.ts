@@ -105,7 +105,9 @@ function findingsOf(known: Omit<SetHealth, 'light' | 'findings'>, { made, keyed,
 
 /** `others`: more tables whose rows the same snapshot has. */
 function lossText(
-  { set, source, table, rows, snapshot, time }: TableLoss, others: number, { destination, timeZone }: Pick<Context, 'destination' | 'timeZone'>,
+  { set, source, table, rows, snapshot, time }: TableLoss,
+  others: number,
+  { destination, timeZone }: Pick<Context, 'destination' | 'timeZone'>,
 ): string {
   const also = others === 0 ? '' : `; ${formatCount(others, 'other table')} lost rows after it as well`
   return `The table ${oneLine(table)} of ${oneLine(source)} has ${formatCount(rows.now, 'row')}, and had ` +
