@@ -127,7 +127,7 @@ test('a backup tells which of its stores have it, and reads no more than the new
 })
 
 test('a check of several stores tells what it found in each, and which of them the rest of the page is about', async () => {
-  const [one, two] = ['first', 'second'].map((name) => path.join(folder, name)) as [string, string]
+  const [one, two] = [path.join(folder, 'first'), path.join(folder, 'second')]
   await backUp({ folder: one, encryptionKey: identity, set: 'letters', time: now, sources: { app: [{ name: 'app', bytes: noise('letters', 3000) }] } })
   await backUp({ folder: two, encryptionKey: identity, set: 'photos', time: now, sources: { app: [{ name: 'app', bytes: noise('photos', 3000) }] } })
   const destination = [path.join(folder, 'none'), one, two].map((store) => `file:${store}`).join('\n')
