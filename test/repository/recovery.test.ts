@@ -206,9 +206,12 @@ test('the key is compared with the store before anything else', async () => {
   const refused = recover(store, ['key', '-i', identityFile(foreign.identity)])
   expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(new RegExp(`This is not the key, nor that of an extra recipient\\. The 2 snapshots were made with: ${key}\\. \\S+ has: [0-9a-f]{16}`)) })
   expect(recover(store, ['key', '-i', original.extraKey])).toMatchObject({ status: 0, stdout: Buffer.from(`This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is ${original.ids[1]}.\n`) })
-  // Newer ones, of the same set and of another, were made without it.
-  for (const set of ['app', 'zone']) await backUp({ folder: store, encryptionKey: identity, set, time: new Date('2026-11-21T02:00:00Z'), sources: { app: [{ name: 'app.dump', bytes: globals }] } })
-  expect(recover(store, ['key', '-i', original.extraKey])).toMatchObject({ status: 0, stdout: Buffer.from(`This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is ${original.ids[1]}; 2 newer ones were made without it.\n`) })
+  // Newer ones were made without it: one of the same set counts, and neither one that is damaged nor one of another set.
+  const without = (set: string, day: number) => backUp({ folder: store, encryptionKey: identity, set, time: new Date(`2026-11-${day}T02:00:00Z`), sources: { app: [{ name: 'app.dump', bytes: globals }] } })
+  const [, { id }] = [await without('app', 21), await without('app', 22), await without('zone', 21)]
+  writeFileSync(path.join(store, 'snapshots/app', `${id}.json.zst`), readFileSync(path.join(store, 'snapshots/app', `${id}.json.zst`)).subarray(0, 200))
+  expect(recover(store, ['key', '-i', original.extraKey])).toMatchObject({ status: 0, stdout: Buffer.from(`This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is ${original.ids[1]}; newer ones of its set that were made without it: 1.\n`) })
+  expect(recover(store, ['list'])).toMatchObject({ status: 1, stderr: expect.stringContaining(`snapshots/app/${id}.json.zst is no readable`) })
   // Of several keys in one file, one is enough; and both stores of a folder are told apart.
   const both = identityFile(`${foreign.identity}\n${identity}`)
   expect(recover(store, ['key', '-i', both]).stdout.toString()).toContain('This is the key')

@@ -178,7 +178,8 @@ read_header() {
   [ "$limit" -le 536870912 ] || limit=536870912
   zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" ||
     full
-  [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
+  # jq 1.6 is content with nothing.
+  [ -s "$tmp/header" ] && [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
   jq -e --arg id "${path##*/}" --arg set "${folder##*/}" --arg key "$key" \
@@ -322,16 +323,19 @@ check_key() {
   fi
   # The newest may have been made without this recipient.
   sort -r "$tmp/objects" >"$tmp/newest-first"
-  newer=0
+  : >"$tmp/closed"
   while read -r name object; do
-    if split_snapshot "$object" && read_header "$object" && jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed" 2>/dev/null &&
+    split_snapshot "$object" || continue
+    read_header "$object" || continue
+    if jq -r .manifest "$tmp/header" | base64 -d >"$tmp/sealed" 2>/dev/null &&
       age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" 2>/dev/null; then
       printf 'This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is %s' \
         "${name%.json.zst}"
-      if [ "$newer" -eq 0 ]; then printf '.\n'; else printf '; %s newer ones were made without it.\n' "$newer"; fi
+      newer=$(grep -c -x -F -e "${folder##*/}" "$tmp/closed") || :
+      if [ "$newer" -eq 0 ]; then printf '.\n'; else printf '; newer ones of its set that were made without it: %s.\n' "$newer"; fi
       return
     fi
-    newer=$((newer + 1))
+    printf '%s\n' "${folder##*/}" >>"$tmp/closed"
   done <"$tmp/newest-first"
   fail "This is not the key, nor that of an extra recipient. The $snapshots snapshots were made with:$others. $identity has: \
 $(tr '\n' ' ' <"$tmp/own")"
