@@ -375,7 +375,7 @@ describe('inputs that are refused', () => {
     ['volumes: there are several volumes in one line; write one per line, or the option once for each', 'backup', { volumes: 'a=/x b=docker:y' }],
     ['database-url: there are several URLs in one line. Write one per line', 'backup', { 'database-url': 'postgres://u:hunter22@h/a, b=postgres://h/b' }],
     ['database-url: the URL is in quotation marks. Remove the quotation marks', 'restore', { 'database-url': '"postgres://u:hunter22@h/a"' }],
-    ['destination: there are 2 destinations; one is needed here', 'list', { destination: 'file:/a\nfile:/b' }],
+    ['destination: there are 2 destinations, and one is needed here: give only one of them', 'list', { destination: 'file:/a\nfile:/b' }],
     ['destination: file:/a is there twice', 'backup', { destination: 'file:/a\nfile:/a' }],
     ['database-url: two databases are named "app"; put a different name= before each URL', 'backup', { 'database-url': 'postgres://h/app\npostgres://g/app' }],
     ['database URL: mysql:// is not a PostgreSQL URL', 'backup', { 'database-url': 'mysql://u:hunter22@h/app' }],

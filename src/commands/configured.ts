@@ -38,20 +38,20 @@ export async function configured(command: Command, raw: Raw, environment: Enviro
   const rows = rowsOfCommands.find(({ name }) => name === command)!.rows
   const result = filled(command, rows, given, file, variables)
   for (const secret of result.secrets) report.mask(secret)
+  if (file) report.info(`inputs that are not given are taken from ${file.path}`)
+  for (const { name, place, values: [first, ...others] } of result.firsts) {
+    report.info(
+      `${command} takes one ${name}, the first of the ${others.length + 1} in ${place}: ${first}; for ` +
+        `${others.length > 1 ? 'another' : 'the other'}: ${markedCommand(command, { [name]: others[0]! })}`,
+    )
+  }
   if (file === undefined) return { raw: result.raw, configuration: { origins: result.origins } }
 
   const judged = judgedFile(file, environment)
   const configuration = { origins: result.origins, file: judged }
-  report.info(`inputs that are not given are taken from ${file.path}`)
   if (definitionOf(command).judgesConfiguration) return { raw: result.raw, configuration }
   for (const { name, variable, line } of result.overridden) {
     report.info(`${variable} is set, and precedes ${name} in line ${line} of ${file.path}`)
-  }
-  for (const { name, line, values: [first, ...others] } of result.firsts) {
-    report.info(
-      `${command} takes one ${name}, the first of the ${others.length + 1} in line ${line} of ${file.path}: ${first}; for ` +
-        `${others.length > 1 ? 'another' : 'the other'}: ${markedCommand(command, { [name]: others[0]! })}`,
-    )
   }
   for (const { line, message } of file.warnings) report.warning(`${file.path}, line ${line}: ${message}`)
   const problem = problemOf(file, result)

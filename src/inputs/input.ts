@@ -19,6 +19,8 @@ export interface Input {
   readonly secrets?: (text: string) => string[]
   /** The environment variable that is used if the input is not given. */
   readonly variable?: string
+  /** The variable may have a line for each of several values, for commands that take all; an input of one value gets the first. */
+  readonly linesInVariable?: true
   /** The value if neither the input nor its variable is given; before `default`. */
   readonly fallback?: (variables: Variables) => string | undefined
   /** At a terminal, may be given without its name; several such inputs in the order of the rows, of which the last may be a list. */

@@ -14,6 +14,7 @@ export const destinationInput = {
   schema: schema.destination,
   default: 'artifact',
   variable: 'LIFEBOAT_DESTINATION',
+  linesInVariable: true,
   short: 'd',
   secrets: destinationSecrets,
 } as const satisfies Input

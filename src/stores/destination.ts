@@ -11,7 +11,7 @@ export type { Destination } from './kind.ts'
 /** Reads the text of a destination, which is one line. Throws `InvalidValue`. */
 export function parseDestination(text: string): Destination {
   const lines = linesOf(text)
-  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} destinations; one is needed here`)
+  if (lines.length > 1) throw new InvalidValue(`there are ${lines.length} destinations, and one is needed here: give only one of them`)
   return parseLine(lines[0] ?? '')
 }
 

@@ -198,6 +198,12 @@ test('lists and maps are the lines of the inputs', async () => {
   const { raw, told } = await read(text, 'restore')
   expect(raw).toEqual({ destination: '/one' })
   expect(spelled(told.join('\n'), atTerminal('lifeboat'))).toContain(`restore takes one destination, the first of the 2 in line 8 of ${path.join(folder, 'lifeboat.yml')}: /one; for the other: \`lifeboat restore --destination /two\``)
+  // Lines of the variable are the same, also without a file.
+  const LIFEBOAT_DESTINATION = 's3://KEY:hunter2hunter2@s3.example.com/one\n/two\n/three'
+  const lines = await readAt('none', 'list', {}, { LIFEBOAT_DESTINATION })
+  expect([lines.raw, lines.masked]).toEqual([{ destination: 's3://KEY:hunter2hunter2@s3.example.com/one' }, expect.arrayContaining(['hunter2hunter2'])])
+  expect(lines.told.map((line) => spelled(line, atTerminal('lifeboat')))).toEqual(['list takes one destination, the first of the 3 in LIFEBOAT_DESTINATION: s3://KEY:***@s3.example.com/one; for another: `lifeboat list --destination /two`'])
+  for (const command of ['backup', 'copy'] as const) expect((await readAt('none', command, {}, { LIFEBOAT_DESTINATION })).raw).toEqual({})
   for (const command of ['backup', 'check', 'doctor'] as const) {
     const all = await read(text, command)
     expect([all.raw['destination'], all.told.join()]).toEqual(['/one\n/two', expect.not.stringContaining('takes one')])

@@ -28,8 +28,8 @@ export interface Filled {
   readonly problems: Problem[]
   /** Values of the file in place of which other ones of variables are used. */
   readonly overridden: { name: string; variable: string; line: number }[]
-  /** Inputs that take one value, where the file has several: each as it is shown. The first is taken. */
-  readonly firsts: { name: string; line: number; values: string[] }[]
+  /** Inputs that take one value, where the file or the variable has several: each as it is shown. The first is taken. */
+  readonly firsts: { name: string; place: string; values: string[] }[]
 }
 
 /** The inputs of a command: what is given, else its variable, else the file, else the default. Pure. */
@@ -41,7 +41,7 @@ export function filled(command: string, rows: Rows, given: Raw, file: FileSettin
     if (given[name]) {
       result.origins.push(originOf(name, input, 'input', given[name]))
     } else if (variable !== undefined && variables[variable]) {
-      result.origins.push(originOf(name, input, `environment variable ${variable}`, variables[variable]))
+      takeFromVariable(name, input, variable, variables[variable], result)
       if (setting && differs(setting, input, variables)) result.overridden.push({ name, variable, line: setting.line })
     } else if (setting) {
       takeFrom(file, setting, input, variables, result)
@@ -61,6 +61,18 @@ function settingFor({ settings }: FileSettings, name: string, command: string, i
   return own ?? (input.own ? undefined : settings.find((setting) => setting.name === name && setting.section === undefined))
 }
 
+function takeFromVariable(name: string, input: Input, variable: string, text: string, result: Filled): void {
+  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  const [first, ...others] = lines
+  const takesOne = input.linesInVariable && !input.list && !input.own && first !== undefined && others.length > 0
+  if (takesOne) {
+    result.raw[name] = first
+    result.secrets.push(...secretsOf(input, text))
+    result.firsts.push({ name, place: variable, values: lines.map((value) => shownValue(input, value)) })
+  }
+  result.origins.push(originOf(name, input, `environment variable ${variable}`, takesOne ? first : text))
+}
+
 function takeFrom(file: FileSettings, setting: Setting, input: Input, variables: Variables, result: Filled): void {
   const { name, line, column } = setting
   const problems = [...missingVariables(setting, variables), ...severalLines(setting, variables)]
@@ -78,7 +90,7 @@ function takeFrom(file: FileSettings, setting: Setting, input: Input, variables:
   result.raw[name] = text
   if (takesFirst(setting, input)) {
     const lines = textFor(setting, { ...input, list: true }, valueOf).split('\n')
-    result.firsts.push({ name, line, values: lines.map((value) => shownValue(input, value)) })
+    result.firsts.push({ name, place: `line ${line} of ${file.path}`, values: lines.map((value) => shownValue(input, value)) })
   }
   result.origins.push(originOf(name, input, `${file.path}, line ${line}`, text))
 }
