@@ -11,6 +11,7 @@ import { LIMITS } from './limits.ts'
 import { PutRoom } from './put-room.ts'
 import { DamagedChunk, openChunk } from './reader.ts'
 import type { Compression } from './sealing/stream-level.ts'
+import type { Sealing } from './sealing/thread.ts'
 import { seal } from './sealing/threads.ts'
 import { canBeBase } from './sealing/zstd.ts'
 import { encodeAnchors } from './similarity.ts'
@@ -31,7 +32,7 @@ import {
 import { chunkId, chunkSum, StreamSum } from './sums.ts'
 import type { Unfinished } from './unfinished.ts'
 
-/** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs another search for differences. */
+/** Data that compresses to at most this part repeats itself (rows, logs, text; not pictures), and needs a search for differences. */
 const REPETITIVE = 0.4
 
 export interface WriterOptions {
@@ -55,6 +56,14 @@ export interface WriterOptions {
 /** A part of a stream, and the bytes that its chunk has in the store. */
 export interface StoredExtent extends Extent {
   stored: number
+}
+
+/** A stream that is being stored. */
+interface OpenStream {
+  number: number
+  longMatches: boolean
+  /** Resolves when all chunks of earlier streams are stored. */
+  earlier: Promise<unknown>
 }
 
 let streams = 0
@@ -99,24 +108,25 @@ export class Writer {
   }
 
   /**
-   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Several may be stored at the same time. Throws as the
-   * stream does, and as the store does, perhaps only in a later call.
+   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Several may be stored at the same time. With
+   * `longMatches`, what stays as it was stays so in long pieces. Throws as the stream does, and as the store does, perhaps only in a later
+   * call.
    */
   async stream(
     name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void,
+    { longMatches = false }: { longMatches?: boolean | undefined } = {},
   ): Promise<StreamRecord> {
     const whole = new StreamSum()
-    const number = streams++
     const record: StreamRecord = { name, format, size: 0, sum: '', chunks: [] }
     // Chunks of earlier streams may be bases for this one: its chunks are read meanwhile, but sealed only afterwards.
-    const earlier = Promise.all(this.#running)
+    const stream: OpenStream = { number: streams++, longMatches, earlier: Promise.all(this.#running) }
     this.#begin()
     try {
       for await (const chunk of chunksOf(bytes, this.#options.keys.gear, this.#pool)) {
         const sum = chunkSum(chunk.bytes)
         whole.add(sum)
         record.size += chunk.bytes.length
-        record.chunks.push(await this.#take(chunk, chunkId(sum, this.#options.keys), number, earlier))
+        record.chunks.push(await this.#take(chunk, chunkId(sum, this.#options.keys), stream))
         this.#check()
         onBytes(chunk.bytes.length)
       }
@@ -248,7 +258,7 @@ export class Writer {
   }
 
   /** The chunk's index in the snapshot; starts storing it if it is new. */
-  async #take(chunk: Chunk, id: string, stream: number, earlier: Promise<unknown>): Promise<number> {
+  async #take(chunk: Chunk, id: string, stream: OpenStream): Promise<number> {
     const known = this.#fresh.has(id) ? undefined : await this.#options.known.find(id)
     const index = this.#fresh.get(id) ?? (known && this.#reference(known))
     if (index !== undefined) {
@@ -266,7 +276,7 @@ export class Writer {
     }
     const listed = this.#reference(fresh)
     this.#fresh.set(id, listed)
-    const task = this.#store(fresh, chunk, stream, earlier)
+    const task = this.#store(fresh, chunk, stream)
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
@@ -290,12 +300,12 @@ export class Writer {
     return index
   }
 
-  async #store(fresh: KnownChunk, chunk: Chunk, stream: number, earlier: Promise<unknown>): Promise<void> {
+  async #store(fresh: KnownChunk, chunk: Chunk, stream: OpenStream): Promise<void> {
     const { store, known } = this.#options
     const whole = canBeBase(chunk.bytes)
     let sealed: Buffer
     try {
-      await earlier
+      await stream.earlier
       this.#check()
       if (await this.#adopt(fresh, whole)) return
       await this.#options.unfinished?.begin()
@@ -352,15 +362,15 @@ export class Writer {
   }
 
   /** The chunk sealed, as a difference if that pays. */
-  async #seal(fresh: KnownChunk, chunk: Chunk, stream: number): Promise<Buffer> {
+  async #seal(fresh: KnownChunk, chunk: Chunk, { number, longMatches }: OpenStream): Promise<Buffer> {
     const { keys: { recipients }, compression, jobs: threads } = this.#options
     const from = await this.#baseFor(chunk)
-    const difference = from && {
+    const difference: Sealing['difference'] = from && {
       base: from.plaintext,
-      search: from.base.storedSize <= REPETITIVE * from.base.size,
+      matches: longMatches || compression === 'fast' ? 'long' : from.base.storedSize <= REPETITIVE * from.base.size ? 'search' : 'first',
       expected: (from.base.storedSize / from.base.size) * chunk.bytes.length,
     }
-    const { sealed, level } = await seal(chunk.bytes, { compression, stream, recipients, threads, ...(difference && { difference }) })
+    const { sealed, level } = await seal(chunk.bytes, { compression, stream: number, recipients, threads, ...(difference && { difference }) })
     if (level !== undefined) this.levels.set(level, (this.levels.get(level) ?? 0) + 1)
     else if (from) [fresh.base, fresh.spent] = [from.base, from.spent]
     return sealed

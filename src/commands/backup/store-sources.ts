@@ -94,8 +94,8 @@ async function storeSource(
       activity: `backing up ${source.name}`, done: read, stored: writer.added - addedBefore, ...(before && { usual: sourceSize(before) }),
     })
   }
-  const store = async ({ name, format, same, bytes }: SourceStream): Promise<StreamRecord | undefined> =>
-    (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes)))
+  const store = async ({ name, format, same, bytes, longMatches }: SourceStream): Promise<StreamRecord | undefined> =>
+    (same && (await writer.reuse(name, same, onBytes))) ?? (await again(writer.stream(name, format, bytes, onBytes, { longMatches })))
   const stored = await asTheyCome(source.streams(before), () => source.parallel ?? 1, store)
   const streams = stored.filter((record) => record !== undefined)
   await writer.settled()

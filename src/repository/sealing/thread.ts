@@ -6,7 +6,7 @@ import { isMachineFailure } from '../../process/machine-failure.ts'
 import { chunkId, chunkSum } from '../sums.ts'
 import { decryptPayload, encryptPayload } from './payload.ts'
 import { type Compressed, type Compression, StreamLevel } from './stream-level.ts'
-import { decompress, difference as differenceFrom } from './zstd.ts'
+import { decompress, difference as differenceFrom, type Matches } from './zstd.ts'
 
 /** A chunk to be compressed and encrypted: as a difference if that pays. `expected`: the bytes that it probably takes stored whole. */
 export interface Sealing {
@@ -14,7 +14,7 @@ export interface Sealing {
   compression: Compression
   /** The number of the stream that it is of: each has a level of its own. */
   stream: number
-  difference?: { base: Uint8Array; search: boolean; expected: number }
+  difference?: { base: Uint8Array; matches: Matches; expected: number }
   header: Uint8Array
   fileKey: Uint8Array
 }
@@ -79,11 +79,11 @@ function seal({ plaintext, compression, stream, difference, header, fileKey }: S
 }
 
 function differenceOf(
-  plaintext: Uint8Array, compression: Compression, { base, search, expected }: NonNullable<Sealing['difference']>,
+  plaintext: Uint8Array, compression: Compression, { base, matches, expected }: NonNullable<Sealing['difference']>,
 ): Buffer {
-  let small = differenceFrom(plaintext, base, compression === 'fast' ? 'fast' : search ? 'search' : 'first')
-  // The search forgets the beginning of a base of more than 3 MB: it may find nothing where the first match is good.
-  if (search && compression !== 'fast' && small.length > WORTHWHILE * expected) {
+  let small = differenceFrom(plaintext, base, matches)
+  // The search forgets the beginning of a base of more than 3 MB, and what moved is in short pieces: the first match may be better.
+  if (matches !== 'first' && compression !== 'fast' && small.length > WORTHWHILE * expected) {
     const other = differenceFrom(plaintext, base, 'first')
     const [smaller, larger] = other.length < small.length ? [other, small] : [small, other]
     giveBack(larger.buffer)

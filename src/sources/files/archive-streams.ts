@@ -29,7 +29,7 @@ export class ArchiveStreams {
   next(digest = ''): Omit<SourceStream, 'bytes'> {
     const name = `${this.#name}.${String(this.#facts.segments.length + 1).padStart(5, '0')}.tar`
     const same = this.#known.get(digest)
-    return { name, format: 'tar', ...(same && { same }) }
+    return { name, format: 'tar', longMatches: true, ...(same && { same }) }
   }
 
   /** The members of the segment that was read. An empty digest: the next backup has to read it again. */

@@ -45,7 +45,7 @@ test('many chunks at a time come back whole, for each recipient, and are what th
 test('a chunk becomes a difference where that is smaller than expected of the chunk, or than the chunk is, and is stored alone where it is not', async () => {
   const base = rows('base', MIB)
   const chunk = changed(base, 50_000, 'since')
-  const from = (other: Buffer, expected: number, compression: Compression = 3) => seal(shared(chunk), { ...how, compression, difference: { base: Buffer.from(other), search: true, expected } })
+  const from = (other: Buffer, expected: number, compression: Compression = 3) => seal(shared(chunk), { ...how, compression, difference: { base: Buffer.from(other), matches: 'search', expected } })
   const alone = await seal(shared(chunk), how)
   const [small, compared, fast, refused] = [await from(base, alone.sealed.length), await from(base, 10), await from(base, 10, 'fast'), await from(noise('other', MIB), 10)]
   expect([small.level, compared.level, fast.level, refused.level]).toEqual([undefined, undefined, undefined, 3])
@@ -58,13 +58,13 @@ test('a chunk becomes a difference where that is smaller than expected of the ch
   await expect(unseal(small.sealed, opened)).rejects.toThrow()
 })
 
-test('where the search for a difference finds too little, the first matches are tried', async () => {
+test('where the search for a difference finds too little, the first matches are tried; long matches alone are found anywhere in the base', async () => {
   const base = Buffer.from(Array.from({ length: 400_000 }, (_, row) => `${row}\tabc\n`).join('')).subarray(0, 4_000_000)
   const chunk = Buffer.concat([base.subarray(0, -30), Buffer.alloc(30, 'x')])
-  const from = (expected: number) => seal(shared(chunk), { ...how, difference: { base: Buffer.from(base), search: true, expected } })
-  const [searched, first] = [await from(1_000_000), await from(1000)]
-  expect([searched.level, first.level]).toEqual([undefined, undefined])
-  expect(first.sealed.length * 4).toBeLessThan(searched.sealed.length)
+  const from = (expected: number, matches: 'search' | 'long' = 'search') => seal(shared(chunk), { ...how, difference: { base: Buffer.from(base), matches, expected } })
+  const [searched, first, long] = [await from(1_000_000), await from(1000), await from(1_000_000, 'long')]
+  expect([searched.level, first.level, long.level]).toEqual([undefined, undefined, undefined])
+  for (const { sealed } of [first, long]) expect(sealed.length * 4).toBeLessThan(searched.sealed.length)
 })
 
 test('damaged chunks are refused, also those larger than announced, and the next chunk is served all the same', async () => {
