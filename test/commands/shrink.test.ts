@@ -55,6 +55,19 @@ test('a volume of 200 files that became empty is a warning, in the log, the resu
   expect((await backup(volumes())).result.shrunk).toEqual([])
 })
 
+test('of a large file of short lines, a line more adds little: what stays is found anywhere in its chunks', async () => {
+  fill(0)
+  const lines = Array.from({ length: 600_000 }, (_, line) => `${line}\tabc\n`)
+  const write = () => writeFileSync(`${root}/volume/log`, lines.join(''))
+  write()
+  const first = await backup(volumes())
+  lines.splice(300_000, 0, 'one more\n')
+  write()
+  const { result } = await backup(volumes())
+  expect(result.deltaChunks).toBeGreaterThan(0)
+  expect(result.added * 50).toBeLessThan(first.result.added)
+})
+
 test('files that patterns leave out of a volume are told in the result, the summary and by show; the backup is not partial', async () => {
   fill(4)
   writeFileSync(`${root}/volume/.lifeboatignore`, '0\n1\n')
