@@ -367,8 +367,8 @@ export class Writer {
     const from = await this.#baseFor(chunk)
     const difference: Sealing['difference'] = from && {
       base: from.plaintext,
-      matches: longMatches || compression === 'fast' ? 'long' : from.base.storedSize <= REPETITIVE * from.base.size ? 'search' : 'first',
-      expected: (from.base.storedSize / from.base.size) * chunk.bytes.length,
+      matches: longMatches || compression === 'fast' ? 'long' : ratioOf(from.base) <= REPETITIVE ? 'search' : 'first',
+      expected: ratioOf(from.base) * chunk.bytes.length,
     }
     const { sealed, level } = await seal(chunk.bytes, { compression, stream: number, recipients, threads, ...(difference && { difference }) })
     if (level !== undefined) this.levels.set(level, (this.levels.get(level) ?? 0) + 1)
@@ -444,4 +444,8 @@ export class Writer {
     await this.idle()
     this.#check()
   }
+}
+
+function ratioOf({ storedSize, size }: KnownChunk): number {
+  return storedSize / size
 }
