@@ -370,7 +370,8 @@ export class Writer {
       matches: longMatches || compression === 'fast' ? 'long' : ratioOf(from.base) <= REPETITIVE ? 'search' : 'first',
       expected: ratioOf(from.base) * chunk.bytes.length,
     }
-    const { sealed, level } = await seal(chunk.bytes, { compression, stream: number, recipients, threads, ...(difference && { difference }) })
+    const how = { compression, stream: number, recipients, threads, ...(difference && { difference }) }
+    const { sealed, level } = await seal(chunk.bytes, how)
     if (level !== undefined) this.levels.set(level, (this.levels.get(level) ?? 0) + 1)
     else if (from) [fresh.base, fresh.spent] = [from.base, from.spent]
     return sealed
