@@ -20,6 +20,7 @@ export interface Notifying {
   readonly databases?: { list: readonly { name: string }[] }
   /** The target of a restore. */
   readonly server?: { database?: Location | undefined }
+  readonly afterSwap?: { what: string } | undefined
   readonly [other: string]: unknown
 }
 
@@ -55,10 +56,10 @@ export function endedBadly(error: unknown): Ended {
   }
 }
 
-/** The database that undo or forget-old is about: they have no set. */
-export function databaseOf({ afterSwap, server }: Notifying): string | undefined {
-  const location = afterSwap === undefined ? undefined : server?.database
-  return location && kindAt(location).defaultName?.(location)
+/** The work that a title names. Undo and forget-old restore nothing: they are about a database, and have no set. */
+export function workOf(command: string, { afterSwap, server }: Notifying): { work: string; database: string | undefined } {
+  const location = afterSwap && server?.database
+  return { work: afterSwap?.what ?? command, database: location && kindAt(location).defaultName?.(location) }
 }
 
 const WORDS: Readonly<Record<Ending, string>> = {
@@ -72,7 +73,9 @@ const WORDS: Readonly<Record<Ending, string>> = {
 
 /** The notice of an end, without secrets and with the marks spelled, as the entry would print it. */
 export function noticeOf(
-  command: string, ended: Ended, { set, database, seconds }: { set: string | undefined; database: string | undefined; seconds: number },
+  command: string,
+  ended: Ended,
+  { work, set, database, seconds }: ReturnType<typeof workOf> & { set: string | undefined; seconds: number },
   environment: Environment,
 ): Notice {
   const { report, run } = environment
@@ -86,7 +89,7 @@ export function noticeOf(
   return {
     ...facts,
     command, status,
-    title: clean(`Lifeboat ${command} ${words}${about.length > 0 ? `: ${about.join(', ')}` : ''}`),
+    title: clean(`Lifeboat ${work} ${words}${about.length > 0 ? `: ${about.join(', ')}` : ''}`),
     message: clean(message), problems: problems.map(clean), advice: advice.map(clean),
     ...(own !== undefined && { set: own }),
     time: environment.now().toISOString(), seconds,

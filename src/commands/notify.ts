@@ -7,7 +7,7 @@ import { isGood } from '../notify/notice.ts'
 import { asksForRecovery } from '../notify/targets.ts'
 import { sheltered } from '../process/lifecycle.ts'
 import { repositoryOf } from './github.ts'
-import { databaseOf, destinationsOf, type Ended, endedBadly, noticeOf, type Notifying } from './notice.ts'
+import { destinationsOf, type Ended, endedBadly, noticeOf, type Notifying, workOf } from './notice.ts'
 import { setOf, standingChanged } from './run-standing.ts'
 
 /** Milliseconds by which all messages together may delay the end of a run, and of one that was cancelled. */
@@ -74,7 +74,7 @@ async function tellEnd(
   const looking = Math.min(LOOKING_MS, budget)
   const look = (): Promise<boolean> => (asked ? standingChanged(command, ended, inputs, environment, looking) : Promise.resolve(false))
   const tell = (one: Ended): Promise<void> => deliver(
-    targets, noticeOf(command, one, { set: setOf(inputs), database: databaseOf(inputs), seconds }, environment), means, left(),
+    targets, noticeOf(command, one, { ...workOf(command, inputs), set: setOf(inputs), seconds }, environment), means, left(),
   )
   // A failure is told whatever is known of the run before.
   if (!isGood(ended)) await Promise.all([tell(ended), look()])

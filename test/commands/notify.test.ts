@@ -253,7 +253,7 @@ test('a run of databases that ends before its sets are known, as the server is d
 
 test('undo is about a database and no set', async () => {
   const { told } = await run('restore', { undo: 'true', 'database-url': 'postgres://u:p@127.0.0.1:9/app', confirm: 'app', timeout: '5s', notify: target('failure') })
-  expect(told).toMatchObject([{ command: 'restore', set: null, title: 'Lifeboat restore failed: database app, octo/shop' }])
+  expect(told).toMatchObject([{ command: 'restore', set: null, title: 'Lifeboat undo failed: database app, octo/shop' }])
 })
 
 test('a store in which nothing can be written costs the message nothing', async () => {
