@@ -10,7 +10,7 @@ import { checkedObject, DamagedChunk, Reader } from './reader.ts'
 import { fingerprintOf } from './references.ts'
 import { knownDamage, SetProofs } from './set-proofs.ts'
 import { type AuthenticSnapshot, chunkKey, markOf, snapshotKey } from './snapshot.ts'
-import { damageIn, failureOf, objectsOf } from './wholeness.ts'
+import { damageIn, failedVerification, objectsOf } from './wholeness.ts'
 
 /** Objects that are checked at the same time: each takes its sealed bytes twice, and its plaintext and that of its base. */
 const AT_ONCE = 4
@@ -94,7 +94,7 @@ export class CopiedDamage {
     const damaged = damageIn(snapshot, this.#damaged)
     if (damaged !== undefined) return { damaged }
     const verdict = await this.#failure(snapshot)
-    const failure = failureOf(verdict)
+    const failure = failedVerification(verdict)
     if (failure === undefined) return {}
     if (failure.repaired) return { repairedSince: failure.repaired }
     return failure.failedDrill ? { failedDrill: failure.why } : { damaged: failure.why, failed: verdict!.level }

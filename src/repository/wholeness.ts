@@ -20,7 +20,7 @@ export interface Unsound {
 }
 
 /** Of a snapshot none of whose objects is known to be damaged: why it is not to be relied on, by its verdict. */
-export function failureOf(verdict: Verdict | undefined): Omit<Unsound, 'snapshot'> | undefined {
+export function failedVerification(verdict: Verdict | undefined): Omit<Unsound, 'snapshot'> | undefined {
   if (verdict?.result !== 'failed') return undefined
   const { level, damaged } = verdict
   const why = `it failed verification at level ${level}`
@@ -129,7 +129,7 @@ export async function newestGood(
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
     if (why !== undefined) return { why, snapshot: idOf(key) }
-    const failure = failureOf(verdict)
+    const failure = failedVerification(verdict)
     if (failure) return { ...failure, snapshot: idOf(key) }
     return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
   })

@@ -6,7 +6,7 @@ import { type ReadLabels, readLabels } from '../../repository/labels.ts'
 import { isGood, readProofs, type Verdict, verdictOf } from '../../repository/proofs.ts'
 import { knownDamage, tellingSince } from '../../repository/set-proofs.ts'
 import { type Snapshot, snapshotKey, storedBytes } from '../../repository/snapshot.ts'
-import { damageIn, failureOf } from '../../repository/wholeness.ts'
+import { damageIn, failedVerification } from '../../repository/wholeness.ts'
 import type { Store } from '../../stores/store.ts'
 import type { ListedSnapshot } from './result.ts'
 
@@ -90,7 +90,7 @@ export function standing(
   const verdict = verdictOf(proofs)
   const damage = snapshot && damageIn(snapshot, damaged)
   if (damage !== undefined) return { verified: false, damage }
-  const failure = failureOf(verdict)
+  const failure = failedVerification(verdict)
   if (failure) return { verified: false, damage: failure.why, ...(failure.failedDrill && { failedDrill: true }) }
   return { verified: verdict !== undefined && isGood(verdict) }
 }

@@ -121,7 +121,7 @@ function unsoundLines({ unsound }: ListResult): string[] {
 }
 
 /** `DAMAGED`; `DRILL FAILED` of one that is whole. */
-function flawOf({ damage, failedDrill }: Pick<ListedSnapshot, 'damage' | 'failedDrill'>): string | undefined {
+function flawLabel({ damage, failedDrill }: Pick<ListedSnapshot, 'damage' | 'failedDrill'>): string | undefined {
   return damage === undefined ? undefined : failedDrill ? 'DRILL FAILED' : 'DAMAGED'
 }
 
@@ -182,7 +182,7 @@ function about(
   timeZone: string,
 ): string {
   return [
-    damage === undefined ? '' : `${flawOf({ damage, ...(failedDrill && { failedDrill }) })!}: ${oneLine(damage)}`,
+    damage === undefined ? '' : `${flawLabel({ damage, ...(failedDrill && { failedDrill }) })!}: ${oneLine(damage)}`,
     partial ? `PARTIAL${partialText(sources)}` : '',
     sources?.map(({ name }) => oneLine(name)).join(', '),
     pinned ? 'pinned' : '',
@@ -205,7 +205,7 @@ function partialText(sources: ListedSnapshot['sources'] = []): string {
 /** `read, 3 days ago`; what is wrong comes first, where no narrow terminal cuts it off. */
 function proofText(snapshot: ListedSnapshot, now: Date): string {
   const { partial, failedDrill } = snapshot
-  const flaw = failedDrill ? undefined : flawOf(snapshot) // Its proof says that the drill failed.
+  const flaw = failedDrill ? undefined : flawLabel(snapshot) // Its proof says that the drill failed.
   return [...(flaw === undefined ? [] : [flaw]), ...(partial ? ['PARTIAL'] : []), ...proofsOf(snapshot, now)].join(', ')
 }
 

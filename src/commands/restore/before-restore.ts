@@ -6,7 +6,7 @@ import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
-import { CANNOT_BE_RESTORED, damageIn, failureOf, newestGood } from '../../repository/wholeness.ts'
+import { CANNOT_BE_RESTORED, damageIn, failedVerification, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
 import type { SourceContext, SourceKind } from '../../sources/source-kind.ts'
@@ -66,7 +66,7 @@ export async function requireWhole(chosen: Chosen, level: ReadLevel, context: So
       selects ? await elsewhere(chosen, source, known, proofs, report)
         : `To find out which sources of it are hit: ${markedCommand('verify', { snapshot: id, level: 'read' })}.`,
     )
-  else if (failureOf(verdict)?.failedDrill) report.warning(
+  else if (failedVerification(verdict)?.failedDrill) report.warning(
     `snapshot ${id} failed its drill: ${CANNOT_BE_RESTORED}`,
     [...(database ? [rowsOf({ snapshot: id, database: source })] : []), await elsewhere(chosen, source, known, proofs, report)].join(' '),
   )

@@ -6,7 +6,7 @@ import type { Keys } from '../../repository/keys.ts'
 import type { Verdict } from '../../repository/proofs.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, DamagedSnapshot, idTime, OtherKey, timeOfId } from '../../repository/snapshot.ts'
-import { damageIn, failureOf } from '../../repository/wholeness.ts'
+import { damageIn, failedVerification } from '../../repository/wholeness.ts'
 import { DamagedObject, NotFound, type Store } from '../../stores/store.ts'
 import type { SetVerdict } from './result.ts'
 
@@ -57,7 +57,7 @@ async function judged({ key, header }: AuthenticSnapshot, proofs: SetProofs, los
   const verdict = await proofs.verdict(id)
   const damage = lost.has(key) ? 'a part of it has expired or was deleted'
     : damageIn({ key, header }, await proofs.damagedSince(new Date(time)))
-  const failure = damage === undefined ? failureOf(verdict) : undefined
+  const failure = damage === undefined ? failedVerification(verdict) : undefined
   const why = damage ?? failure?.why
   const about = { snapshot: id, made: time, ...(partial && { partial }) }
   const wanted = LEVELS.find((level) => header.tags.includes(verifiedTag(level)))

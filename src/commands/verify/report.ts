@@ -27,7 +27,7 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 export function verifyText(result: VerifyResult, context: TextContext): string {
   const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
     verified: 'Verified',
-    failed: result.unmet === undefined ? failureOf(result) : result.unmet === 'all else verified'
+    failed: result.unmet === undefined ? failedText(result) : result.unmet === 'all else verified'
       ? 'FAILED: the snapshot is whole, but a condition does not hold'
       : 'FAILED: a condition does not hold, and not everything else could be verified',
     'could not verify': 'Could not verify',
@@ -67,7 +67,7 @@ function checked({ chunks, bytes, seconds }: VerifyResult): string {
 }
 
 /** A drill can fail although every object is whole: what was restored is not what was backed up. */
-function failureOf({ failedDrill }: SnapshotVerified): string {
+function failedText({ failedDrill }: SnapshotVerified): string {
   return failedDrill
     ? 'DRILL FAILED: the snapshot is whole, and cannot be restored to what was backed up'
     : 'FAILED: the snapshot is damaged'
