@@ -177,14 +177,13 @@ function between(
   candidates: readonly Candidate[], listed: readonly ListedFile[], gap: { first: number; last: number } & Extent,
 ): Candidate[] {
   if (gap.first > gap.last) return []
+  // A sparse file has fewer bytes than listed, and hides the others of a gap: with fewer for it, content that looks like a member has room.
   const room = [0]
   const heads = listed.map(leastHead)
   for (const [place, { size }] of listed.entries()) room.push(room.at(-1)! + heads[place]! + paddedSize(size))
-  // As many bytes are in holes of sparse files, at least: the list has the sizes with them, and not which files these are.
-  const sparse = Math.max(0, room[gap.last + 1]! - room[gap.first]! - (gap.end - gap.start))
   const fitting = candidates.filter(({ place, alike, start, content, end }) =>
     alike && place >= gap.first && place <= gap.last && content - start >= heads[place]! &&
-    start >= gap.start + room[place]! - room[gap.first]! - sparse && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!) + sparse)
+    start >= gap.start + room[place]! - room[gap.first]! && end <= gap.end - (room[gap.last + 1]! - room[place + 1]!))
   const byPlace = Map.groupBy(fitting, ({ place }) => place)
   const wrong = new Set<Candidate>()
   const inOrder = [...byPlace].flatMap(([place, those]) => {
