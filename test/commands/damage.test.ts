@@ -238,7 +238,7 @@ test.each<[string, (from: string, to: string) => Promise<unknown>]>([
   expect((await run('show', { snapshot: ids[2]! })).result.proofs.filter(({ result }) => result === 'failed')).toHaveLength(1)
 })
 
-test.each([['', false], [', and where a verification failed for an object that was put back since', true]])('so is a stream that has another SHA-256 than its snapshot says, though none of its objects is damaged%s', async (_, before) => {
+test.each([['', false], [', and where a verification failed for an object that was put back since', true]])('so is a stream that has another sum than its snapshot says, though none of its objects is damaged%s', async (_, before) => {
   if (before) {
     flipBit(fileOf(shared))
     expect((await run('verify', { snapshot: ids[2]!, level: 'read' })).result.damaged).toEqual([keyOf(shared)])
@@ -248,11 +248,11 @@ test.each([['', false], [', and where a verification failed for an object that w
   const store = new FileStore(root)
   const snapshot = await findSnapshot(store, keys, 'app', { kind: 'latest' })
   const content = await openManifest(snapshot)
-  const sources = content.sources.map((source) => ({ ...source, streams: source.streams.map((stream) => ({ ...stream, sha256: 'e'.repeat(64) })) }))
+  const sources = content.sources.map((source) => ({ ...source, streams: source.streams.map((stream) => ({ ...stream, sum: 'e'.repeat(64) })) }))
   writeFileSync(path.join(root, snapshot.key), await encodeSnapshot(snapshot.header, { ...content, sources }, keys))
-  expect(await refusal(dispatched('extract', { ...given(), snapshot: ids[2]!, source: 'large', output: path.join(folder, `unlike-${count}`) }, now()))).toContain('does not have the SHA-256')
+  expect(await refusal(dispatched('extract', { ...given(), snapshot: ids[2]!, source: 'large', output: path.join(folder, `unlike-${count}`) }, now()))).toContain('does not have the sum')
   expect((await run('list')).result.snapshots.map(({ id, damage }) => [id, damage])).toEqual([[ids[2], 'it failed verification at level read'], [ids[1], undefined], [ids[0], undefined]])
-  expect((await run('show', { snapshot: ids[2]! })).result.proofs[0]).toMatchObject({ result: 'failed', damaged: [], problems: [expect.stringContaining('SHA-256')] })
+  expect((await run('show', { snapshot: ids[2]! })).result.proofs[0]).toMatchObject({ result: 'failed', damaged: [], problems: [expect.stringContaining('does not have the sum')] })
 })
 
 test('damage that cannot be recorded, in a store that takes no proof, is the same error, with a warning that says what to do before the next backup', async () => {

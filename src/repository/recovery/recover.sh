@@ -349,7 +349,7 @@ unreadable() {
 
 open_snapshot() {
   case $snapshot in '' | *[!0-9A-Za-z-]*) fail "$snapshot is no snapshot id: recover.sh list prints them" 2 ;; esac
-  need age base64 mkfifo tee
+  need age base64
   object=
   for match in "$store"/snapshots/*/"$snapshot".json.zst; do
     [ -f "$match" ] || continue
@@ -508,6 +508,7 @@ extract_stream() {
     fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size"
   require_sum
   if [ -n "$out" ]; then
+    require_written "$partial"
     [ ! -e "$out" ] || fail "$out exists already"
     mv -- "$partial" "$out"
     partial=
@@ -520,6 +521,12 @@ extract_stream() {
 require_sum() {
   sum=$(sha256 <"$tmp/sums")
   [ "$sum" = "$expected_sum" ] || fail "stream $stream was NOT restored: its sum is $sum, the manifest says $expected_sum"
+}
+
+# Ends the script unless the file $1 has the bytes of the stream.
+require_written() {
+  size=$(wc -c <"$1")
+  [ "$size" -eq "$expected_size" ] || fail "stream $stream was NOT restored: $((size)) of $expected_size bytes were written"
 }
 
 # Says which other archives belong to the main archive $stream.
@@ -754,6 +761,7 @@ read_part() {
   [ -f "$tmp/complete" ] || fail "stream $stream was NOT restored"
   [ ! -f "$tmp/holes" ] || return 1
   require_sum
+  require_written "$part"
 }
 
 # Without the list of the files: writes the members of $part before the first hole, but for the last, which may reach into it. $1: the

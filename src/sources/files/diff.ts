@@ -30,7 +30,7 @@ async function removedFiles(removed: readonly ListedFile[], { facts }: SourceRec
   })
 }
 
-/** The parts of the newer archive; those with the same SHA-256 hold the same members with the same names. */
+/** The parts of the newer archive; those with the same sum hold the same members with the same names. */
 function partsOf(before: SourceRecord, after: SourceRecord): ComparedPart[] {
   const { segments } = factsOf(after, volumeFacts)
   const had = new Set(archivesOf(before))

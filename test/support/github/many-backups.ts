@@ -29,7 +29,7 @@ export async function plantBackups(github: GitHub, count: number, { set = 'defau
     const entries = [own, ...(first ? [first.chunk] : [])].map(([key, stored]): [string, number, number, null, string] => [key.slice(10, 74), SIZE, stored, null, key.slice(-8)])
     const snapshot = await encodeSnapshot(
       { format: 'lifeboat/1', id, set, time: created.toISOString(), key: keys.fingerprint, tags: [], size: SIZE, added: SIZE, recipients: [], chunks: entries },
-      { sources: [{ name: 'files', kind: 'directory', streams: [{ name: 'files.tar', format: 'tar', size: SIZE, sum: sha256(plaintext), chunks: [0] }], facts: {} }], anchors: entries.map(() => ''), spent: entries.map(() => 0), description: '', run: null, lifeboat: '1' },
+      { sources: [{ name: 'files', kind: 'directory', streams: [{ name: 'files.tar', format: 'tar', size: SIZE, sum: sha256(Buffer.from(`${sha256(plaintext)}\n`)), chunks: [0] }], facts: {} }], anchors: entries.map(() => ''), spent: entries.map(() => 0), description: '', run: null, lifeboat: '1' },
       keys,
     )
     const needs = first ? [{ artifact: first.artifact.id, name: first.artifact.name, run: first.artifact.run.id, expires: null, objects: [first.chunk] }] : []
@@ -54,6 +54,6 @@ export function plantForeign(github: GitHub, count: number, forks: number): void
     const fork = number < forks
     const run = { id: 200_000 + number, backend: 'x', repository: 'octo/shop', head: fork ? 'evil/shop' : 'octo/shop' }
     const created = github.now()
-    github.artifacts.push({ id: 1_000_000 + number, name: fork ? 'lifeboat-default' : `build-${number}`, run, blob: 'none', size: 10, digest: `sum:${'0'.repeat(64)}`, created, expires: new Date(created.getTime() + 90 * 24 * HOUR), final: true })
+    github.artifacts.push({ id: 1_000_000 + number, name: fork ? 'lifeboat-default' : `build-${number}`, run, blob: 'none', size: 10, digest: `sha256:${'0'.repeat(64)}`, created, expires: new Date(created.getTime() + 90 * 24 * HOUR), final: true })
   }
 }
