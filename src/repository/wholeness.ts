@@ -3,9 +3,9 @@ import { idOf, readAuthentic } from './catalog.ts'
 import type { Keys } from './keys.ts'
 import type { Level } from './levels.ts'
 import { Presence } from './presence.ts'
-import { isGood, type Verdict } from './proofs.ts'
+import { isGood, type Verdict, verdictOf } from './proofs.ts'
 import type { SetProofs } from './set-proofs.ts'
-import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, OtherKey, type Snapshot } from './snapshot.ts'
+import { type AuthenticSnapshot, chunkKey, DamagedSnapshot, openManifest, OtherKey, type Snapshot, type SourceRecord } from './snapshot.ts'
 
 /** A snapshot that is not whole or failed verification, and why: `3 of its 120 objects are missing, …`. */
 export interface Unsound {
@@ -83,13 +83,16 @@ export interface Search {
   /** Only those made earlier. */
   before?: Date
   /** Only those whose sources have names like this, as far as the key can tell: a write key cannot. */
-  wanted?: (sources: readonly string[]) => boolean
+  wanted?: (sources: readonly string[], snapshot: string) => boolean
+  /** Also damaged ones, of which `wanted` is asked about the sources that the damage does not touch. */
+  bySource?: boolean
   /** Keys of objects found damaged in this run, beside those that proofs name. */
   damaged?: ReadonlySet<string>
 }
 
 export interface Found {
-  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined } | undefined
+  /** `damaged`: names of its sources that are, which only a search by source finds. */
+  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined; damaged: readonly string[] } | undefined
   /** Newer ones that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest of all cannot be read, if it is not damaged: it is of another key, or of a newer format. */
@@ -102,7 +105,7 @@ export interface Found {
  */
 export async function newestGood(
   store: Store, keys: Keys, snapshots: readonly string[],
-  { proofs, verified, complete = false, most = Infinity, before, wanted, damaged = new Set() }: Search,
+  { proofs, verified, complete = false, most = Infinity, before, wanted, bySource = false, damaged = new Set() }: Search,
 ): Promise<Found> {
   interface Candidate {
     key: string
@@ -117,6 +120,7 @@ export async function newestGood(
     }
   }
   let other: string | undefined
+  let opened = 0
   const found = await firstGood(candidates(), most, async ({ key, verdict, counts }) => {
     const looked = await look(store, key, keys)
     if (looked === undefined || (before && 'header' in looked && new Date(looked.header.time) >= before)) return undefined
@@ -128,10 +132,14 @@ export async function newestGood(
     if (complete && looked.header.partial) return undefined
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
-    if (why !== undefined) return { why, snapshot: idOf(key) }
-    const failure = failedVerification(verdict)
-    if (failure) return { ...failure, snapshot: idOf(key) }
-    return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict } } : undefined
+    const flaw = why === undefined ? failedVerification(verdict) : { why }
+    if (!flaw) return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict, damaged: [] } } : undefined
+    if (bySource && wanted && opened++ < MOST_OPENED) {
+      const parts = await partsOf(store, looked, known, await proofs.of([idOf(key)]))
+      if (wanted(parts.whole.map(({ name }) => name), idOf(key)))
+        return { good: { snapshot: looked, verdict, damaged: parts.damaged.map(({ name }) => name) } }
+    }
+    return { ...flaw, snapshot: idOf(key) }
   })
   return { ...found, ...(other !== undefined && { other }) }
 }
@@ -154,16 +162,45 @@ export async function firstGood<C, G>(
   return { good: undefined, unsound }
 }
 
+/** Of so many damaged snapshots the newest are opened, to see which of their sources are whole. */
+export const MOST_OPENED = 10
+
+/**
+ * The sources of a damaged snapshot: those whose objects, with bases, are in the store and not known to be damaged, and the others. A
+ * verification that failed and named no object counts against all. None without an identity, or if the manifest cannot be read. `proofs`:
+ * its own, newest first.
+ */
+export async function partsOf(
+  store: Store, snapshot: AuthenticSnapshot, damaged: ReadonlySet<string>, proofs: readonly Verdict[],
+): Promise<{ whole: SourceRecord[]; damaged: SourceRecord[] }> {
+  const { header: { chunks }, keys } = snapshot
+  if (keys.identity === undefined) return { whole: [], damaged: [] }
+  const sources = await sourcesOf(snapshot)
+  if (verdictOf(proofs.filter((proof) => proof.result !== 'failed' || proof.damaged.length === 0))?.result === 'failed')
+    return { whole: [], damaged: sources }
+  const wrong = await new Presence(store, objectsOf(snapshot)).wrong()
+  const bad = new Set([...damaged, ...wrong.keys(), ...(verdictOf(proofs)?.damaged ?? [])])
+  const isBad = (place: number): boolean => bad.has(chunkKey(chunks[place]![0], chunks[place]![4]))
+  const isHit = (place: number): boolean => isBad(place) || (chunks[place]![3] !== null && isBad(chunks[place]![3]))
+  const needsBad = ({ streams }: SourceRecord): boolean => streams.some((stream) => stream.chunks.some(isHit))
+  return { whole: sources.filter((source) => !needsBad(source)), damaged: sources.filter(needsBad) }
+}
+
+/** None if the manifest cannot be read. */
+async function sourcesOf(snapshot: AuthenticSnapshot): Promise<SourceRecord[]> {
+  try {
+    return (await openManifest(snapshot)).sources
+  } catch (error) {
+    if (error instanceof DamagedSnapshot) return []
+    throw error
+  }
+}
+
 /** False if the list of sources cannot be read. */
 async function isWanted(snapshot: AuthenticSnapshot, wanted: Search['wanted']): Promise<boolean> {
   if (!wanted || snapshot.keys.identity === undefined) return true
-  try {
-    const { sources } = await openManifest(snapshot)
-    return wanted(sources.map(({ name }) => name))
-  } catch (error) {
-    if (error instanceof DamagedSnapshot) return false
-    throw error
-  }
+  const sources = await sourcesOf(snapshot)
+  return sources.length > 0 && wanted(sources.map(({ name }) => name), snapshot.header.id)
 }
 
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */

@@ -11,6 +11,7 @@ import { findSnapshot } from '../../src/repository/catalog.ts'
 import { newIdentity } from '../../src/repository/keys.ts'
 import { writeKeyOf } from '../../src/repository/open-keys.ts'
 import { type ChunkEntry, chunkKey, encodeSnapshot, openManifest } from '../../src/repository/snapshot.ts'
+import { writeProof } from '../../src/repository/proofs.ts'
 import { NOT_REPLACED } from '../../src/repository/retention.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { noise } from '../support/bytes.ts'
@@ -186,6 +187,43 @@ describe('a chunk that three snapshots need has a flipped bit, and one of them w
 
   test('a verification of level list reads it again, and does not call good what is damaged', async () => {
     expect((await run('verify', { snapshot: ids[2]! })).result).toMatchObject({ result: 'failed', damaged: [keyOf(shared)], good: [] })
+  })
+})
+
+const offered = (id: string): string => `Snapshot ${id} has all of small (its large is damaged): \`lifeboat restore --set app --snapshot ${id} --volume small\`.`
+const restoringSmall = (raw: Record<string, string>) => run('restore', { volume: 'small', target: path.join(folder, `target-${count}`), ...raw })
+
+describe('one volume is damaged in all snapshots, and the other in the newest alone', () => {
+  beforeEach(async () => {
+    flipBit(fileOf(shared))
+    flipBit(fileOf(await ownChunk(ids[2]!)))
+  })
+
+  test('then verify, restore and list name the newest that has all of it, and a restore from there gives its file back', async () => {
+    const refused = await refusal(restoringSmall({}))
+    expect(refused).not.toContain('No other snapshot')
+    expect((await run('verify', { snapshot: 'all', level: 'read' })).text).toContain(`No snapshot of set app with large, small is known to be whole. ${offered(ids[1]!)}`)
+    expect((await run('verify', { snapshot: ids[2]!, level: 'read' })).text).toContain(`No other snapshot of set app with large, small is known to be whole. ${offered(ids[1]!)}`)
+    const { result, text } = await run('list')
+    expect(result.parts).toEqual([{ snapshot: ids[1], whole: [{ name: 'small', kind: 'directory' }], damaged: ['large'] }])
+    expect(text).toMatch(new RegExp(`\nSnapshot ${ids[1]} has all of small \\(its large is damaged\\): \`lifeboat restore .*--set app --snapshot ${ids[1]} --volume small\`\\.\nTo restore what is whole of the newest`))
+    const said = await refusal(restoringSmall({}))
+    expect(said).toContain(offered(ids[1]!))
+    expect(said.indexOf(offered(ids[1]!))).toBeLessThan(said.indexOf('--skip-damaged'))
+    expect(said).not.toContain('No other snapshot')
+    await restoringSmall({ snapshot: ids[1]! })
+    expect(readFileSync(path.join(folder, `target-${count}/file`))).toEqual(noise('small 1', 5000))
+  })
+
+  test('then one that failed for no object is not named, nor one that lacks a chunk of it', async () => {
+    await run('verify', { snapshot: 'all', level: 'read' })
+    await writeProof(new FileStore(root), keys, { snapshot: ids[1]!, set: 'app', time: now(), level: 'read', result: 'failed', seconds: 1, bytes: 1, damaged: [], problems: ['unlike its sum'], versions: {}, run: null })
+    expect(await refusal(restoringSmall({}))).toContain(offered(ids[0]!))
+    expect((await run('list')).result.parts).toMatchObject([{ snapshot: ids[0] }])
+    const others = new Set((await entriesOf(new FileStore(root), ids[1]!)).map(keyOf))
+    for (const entry of await entriesOf(new FileStore(root), ids[0]!)) if (!others.has(keyOf(entry))) rmSync(fileOf(entry))
+    expect(await refusal(restoringSmall({}))).toMatch(/No other snapshot of set app is whole and has small/)
+    expect((await run('list')).result.parts).toBeUndefined()
   })
 })
 

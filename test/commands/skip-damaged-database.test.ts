@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { RestoreResult } from '../../src/commands/restore/result.ts'
@@ -8,6 +8,7 @@ import { openKeys } from '../../src/repository/open-keys.ts'
 import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
+import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
@@ -95,6 +96,38 @@ test('a dry run of a damaged database makes every check, and tells what would be
   expect(await refusal(rescued(last, { 'database-url': server.url('shop'), 'pre-command': `touch ${touched}` }))).toContain('shop exists already')
   expect(await refusal(rescued(0, { 'dry-run': 'true' }))).toMatch(/damaged in its table of contents[^]*No other snapshot of set default is whole and has shop/)
   expect(readdirSync(folder)).not.toContain('touched')
+})
+
+test('of a database that is damaged in the newest snapshot alone, the one named has all rows, though its volume is damaged', async () => {
+  const copy = mkdtempSync(path.join(folder, 'accounts-'))
+  const volume = path.join(copy, 'uploads')
+  mkdirSync(volume)
+  writeFileSync(path.join(volume, 'file'), noise('uploads', 5000))
+  await server.createDatabase('accounts')
+  await server.sql(`CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 9000) g`, 'accounts')
+  const store = new FileStore(path.join(copy, 'store'))
+  const backUp = async (): Promise<AuthenticSnapshot> => {
+    const { result } = await run('backup', copy, { 'database-url': server.url('accounts'), volumes: `uploads=${volume}`, set: 'shop' })
+    return findSnapshot(store, await openKeys(identity, { store, create: false, onDamaged: () => undefined }), 'shop', { kind: 'id', id: result.snapshot })
+  }
+  const older = await backUp()
+  await server.sql(`INSERT INTO orders SELECT g, md5(g::text) FROM generate_series(9001, 18000) g`, 'accounts')
+  const newer = await backUp()
+  const lose = async (from: AuthenticSnapshot, name: string, isLost: (mark: string) => boolean): Promise<void> => {
+    const { streams } = (await openManifest(from)).sources.find((one) => one.name === name)!
+    const places = streams.flatMap(({ chunks }) => chunks).filter((place) => isLost(from.header.chunks[place]![4]))
+    expect(places).not.toEqual([])
+    for (const place of places) rmSync(path.join(copy, 'store', chunkKey(from.header.chunks[place]![0], from.header.chunks[place]![4])), { force: true })
+  }
+  await lose(newer, 'accounts', (mark) => mark === newer.header.id.slice(-8))
+  await lose(older, 'uploads', () => true)
+  const restoring = (more: Record<string, string>) => run('restore', copy, { 'database-url': server.url('again'), mode: 'create', set: 'shop', ...more })
+  const named = new RegExp(`Snapshot ${older.header.id} has all of accounts \\(its uploads is damaged\\): \`lifeboat (restore --set shop --snapshot \\S+ --database accounts)\``)
+  expect(await refusal(restoring({ database: 'accounts' }))).toMatch(named)
+  expect(named.exec((await run('verify', copy, { set: 'shop' })).text)![1]).toBe(`restore --set shop --snapshot ${older.header.id} --database accounts`)
+  await restoring({ snapshot: older.header.id, database: 'accounts' })
+  expect(await server.sql('SELECT count(*) FROM orders', 'again')).toBe('9000')
+  rmSync(copy, { recursive: true })
 })
 
 test('rows that are whole can be selected, and a selection without damage is complete', async () => {

@@ -72,7 +72,7 @@ export async function list(inputs: Listing, environment: Environment): Promise<L
       store: store.name,
       listed: now.toISOString(),
       snapshots: shown,
-      ...(await restorableOf(shown, store, keys, { now, proofs: known.proofs, unreadable })),
+      ...(await restorableOf(shown, store, keys, { now, known, unreadable })),
       ...inArtifacts,
       ...(few && few.of > shown.length && { of: few.of }),
       ...(changes && { changes: changes.found() }),

@@ -14,6 +14,7 @@ import { isGood } from '../../repository/proofs.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 import { afterFailedDrill, rowsOf, verifyAll } from '../back-up-again.ts'
+import { wholeSourcesText } from '../whole-sources.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
   return `${formatCount(snapshots.length, 'snapshot')} in ${store}${madeByRestores(snapshots)}`
@@ -126,7 +127,9 @@ function flawLabel({ damage, failedDrill }: Pick<ListedSnapshot, 'damage' | 'fai
 }
 
 /** Only what can be relied on is recommended. */
-function recommendation({ snapshots, restorable, unsound, listed }: ListResult, { destination, program }: TextContext): string[] {
+function recommendation(
+  { snapshots, restorable, parts = [], unsound, listed }: ListResult, { destination, program }: TextContext,
+): string[] {
   // The newest of all says nothing about the other sets.
   if (new Set(backupsIn(snapshots).map(({ set }) => set)).size > 1) {
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
@@ -150,7 +153,8 @@ function recommendation({ snapshots, restorable, unsound, listed }: ListResult, 
     const newest = snapshots.find(({ id }) => found.has(id))
     if (newest?.sources === undefined)
       return [`${older} ${marked`‹lifeboat restore; set: ${first.set}; skip-damaged: true› brings back what is whole.`}`]
-    return [older, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
+    const whole = parts.map((part) => wholeSourcesText(part, { destination, set: first.set }))
+    return [older, ...whole, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
   }
   const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
   const why = [

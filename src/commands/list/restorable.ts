@@ -1,10 +1,11 @@
-import { idOf, isAhead, readSnapshot, setOf } from '../../repository/catalog.ts'
+import { idOf, isAhead, readAuthentic, readSnapshot, setOf } from '../../repository/catalog.ts'
 import type { Keys } from '../../repository/keys.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
-import { snapshotKey } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, DamagedSnapshot, snapshotKey } from '../../repository/snapshot.ts'
 import { decodeVisible } from '../../repository/survey.ts'
-import { firstGood, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
-import { isThere, NotFound, type Store } from '../../stores/store.ts'
+import { firstGood, MOST_OPENED, partsOf, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
+import { DamagedObject, isThere, NotFound, type Store } from '../../stores/store.ts'
+import type { WholeSources } from '../whole-sources.ts'
 import type { KnownFacts } from './facts.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
@@ -12,15 +13,16 @@ import type { ListedSnapshot, ListResult } from './result.ts'
 const LOOKED_AT = 5
 
 /**
- * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, are missing, or cannot be read. Those
+ * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, are missing, or cannot be read; if
+ * none is whole, where each source is. Those
  * of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. `unreadable`: why, by key.
  */
 export async function restorableOf(
   snapshots: readonly ListedSnapshot[],
   store: Store,
   keys: Keys | undefined,
-  { now, proofs, unreadable }: { now: Date; proofs: KnownFacts['proofs']; unreadable: ReadonlyMap<string, string> },
-): Promise<Pick<ListResult, 'restorable' | 'unsound'>> {
+  { now, known: { proofs, damaged }, unreadable }: { now: Date; known: KnownFacts; unreadable: ReadonlyMap<string, string> },
+): Promise<Pick<ListResult, 'restorable' | 'parts' | 'unsound'>> {
   const own = backupsIn(snapshots)
     .filter(({ id, authentic }) => (authentic || !keys) && !isAhead(id, now))
     .toSorted((a, b) => b.time.localeCompare(a.time))
@@ -34,10 +36,41 @@ export async function restorableOf(
   const missing = keys ? await missingOf(listed, store, proofs) : []
   // Anyone who can write to the store can plant more of them than anyone reads.
   const isNewest = (set: string, id: string): boolean => (listed.has(set) ? id > listed.get(set)! : !isSafetySet(set))
-  const damaged = [...unreadable].filter(([key]) => isNewest(setOf(key), idOf(key)) && !isAhead(idOf(key), now))
+  const broken = [...unreadable].filter(([key]) => isNewest(setOf(key), idOf(key)) && !isAhead(idOf(key), now))
     .map(([key, why]) => ({ snapshot: idOf(key), why }))
     .toSorted((a, b) => (a.snapshot < b.snapshot ? 1 : -1)).slice(0, LOOKED_AT)
-  return { ...(good && { restorable: good.id }), unsound: [...missing, ...damaged, ...unsound] }
+  const parts = good || unsound.length === 0 || listed.size > 1 || keys?.identity === undefined ? []
+    : await wholeParts(own, store, keys, { proofs, damaged })
+  return {
+    ...(good && { restorable: good.id }), ...(parts.length > 0 && { parts }), unsound: [...missing, ...broken, ...unsound],
+  }
+}
+
+/** For each source of the newest of these (newest first), the newest that has all of it. */
+async function wholeParts(
+  own: readonly ListedSnapshot[], store: Store, keys: Keys, { proofs, damaged }: Pick<KnownFacts, 'proofs' | 'damaged'>,
+): Promise<WholeSources[]> {
+  const sought = new Set(own[0]?.sources?.map(({ name }) => name))
+  const found: WholeSources[] = []
+  for (const { id, set } of own.slice(0, MOST_OPENED)) {
+    if (sought.size === 0) break
+    const snapshot = await readIfSound(store, snapshotKey(set, id), keys)
+    if (!snapshot) continue
+    const parts = await partsOf(store, snapshot, damaged, proofs.get(id) ?? [])
+    const whole = parts.whole.filter(({ name }) => sought.delete(name)).map(({ name, kind }) => ({ name, kind }))
+    if (whole.length > 0) found.push({ snapshot: id, whole, damaged: parts.damaged.map(({ name }) => name) })
+  }
+  return found
+}
+
+/** Undefined for one that is damaged, or was deleted meanwhile. */
+async function readIfSound(store: Store, key: string, keys: Keys): Promise<AuthenticSnapshot | undefined> {
+  try {
+    return await readAuthentic(store, key, keys)
+  } catch (error) {
+    if (error instanceof NotFound || error instanceof DamagedSnapshot || error instanceof DamagedObject) return undefined
+    throw error
+  }
 }
 
 /** Those that authentic proofs name and that are missing, newer than the `newest` of their set. In artifacts, both expire apart. */

@@ -6,6 +6,7 @@ import type { Confirmed } from '../../sources/nouns.ts'
 import type { TableLoss } from '../../report/page/facts.ts'
 import type { Remarks } from '../../sources/remarks.ts'
 import type { InArtifacts } from '../artifacts.ts'
+import type { WholeSources } from '../whole-sources.ts'
 
 export interface ListResult extends InArtifacts {
   store: string
@@ -15,6 +16,8 @@ export interface ListResult extends InArtifacts {
   snapshots: ListedSnapshot[]
   /** Of these the newest that is whole and, unless all of those are partial, complete: the one to restore. Absent where none is whole. */
   restorable?: string
+  /** If none is whole and they are of one set: for each source of the newest the newest snapshot that has all of it. */
+  parts?: WholeSources[]
   /** Newer ones that are damaged. */
   unsound: Unsound[]
   /** A key was given, and none of these snapshots was made with it: its fingerprint, and those that the snapshots name. */

@@ -8,13 +8,14 @@ import { findSnapshot, idOf, noSnapshotIn, readAuthentic, setMeant, snapshotKeys
 import type { Keys } from '../../repository/keys.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
+import { type AuthenticSnapshot, openManifest, timeOfId } from '../../repository/snapshot.ts'
 import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
 import { VERSION } from '../../version.ts'
 import { secondsSince } from '../../process/elapsed.ts'
+import { inParallel } from '../../process/parallel.ts'
 import { afterFailedDrill, BACK_UP_AGAIN, rowsOf } from '../back-up-again.ts'
 import { compareRecoveryFiles, lookingAs, setFor, withStore } from '../with-store.ts'
 import type { VerifyInputs } from './inputs.ts'
@@ -23,6 +24,7 @@ import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, Unmet, VerifyResult } from './result.ts'
 import type { Level } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
+import { wholeSourcesText } from '../whole-sources.ts'
 
 /**
  * Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong
@@ -165,11 +167,19 @@ async function adviceAbout(
   const snapshots = await snapshotKeys(store, set)
   const proofs = await SetProofs.list(store, keys, set, warningOf(report))
   const sources = failedSources(failed[0]!)
-  const others = snapshots.filter((key) => !ids.has(idOf(key)))
-  const newest = async (wanted: (names: readonly string[]) => boolean): Promise<AuthenticSnapshot | undefined> =>
-    (await newestGood(store, keys, others, { proofs, verified: false, damaged, wanted })).good?.snapshot
-  const good = await newest((names) => sources.every((source) => names.includes(source)))
-  const part = good || sources.length < 2 ? undefined : await newest((names) => sources.some((source) => names.includes(source)))
+  // Of the others that failed for objects, sources may be whole.
+  const hit = new Map(failed.slice(1).filter((one) => one.damaged.length > 0).map((one) => [one.snapshot, failedSources(one)]))
+  const others = snapshots.filter((key) => !ids.has(idOf(key)) || hit.has(idOf(key)))
+  const newest = async (wanted: readonly string[]): Promise<Alternative | undefined> => {
+    const { good } = await newestGood(store, keys, others, {
+      proofs, verified: false, damaged, bySource: true,
+      wanted: (names, id) => wanted.every((name) => names.includes(name) && !hit.get(id)?.includes(name)),
+    })
+    return good && { snapshot: good.snapshot, wanted, damaged: good.damaged }
+  }
+  const good = await newest(sources)
+  const parts = good || sources.length < 2 ? []
+    : (await inParallel(sources.slice(0, MOST_SOUGHT), 2, (source) => newest([source]))).filter((part) => part !== undefined)
   const backups = failed.every(({ failedDrill }) => failedDrill)
     ? aboutFailedDrills(failed, found, snapshots)
     : await aboutBackups(set, ids, damaged, kept, snapshots, store, keys)
@@ -177,7 +187,7 @@ async function adviceAbout(
     wanted: (names) => sources.some((source) => names.includes(source)), damaged,
     has: `${sources.length > 1 ? 'some of ' : ''}${sources.join(', ')}`,
   }, warningOf(report))
-  return [...unmet, ...backups, aboutRestores({ good, part, sources }, failed, set), ...(safety === undefined ? [] : [safety])]
+  return [...unmet, ...backups, await aboutRestores({ good, parts, sources }, failed, set), ...(safety === undefined ? [] : [safety])]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */
@@ -224,19 +234,39 @@ function aboutFailedDrills(
   ]
 }
 
-/** `part`: the newest that has some of the sources, if none has all. */
-function aboutRestores(
-  { good, part, sources }: { good: AuthenticSnapshot | undefined; part: AuthenticSnapshot | undefined; sources: readonly string[] },
+/** The newest other snapshot that has these sources whole, and the names of those that are damaged in it. */
+interface Alternative {
+  snapshot: AuthenticSnapshot
+  wanted: readonly string[]
+  damaged: readonly string[]
+}
+
+/** Each takes a look at all snapshots of the set. */
+const MOST_SOUGHT = 10
+
+/** `parts`: for each of the sources the newest that has it, if none has all. */
+async function aboutRestores(
+  { good, parts, sources }: { good: Alternative | undefined; parts: readonly Alternative[]; sources: readonly string[] },
   failed: readonly SnapshotVerified[],
   set: string,
-): string {
+): Promise<string> {
   const drills = failed.some(({ failedDrill }) => failedDrill)
   const having = sources.length === 0 ? '' : ` with ${sources.join(', ')}`
   if (good) {
+    if (good.damaged.length > 0) return wholePart([good], set)
     const sound = drills ? 'failed no drill' : 'not known to be damaged'
-    return `To restore now, use snapshot ${good.header.id}, the newest${having} that is whole and ${sound}.`
+    return `To restore now, use snapshot ${good.snapshot.header.id}, the newest${having} that is whole and ${sound}.`
   }
   const sound = drills ? ' and failed no drill' : ''
   const none = `No ${failed.length === 1 ? 'other ' : ''}snapshot of set ${set}${having} is known to be whole${sound}.`
-  return part ? `${none} With only some of these, use snapshot ${part.header.id}, the newest that is whole.` : none
+  const bySnapshot = [...Map.groupBy(parts, ({ snapshot }) => snapshot.header.id).values()]
+  return [none, ...(await Promise.all(bySnapshot.map((some) => wholePart(some, set))))].join(' ')
+}
+
+/** Alternatives that are the same snapshot. */
+async function wholePart(some: readonly Alternative[], set: string): Promise<string> {
+  const { snapshot, damaged } = some[0]!
+  const names = new Set(some.flatMap(({ wanted }) => wanted))
+  const whole = (await openManifest(snapshot)).sources.filter(({ name }) => names.has(name))
+  return wholeSourcesText({ snapshot: snapshot.header.id, whole, damaged }, { set })
 }
