@@ -14,8 +14,8 @@ const LOOKED_AT = 5
 
 /**
  * The newest of these that is whole: that is complete, if there is one; and newer ones that are not, are missing, or cannot be read; if
- * none is whole, where each source is. Those
- * of another key cannot be restored with this one, and those dated in the future are of a clock that is wrong. `unreadable`: why, by key.
+ * none is whole, where each source is. Those of another key cannot be restored with this one, and those dated in the future are of a clock
+ * that is wrong. `unreadable`: why, by key.
  */
 export async function restorableOf(
   snapshots: readonly ListedSnapshot[],
