@@ -106,6 +106,12 @@ export function unknownInput(
       status: 2,
     })
   }
+  if (name === 'tables' && names.includes('pg-dump-args')) {
+    return new LifeboatError(`${command} has no input "tables"`, {
+      hint: marked`It is an input of restore, which takes tables out of a backup. To back up no others: ‹pg-dump-args: --table=orders›.`,
+      status: 2,
+    })
+  }
   const near = nearest(name, names) ?? onlyOneOf(name, names)
   // Anything else than a name may be a secret in the wrong place.
   const shown = /^[A-Za-z0-9-]{1,40}$/.test(name) ? JSON.stringify(name) : 'with the name given (not shown, because it may be a secret)'

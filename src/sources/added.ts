@@ -62,14 +62,14 @@ export function addedByTable(
   return { most: tables.slice(0, MOST), others: { tables: others.length, added: sum(others) }, rest: added - sum(tables) }
 }
 
-/** `about 12.0 MB for public.orders, 2.0 kB for large objects, definitions and roles`: chunks are divided by length. */
+/** `about 12.0 MB for public.orders, 2.0 kB for what is in no table (definitions, roles, large objects)`: chunks are divided by length. */
 export function addedText({ most, others, rest }: AddedByTable, shown = most.length): string {
   const hidden = most.slice(shown)
   const more = { tables: others.tables + hidden.length, added: hidden.reduce((sum, { added }) => sum + added, others.added) }
   const parts = [
     ...most.slice(0, shown).map(({ table, added }) => `${formatBytes(added)} for ${listedName(table)}`),
     ...(more.tables > 0 ? [`${formatBytes(more.added)} for ${formatCount(more.tables, 'other table')}`] : []),
-    ...(rest > 0 ? [`${formatBytes(rest)} for large objects, definitions and roles`] : []),
+    ...(rest > 0 ? [`${formatBytes(rest)} for what is in no table (definitions, roles, large objects)`] : []),
   ]
   return `about ${parts.join(', ')}`
 }

@@ -39,6 +39,7 @@ async function expectNothingDone(): Promise<void> {
 describe.each(both)('inputs that are refused (%s)', (as) => {
   test.each<[what: string, given: Given, message: RegExp, hint: RegExp]>([
     ['a misspelled input', { 'pg-dump-arg': '--no-owner' }, /backup has no input "pg-dump-arg"; did you mean pg-dump-args\?/, as === 'action' ? /The inputs of backup are database-url, / : /See lifeboat backup --help/],
+    ['an input of restore', { tables: 'orders' }, /backup has no input "tables"/, /input of restore.*pg-dump-args.*--table=orders/],
     ['an input of nothing', { colour: 'red' }, /backup has no input "colour"/, as === 'action' ? /The inputs of backup are/ : /See lifeboat backup --help/],
     ['a retention that is none', { retention: '7 dayly' }, /retention: "7" is not a rule/, /Expected .*for example: /],
     ['a misspelled rule of a retention', { retention: 'dayly=7' }, /retention: "dayly=7" is not a rule; did you mean daily=\?/, /[Ff]or example/],

@@ -128,10 +128,14 @@ test('a backup names the tables for which most was added', () => {
     '| `public.bills` of `billing` | 90.0 kB | 2.9 % |',
   ].join('\n'))
   expect(summary).not.toContain('public.a|b')
-  expect(backupText({ ...backup, sources }, { ...context, program: 'lifeboat' })).toContain('  shop: added about 2.90 MB for public.orders, 20.0 kB for public.a|b, 1.00 kB for 2 other tables, 500 B for large objects, definitions and roles\n')
+  expect(backupText({ ...backup, sources }, { ...context, program: 'lifeboat' })).toContain('  shop: added about 2.90 MB for public.orders, 20.0 kB for public.a|b, 1.00 kB for 2 other tables, 500 B for what is in no table (definitions, roles, large objects)\n')
   // Large objects may be all that grew.
-  expect(backupText({ ...backup, sources: [{ ...shop, addedByTable: { ...of(), others: { tables: 0, added: 0 } } }] }, { ...context, program: 'lifeboat' })).toContain('  shop: added about 500 B for large objects, definitions and roles\n')
+  expect(backupText({ ...backup, sources: [{ ...shop, addedByTable: { ...of(), others: { tables: 0, added: 0 } } }] }, { ...context, program: 'lifeboat' })).toContain('  shop: added about 500 B for what is in no table (definitions, roles, large objects)\n')
   expect(backupSummary({ ...backup, sources: [{ ...shop, addedByTable: of() }] }, context)).not.toContain('Most was added')
+})
+
+test('the levels of compression, fast by its name', () => {
+  expect(backupText({ ...backup, levels: [{ level: -5, chunks: 4 }, { level: 3, chunks: 1 }] }, { ...context, program: 'lifeboat' })).toContain('4 chunks at level fast of zstd, 1 at level 3')
 })
 
 test('gaps of a backup stand above its figures', () => {

@@ -30,8 +30,8 @@ test('a table that is as before is charged nothing that something new in the sam
 test('a name with a comma is not two in a list', () => {
   const most = [{ table: 'public.orders', added: 3000 }, { table: 'public.odd, table', added: 2000 }, { table: 'public.c', added: 10 }]
   const added = { most, others: { tables: 2, added: 5 }, rest: 7 }
-  expect(addedText(added)).toBe('about 3.00 kB for public.orders, 2.00 kB for "public.odd, table", 10 B for public.c, 5 B for 2 other tables, 7 B for large objects, definitions and roles')
-  expect(addedText(added, 1)).toBe('about 3.00 kB for public.orders, 2.02 kB for 4 other tables, 7 B for large objects, definitions and roles')
+  expect(addedText(added)).toBe('about 3.00 kB for public.orders, 2.00 kB for "public.odd, table", 10 B for public.c, 5 B for 2 other tables, 7 B for what is in no table (definitions, roles, large objects)')
+  expect(addedText(added, 1)).toBe('about 3.00 kB for public.orders, 2.02 kB for 4 other tables, 7 B for what is in no table (definitions, roles, large objects)')
 })
 
 test('of many tables the twenty with the most are named', () => {

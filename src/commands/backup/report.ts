@@ -40,12 +40,16 @@ export function repairedText({ chunks, bytes }: NonNullable<BackupResult['repair
     'snapshots before this one that need it stay damaged'
 }
 
-/** `255 chunks at level 3 of zstd, 124 at level 1`, if there are any. */
+/** `255 chunks at level 3 of zstd, 124 at level fast`, if there are any. */
 export function levelsText({ levels }: Pick<BackupResult, 'levels'>): string[] {
   if (levels.length === 0) return []
   return [levels.map(({ level, chunks }, index) => index === 0
-    ? `${formatCount(chunks, 'chunk')} at level ${level} of zstd`
-    : `${chunks.toLocaleString('en-US')} at level ${level}`).join(', ')]
+    ? `${formatCount(chunks, 'chunk')} at level ${levelName(level)} of zstd`
+    : `${chunks.toLocaleString('en-US')} at level ${levelName(level)}`).join(', ')]
+}
+
+function levelName(level: number): string {
+  return level < 0 ? 'fast' : `${level}`
 }
 
 export function backupText(result: BackupResult, context: TextContext): string {
