@@ -23,7 +23,7 @@ const temporary = mkdtempSync(path.join(tmpdir(), 'lifeboat-golden-'))
 const server = await startServer(15)
 try {
   for (const name of goldenStores) {
-    if (existsSync(goldenFolder(name))) console.log(`${name} is there and stays as it is`)
+    if (existsSync(path.join(goldenFolder(name), 'golden.json'))) console.log(`${name} is there and stays as it is`)
     else await make(name, keys[name])
   }
 } finally {

@@ -108,9 +108,8 @@ export class Writer {
   }
 
   /**
-   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Several may be stored at the same time. With
-   * `longMatches`, what stays as it was stays so in long pieces. Throws as the stream does, and as the store does, perhaps only in a later
-   * call.
+   * Cuts, deduplicates and stores a stream; `onBytes` gets the size of each chunk. Several may be stored at the same time. Unchanged bytes
+   * come in long pieces with `longMatches`. Throws as the stream does, and as the store does, perhaps only in a later call.
    */
   async stream(
     name: string, format: StreamRecord['format'], bytes: AsyncIterable<Uint8Array>, onBytes: (read: number) => void,

@@ -38,7 +38,7 @@ export interface SourceStream {
   /** File name of the stream, unique within its source: `app.dump`, `globals.sql`. */
   readonly name: string
   readonly format: StreamFormat
-  /** Set if what stays as it was stays so in long pieces, as that of files, and unlike rows of tables, which are short and move. */
+  /** Set for files: unchanged bytes come in long pieces. Rows of tables are short, and move. */
   readonly longMatches?: true
   /** The stream of `before` that has the same bytes: if all of it is still in the store, `bytes` is not iterated. */
   readonly same?: StreamRecord

@@ -218,6 +218,14 @@ test('the key is compared with the store before anything else', async () => {
   expect(recover(store, ['key'])).toMatchObject({ status: 2, stderr: expect.stringContaining('usage: recover.sh key -i IDENTITY') })
 })
 
+test('nothing decrypted is left when the reader of the messages is gone', () => {
+  const temporary = fresh('tmp')
+  mkdirSync(temporary)
+  const script = 'sh "$0" extract "$@" 2>&1 | true'
+  spawnSync('sh', ['-c', script, path.join(original.folder, 'recover.sh'), original.ids[1]!, 'app/app.dump', '-i', original.key], { env: { ...plainEnvironment, TMPDIR: temporary } })
+  expect(readdirSync(temporary)).toEqual([])
+})
+
 test('temporary files are in a private folder beside the store, and TMPDIR is named if there is no room', () => {
   const store = place()
   cpSync(original.folder, store, { recursive: true })

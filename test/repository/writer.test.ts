@@ -319,6 +319,21 @@ test('a source that breaks fails the stream with its error, and no put is under 
   expect(await all(store.list('snapshots/'))).toEqual([])
 })
 
+test('in a stream of files, what stays is found anywhere in a base', async () => {
+  const lines = Array.from({ length: 400_000 }, (_, row) => `${row}\tabc\n`)
+  const before = Buffer.from(lines.join(''))
+  const after = Buffer.from(lines.toSpliced(350_000, 0, 'more\n').join(''))
+  const added = async (longMatches: boolean): Promise<number> => {
+    const store = freshStore()
+    await backUp({ store }, { app: before })
+    const run = await Run.begin({ store })
+    await run.writer.stream('app.dump', 'pg_dump-custom', inPieces(after), () => undefined, { longMatches })
+    await run.writer.settled()
+    return run.writer.added
+  }
+  expect((await added(true)) * 2).toBeLessThan(await added(false))
+})
+
 test('streams that are read at the same time are stored whole, more of them than there are threads, and equal chunks once', async () => {
   const store = freshStore()
   const run = await Run.begin({ store, jobs: 1 })

@@ -33,8 +33,9 @@ const OF_RUN: Column<PageCopy> = {
 
 const OF_CHECK: Column<PageCopy> = {
   head: 'This check', kind: 'state',
-  cell: ({ problem, found = 0 }) => {
+  cell: ({ problem, found }) => {
     if (problem !== undefined) return html`${sign('bad', 'said')}could not look at it: ${problem}`
+    if (found === undefined) return '–'
     return found === 0 ? html`${sign('good', 'said')}found it fresh` : html`${sign('bad', 'said')}found ${formatCount(found, 'problem')}`
   },
 }

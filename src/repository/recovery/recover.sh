@@ -41,7 +41,8 @@ clean_up() {
   if [ -n "$tmp" ]; then rm -rf -- "$tmp"; fi
 }
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+# dash does not clean up when the reader of its messages is gone, unless that is trapped too.
+trap 'exit 1' HUP INT TERM PIPE
 
 fail() {
   printf 'recover.sh: %s\n' "$1" >&2
@@ -176,9 +177,9 @@ split_snapshot() {
 read_header() {
   limit=$(($(wc -c <"$tmp/frame") * 8 + 65536))
   [ "$limit" -le 536870912 ] || limit=536870912
-  zstd -q -d -c <"$tmp/frame" 2>"$tmp/complaint" | head -c "$((limit + 1))" >"$tmp/header" ||
+  zstd -q -d -c <"$tmp/frame" 2>/dev/null | head -c "$((limit + 1))" >"$tmp/header" ||
     full
-  # jq 1.6 is content with nothing.
+  # jq 1.6 accepts empty input.
   [ -s "$tmp/header" ] && [ "$(wc -c <"$tmp/header")" -le "$limit" ] || return 1
   path=${1%.json.zst}
   folder=${path%/*}
@@ -331,7 +332,8 @@ check_key() {
       age -d -i "$identity" -o "$tmp/plain" "$tmp/sealed" 2>/dev/null; then
       printf 'This is the key of an extra recipient: add --unauthenticated to the commands. The newest snapshot that it opens is %s' \
         "${name%.json.zst}"
-      newer=$(grep -c -x -F -e "${folder##*/}" "$tmp/closed") || :
+      newer=0
+      while read -r other; do if [ "$other" = "${folder##*/}" ]; then newer=$((newer + 1)); fi; done <"$tmp/closed"
       if [ "$newer" -eq 0 ]; then printf '.\n'; else printf '; newer ones of its set that were made without it: %s.\n' "$newer"; fi
       return
     fi
@@ -447,7 +449,7 @@ write_chunk() {
 # set -e has no effect in a pipeline whose status is tested, so each failure exits.
 write_chunks() {
   done=0
-  : >"$tmp/sums" || full
+  printf '' >"$tmp/sums" || full
   while read -r id mark raw stored base_id base_mark base_raw base_stored; do
     if [ "$skip" = no ]; then
       open_with_base "$id" "$mark" "$raw" "$stored" "$base_id" "$base_mark" "$base_raw" "$base_stored"

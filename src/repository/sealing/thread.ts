@@ -82,7 +82,7 @@ function differenceOf(
   plaintext: Uint8Array, compression: Compression, { base, matches, expected }: NonNullable<Sealing['difference']>,
 ): Buffer {
   let small = differenceFrom(plaintext, base, matches)
-  // The search forgets the beginning of a base of more than 3 MB, and what moved is in short pieces: the first match may be better.
+  // The search forgets the beginning of a base of more than 3 MB, and long matches miss rows that moved: the first may be smaller.
   if (matches !== 'first' && compression !== 'fast' && small.length > WORTHWHILE * expected) {
     const other = differenceFrom(plaintext, base, 'first')
     const [smaller, larger] = other.length < small.length ? [other, small] : [small, other]
