@@ -39,6 +39,9 @@ const access = (set: string) => ({ set, destination: `file:${folder}/store`, 'en
 const names = () => scratch.sql('SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1')
 const drills = async () => (await scratch.sql(`SELECT datname FROM pg_database WHERE datname ~ '^lifeboat_drill' AND datname <> 'lifeboat_drill_00000001' ORDER BY 1`)).split('\n').filter((name) => name !== '')
 
+/** Those that keep other drills away. */
+const LOCKS = `pg_locks WHERE locktype = 'advisory' AND classid = x'6c626472'::int`
+
 /** A drill in a process of its own, which waits until something is done to it. */
 function drillUntil(set: string, done: (kill: (signal: NodeJS.Signals) => void) => Promise<void>): Promise<Ended> {
   const inputs = { ...access(set), level: 'drill', 'scratch-url': scratch.url('postgres'), 'assert-sql': `waits: SELECT true AS ${set} FROM pg_sleep(1000)` }
@@ -55,6 +58,8 @@ test('a killed drill is cleared away by the next one, which leaves a running one
   await drillUntil('first', async (kill) => kill('SIGKILL'))
   const [killed, ...others] = await drills()
   expect([killed, others]).toEqual([expect.stringMatching(/^lifeboat_drill_/), []])
+  // Until then it is taken for one that is running.
+  await until(async () => (await scratch.sql(`SELECT count(*) FROM ${LOCKS}`)) === '0')
   const { status } = await drillUntil('second', async (kill) => {
     expect(await drills()).not.toContain(killed)
     const [running] = await drills()
@@ -70,7 +75,7 @@ test('a killed drill is cleared away by the next one, which leaves a running one
 
 test('a drill ends when its lock is lost, because the next one would take it for killed', async () => {
   const { status, out } = await drillUntil('first', async () => {
-    await scratch.sql(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = x'6c626472'::int`)
+    await scratch.sql(`SELECT pg_terminate_backend(pid) FROM ${LOCKS}`)
   })
   expect({ status, out }).toEqual({ status: 3, out: expect.stringMatching(/the lock that keeps other drills away was lost: its session at .* ended/) })
   expect(await names()).toBe(untouched)
