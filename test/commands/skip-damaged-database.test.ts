@@ -9,6 +9,8 @@ import { type AuthenticSnapshot, chunkKey, openManifest, type SourceRecord } fro
 import { FileStore } from '../../src/stores/file/store.ts'
 import { clientDirectory } from '../support/client-programs.ts'
 import { noise } from '../support/bytes.ts'
+import { dumpInParts, partOf } from '../support/archive-parts.ts'
+import { backUp } from '../support/backup.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { identity } from '../support/engine.ts'
 import { clientEnvironment, type Server, startServer } from '../support/postgres-server.ts'
@@ -168,17 +170,50 @@ test('recover.sh and pg_restore bring the same tables back', async () => {
     expect(await server.sql(`SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND connamespace = 'public'::regnamespace`, 'rescued')).toBe('12')
   }
   const block = /(?:^ {4}.*\n)*^ {4}.*--skip-damaged.*\n(?:^ {4}.*\n)*/m.exec(readFileSync(path.join(store, 'RECOVERY.md'), 'utf8'))![0]
-  const script = block.replaceAll('20261120T020000Z-5f3a9c1e', snapshot.header.id).replaceAll('app/app.dump', stream)
+  const script = block.replaceAll('20261120T020000Z-5f3a9c1e', snapshot.header.id).replace('name=app', 'name=shop')
   const [id, , , , mark] = snapshot.header.chunks[source.streams[0]!.chunks.at(-1)!]!
   const chunk = path.join(store, chunkKey(id, mark))
   renameSync(chunk, `${chunk}.away`)
   execFileSync('/bin/sh', ['-euc', `store='${store}'\n${script}`], { cwd: folder, env: { ...process.env, ...clientEnvironment(server, 'postgres'), PATH: `${clientDirectory(17)}:${process.env['PATH']}` }, stdio: 'pipe' })
   renameSync(`${chunk}.away`, chunk)
   expect(await checksums('left', TABLES.slice(0, 8))).toEqual(original.slice(0, 8))
-  for (const name of ['left.dump', 'left.dump.list']) rmSync(path.join(folder, name))
+  rmSync(path.join(folder, 'left'), { recursive: true })
   expect(left(0, '--skip-damaged')).toMatchObject({ status: 1, stderr: expect.stringContaining('its table of contents is damaged') })
   expect(left(places[3]!)).toMatchObject({ status: 1, stderr: expect.stringContaining('NOT restored') })
   expect(readdirSync(folder).filter((name) => name.startsWith('left-')).toSorted()).toEqual([places[2]!, places.at(-1)!].flatMap((place) => [`left-${place}.dump`, `left-${place}.dump.list`]).toSorted())
+})
+
+test('the commands of RECOVERY.md bring back what is left of a database with several archives, whichever of them is damaged', async () => {
+  const original = await checksums('shop', TABLES)
+  const dumped = await dumpInParts(server, 'shop', [partOf(...TABLES.slice(0, 6).map((table): [string, string] => ['public', table])), partOf(['public', 't11'])], 17)
+  const place = mkdtempSync(path.join(folder, 'parts-'))
+  const store = path.join(place, 'store')
+  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: dumped.streams }, kind: { kind: 'postgres', facts: JSON.parse(JSON.stringify(dumped.facts)) } })
+  writeFileSync(path.join(place, 'identity.txt'), `${identity}\n`)
+  const keys = await openKeys(identity, { store: new FileStore(store), create: false, onDamaged: () => undefined })
+  const made = await findSnapshot(new FileStore(store), keys, 'app', { kind: 'latest' })
+  const { streams } = (await openManifest(made)).sources[0]!
+  const block = /(?:^ {4}.*\n)*^ {4}.*--skip-damaged.*\n(?:^ {4}.*\n)*/m.exec(readFileSync(path.join(store, 'RECOVERY.md'), 'utf8'))![0]
+  const script = `store=store\n${block.replaceAll('20261120T020000Z-5f3a9c1e', id)}`
+  const env = { ...process.env, ...clientEnvironment(server, 'postgres'), PATH: `${clientDirectory(17)}:${process.env['PATH']}` }
+  for (const [number, ofStream] of [[0, TABLES.slice(6, 11)], [1, TABLES.slice(0, 6)], [2, ['t11']]] as const) {
+    const { chunks } = streams[number]!
+    expect(chunks.length > 1 || number === 2).toBe(true)
+    const [chunk, , , , mark] = made.header.chunks[chunks.at(-1)!]!
+    const file = path.join(store, chunkKey(chunk, mark))
+    renameSync(file, `${file}.away`)
+    await server.sql('DROP DATABASE IF EXISTS "left"')
+    const { stdout, stderr } = spawnSync(number === 1 ? 'bash' : 'dash', ['-c', script], { cwd: place, env, encoding: 'utf8' })
+    renameSync(`${file}.away`, file)
+    rmSync(path.join(place, 'left'), { recursive: true })
+    const found = await checksums('left', TABLES)
+    const lost = TABLES.filter((_, at) => found[at] === '0 0')
+    expect(lost.length).toBeGreaterThan(0)
+    for (const table of lost) expect([ofStream.some((one) => one === table), stderr]).toEqual([true, expect.stringMatching(number === 2 && chunks.length === 1 ? /NOT restored/ : new RegExp(`MISSING: .* TABLE DATA public ${table} `))])
+    expect(found).toEqual(TABLES.map((table, at) => (lost.includes(table) ? '0 0' : original[at])))
+    expect(stdout.includes('NOTHING is left of app.2.dump')).toBe(number === 2 && chunks.length === 1)
+    expect(await server.sql(`SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND connamespace = 'public'::regnamespace`, 'left')).toBe('12')
+  }
 })
 
 test('a damaged table of contents, and modes that replace something, are refused, whatever is selected', async () => {

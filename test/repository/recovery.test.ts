@@ -87,11 +87,26 @@ function blocksOf(store: string, from: string, until: string): string[] {
 
 /** Runs them beside the store; gives what they print. The key is in the private folder by then. */
 function runBlocks(store: string, blocks: readonly string[], snapshot: string, environment: NodeJS.ProcessEnv = plainEnvironment): string {
-  const [folder, ...rest] = blocks
-  const key = `printf '%s\\n' '${identity}' > identity.txt`
-  return execFileSync('/bin/sh', ['-e', '-c', [folder, key, ...rest].join('\n').replaceAll('20261120T020000Z-5f3a9c1e', snapshot)], {
+  const ending = pasteBlocks(store, ['set -e', ...blocks], snapshot, environment)
+  if (ending.status !== 0) throw new Error(ending.stdout + ending.stderr)
+  return ending.stdout
+}
+
+/** The same, but a command that fails ends nothing, as on a terminal. */
+function pasteBlocks(store: string, blocks: readonly string[], snapshot: string, environment: NodeJS.ProcessEnv = plainEnvironment, shell = '/bin/sh') {
+  const key = `printf '%s\\n' '${identity}' > identity.txt\n`
+  const commands = blocks.map((block) => block.replace(/^ *store=.*\n/m, `$&${key}`)).join('\n').replaceAll('20261120T020000Z-5f3a9c1e', snapshot)
+  const [set] = readdirSync(path.join(store, 'snapshots'))
+  return spawnSync(shell, ['-c', commands.replaceAll('/snapshots/production/', `/snapshots/${set}/`)], {
     cwd: path.dirname(store), env: environment, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8',
   })
+}
+
+/** The commands of section 6 that write the streams of a source, and those that extract a volume. */
+function byHand(store: string): { streams: string[]; volume: string } {
+  const [work, ...rest] = blocksOf(store, '## 6.', '\u0000')
+  const streams = rest.filter((block) => !block.includes('chunks/AA') && !block.includes('tar --extract'))
+  return { streams: [work!, ...streams], volume: rest.find((block) => block.includes('tar --extract'))! }
 }
 
 /** A new place for a store of this name, so that nothing but it is beside it. */
@@ -186,15 +201,43 @@ test('the commands of RECOVERY.md for recovery by hand do as it says', () => {
   const { chunk, base } = difference(store)
   const relative = (file: string): string => path.relative(store, file)
   // The block for a chunk that stands alone does not fit this one, which is a difference.
-  const blocks = blocksOf(store, '## 6.', '\u0000').filter((block) => block.includes(' -D base') || !block.includes('chunks/AA'))
+  const blocks = blocksOf(store, '## 6.', '\u0000').filter((block) => (block.includes(' -D base') || !block.includes('chunks/AA')) && !block.includes('tar --extract'))
   const named = blocks.map((block) => block.replaceAll('chunks/AA/ID-MARK', relative(chunk)).replaceAll('chunks/BB/BASEID-BASEMARK', relative(base)))
   const printed = runBlocks(store, named, original.ids[1]!)
-  const [, digest] = /^5000000 ([0-9a-f]{64})$/m.exec(printed)!
-  expect(printed).toContain(`${digest}  -`)
+  expect(printed).toContain(`../store/snapshots/app/${original.ids[1]}.json.zst\n`)
+  expect(printed).toContain('"source 0: app: app.dump, globals.sql"\n"source 1: empty: app.dump"\n')
+  expect(printed).toMatch(/^as recorded: app\.dump\nas recorded: globals\.sql\nall 2 streams are as recorded\n$/m)
   const work = path.join(path.dirname(store), 'recovery')
-  expect(readFileSync(path.join(work, 'stream')).equals(second)).toBe(true)
+  expect(readFileSync(path.join(work, 'files/app.dump')).equals(second)).toBe(true)
+  expect(readFileSync(path.join(work, 'files/globals.sql')).equals(globals)).toBe(true)
+  expect(readFileSync(path.join(work, 'files/streams'), 'utf8')).toBe('app.dump\nglobals.sql\n')
   expect(second.includes(readFileSync(path.join(work, 'chunk')))).toBe(true)
   expect(statSync(work).mode & 0o777).toBe(0o700)
+})
+
+test.each(['dash', 'bash'])('by hand, in %s, a damaged stream is called damaged, and so is one whose name is a path', async (shell) => {
+  const store = place()
+  cpSync(original.folder, store, { recursive: true })
+  const paste = (snapshot: string) => {
+    const { status, stdout } = pasteBlocks(store, byHand(store).streams, snapshot, plainEnvironment, shell)
+    return { status, said: stdout.replace(/^[^]*\]\n/, '') }
+  }
+  const work = path.join(path.dirname(store), 'recovery')
+  const files = () => readdirSync(path.join(work, 'files')).toSorted()
+  const { chunk } = difference(store)
+  renameSync(chunk, `${chunk}.away`)
+  expect(paste(original.ids[1]!)).toEqual({ status: 1, said: 'DAMAGED: app.dump.unchecked\nas recorded: globals.sql\nDAMAGED: only 1 of 2 streams are as recorded\n' })
+  expect(files()).toEqual(['app.dump.unchecked', 'globals.sql', 'streams'])
+  renameSync(`${chunk}.away`, chunk)
+  expect(paste(original.ids[1]!)).toEqual({ status: 0, said: 'as recorded: app.dump\nas recorded: globals.sql\nall 2 streams are as recorded\n' })
+  rmSync(work, { recursive: true })
+  expect(paste('20200101T000000Z-00000000')).toMatchObject({ status: 1, said: expect.stringContaining('DAMAGED: only 0 of ') })
+
+  rmSync(work, { recursive: true })
+  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: ['../escaped', '.', '/etc/x', 'a\nb', '-x', 'good.dump'].map((name) => ({ name, bytes: globals })) } })
+  expect(paste(id)).toEqual({ status: 1, said: 'as recorded: good.dump\nDAMAGED: only 1 of 6 streams are as recorded\n' })
+  expect(files()).toEqual(['good.dump', 'streams'])
+  expect(readdirSync(work)).not.toContain('escaped')
 })
 
 test('the key is compared with the store before anything else', async () => {
@@ -489,6 +532,14 @@ test('a volume comes back with the commands of RECOVERY.md, hard links across se
   const { snapshot } = await volumes.backup({ volumes: `uploads=${root}` })
   runBlocks(volumes.store, blocksOf(volumes.store, '**A volume**', '## 5.'), snapshot)
   expect(contentsOf(path.join(folder, 'recovery/uploads'))).toEqual(contentsOf(root))
+
+  rmSync(path.join(folder, 'recovery'), { recursive: true })
+  const { streams, volume } = byHand(volumes.store)
+  expect(runBlocks(volumes.store, [...streams, volume], snapshot)).toMatch(/\nall 6 streams are as recorded\nall 5 files and folders are there\n$/)
+  expect(contentsOf(path.join(folder, 'recovery/uploads'))).toEqual(contentsOf(root))
+  rmSync(path.join(folder, 'recovery/files/uploads.00002.tar'))
+  const partial = spawnSync('bash', ['-c', `files=files; rm -r uploads\n${volume}`], { cwd: path.join(folder, 'recovery'), encoding: 'utf8' })
+  expect(partial).toMatchObject({ status: 1, stdout: expect.stringMatching(/^NOT all is there: [1-4] of 5\n$/) })
 })
 
 test('of a damaged volume, everything that the damage does not touch comes back, the rest is named, and the status is 1', async () => {
@@ -685,6 +736,18 @@ describe('a PostgreSQL database', () => {
         expect(printed.match(/(?:NOT restored|loaded): .*/g)).toEqual(['loaded: files/big.1.dump', 'loaded: files/big.2.dump'])
         expect(await compareDatabases({ server, database: 'app' }, { server: fresher, database: 'app' })).toEqual([])
         expect(await fresher.sql(`SELECT count(*) FROM pg_roles WHERE rolname = 'of_globals'`)).toBe('1')
+
+        // The same files by hand; and a part that is missing is said to be.
+        rmSync(path.join(path.dirname(other), 'recovery'), { recursive: true })
+        await fresher.sql('DROP DATABASE app')
+        const intoNew = blocksOf(other, '## 4.', '**A volume**').at(-1)!.replace('name=app', 'name=big')
+        expect(runBlocks(other, [...byHand(other).streams, intoNew], made.id, env)).toMatch(/all 4 streams are as recorded\n[^]*\nloaded: files\/big\.1\.dump\nloaded: files\/big\.2\.dump\n/)
+        expect(await compareDatabases({ server, database: 'app' }, { server: fresher, database: 'app' })).toEqual([])
+        const work = path.join(path.dirname(other), 'recovery')
+        rmSync(path.join(work, 'files/big.1.dump'))
+        await fresher.sql('DROP DATABASE app')
+        const partial = spawnSync('/bin/sh', ['-c', intoNew], { cwd: work, env, encoding: 'utf8' })
+        expect(partial.stdout).toMatch(/\nNOT restored: files\/big\.1\.dump\nloaded: files\/big\.2\.dump\n/)
       } finally {
         await fresher.stop()
       }
@@ -708,7 +771,7 @@ describe('a PostgreSQL database', () => {
       for (const place of chunks.keys()) {
         const lost = file(chunks[place]!)
         renameSync(lost, `${lost}.away`)
-        expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 1, stderr: expect.stringContaining('NOT restored') })
+        expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 1, stderr: expect.stringMatching(/NOT restored\. If an object of the store is damaged or missing, try an earlier snapshot \(recover\.sh list prints them\); section 5 of RECOVERY\.md gets out/) })
         expect(readdirSync(path.dirname(damagedStore))).toEqual(['store'])
         if (place === 1) {
           const left = recover(damagedStore, ['extract', id, 'app/app.1.dump', '-i', key, '-o', target, '--skip-damaged'])
@@ -722,7 +785,7 @@ describe('a PostgreSQL database', () => {
       }
       expect(recover(damagedStore, ['database', id, 'none', '-i', key, '-o', target])).toMatchObject({ status: 2, stderr: expect.stringContaining('has no database of that name') })
       expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 0 })
-      expect(readdirSync(target).toSorted()).toEqual(['app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql'])
+      expect(readdirSync(target).toSorted()).toEqual(['app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql', 'streams'])
       expect(readFileSync(path.join(target, 'app.2.dump')).equals(dumped.streams[2]!.bytes)).toBe(true)
     })
   })

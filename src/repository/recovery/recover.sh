@@ -505,7 +505,8 @@ extract_stream() {
   fi
 
   started=$(date +%s)
-  (write_chunks) >&3 || fail "stream $stream was NOT restored"
+  (write_chunks) >&3 || fail "stream $stream was NOT restored. If an object of the store is damaged or missing, try an earlier snapshot \
+(recover.sh list prints them); section 5 of RECOVERY.md gets out what is left of this one"
   [ "$(cat "$tmp/complete")" = "$expected_size" ] ||
     fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size"
   require_sum
@@ -565,6 +566,7 @@ extract_database() {
     rm -f -- "$tmp/complete"
     extract_stream
   done 4<"$tmp/names"
+  cp -- "$tmp/names" "$unfinished/streams" || fail "cannot write beside $folder"
   [ ! -e "$folder" ] || fail "$folder exists already"
   mv -- "$unfinished" "$folder"
   unfinished=
