@@ -230,6 +230,9 @@ test.each(['dash', 'bash'])('by hand, in %s, a damaged stream is called damaged,
   expect(files()).toEqual(['app.dump.unchecked', 'globals.sql', 'streams'])
   renameSync(`${chunk}.away`, chunk)
   expect(paste(original.ids[1]!)).toEqual({ status: 0, said: 'as recorded: app.dump\nas recorded: globals.sql\nall 2 streams are as recorded\n' })
+  renameSync(chunk, `${chunk}.away`)
+  expect(paste(original.ids[1]!).status).toBe(1)
+  expect(files()).toEqual(['app.dump.unchecked', 'globals.sql', 'streams'])
   rmSync(work, { recursive: true })
   expect(paste('20200101T000000Z-00000000')).toMatchObject({ status: 1, said: expect.stringContaining('DAMAGED: only 0 of ') })
 
