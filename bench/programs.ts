@@ -5,7 +5,7 @@ import path from 'node:path'
 import { cost } from './harness.ts'
 import { bytesIn, measure } from './measure.ts'
 import type { Figure } from './results.ts'
-import { DUMP, PATCH } from './tables.ts'
+import { DUMP, FAST, PATCH } from './tables.ts'
 
 /** A way to back up, or to restore: the database that libpq's variables name, or a folder. */
 export interface Program {
@@ -50,6 +50,7 @@ const lifeboatWith = (lifeboat: string, command: string, store: string, ...more:
   [process.execPath, lifeboat, command, '--destination', `file:${path.join(store, 'store')}`, '--json', ...more]
 
 export function databasePrograms(lifeboat: string): Program[] {
+  const ours = { environment: () => ({ DATABASE_URL: 'app=postgres:///' }), stored: 'store' }
   return [
     { name: DUMP, command: (store) => shell(`${dump} >/dev/null`, store), stored: null },
     { name: 'pg_dump -Fc', command: (store) => shell('pg_dump --format=custom --file="$1/app.dump"', store), stored: '.', forgets: true },
@@ -59,7 +60,8 @@ export function databasePrograms(lifeboat: string): Program[] {
       name: PATCH, stored: '.', yardstick: true,
       command: (store) => shell(`cd "$1"; if [ -e old ]; then ${dump} --file=new; zstd -q -3 --long=31 --patch-from=old new -o patch; rm new; else ${dump} --file=old; fi`, store),
     },
-    { name: 'Lifeboat', command: (store) => lifeboatWith(lifeboat, 'backup', store), environment: () => ({ DATABASE_URL: 'app=postgres:///' }), stored: 'store' },
+    { name: 'Lifeboat', command: (store) => lifeboatWith(lifeboat, 'backup', store), ...ours },
+    { name: FAST, command: (store) => lifeboatWith(lifeboat, 'backup', store, '--compression-level', 'fast'), ...ours, forgets: true },
   ]
 }
 

@@ -26,6 +26,8 @@ export interface Table {
 
 export const DUMP = 'pg_dump >/dev/null'
 export const PATCH = 'zstd --patch-from'
+/** Beside borg, which compresses with lz4 by default. */
+export const FAST = 'Lifeboat, fast'
 
 const databases = (name: string): Pick<Table, 'command' | 'reference'> => ({ command: `npm run bench -- --only ${name}`, reference: [DUMP, 'pg_restore'] })
 const volumes = (name: string): Pick<Table, 'command' | 'reference'> => ({ command: `npm run bench:volumes -- --only ${name}`, reference: ['restic'] })
@@ -43,6 +45,8 @@ export const tables = defined({
       { what: 'first backup, time against `pg_dump >/dev/null`', scenario: 'first backup', against: DUMP, bound: 1.3 },
       { what: 'first backup, time against restic', scenario: 'first backup', against: 'restic', bound: 0.6 },
       { what: 'first backup, bytes against restic', scenario: 'first backup', figure: 'stored', against: 'restic', bound: 1 },
+      { what: 'first backup at level `fast`, time against borg with lz4', scenario: 'first backup', program: FAST, against: 'borg', bound: 1 },
+      { what: 'first backup at level `fast`, bytes against borg with lz4', scenario: 'first backup', program: FAST, figure: 'stored', against: 'borg', bound: 1 },
       { what: 'nothing changed, time against `pg_dump >/dev/null`', scenario: 'nothing changed', against: DUMP, bound: 1.1 },
       { what: 'after changes, time against `pg_dump >/dev/null`', scenario: 'after changes', against: DUMP, bound: 1.3 },
       { what: 'after changes, bytes that restic adds against ours', scenario: 'after changes', figure: 'added', against: 'restic', bound: 15, atLeast: true },
