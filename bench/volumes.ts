@@ -70,8 +70,8 @@ await bench({ rounds: 1 }, async ({ rounds, work, lifeboat, environment, table }
   }
 
   /**
-   * Reads everything that it will read before, so that it is in memory: borg has the system forget what it read. And writes and deletes a large file: memory that a virtual machine
-   * has not used for a while, it gets back from its host page by page, which makes a restore of 2 GB take up to twice as long.
+   * Reads everything that it will read before, so that it is in memory: borg has the system forget what it read. And writes and deletes a large file:
+   * without that, restores of 2 GB took 5 s or 10 s on a virtual machine, the difference all in the kernel, which probably gets pages back from the host.
    */
   function run(program: Program, folder: string): ReturnType<typeof runOn> {
     for (const one of [folder, store]) execFileSync('sh', ['-c', 'tar -c -C "$1" . | cat >/dev/null', 'sh', one])
