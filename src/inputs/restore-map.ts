@@ -1,6 +1,7 @@
 import { InvalidValue } from '../error.ts'
 import { kindAt, locationExpected, locationSecrets, neitherForm, parseLocation } from '../sources/known-kinds.ts'
 import type { Location, SourceKind } from '../sources/source-kind.ts'
+import { linesOf } from '../stores/destination.ts'
 import { parsing, quote } from './schemas.ts'
 
 /** Where a source of a snapshot is restored. */
@@ -12,7 +13,7 @@ export interface MappedTarget {
 
 /** Lines of `source=target`. No target is shown in an error: it may hold a password. */
 export const restoreMap = parsing((text): MappedTarget[] => {
-  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  const lines = linesOf(text)
   const targets = lines.map((line, index) => {
     const [, source, target] = /^([^=:/]+)=(.+)$/.exec(line) ?? []
     if (source === undefined || target === undefined)

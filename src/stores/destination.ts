@@ -105,6 +105,7 @@ function kindNamed(name: string | undefined): StoreKind | undefined {
   return storeKinds.find(({ names }) => name !== undefined && names.includes(name))
 }
 
-function linesOf(text: string): string[] {
+/** Its lines that are not blank, without the white space around them. */
+export function linesOf(text: string): string[] {
   return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
 }

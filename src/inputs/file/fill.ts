@@ -1,4 +1,5 @@
 import type { InputOrigin, Variables } from '../../environment.ts'
+import { linesOf } from '../../stores/destination.ts'
 import type { Input } from '../input.ts'
 import { secretsOf } from '../secrets.ts'
 import type { Problem } from './problem.ts'
@@ -62,7 +63,7 @@ function settingFor({ settings }: FileSettings, name: string, command: string, i
 }
 
 function takeFromVariable(name: string, input: Input, variable: string, text: string, result: Filled): void {
-  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
+  const lines = linesOf(text)
   const [first, ...others] = lines
   const takesOne = input.linesInVariable && !input.list && !input.own && first !== undefined && others.length > 0
   if (takesOne) {
