@@ -1,5 +1,6 @@
 import { markedCommand } from '../marks.ts'
 import { formatSome } from '../report/format.ts'
+import { code, isPlain } from '../report/markdown.ts'
 import { isDatabase } from '../sources/nouns.ts'
 
 /** Sources of a damaged snapshot that the damage does not touch, and the names of the others. */
@@ -12,10 +13,28 @@ export interface WholeSources {
 /** More commands than anyone runs. */
 const MOST_NAMED = 5
 
+interface Place {
+  set: string
+  destination?: string
+}
+
 /** `Snapshot … has all of app (its uploads is damaged): lifeboat restore --snapshot … --database app.` `place`: of the snapshot. */
-export function wholeSourcesText({ snapshot, whole, damaged }: WholeSources, place: { set: string; destination?: string }): string {
-  const commands = whole.slice(0, MOST_NAMED).map((source) =>
+export function wholeSourcesText(found: WholeSources, place: Place): string {
+  return sentence(found, found.whole, place, (name) => name)
+}
+
+/** The same in Markdown; with commands for names that Markdown shows as they are. */
+export function wholeSourcesMarkdown(found: WholeSources, place: Place): string {
+  return sentence(found, found.whole.filter(({ name }) => isPlain(name)), place, code)
+}
+
+function sentence(
+  { snapshot, whole, damaged }: WholeSources, restored: WholeSources['whole'], place: Place, shown: (name: string) => string,
+): string {
+  const list = (names: readonly string[]): string => formatSome(names.map(shown), MOST_NAMED)
+  const commands = restored.slice(0, MOST_NAMED).map((source) =>
     markedCommand('restore', { ...place, snapshot, [isDatabase(source) ? 'database' : 'volume']: source.name }))
-  const others = damaged.length > 0 ? ` (its ${formatSome(damaged, MOST_NAMED)} ${damaged.length === 1 ? 'is' : 'are'} damaged)` : ''
-  return `Snapshot ${snapshot} has all of ${formatSome(whole.map(({ name }) => name), MOST_NAMED)}${others}: ${commands.join(', ')}.`
+  const others = damaged.length > 0 ? ` (its ${list(damaged)} ${damaged.length === 1 ? 'is' : 'are'} damaged)` : ''
+  return `Snapshot ${shown(snapshot)} has all of ${list(whole.map(({ name }) => name))}${others}` +
+    `${commands.length > 0 ? ': ' : ''}${commands.join(', ')}.`
 }

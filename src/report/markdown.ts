@@ -42,7 +42,12 @@ export function shortened(text: string, longest: number): string {
 
 /** A name from outside, as code where that is possible. */
 export function code(name: string): string {
-  return /^[A-Za-z0-9:/._-]{1,200}$/.test(name) ? `\`${name}\`` : escapeMarkdown(name)
+  return isPlain(name) ? `\`${name}\`` : escapeMarkdown(name)
+}
+
+/** Whether nothing in a name means something in Markdown, inside code and outside. */
+export function isPlain(name: string): boolean {
+  return /^[A-Za-z0-9:/._-]{1,200}$/.test(name)
 }
 
 /** A time or a figure that a narrow column does not break. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { newestSentence } from '../../src/commands/backup/newest-found.ts'
 import { newestBackup } from '../../src/commands/backup/newest.ts'
+import { listSummary } from '../../src/commands/list/report.ts'
 import { statusOf } from '../../src/commands/run-command.ts'
 import { parseInputs } from '../../src/commands/all.ts'
 import { failureOf, failureSummary } from '../../src/report/failure.ts'
@@ -18,6 +19,7 @@ import { noise } from '../support/bytes.ts'
 import { dispatched, refusal } from '../support/dispatched.ts'
 import { entriesOf, identity, keys } from '../support/engine.ts'
 import { quiet } from '../support/quiet.ts'
+import { inWorkflow } from '../../src/actions/spelling.ts'
 import { atTerminal } from '../../src/cli/spelling.ts'
 import { spelled } from '../../src/marks.ts'
 
@@ -207,6 +209,9 @@ describe('one volume is damaged in all snapshots, and the other in the newest al
     const { result, text } = await run('list')
     expect(result.parts).toEqual([{ snapshot: ids[1], whole: [{ name: 'small', kind: 'directory' }], damaged: ['large'] }])
     expect(text).toMatch(new RegExp(`\nSnapshot ${ids[1]} has all of small \\(its large is damaged\\): \`lifeboat restore .*--set app --snapshot ${ids[1]} --volume small\`\\.\nTo restore what is whole of the newest`))
+    expect(spelled(listSummary(result, { destination: 'file:x', timeZone: 'UTC' }), inWorkflow)).toContain(
+      `\n\nSnapshot \`${ids[1]}\` has all of \`small\` (its \`large\` is damaged): the action restore with \`destination: file:x\`, \`set: app\`, \`snapshot: ${ids[1]}\`, \`volume: small\`.\n\n`,
+    )
     const said = await refusal(restoringSmall({}))
     expect(said).toContain(offered(ids[1]!))
     expect(said.indexOf(offered(ids[1]!))).toBeLessThan(said.indexOf('--skip-damaged'))

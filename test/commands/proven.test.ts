@@ -168,7 +168,7 @@ test('a snapshot that failed its drill is whole: no text calls it damaged, and e
   for (const { text } of [listed, checked]) expect(text).toMatch(/restore[^;]*--mode create --only schema.*DROP CONSTRAINT.*restore[^;]*--only data/)
   const page = pageFacts(listed.result, { chosen: false, keyed: true, timeZone: 'UTC', warnings: [], copies: [], destination: 'file:x' }, { variables: {} })
   expect(page.snapshots.map(markOf)).toEqual(['failed', 'verified'])
-  const said = [listed.text, checked.text, listSummary(listed.result, { timeZone: 'UTC' }), checkSummary(checked.result, { destination: 'file:x', timeZone: 'UTC' }), ...setsIn(page).flatMap(({ findings }) => findings.map(({ text }) => text))].join('\n')
+  const said = [listed.text, checked.text, listSummary(listed.result, { destination: 'file:x', timeZone: 'UTC' }), checkSummary(checked.result, { destination: 'file:x', timeZone: 'UTC' }), ...setsIn(page).flatMap(({ findings }) => findings.map(({ text }) => text))].join('\n')
   expect(said).toContain('The newest backup failed its drill')
   expect(said).toContain('### ❌ Lifeboat: there are backups that failed a drill in ')
   expect([checkDefinition.notice(checked.result).found, checkDefinition.notice({ ...checked.result, sets: [] }).found]).toEqual(['backups that failed a drill', undefined])

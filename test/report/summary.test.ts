@@ -16,6 +16,8 @@ import { fallbackText, newestSentence } from '../../src/commands/backup/newest-f
 import { failureSummary } from '../../src/report/failure.ts'
 import { restoreSummary, restoreText } from '../../src/commands/restore/report.ts'
 import { verifySummary } from '../../src/commands/verify/report.ts'
+import { inWorkflow } from '../../src/actions/spelling.ts'
+import { spelled } from '../../src/marks.ts'
 
 const context = { action: 'OWNER/lifeboat', reference: 'v0.1.0', destination: 'file:/mnt/my backups', timeZone: 'UTC', now: new Date('2026-11-20T05:00:00Z') }
 const backup: BackupResult = {
@@ -323,6 +325,16 @@ test('a list names the verification that says most, a failure always, and the ru
   expect(row).toContain('read')
   expect(row).not.toContain('list')
   expect(verdicts({ level: 'list', result: 'failed', time }, { level: 'read', result: 'verified', time })).toMatch(/list.*FAILED.*<br>read/)
+})
+
+test('a list names whole sources of damaged snapshots as text, and gives commands for plain names alone', () => {
+  const one = { id: backup.snapshot, set: 'app', time: '2026-11-20T04:00:00Z', size: 1, stored: 1, added: 1, chunks: 1, tags: [], key: '0'.repeat(16), ...listed }
+  const whole = ['shop', 'a`b\n# @all'].map((name) => ({ name, kind: 'postgres' }))
+  const parts = [{ snapshot: backup.snapshot, whole, damaged: ['<b>'] }]
+  const summary = listSummary({ ...listing, snapshots: [one], unsound: [{ snapshot: backup.snapshot, why: 'x' }], parts }, context)
+  const line = spelled(summary.split('\n').find((line) => line.startsWith('Snapshot'))!, inWorkflow)
+  expect(line).toContain('has all of `shop`, a&#96;b &#35; &#64;\u200Ball (its &#60;b&#62; is damaged): the action restore with `destination: file:/mnt/my backups`, `set: app`, ')
+  expect(line).toMatch(/ `database: shop`\.$/)
 })
 
 test('a list leaves out a failure that a later verification of at least its level has disproved, and no other', () => {

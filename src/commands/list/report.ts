@@ -14,7 +14,7 @@ import { isGood } from '../../repository/proofs.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import type { TextContext } from '../../report/context.ts'
 import { afterFailedDrill, rowsOf, verifyAll } from '../back-up-again.ts'
-import { wholeSourcesText } from '../whole-sources.ts'
+import { wholeSourcesMarkdown, wholeSourcesText } from '../whole-sources.ts'
 
 export function listHeadline({ snapshots, store }: ListResult): string {
   return `${formatCount(snapshots.length, 'snapshot')} in ${store}${madeByRestores(snapshots)}`
@@ -28,7 +28,7 @@ function madeByRestores(snapshots: ListResult['snapshots']): string {
 
 export function listText(result: ListResult, context: TextContext): string {
   const { snapshots, store } = result
-  if (context.format === 'markdown') return listMarkdown(result, context.timeZone, snapshots.length).join('\n\n')
+  if (context.format === 'markdown') return listMarkdown(result, context, snapshots.length).join('\n\n')
   if (result.missing) return `${store}: ${missingSet(result.missing)}`
   if (snapshots.length === 0) {
     if (result.empty) return marked`${store} has no backups yet: ‹lifeboat backup› makes the first.`
@@ -233,12 +233,14 @@ const MOST_ROWS = 200
 /** A description is a sentence; in a table its beginning will do. */
 const MOST_CHARACTERS = 80
 
-export function listSummary(result: ListResult, { timeZone }: { timeZone: string }): string {
-  return withinLimit(listMarkdown(result, timeZone, MOST_ROWS))
+type MarkdownContext = Pick<TextContext, 'destination' | 'timeZone'>
+
+export function listSummary(result: ListResult, context: MarkdownContext): string {
+  return withinLimit(listMarkdown(result, context, MOST_ROWS))
 }
 
-function listMarkdown(result: ListResult, timeZone: string, mostRows: number): string[] {
-  const { snapshots } = result
+function listMarkdown(result: ListResult, { destination, timeZone }: MarkdownContext, mostRows: number): string[] {
+  const { snapshots, parts = [] } = result
   const now = new Date(result.listed)
   const shown = snapshots.slice(0, mostRows)
   const filled = COLUMNS
@@ -260,6 +262,7 @@ function listMarkdown(result: ListResult, timeZone: string, mostRows: number): s
       result.restorable === undefined
         ? `None of the newest ${failedDrills ? 'can be relied on' : 'is known to be whole'}.`
         : `The newest that is whole${failedDrills ? ', and failed no drill,' : ''} is ${code(result.restorable)}.`,
+      ...parts.map((part) => wholeSourcesMarkdown(part, { destination, set: snapshots[0]!.set })),
     ] : []),
     ...otherKeyLines(result).map((line) => `⚠️ ${line}`),
     ...setsOf(snapshots, now),
