@@ -180,6 +180,10 @@ describe('inputs that are good', () => {
     })
   })
 
+  test.each([['auto', undefined], ['', undefined], ['4', 4]])('dump-jobs %j is %p', (given, jobs) => {
+    expect(parseInputs('backup', { ...backup, 'dump-jobs': given }, {}).dump.jobs).toBe(jobs)
+  })
+
   test('commas, spaces and a $ within a path stay what they are', () => {
     for (const text of ['file:/mnt/a, b', 'file:/mnt/my file: x', 'file:/mnt/$x', 'file:/mnt/artifacts, artifactory']) {
       expect(parseInputs('list', { destination: text }, {}).destination).toMatchObject({ text })
@@ -348,6 +352,7 @@ describe('inputs that are refused', () => {
     ['verify: "full" is not one of none, list, read, drill', 'backup', { verify: 'full' }],
     ['compression-level: "20" is neither auto, nor fast, nor a whole number from 1 to 19', 'backup', { 'compression-level': '20' }],
     ['compression-level: "best" is neither auto, nor fast, nor a whole number from 1 to 19', 'backup', { 'compression-level': 'best' }],
+    ['dump-jobs: "many" is neither auto, nor a whole number from 1 to 8', 'backup', { 'dump-jobs': 'many' }],
     ['jobs: "4.0" is not a whole number from 1 to 64', 'backup', { jobs: '4.0' }],
     ['jobs: "0x4" is not a whole number from 1 to 64', 'backup', { jobs: '0x4' }],
     ['lock-timeout: "5 minutes" is not a duration from 1s to 24h', 'backup', { 'lock-timeout': '5 minutes' }],

@@ -25,12 +25,13 @@ export const dump: Group<DumpSettings> = group(
     'dump-jobs': {
       help:
         'How many pg_dump may read a database at the same time, all from one snapshot: the largest tables, and large objects, are ' +
-        'distributed over as many streams. Each takes a connection, and three more must be free. Default: 1 for ' +
+        'distributed over as many streams. Each takes a connection, and three more must be free. auto: 1 for ' +
         'databases with less than 256 MiB of rows, else one for each processor, at least 2 and at most 8, and half of the free ' +
         'connections are left to others.',
-      expected: 'a whole number from 1 to 8',
+      expected: 'auto, or a whole number from 1 to 8',
       example: '4',
-      schema: schema.wholeNumber(1, 8),
+      schema: schema.wordOrNumber(['auto'], 1, 8),
+      default: 'auto',
     },
     'lock-timeout': {
       help: 'How long pg_dump waits for a table that someone else has locked before the backup fails.',
@@ -46,8 +47,9 @@ export const dump: Group<DumpSettings> = group(
         'otherwise the settings of pg_dump stay in sessions of applications, and break them.',
     },
   },
-  (values) => ({
-    arguments: values['pg-dump-args'], jobs: values['dump-jobs'], lockTimeout: values['lock-timeout'], allowPooler: values['allow-pooler'],
+  ({ 'dump-jobs': jobs, ...values }) => ({
+    arguments: values['pg-dump-args'], jobs: jobs === 'auto' ? undefined : jobs, lockTimeout: values['lock-timeout'],
+    allowPooler: values['allow-pooler'],
   }),
 )
 
