@@ -1,5 +1,6 @@
 /** How to get at a snapshot: the commands and workflow steps that reports end with. Pure. */
 import { destinationHelp } from '../stores/destination.ts'
+import type { TextContext } from './context.ts'
 
 /** Where a store is, as the inputs of the next command give it. */
 export interface Whereabouts {
@@ -89,6 +90,12 @@ export function restoreCommand(program: string, content: SnapshotContent, separa
     ...selection(content).flatMap(([input, value]) =>
       value === 'true' ? [`--${input}`] : [value].flat().map((one) => `--${input} ${shellWord(one)}`)),
   ].join(separator)
+}
+
+/** The same, indented, as a text ends with it: where it is wider than the terminal, with a line for each option. */
+export function shownRestore({ program, width }: Pick<TextContext, 'program' | 'width'>, content: SnapshotContent): string {
+  const line = `  ${restoreCommand(program, content)}`
+  return width === undefined || line.length <= width ? line : `  ${restoreCommand(program, content, ' \\\n    ')}`
 }
 
 /** A command line that verifies every byte. */

@@ -77,6 +77,26 @@ test('at a terminal the newest is last, and columns are left out until the table
   expect(await refusal(list({ columns: 'name' }))).toContain('columns: "name" is not one of snapshot, time, age, set, size, added, verified, notes')
 })
 
+test('at a terminal a long name of a set leaves room for what was verified, and a long command has a line for each option', async () => {
+  const { result } = await list()
+  const [long, longer] = ['database-of-the-customer-in-frankfurt-1', 'database-of-the-customer-in-frankfurt-2']
+  const sources = ['uploads', 'avatars', 'invoices'].map((name) => ({ name, kind: 'directory', size: 1 }))
+  const snapshots = result.snapshots.map((one) => ({ ...one, sources, set: one.set === 'app' ? long : longer }))
+  const context = { program: 'lifeboat', destination: 'file:/b', timeZone: 'UTC' }
+  const [table] = listText({ ...result, snapshots: snapshots.filter(({ damage }) => damage === undefined) }, { ...context, width: 80 }).split('\n\n')
+  const lines = table!.split('\n')
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+  expect(lines[0]).toMatch(/^SNAPSHOT +SET +VERIFIED/)
+  expect(lines.find((line) => line.startsWith(other))).toMatch(/^\S+ {2}database…kfurt-2 /)
+  expect(lines.find((line) => line.startsWith(ids[3]!))).toContain('database…kfurt-1  read COULD NOT VERIFY 3 h ago')
+  const one = { ...result, snapshots: snapshots.filter(({ set }) => set === long) }
+  const command = (width?: number): string[] => listText(one, { ...context, ...(width !== undefined && { width }) }).split(' set:\n')[1]!.split('\n')
+  expect(command()).toHaveLength(1)
+  expect(command(300)).toEqual(command())
+  const options = ['--destination file:/b', `--set ${long}`, `--snapshot ${ids[4]}`, '--all', '--map uploads=./uploads', '--map avatars=./avatars', '--map invoices=./invoices']
+  expect(command(80)).toEqual(['  lifeboat restore \\', ...options.map((option, at) => `    ${option}${at < options.length - 1 ? ' \\' : ''}`)])
+})
+
 test('a list of a set that does not exist names the sets of the store', async () => {
   const { result, text } = await list({ set: 'nope' })
   expect(result).toMatchObject({ snapshots: [], missing: { set: 'nope', sets: ['app', 'other'] } })

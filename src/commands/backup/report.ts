@@ -9,7 +9,7 @@ import {
   oneLine,
   parenthesised,
 } from '../../report/format.ts'
-import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore } from '../../report/recipe.ts'
 import { addedText } from '../../sources/added.ts'
 import { inPart, leftOutLines, remarkLines } from '../../sources/remarks.ts'
 import { formatSources, namesByNoun } from '../../sources/nouns.ts'
@@ -111,7 +111,7 @@ export function backupText(result: BackupResult, context: TextContext): string {
     ...block(notResumedProblem(result).map((problem) => `FAILED: ${problem}`)),
     '',
     `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...where, ...names })} set:`,
-    `  ${restoreCommand(context.program, { ...where, set, snapshot, ...names })}`,
+    shownRestore(context, { ...where, set, snapshot, ...names }),
   ].join('\n')
 }
 

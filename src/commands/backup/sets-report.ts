@@ -11,7 +11,7 @@ import {
   someLines,
 } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, table, withinLimit } from '../../report/markdown.ts'
-import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore } from '../../report/recipe.ts'
 import { inPart, remarkLines } from '../../sources/remarks.ts'
 import { namesByNoun } from '../../sources/nouns.ts'
 import { expectedSentence, leftOutLines, missedAmong, missedList } from '../sets/left-out.ts'
@@ -75,11 +75,12 @@ export function setsText(result: SetsResult, context: TextContext): string {
   ].join('\n')
 }
 
-function recipe({ set, backup }: Done, { program, destination }: Pick<TextContext, 'program' | 'destination'>): string[] {
+function recipe({ set, backup }: Done, context: Pick<TextContext, 'program' | 'destination' | 'width'>): string[] {
+  const { destination } = context
   const names = namesByNoun(backup.sources)
   return [
     `To restore one of them into ${restoreInto(names)}, with ${restoreVariables({ destination, ...names })} set:`,
-    `  ${restoreCommand(program, { destination, set, snapshot: backup.snapshot, ...names })}`,
+    shownRestore(context, { destination, set, snapshot: backup.snapshot, ...names }),
   ]
 }
 

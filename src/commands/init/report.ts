@@ -1,7 +1,7 @@
 import { formatBytes, formatColumns, formatSeconds, formatSome } from '../../report/format.ts'
 import { marked } from '../../marks.ts'
 import type { TextContext } from '../../report/context.ts'
-import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore } from '../../report/recipe.ts'
 import { KEY_SECRET } from './answers.ts'
 import type { PlannedChanges } from './changes.ts'
 import { isBackupWorkflow } from './first-backup.ts'
@@ -38,7 +38,7 @@ export function initHeadline({ databases, destination, set }: InitResult): strin
   return `Backups of ${formatSome(databases, 3)} into ${destination}, set ${set}, are set up`
 }
 
-export function initText(result: InitResult, { program }: Pick<TextContext, 'program'>): string {
+export function initText(result: InitResult, context: Pick<TextContext, 'program' | 'width'>): string {
   const { files, secrets, repository, first } = result
   return [
     `${initHeadline(result)}.`,
@@ -50,7 +50,7 @@ export function initText(result: InitResult, { program }: Pick<TextContext, 'pro
     ['Next:', ...nextSteps(result).map((step, index) => `  ${index + 1}. ${step}`)].join('\n'),
     [
       `To restore into ${restoreInto(result)}, at a terminal:`,
-      `  ${restoreCommand(program, { ...result, snapshot: 'latest' })}`,
+      shownRestore(context, { ...result, snapshot: 'latest' }),
       `It reads ${restoreVariables(result)}. In ${repository}: run the workflow Restore.`,
     ].join('\n'),
   ].join('\n\n')

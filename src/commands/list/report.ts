@@ -6,7 +6,7 @@ import { backupsIn } from './restorable.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatTime, oneLine } from '../../report/format.ts'
 import { code, escapeMarkdown as escape, link, madeIn, shortened, shortTime, table, unbroken, withinLimit } from '../../report/markdown.ts'
-import { restoreCommand, restoreInto, restoreVariables, type SnapshotContent } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore, type SnapshotContent } from '../../report/recipe.ts'
 import { keysText } from '../../repository/other-key.ts'
 import { isSafetySet } from '../../repository/safety-set.ts'
 import { isAtLeast, type Level } from '../../repository/levels.ts'
@@ -66,12 +66,16 @@ const TEXT_COLUMNS: Readonly<Record<TextColumn, { head: string; cell(one: Listed
 const LEFT_OUT: readonly TextColumn[] = ['added', 'time', 'size', 'age']
 /** Characters of the last column that stay; before other columns are left out, it is cut. */
 const LEAST_NOTES = 24
+/** Characters of the name of a set that stay where the other columns leave no room for it. */
+const LEAST_SET = 16
 
 /** The lines of the table: at a terminal the newest last, where one looks first, and no wider than it. */
 function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, width, timeZone }: TextContext): string[] {
   const standing = snapshots.map((one) => ({ ...one, proofs: withoutDisproved(one.proofs) }))
-  const lines = (chosen: readonly TextColumn[], short = false): string[] => {
-    const shown = short ? standing.map((one) => ({ ...one, proofs: enoughProofs(one.proofs) })) : standing
+  const lines = (chosen: readonly TextColumn[], short = false, longestSet = Infinity): string[] => {
+    const shown = short
+      ? standing.map((one) => ({ ...one, proofs: enoughProofs(one.proofs), set: withoutMiddle(one.set, longestSet) }))
+      : standing
     const rows = shown.map((snapshot) => chosen.map((name) => TEXT_COLUMNS[name].cell(snapshot, now, timeZone)))
     return formatColumns([chosen.map((name) => TEXT_COLUMNS[name].head), ...(width === undefined ? rows : rows.toReversed())]).split('\n')
   }
@@ -84,8 +88,17 @@ function tableOf(snapshots: readonly ListedSnapshot[], now: Date, { columns, wid
   const narrower = LEFT_OUT.map((_, most) => known.filter((name) => !LEFT_OUT.slice(0, most).includes(name)))
   const last = known.filter((name) => !LEFT_OUT.includes(name))
   const withoutNotes = (chosen: readonly TextColumn[]): number => longest(lines(chosen.filter((name) => name !== 'notes'), true))
-  const chosen = [...narrower, last].find((one) => withoutNotes(one) + 2 + LEAST_NOTES <= width) ?? last
-  return lines(chosen, true).map((line) => (line.length <= width ? line : shortened(line, width - 1)))
+  const chosen = [...narrower, last].find((one) => withoutNotes(one) + 2 + LEAST_NOTES <= width)
+  const room = width - withoutNotes(last.filter((name) => name !== 'set')) - LEAST_NOTES - 4
+  const shown = chosen ? lines(chosen, true) : lines(last, true, Math.max(LEAST_SET, room))
+  return shown.map((line) => (line.length <= width ? line : shortened(line, width - 1)))
+}
+
+/** Names of sets often differ at their ends alone. */
+function withoutMiddle(name: string, most: number): string {
+  if (name.length <= most) return name
+  const end = Math.floor((most - 1) / 2)
+  return `${name.slice(0, most - 1 - end)}…${name.slice(-end)}`
 }
 
 function longest(lines: readonly string[]): number {
@@ -127,9 +140,8 @@ function flawLabel({ damage, failedDrill }: Pick<ListedSnapshot, 'damage' | 'fai
 }
 
 /** Only what can be relied on is recommended. */
-function recommendation(
-  { snapshots, restorable, parts = [], unsound, listed }: ListResult, { destination, program }: TextContext,
-): string[] {
+function recommendation({ snapshots, restorable, parts = [], unsound, listed }: ListResult, context: TextContext): string[] {
+  const { destination } = context
   // The newest of all says nothing about the other sets.
   if (new Set(backupsIn(snapshots).map(({ set }) => set)).size > 1) {
     return [marked`‹lifeboat list› with ‹set› shows how to restore the newest of a set.`]
@@ -154,7 +166,7 @@ function recommendation(
     if (newest?.sources === undefined)
       return [`${older} ${marked`‹lifeboat restore; set: ${first.set}; skip-damaged: true› brings back what is whole.`}`]
     const whole = parts.map((part) => wholeSourcesText(part, { destination, set: first.set }))
-    return [older, ...whole, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, program)]
+    return [older, ...whole, ...restoreLines('what is whole of the newest', { ...contentOf(newest, destination), partly: true }, context)]
   }
   const newer = backupsIn(snapshots).filter(({ time }) => time > chosen.time)
   const why = [
@@ -165,17 +177,17 @@ function recommendation(
     ...(newer.some(({ id }) => isAhead(id, new Date(listed))) ? ['is not dated in the future'] : []),
   ]
   const newest = ['the newest', ...why.slice(0, 1).map((one) => `that ${one}`), ...why.slice(1).map((one) => `and that ${one}`)].join(' ')
-  return [...ofDrilled, ...restoreLines(newest, contentOf(chosen, destination), program)]
+  return [...ofDrilled, ...restoreLines(newest, contentOf(chosen, destination), context)]
 }
 
 function contentOf({ set, id, sources = [] }: ListedSnapshot, destination: string): SnapshotContent {
   return { destination, set, snapshot: id, ...namesByNoun(sources) }
 }
 
-function restoreLines(what: string, content: SnapshotContent, program: string): string[] {
+function restoreLines(what: string, content: SnapshotContent, context: TextContext): string[] {
   return [
     `To restore ${what} into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
-    `  ${restoreCommand(program, content)}`,
+    shownRestore(context, content),
   ]
 }
 

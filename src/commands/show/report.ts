@@ -7,7 +7,7 @@ import type { ShownProof, ShownSource, ShowResult } from './result.ts'
 import { formatAge, formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { formatExpiry } from '../list/report.ts'
 import { leftOutLines, remarkLines } from '../../sources/remarks.ts'
-import { restoreCommand, restoreInto, restoreVariables } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore } from '../../report/recipe.ts'
 import type { TextContext } from '../../report/context.ts'
 
 export function showHeadline({ id, set, store }: ShowResult): string {
@@ -25,7 +25,7 @@ export function showText(result: ShowResult, context: TextContext): string {
     ...((result.sources ?? []).length === 0 || result.damage !== undefined ? [] : [
       '',
       `To restore it into ${restoreInto(names)}, with ${restoreVariables({ ...context, ...names })} set:`,
-      `  ${restoreCommand(context.program, { destination: context.destination, set: result.set, snapshot: result.id, ...names })}`,
+      shownRestore(context, { destination: context.destination, set: result.set, snapshot: result.id, ...names }),
     ]),
   ].join('\n')
 }

@@ -3,7 +3,7 @@ import type { SnapshotVerified, VerifyResult } from './result.ts'
 import { formatBytes, formatColumns, formatCount, formatSeconds, formatTime, oneLine } from '../../report/format.ts'
 import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, withinLimit } from '../../report/markdown.ts'
 import { remarkLines } from '../../sources/remarks.ts'
-import { restoreCommand, restoreInto, restoreVariables, verifyCommand } from '../../report/recipe.ts'
+import { restoreInto, restoreVariables, shownRestore, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, isDatabase, namesByNoun } from '../../sources/nouns.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
@@ -117,13 +117,14 @@ function problemsOf({ problems }: VerifyResult, all: string): string[] {
 }
 
 /** After a verification of one snapshot that found it good. */
-function nextStep(result: VerifyResult, { program, destination }: TextContext): string[] {
+function nextStep(result: VerifyResult, context: TextContext): string[] {
+  const { program, destination } = context
   if (result.result !== 'verified' || result.snapshots) return []
   const content = { destination, set: result.set, snapshot: result.snapshot, ...namesByNoun(result.sources) }
   return result.level === 'list' ? ['', 'To read and compare every byte:', `  ${verifyCommand(program, content)}`] : [
     '',
     `To restore it into ${restoreInto(content)}, with ${restoreVariables(content)} set:`,
-    `  ${restoreCommand(program, content)}`,
+    shownRestore(context, content),
   ]
 }
 
