@@ -5,6 +5,7 @@ import { bullets, code, escapeMarkdown as escape, madeIn, shortTime, table, with
 import { remarkLines } from '../../sources/remarks.ts'
 import { restoreInto, restoreVariables, shownRestore, verifyCommand } from '../../report/recipe.ts'
 import { formatEntries, isDatabase, namesByNoun } from '../../sources/nouns.ts'
+import type { Level } from '../../repository/levels.ts'
 import type { Drilled } from '../../sources/source-kind.ts'
 import type { SummaryContext, TextContext } from '../../report/context.ts'
 import { madeWhen, restoring } from '../../report/summary-parts.ts'
@@ -16,7 +17,9 @@ const MOST_PROBLEMS = 20
 const OUTCOMES = { verified: 'verified', failed: 'FAILED', 'could not verify': 'could not verify' } as const
 const SIGNS = { verified: '✅', failed: '❌', 'could not verify': '⚠️' } as const
 
-function outcomeText({ result, unmet, failedDrill }: Pick<SnapshotVerified, 'result' | 'unmet' | 'failedDrill'>): string {
+/** At level list, what is good was not read. */
+function outcomeText({ result, unmet, failedDrill }: Pick<SnapshotVerified, 'result' | 'unmet' | 'failedDrill'>, level: Level): string {
+  if (level === 'list' && result === 'verified') return 'all there'
   return failedDrill ? 'DRILL FAILED' : unmet ? 'FAILED: condition not met' : OUTCOMES[result]
 }
 
@@ -26,7 +29,7 @@ export function verifyHeadline({ snapshot, level, snapshots }: VerifyResult): st
 
 export function verifyText(result: VerifyResult, context: TextContext): string {
   const headline = result.snapshots ? headlineOfAll(result.snapshots) : {
-    verified: 'Verified',
+    verified: `Verified${result.level === 'list' ? ': everything is there' : ''}`,
     failed: result.unmet === undefined ? failedText(result) : result.unmet === 'all else verified'
       ? 'FAILED: the snapshot is whole, but a condition does not hold'
       : 'FAILED: a condition does not hold, and not everything else could be verified',
@@ -39,12 +42,12 @@ export function verifyText(result: VerifyResult, context: TextContext): string {
   ]
   const sources = result.sources.map((source) => [
     oneLine(source.name),
-    outcomeText(source),
+    outcomeText(source, result.level),
     [formatBytes(source.size), ...contents(source)].join(', '),
     ...(source.drill ? [drillText(source.drill, source)] : []),
   ])
   const snapshots = (result.snapshots ?? []).map((one) => [
-    outcomeText(one),
+    outcomeText(one, result.level),
     one.snapshot,
     formatTime(one.time, context.timeZone),
     hitIn(one).join(', '),
@@ -134,7 +137,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
   const headline = {
     verified:
       `✅ Lifeboat: ${snapshots ? formatCount(snapshots.length, 'backup') : 'backup'} ` +
-      `verified${{ list: '', read: ', every byte', drill: ': restored and compared' }[result.level]}`,
+      `verified${{ list: ': everything is there', read: ', every byte', drill: ': restored and compared' }[result.level]}`,
     failed: `❌ Lifeboat: ${failureText(result)}`,
     'could not verify': `⚠️ Lifeboat: ${snapshots ? 'some backups' : 'the backup'} could not be verified`,
   }[result.result]
@@ -147,7 +150,7 @@ export function verifySummary(result: VerifyResult, context: SummaryContext): st
     ...(result.sources.length > 0 ? [table(
       ['', 'Source', 'Size', 'Contents', ...(drills ? ['Drill'] : [])],
       result.sources.map((source) => [
-        `${SIGNS[source.result]} ${outcomeText(source)}`,
+        `${SIGNS[source.result]} ${outcomeText(source, result.level)}`,
         code(source.name),
         formatBytes(source.size),
         contents(source).join(),
@@ -182,7 +185,7 @@ function whatToDo({ result, advice }: VerifyResult): string[] {
 
 function snapshotTable(snapshots: readonly SnapshotVerified[], timeZone: string): string {
   const rows = snapshots.slice(0, MOST_ROWS).map((one) => [
-    `${SIGNS[one.result]} ${outcomeText(one)}`,
+    `${SIGNS[one.result]} ${outcomeText(one, one.level)}`,
     code(one.snapshot),
     shortTime(one.time, timeZone),
     escape(hitIn(one).join(', ')),
