@@ -367,7 +367,7 @@ describe('inputs that are refused', () => {
     ['client-install: "yes" is not one of auto, never', 'restore', { 'client-install': 'yes' }],
     ['destination: the value is not a destination; a folder begins with / or ./', 'backup', { destination: '~/backups' }],
     ['destination: there are several destinations in one line. Where several can be given: one per line, or the option once for each', 'backup', { destination: '/a, /b' }],
-    ['diff FROM TO: to is not given', 'diff', { from: 'latest' }],
+    ['extract SNAPSHOT SOURCE PATH: source is not given', 'extract', { snapshot: 'latest' }],
     ['proof-level: "all" is not one of list, read, drill', 'check', { 'proof-level': 'all' }],
     ['destination: "folder" is not a kind of destination; a folder begins with / or ./', 'backup', { destination: 'folder:/mnt' }],
     ['destination: file: is not followed by a path', 'backup', { destination: 'file:' }],

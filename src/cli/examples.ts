@@ -18,7 +18,7 @@ export const examples: Readonly<Record<Command, readonly string[]>> = {
   plan: ["plan --databases '*' --max-jobs 6"],
   verdict: ['verdict --plan "$PLAN"'],
   show: ['show latest', 'show 20261120 --files'],
-  diff: ['diff 2d latest -s production'],
+  diff: ['diff -s production', 'diff 2d latest -s production'],
   extract: ['extract latest uploads photos/cat.jpg > cat.jpg', 'extract latest app --table public.orders > orders.csv'],
   pin: ['pin latest -s production'],
   unpin: ['unpin 20261120T020000Z-5f3a9c1e'],

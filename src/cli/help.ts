@@ -46,7 +46,8 @@ export function commandHelp(command: Command, columns?: number): string {
   ).map(([name, input]) => `--${name} ${placeholder(name, input)}`)
   const places = rows
     .filter(([, input]) => input.positional)
-    .map(([name, input]) => `${placeholder(name, input)}${input.list ? '…' : ''}`)
+    .map(([name, input]) => ({ input, place: `${placeholder(name, input)}${input.list ? '…' : ''}` }))
+    .map(({ input, place }) => (input.required ? place : `[${place}]`))
   const [usual, others] = [rows.filter(([, input]) => isUsual(input)), rows.filter(([, input]) => !isUsual(input))]
   const help = (some: typeof rows): string[] => some.flatMap(([name, input]) => inputHelp(name, input, width))
   return [

@@ -24,9 +24,10 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const backup = async (): Promise<string> => (await volumes.backup({ volumes: `data=${root}` })).snapshot
 
+const environment = () => ({ variables: {}, signal: new AbortController().signal, report: quiet, temporary: folder, now: () => new Date() })
+
 async function compared(from: string, to: string): Promise<{ result: DiffResult; files: FilesDiff; text: string }> {
-  const environment = { variables: {}, signal: new AbortController().signal, report: quiet, temporary: folder, now: () => new Date() }
-  const result = await diff(parseInputs('diff', { destination: `file:${volumes.store}`, 'encryption-key': identity, from, to }, {}), environment)
+  const result = await diff(parseInputs('diff', { destination: `file:${volumes.store}`, 'encryption-key': identity, from, to }, {}), environment())
   return { result, files: result.sources[0]!.files!, text: diffText(result, { timeZone: 'UTC', program: 'lifeboat', destination: '' }) }
 }
 
@@ -70,6 +71,27 @@ test('a file that was rewritten with the same size, or whose mode, owner, time, 
   expect(text).toMatch(/^ {2}~ {2}7 B +mode +mode$/m)
   expect(text).toMatch(/^ {2}~ {2}0 B +target, time +link$/m)
   expect(text).toMatch(/^ {2}0 entries added, 0 removed, 8 changed; 3 with the same size, time, mode and owner \(content not compared\)$/m)
+})
+
+test('without names the newest two of the set are compared, and with one the newest with it; a set with one says so', async () => {
+  const snapshots: string[] = []
+  const again = async (set: string): Promise<void> => {
+    writeFileSync(file('counted'), `${snapshots.length}`)
+    snapshots.push((await volumes.backup({ volumes: `data=${root}`, set })).snapshot)
+  }
+  await again('app')
+  await expect(diff(parseInputs('diff', { destination: `file:${volumes.store}`, 'encryption-key': identity, set: 'app' }, {}), environment())).rejects.toMatchObject({
+    message: `set app has no snapshot before ${snapshots[0]} to compare it with`, hint: expect.stringContaining(snapshots[0]!),
+  })
+  for (const set of ['app', 'app', 'other', 'app', 'other']) await again(set)
+  const sides = async (given: Record<string, string>): Promise<string[]> => {
+    const { from, to } = await diff(parseInputs('diff', { destination: `file:${volumes.store}`, 'encryption-key': identity, set: 'app', ...given }, {}), environment())
+    return [from.snapshot, to.snapshot]
+  }
+  expect(await sides({})).toEqual([snapshots[2], snapshots[4]])
+  expect(await sides({ from: snapshots[0]! })).toEqual([snapshots[0], snapshots[4]])
+  expect(await sides({ to: snapshots[2]! })).toEqual([snapshots[1], snapshots[2]])
+  expect(await sides({ to: snapshots[5]! })).toEqual([snapshots[3], snapshots[5]])
 })
 
 test('of files in parts of the archive that both have it says that they are identical', async () => {

@@ -1,9 +1,12 @@
 import type { Environment } from '../../environment.ts'
+import { LifeboatError } from '../../error.ts'
+import { markedCommand } from '../../marks.ts'
 import type { Reader } from '../../repository/reader.ts'
-import { findSnapshot, type SnapshotChoice } from '../../repository/catalog.ts'
-import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize } from '../../repository/snapshot.ts'
+import { findSnapshot, idOf, type Looking, snapshotKeys } from '../../repository/catalog.ts'
+import { type AuthenticSnapshot, type Manifest, openManifest, sourceSize, timeOfId } from '../../repository/snapshot.ts'
 import { kindIfKnown } from '../../sources/known-kinds.ts'
 import type { StoredSource } from '../../sources/source-kind.ts'
+import type { Store } from '../../stores/store.ts'
 import { recordingDamage } from '../recording-damage.ts'
 import { lookingAs, setFor, withStore } from '../with-store.ts'
 import type { DiffInputs } from './inputs.ts'
@@ -16,12 +19,12 @@ interface Side {
 
 /** The differences between two snapshots: sources, with what their kinds compare, and how much of their content is the same. */
 export function diff(inputs: DiffInputs, environment: Environment): Promise<DiffResult> {
-  return withStore({ ...inputs, set: setFor(inputs.set, inputs.from, inputs.to) }, environment, async (store, keys) => {
-    const side = async (choice: SnapshotChoice): Promise<Side> => {
-      const snapshot = await findSnapshot(store, keys, inputs.set, choice, lookingAs(environment))
-      return { snapshot, manifest: await openManifest(snapshot) }
-    }
-    const [from, to] = [await side(inputs.from), await side(inputs.to)]
+  const choices = [inputs.to, ...(inputs.from ? [inputs.from] : [])]
+  return withStore({ ...inputs, set: setFor(inputs.set, ...choices) }, environment, async (store, keys) => {
+    const looking = lookingAs(environment)
+    const chosen = inputs.from && (await sideOf(await findSnapshot(store, keys, inputs.set, inputs.from, looking)))
+    const to = await sideOf(await findSnapshot(store, keys, inputs.set, inputs.to, looking))
+    const from = chosen ?? (await sideOf(await snapshotBefore(to.snapshot, store, looking)))
     const names = [...new Set([from, to].flatMap(({ manifest }) => manifest.sources.map(({ name }) => name)))]
     const sources: DiffResult['sources'] = []
     await recordingDamage(from.snapshot, store, environment, (ofFrom) =>
@@ -30,6 +33,25 @@ export function diff(inputs: DiffInputs, environment: Environment): Promise<Diff
       }))
     return { from: headOf(from), to: headOf(to), content: contentOf(from, to), sources }
   })
+}
+
+/** The newest of the same set that is older. */
+async function snapshotBefore(
+  { header: { id, set }, keys }: AuthenticSnapshot, store: Store, { now, onPassedOver }: Looking,
+): Promise<AuthenticSnapshot> {
+  const older = (await snapshotKeys(store, set)).filter((key) => idOf(key) < id)
+  if (older.length === 0) {
+    throw new LifeboatError(`set ${set} has no snapshot before ${id} to compare it with`, {
+      hint: `After the next backup there are two. To see what is in this one: ${markedCommand('show', { set, snapshot: id })}.`,
+    })
+  }
+  // Ids count whole seconds, and no two of a set have the same.
+  const time = new Date(Date.parse(timeOfId(id)) - 1000)
+  return findSnapshot(store, keys, set, { kind: 'time', time }, { now, onPassedOver })
+}
+
+async function sideOf(snapshot: AuthenticSnapshot): Promise<Side> {
+  return { snapshot, manifest: await openManifest(snapshot) }
 }
 
 function headOf({ snapshot: { header: { id, set, time, size } } }: Side): DiffResult['from'] {
