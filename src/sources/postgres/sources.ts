@@ -52,8 +52,9 @@ export function connectionTo({ url }: DatabaseLocation, { variables, report }: S
 /** Throws (status 2) if libpq would choose the database, `postgres` for example. A service's entry may name one. */
 export function requireDatabaseName({ database, environment, server }: Connection, otherwise?: string): void {
   if (database !== undefined || environment['PGSERVICE'] !== undefined) return
-  throw new LifeboatError(`database-url names no database of ${server}`, {
-    hint: ['Add its name: postgres://user:password@host:5432/DATABASE.', otherwise].filter((text) => text !== undefined).join(' '),
+  const address = server.startsWith('local socket') ? 'host:5432' : server
+  throw new LifeboatError(`database-url names the server ${server}, and no database of it`, {
+    hint: [`Add its name: postgres://user:password@${address}/DATABASE.`, otherwise].filter((text) => text !== undefined).join(' '),
     status: 2,
   })
 }

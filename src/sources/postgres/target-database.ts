@@ -29,7 +29,8 @@ import { restoreBySwap } from './swap/swap.ts'
 export function databaseTarget(location: DatabaseLocation, settings: RestoreSettings, context: SourceContext): RestoreTarget {
   const mode = requireDatabaseMode(settings.mode)
   const target = connectionTo(location, context)
-  requireDatabaseName(target)
+  requireDatabaseName(target, marked`A database that does not exist yet is made with ‹mode: create›. ` +
+    marked`To restore all sources of the backup, each database under its own name, set ‹all: true›.`)
   const { tunnel, ssh } = settings
   const route = routeTo([target], tunnel && { target: tunnel, access: ssh }, context)
   const after = async <T>(work: (given: AfterSwapOptions) => Promise<T>, how: AfterRestore): Promise<T> => {
