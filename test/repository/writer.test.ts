@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { BufferPool } from '../../src/repository/chunker.ts'
 import { KnownChunks } from '../../src/repository/known.ts'
+import { seal } from '../../src/repository/sealing/threads.ts'
+import type { Matches } from '../../src/repository/sealing/zstd.ts'
 import { chunkKey, decodeSnapshot, listedBytes, openManifest } from '../../src/repository/snapshot.ts'
 import { FileStore } from '../../src/stores/file/store.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -36,6 +38,9 @@ const turnsOf = async function* (size: number, onRead: (bytes: number) => void, 
 }
 
 const dump = rows('dump', 4 * MIB)
+/** As the chunker hands them out. */
+const shared = (bytes: Buffer): Buffer => Buffer.from(new SharedArrayBuffer(bytes.length)).fill(bytes)
+
 /** Small enough to be one chunk wherever the cuts are. */
 const single = noise('single', 500_000)
 
@@ -97,6 +102,22 @@ test('similar content is stored as differences from chunks that are stored whole
     for (const [, , , base] of entries) if (base !== null) expect(entries[base]![3]).toBeNull()
   }
   for (const [index, app] of versions.entries()) expect(await restored(store, runs[index]!.id)).toEqual(digests({ app }))
+})
+
+test('with compression fast a difference takes long matches alone, which needs half of the time', async () => {
+  const store = freshStore()
+  const base = rows('fast', 400_000)
+  const app = changed(base, 200, 'changed')
+  const sizeWith = async (matches: Matches): Promise<number> => {
+    const difference = { base: Buffer.from(base), matches, expected: base.length }
+    return (await seal(shared(app), { compression: 'fast', stream: 0, recipients: keys.recipients, threads: 1, difference })).sealed.length
+  }
+  await backUp({ store, compression: 'fast' }, { app: base })
+  const { id, writer } = await backUp({ store, compression: 'fast' }, { app })
+  expect([writer.newChunks, writer.deltaChunks]).toEqual([1, 1])
+  const long = await sizeWith('long')
+  for (const other of ['first', 'search'] as const) expect(await sizeWith(other)).not.toBe(long)
+  expect((await entriesOf(store, id)).find(([, , , base]) => base !== null)![2]).toBe(long)
 })
 
 test('within one backup, too, later content is stored as a difference from earlier', async () => {
