@@ -90,9 +90,15 @@ export interface Search {
   damaged?: ReadonlySet<string>
 }
 
+/** The sources of a snapshot that no damage touches, and the others. */
+export interface Parts {
+  whole: readonly SourceRecord[]
+  damaged: readonly SourceRecord[]
+}
+
 export interface Found {
-  /** `damaged`: names of its sources that are, which only a search by source finds. */
-  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined; damaged: readonly string[] } | undefined
+  /** `parts`: none if `wanted` was not asked about them. Only a search by source finds one with damaged ones. */
+  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined; parts: Parts } | undefined
   /** Newer ones that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest of all cannot be read, if it is not damaged: it is of another key, or of a newer format. */
@@ -133,11 +139,13 @@ export async function newestGood(
     const known = new Set([...(await proofs.damagedSince(new Date(looked.header.time))), ...damaged])
     const why = await whyNotWhole(store, looked, known)
     const flaw = why === undefined ? failedVerification(verdict) : { why }
-    if (!flaw) return counts && (await isWanted(looked, wanted)) ? { good: { snapshot: looked, verdict, damaged: [] } } : undefined
+    if (!flaw) {
+      const whole = counts ? await sourcesIfWanted(looked, wanted) : undefined
+      return whole && { good: { snapshot: looked, verdict, parts: { whole, damaged: [] } } }
+    }
     if (bySource && wanted && opened++ < MOST_OPENED) {
       const parts = await partsOf(store, looked, known, await proofs.of([idOf(key)]))
-      if (wanted(parts.whole.map(({ name }) => name), idOf(key)))
-        return { good: { snapshot: looked, verdict, damaged: parts.damaged.map(({ name }) => name) } }
+      if (wanted(parts.whole.map(({ name }) => name), idOf(key))) return { good: { snapshot: looked, verdict, parts } }
     }
     return { ...flaw, snapshot: idOf(key) }
   })
@@ -166,13 +174,13 @@ export async function firstGood<C, G>(
 export const MOST_OPENED = 10
 
 /**
- * The sources of a damaged snapshot: those whose objects, with bases, are in the store and not known to be damaged, and the others. A
+ * The sources of a damaged snapshot: whole are those whose objects, with bases, are in the store and not known to be damaged. A
  * verification that failed and named no object counts against all. None without an identity, or if the manifest cannot be read. `proofs`:
  * its own, newest first.
  */
 export async function partsOf(
   store: Store, snapshot: AuthenticSnapshot, damaged: ReadonlySet<string>, proofs: readonly Verdict[],
-): Promise<{ whole: SourceRecord[]; damaged: SourceRecord[] }> {
+): Promise<Parts> {
   const { header: { chunks }, keys } = snapshot
   if (keys.identity === undefined) return { whole: [], damaged: [] }
   const sources = await sourcesOf(snapshot)
@@ -196,11 +204,11 @@ async function sourcesOf(snapshot: AuthenticSnapshot): Promise<SourceRecord[]> {
   }
 }
 
-/** False if the list of sources cannot be read. */
-async function isWanted(snapshot: AuthenticSnapshot, wanted: Search['wanted']): Promise<boolean> {
-  if (!wanted || snapshot.keys.identity === undefined) return true
+/** Undefined for one that is not wanted, or whose list of sources cannot be read; none if nobody asks, or without an identity. */
+async function sourcesIfWanted(snapshot: AuthenticSnapshot, wanted: Search['wanted']): Promise<SourceRecord[] | undefined> {
+  if (!wanted || snapshot.keys.identity === undefined) return []
   const sources = await sourcesOf(snapshot)
-  return sources.length > 0 && wanted(sources.map(({ name }) => name), snapshot.header.id)
+  return sources.length > 0 && wanted(sources.map(({ name }) => name), snapshot.header.id) ? sources : undefined
 }
 
 /** Undefined for one that is gone. Throws when the store does not answer: the snapshot may be the newest that is good. */

@@ -5,7 +5,7 @@ import { type AuthenticSnapshot, DamagedSnapshot, snapshotKey } from '../../repo
 import { decodeVisible } from '../../repository/survey.ts'
 import { firstGood, MOST_OPENED, partsOf, type Unsound, whyNotWhole } from '../../repository/wholeness.ts'
 import { DamagedObject, isThere, NotFound, type Store } from '../../stores/store.ts'
-import type { WholeSources } from '../whole-sources.ts'
+import { type WholeSources, wholeSources } from '../whole-sources.ts'
 import type { KnownFacts } from './facts.ts'
 import type { ListedSnapshot, ListResult } from './result.ts'
 
@@ -56,9 +56,8 @@ async function wholeParts(
     if (sought.size === 0) break
     const snapshot = await readIfSound(store, snapshotKey(set, id), keys)
     if (!snapshot) continue
-    const parts = await partsOf(store, snapshot, damaged, proofs.get(id) ?? [])
-    const whole = parts.whole.filter(({ name }) => sought.delete(name)).map(({ name, kind }) => ({ name, kind }))
-    if (whole.length > 0) found.push({ snapshot: id, whole, damaged: parts.damaged.map(({ name }) => name) })
+    const parts = wholeSources(id, await partsOf(store, snapshot, damaged, proofs.get(id) ?? []), (name) => sought.delete(name))
+    if (parts.whole.length > 0) found.push(parts)
   }
   return found
 }

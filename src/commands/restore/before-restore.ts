@@ -5,7 +5,7 @@ import { warningOf } from '../../report/warnings.ts'
 import { idOf, snapshotKeys } from '../../repository/catalog.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, openManifest, type SourceRecord } from '../../repository/snapshot.ts'
+import type { AuthenticSnapshot, SourceRecord } from '../../repository/snapshot.ts'
 import { CANNOT_BE_RESTORED, damageIn, failedVerification, newestGood } from '../../repository/wholeness.ts'
 import { type Remarks, remarksOf } from '../../sources/remarks.ts'
 import type { RestoreMode } from '../../sources/settings.ts'
@@ -17,7 +17,7 @@ import { keepDamage } from '../recording-damage.ts'
 import { keyAt } from '../verify/chunks.ts'
 import type { SnapshotVerified } from '../verify/result.ts'
 import { verifySnapshot } from '../verify/verify-snapshot.ts'
-import { wholeSourcesText } from '../whole-sources.ts'
+import { wholeSources, wholeSourcesText } from '../whole-sources.ts'
 
 /** A source to restore, and where from. */
 export interface Chosen {
@@ -149,10 +149,8 @@ export async function elsewhere(
   const others = (await snapshotKeys(store, set)).filter((key) => idOf(key) !== id)
   const wanted = (sources: readonly string[]): boolean => sources.includes(source)
   const { good } = await newestGood(store, snapshot.keys, others, { proofs, verified: false, wanted, bySource: true, damaged })
-  if (good && good.damaged.length > 0) {
-    const whole = (await openManifest(good.snapshot)).sources.filter(({ name }) => name === source)
-    return wholeSourcesText({ snapshot: good.snapshot.header.id, whole, damaged: good.damaged }, { set })
-  }
+  if (good && good.parts.damaged.length > 0)
+    return wholeSourcesText(wholeSources(good.snapshot.header.id, good.parts, (name) => name === source), { set })
   if (good)
     return marked`Snapshot ${good.snapshot.header.id} is the newest other one that is whole and has ${source}: give it as ‹snapshot›.`
   const none = `No other snapshot of set ${set} is whole and has ${source}` +

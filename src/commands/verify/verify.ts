@@ -8,8 +8,8 @@ import { findSnapshot, idOf, noSnapshotIn, readAuthentic, setMeant, snapshotKeys
 import type { Keys } from '../../repository/keys.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
-import { type AuthenticSnapshot, openManifest, timeOfId } from '../../repository/snapshot.ts'
-import { damageIn, newestGood, objectsOf } from '../../repository/wholeness.ts'
+import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
+import { damageIn, newestGood, objectsOf, type Parts } from '../../repository/wholeness.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
@@ -24,7 +24,7 @@ import { keepProofs } from './proof.ts'
 import type { SnapshotVerified, Unmet, VerifyResult } from './result.ts'
 import type { Level } from '../../repository/levels.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
-import { wholeSourcesText } from '../whole-sources.ts'
+import { wholeSources, wholeSourcesText } from '../whole-sources.ts'
 
 /**
  * Reads a snapshot back, or each of a set, and says whether it is good. Throws only for what leaves nothing to verify: no store, wrong
@@ -175,7 +175,7 @@ async function adviceAbout(
       proofs, verified: false, damaged, bySource: true,
       wanted: (names, id) => wanted.every((name) => names.includes(name) && !hit.get(id)?.includes(name)),
     })
-    return good && { snapshot: good.snapshot, wanted, damaged: good.damaged }
+    return good && { id: good.snapshot.header.id, wanted, parts: good.parts }
   }
   const good = await newest(sources)
   const parts = good || sources.length < 2 ? []
@@ -187,7 +187,7 @@ async function adviceAbout(
     wanted: (names) => sources.some((source) => names.includes(source)), damaged,
     has: `${sources.length > 1 ? 'some of ' : ''}${sources.join(', ')}`,
   }, warningOf(report))
-  return [...unmet, ...backups, await aboutRestores({ good, parts, sources }, failed, set), ...(safety === undefined ? [] : [safety])]
+  return [...unmet, ...backups, aboutRestores({ good, parts, sources }, failed, set), ...(safety === undefined ? [] : [safety])]
 }
 
 /** The sources that a restore has to find in another snapshot: those that failed, or all where none did by itself. */
@@ -234,39 +234,37 @@ function aboutFailedDrills(
   ]
 }
 
-/** The newest other snapshot that has these sources whole, and the names of those that are damaged in it. */
+/** The newest other snapshot that has these sources whole. */
 interface Alternative {
-  snapshot: AuthenticSnapshot
+  id: string
   wanted: readonly string[]
-  damaged: readonly string[]
+  parts: Parts
 }
 
 /** Each takes a look at all snapshots of the set. */
 const MOST_SOUGHT = 10
 
 /** `parts`: for each of the sources the newest that has it, if none has all. */
-async function aboutRestores(
+function aboutRestores(
   { good, parts, sources }: { good: Alternative | undefined; parts: readonly Alternative[]; sources: readonly string[] },
   failed: readonly SnapshotVerified[],
   set: string,
-): Promise<string> {
+): string {
   const drills = failed.some(({ failedDrill }) => failedDrill)
   const having = sources.length === 0 ? '' : ` with ${sources.join(', ')}`
   if (good) {
-    if (good.damaged.length > 0) return wholePart([good], set)
+    if (good.parts.damaged.length > 0) return wholePart([good], set)
     const sound = drills ? 'failed no drill' : 'not known to be damaged'
-    return `To restore now, use snapshot ${good.snapshot.header.id}, the newest${having} that is whole and ${sound}.`
+    return `To restore now, use snapshot ${good.id}, the newest${having} that is whole and ${sound}.`
   }
   const sound = drills ? ' and failed no drill' : ''
   const none = `No ${failed.length === 1 ? 'other ' : ''}snapshot of set ${set}${having} is known to be whole${sound}.`
-  const bySnapshot = [...Map.groupBy(parts, ({ snapshot }) => snapshot.header.id).values()]
-  return [none, ...(await Promise.all(bySnapshot.map((some) => wholePart(some, set))))].join(' ')
+  return [none, ...[...Map.groupBy(parts, ({ id }) => id).values()].map((some) => wholePart(some, set))].join(' ')
 }
 
 /** Alternatives that are the same snapshot. */
-async function wholePart(some: readonly Alternative[], set: string): Promise<string> {
-  const { snapshot, damaged } = some[0]!
+function wholePart(some: readonly Alternative[], set: string): string {
+  const { id, parts } = some[0]!
   const names = new Set(some.flatMap(({ wanted }) => wanted))
-  const whole = (await openManifest(snapshot)).sources.filter(({ name }) => names.has(name))
-  return wholeSourcesText({ snapshot: snapshot.header.id, whole, damaged }, { set })
+  return wholeSourcesText(wholeSources(id, parts, (name) => names.has(name)), { set })
 }
