@@ -9,9 +9,13 @@ import { parseInputs } from '../../src/commands/all.ts'
 import { ReadAgain } from '../../src/sources/source.ts'
 import type { SourceRecord } from '../../src/repository/snapshot.ts'
 import { VolumeSource, type VolumeSourceOptions } from '../../src/sources/volumes/source.ts'
+import { volumeFacts } from '../../src/sources/files/facts.ts'
+import { decodeFiles } from '../../src/sources/files/file-list.ts'
 import { localSite } from '../../src/sources/files/site.ts'
+import { all, inPieces } from './bytes.ts'
 import { identity } from './engine.ts'
 import { quiet } from './quiet.ts'
+import { requireSizes } from './recorded-sizes.ts'
 
 type Raw = Record<string, string>
 
@@ -90,13 +94,26 @@ export async function readVolume(
         read.again++
         continue
       }
-      read.streams.set(name, Buffer.concat(pieces))
-      read.record.streams.push({ name, format, size: 0, sum: '', chunks: [] })
+      const whole = Buffer.concat(pieces)
+      read.streams.set(name, whole)
+      read.record.streams.push({ name, format, size: whole.length, sum: '', chunks: [] })
     }
     read.record.facts = source.facts()
+    await requireAllSizes(read)
     return read
   } finally {
     await source.close()
+  }
+}
+
+/** Requires that the recorded sizes tell where the members of the segments that were read are. */
+async function requireAllSizes({ streams, record }: ReadVolume): Promise<void> {
+  const { segments } = volumeFacts.parse(record.facts)
+  const files = await all(decodeFiles(inPieces(streams.get('data.list')!)))
+  for (const [index, { entries, sizes }] of segments.entries()) {
+    const listed = files.splice(0, entries)
+    const tar = streams.get(record.streams[index]!.name)
+    if (tar) requireSizes(tar, listed, sizes!)
   }
 }
 

@@ -1,4 +1,5 @@
 import { metaOf, parentOf, pathOf, sortKey } from '../files/entry.ts'
+import { type ListedFile, listedEntry } from '../files/file-list.ts'
 import type { BucketObject } from './bucket.ts'
 import { keyOfPath, pathOfKey, plainPathOf } from './keys.ts'
 
@@ -27,6 +28,11 @@ export function keyOf(entry: string): string {
 export function etagOf(entry: string): string {
   const { inode } = metaOf(entry)
   return inode === '-' ? '' : inode
+}
+
+/** As the list of files has it. */
+export function listedObject(entry: string): ListedFile {
+  return listedEntry(entry, { target: etagOf(entry) })
 }
 
 export function isObjectEntry(entry: string): boolean {

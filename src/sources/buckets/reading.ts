@@ -1,10 +1,11 @@
 import { ReadAgain } from '../source.ts'
 import { LifeboatError } from '../../error.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
+import { CollectedSizes } from '../files/member-sizes.ts'
 import { memberHead, paddedSize, TAR_END } from '../files/tar-member.ts'
 import type { BucketAccess, ObjectPiece } from './bucket.ts'
 import { ChangedObject, ClosedObject } from './changes.ts'
-import { entryOf, etagOf, isObjectEntry, keyOf } from './entries.ts'
+import { entryOf, etagOf, isObjectEntry, keyOf, listedObject } from './entries.ts'
 import { type Fetch, inOrder } from './in-order.ts'
 import { recordsOf } from './metadata.ts'
 
@@ -27,6 +28,8 @@ export class BucketReading {
   begun = false
   /** Entries in the archive; they may be newer than the requested ones. */
   readonly read: string[] = []
+  /** The sizes of these. */
+  readonly sizes = new CollectedSizes()
   /** Requested entries that vanished or kept changing, and are left out. */
   readonly changed: string[] = []
   /** Entries that cannot be read and are left out, with the reason. */
@@ -71,7 +74,7 @@ export class BucketReading {
     const { type, size, mode, uid, gid, mtime } = metaOf(entry)
     const path = pathOf(entry)
     const name = type === 'd' ? `./${path}${path === '' ? '' : '/'}` : `./${path}`
-    return memberHead({
+    const head = memberHead({
       name,
       type: type === 'd' ? '5' : '0',
       size,
@@ -82,6 +85,8 @@ export class BucketReading {
       linked: '',
       ...(piece && { records: recordsOf(piece.metadata) }),
     })
+    this.sizes.add(listedObject(entry), head.length)
+    return head
   }
 
   *#fetches(): Generator<Fetch<Fetched>, void, void> {

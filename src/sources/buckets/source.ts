@@ -3,13 +3,14 @@ import type { Report } from '../../environment.ts'
 import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import type { BucketAccess, BucketObject } from './bucket.ts'
-import { entriesOf, entryOf, etagOf, isObjectEntry, keyOf } from './entries.ts'
+import { entriesOf, entryOf, etagOf, isObjectEntry, keyOf, listedObject } from './entries.ts'
 import { BucketReading } from './reading.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
-import { displayName, listedEntry, someNames } from '../files/file-list.ts'
+import { displayName, someNames } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { countLeftOut } from '../files/left-out.ts'
+import type { MemberSizes } from '../files/member-sizes.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
@@ -55,11 +56,11 @@ export class BucketSource implements Source {
     const leftOut = facts.leftOut = {}
     const archive = new ArchiveStreams(this.name, facts, rescan ? undefined : before)
     for (const segment of segmentsOf((await this.#entries(bucket, leftOut)).map((entry) => ({ entry })))) {
-      const read = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
+      const { read, sizes } = yield* this.#segment(bucket, segment, archive.next(segment.digest), facts)
       const certain =
         read.length === segment.entries.length &&
         read.every((entry, index) => entry === segment.entries[index] && (!isObjectEntry(entry) || etagOf(entry) !== ''))
-      await archive.add(read.map((entry) => listedEntry(entry, { target: etagOf(entry) })), certain ? segment.digest : '')
+      await archive.add(read.map(listedObject), certain ? segment.digest : '', sizes ?? archive.sizesBefore(segment.digest))
     }
     const { changed } = facts
     if (this.#options.everything && changed.length > 0) {
@@ -94,22 +95,22 @@ export class BucketSource implements Source {
     return [...selected(entriesOf(objects), candidateOf, patterns, (entry, by) => countLeftOut(leftOut, by, metaOf(entry)))]
   }
 
-  /** Yields a segment until it was read without changes, or taken from the snapshot before. */
+  /** Yields a segment until it was read without changes, or taken from the snapshot before: then it gives no sizes. */
   async *#segment(
     bucket: BucketAccess,
     segment: Segment,
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
-  ): AsyncGenerator<SourceStream, readonly string[]> {
+  ): AsyncGenerator<SourceStream, { read: readonly string[]; sizes?: MemberSizes }> {
     let { entries } = segment
     const begun = new Map<string, number>()
     for (let attempt = 1; ; attempt++) {
       const reading = new BucketReading(bucket, entries)
       yield { ...stream, bytes: reading.bytes(), ...(same && attempt === 1 && { same }) }
-      if (!reading.begun) return entries
+      if (!reading.begun) return { read: entries }
       if (reading.broken === undefined) {
         this.#leaveOut(bucket, reading, facts)
-        return reading.read
+        return { read: reading.read, sizes: reading.sizes }
       }
       const [broken, key] = [reading.broken, keyOf(reading.broken)]
       begun.set(key, (begun.get(key) ?? 0) + 1)

@@ -4,6 +4,7 @@ import { type VolumeFacts, volumeFacts } from './facts.ts'
 import { LifeboatError } from '../../error.ts'
 import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
 import { MemberOrder } from './member-order.ts'
+import type { MemberSizes } from './member-sizes.ts'
 import type { Segment } from './segments.ts'
 import { inTurns } from './sorted-texts.ts'
 
@@ -14,7 +15,7 @@ import { inTurns } from './sorted-texts.ts'
 export class ArchiveStreams {
   readonly #name: string
   readonly #facts: VolumeFacts
-  readonly #known: ReadonlyMap<string, StreamRecord>
+  readonly #known: ReadonlyMap<string, KnownSegment>
   readonly #list = new Lines()
   readonly #order = new MemberOrder()
 
@@ -29,11 +30,16 @@ export class ArchiveStreams {
   next(digest = ''): Omit<SourceStream, 'bytes'> {
     const name = `${this.#name}.${String(this.#facts.segments.length + 1).padStart(5, '0')}.tar`
     const same = this.#known.get(digest)
-    return { name, format: 'tar', longMatches: true, ...(same && { same }) }
+    return { name, format: 'tar', longMatches: true, ...(same && { same: same.stream }) }
+  }
+
+  /** Of a segment that was taken from the snapshot before. */
+  sizesBefore(digest: string): MemberSizes {
+    return this.#known.get(digest)!.sizes
   }
 
   /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
-  async add(members: Iterable<ListedFile>, digest: Segment['digest']): Promise<void> {
+  async add(members: Iterable<ListedFile>, digest: Segment['digest'], { heads, sparse }: MemberSizes): Promise<void> {
     let entries = 0
     await inTurns(members, (member) => {
       this.#require(member)
@@ -43,7 +49,7 @@ export class ArchiveStreams {
       this.#facts.bytes += member.size
     })
     this.#facts.entries += entries
-    this.#facts.segments.push({ entries, digest })
+    this.#facts.segments.push({ entries, digest, sizes: { heads, sparse } })
   }
 
   /** Throws for a member with which no restore would go on, whatever has moved things while they were read. */
@@ -61,12 +67,18 @@ export class ArchiveStreams {
   }
 }
 
+interface KnownSegment {
+  stream: StreamRecord
+  sizes: MemberSizes
+}
+
 /** The segments of the snapshot before, by their digests. */
-function knownSegments(before: SourceRecord | undefined): Map<string, StreamRecord> {
+function knownSegments(before: SourceRecord | undefined): Map<string, KnownSegment> {
   const facts = volumeFacts.safeParse(before?.facts).data
   const archives = before?.streams.filter(({ format }) => format === 'tar') ?? []
-  const known = new Map<string, StreamRecord>()
+  const known = new Map<string, KnownSegment>()
   if (facts?.segments.length !== archives.length) return known
-  for (const [index, { digest }] of facts.segments.entries()) if (digest !== '') known.set(digest, archives[index]!)
+  for (const [index, { digest, sizes }] of facts.segments.entries())
+    if (digest !== '' && sizes) known.set(digest, { stream: archives[index]!, sizes })
   return known
 }

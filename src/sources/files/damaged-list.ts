@@ -2,8 +2,8 @@ import { cutParts, type Extent } from '../../repository/extent.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { DamagedSource } from '../source-kind.ts'
 import { decodeFiles, type ListedFile } from './file-list.ts'
-import type { Member } from './find-members.ts'
 import { listedMember } from './listed-member.ts'
+import type { Member } from './member-sizes.ts'
 import { TarHeaders } from './tar-headers.ts'
 
 /** The members of a volume, as far as its list is whole: undefined for those whose lines are, or may be, damaged. */

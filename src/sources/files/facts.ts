@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { memberSizes } from './member-sizes.ts'
 
 const count = z.int().min(0)
 
@@ -28,9 +29,9 @@ export const volumeFacts = z.object({
   leftOut: z.object({ include: leftOut, exclude: leftOut, ignoreFile: leftOut }).partial().optional(),
   /**
    * For each tar stream, in order: the number of its members, and the digest by which the next backup recognizes it. An empty digest means
-   * that it has to be read again.
+   * that it has to be read again. The first snapshots have no `sizes`.
    */
-  segments: z.array(z.object({ entries: count, digest: z.string() })),
+  segments: z.array(z.object({ entries: count, digest: z.string(), sizes: memberSizes.optional() })),
 })
 
 export type VolumeFacts = z.infer<typeof volumeFacts>

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { type Extent, touches } from '../../repository/extent.ts'
 import type { StreamRecord } from '../../repository/snapshot.ts'
 import type { ListedFile } from './file-list.ts'
-import type { Member } from './find-members.ts'
 import { headOf } from './listed-member.ts'
+import type { Member } from './member-sizes.ts'
 import { paddedSize } from './tar-member.ts'
 
 export interface LostFile {
@@ -72,7 +72,7 @@ export class KeptMembers {
         parts.push({ made: headOf(folder) })
       }
       kept.push(file)
-      const remade = member?.headDoubtful || (!whole && file.size === 0)
+      const remade = member?.headLost || (!whole && file.size === 0)
       if (remade) this.#salvaged.remade++
       parts.push(!remade ? { place } : file.size === 0 ? { made: headOf(file) } : { place, head: headOf(file) })
     }

@@ -3,8 +3,9 @@ import { formatBytes, formatCount } from '../../report/format.ts'
 import type { DamagedSource } from '../source-kind.ts'
 import { knownFiles, membersByHeaders } from './damaged-list.ts'
 import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
-import { findMembers, type Member } from './find-members.ts'
+import { findMembers } from './find-members.ts'
 import { type Decided, KeptMembers, type LocatedArchive, type LostFile } from './kept-members.ts'
+import type { Member, MemberSizes } from './member-sizes.ts'
 import { BadTar } from './tar-headers.ts'
 import { volumeParts } from './verify.ts'
 
@@ -29,12 +30,14 @@ export async function salvageVolume(damaged: DamagedSource): Promise<Salvaged> {
   for (const [index, record] of archives.entries()) {
     const listed = await taken(files, facts.segments[index]!.entries)
     const bytes = (): AsyncIterable<Buffer> => read(record)
-    const archive = await located({ record, holes: holes(record), files: listed }, bytes)
+    const { sizes } = facts.segments[index]!
+    const archive = await located({ record, holes: holes(record), files: listed }, bytes, sizes)
     const { parts, kept } = choice.of(archive)
     if (parts.length === 0) continue
     for (const file of kept) lines.add(encodeFile(file))
     const asItIs = archive.holes.length === 0 && parts.length === listed.length && parts.every((part) => 'place' in part)
-    const members = archive.members ?? (asItIs ? [] : await findMembers(bytes(), record.size, [], listed.filter(isKnown)))
+    const members = archive.members ??
+      (asItIs ? [] : await findMembers({ bytes, size: record.size, holes: [], listed: listed.filter(isKnown), sizes }))
     const cut = asItIs ? [] : joined(parts.flatMap((part) => ('place' in part ? bytesOf(members[part.place]!, part.head) : part)))
     salvaged.segments.push(asItIs
       ? { entries: parts.length, size: record.size, bytes }
@@ -77,11 +80,13 @@ function sizeOf(parts: readonly Part[]): number {
 const isKnown = (file: ListedFile | undefined): file is ListedFile => file !== undefined
 
 /** With the places of its members, if it is damaged or not all of them are listed. */
-async function located(archive: LocatedArchive, bytes: () => AsyncIterable<Buffer>): Promise<LocatedArchive> {
+async function located(
+  archive: LocatedArchive, bytes: () => AsyncIterable<Buffer>, sizes: MemberSizes | undefined,
+): Promise<LocatedArchive> {
   const { record, holes, files } = archive
   const listed = files.filter(isKnown)
   if (listed.length === files.length)
-    return holes.length === 0 ? archive : { ...archive, members: await findMembers(bytes(), record.size, holes, listed) }
+    return holes.length === 0 ? archive : { ...archive, members: await findMembers({ bytes, size: record.size, holes, listed, sizes }) }
   const found = await membersByHeaders(bytes(), holes)
   if (found.length > files.length || (holes.length === 0 && found.length < files.length))
     throw new BadTar(`${record.name} has ${found.length} entries, recorded are ${files.length}`)

@@ -25,7 +25,7 @@ type OnEntry = (entry: TarEntry, head: readonly Buffer[], attributes: ReadonlyMa
 const BLOCK = 512
 const NOTHING = Buffer.alloc(0)
 /** Bytes of one extended header. Linux allows attributes of 64 KiB; the map of a sparse file can be larger. */
-const MOST_HEADER = 16 * 1024 * 1024
+export const MOST_HEADER = 16 * 1024 * 1024
 
 /**
  * Reads the headers of a POSIX tar (IEEE 1003.1, "pax Interchange Format") or of several one after the other, while its bytes pass, and

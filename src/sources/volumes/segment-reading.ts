@@ -4,6 +4,7 @@ import { displayName, listedEntry, type ListedFile, shownName } from '../files/f
 import { isAlike } from '../files/compare.ts'
 import type { HardLink } from '../files/hard-links.ts'
 import { listedMember, nameOf } from '../files/listed-member.ts'
+import { CollectedSizes } from '../files/member-sizes.ts'
 import type { Segment } from '../files/segments.ts'
 import type { Site } from '../files/site.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
@@ -47,6 +48,8 @@ export class SegmentReading {
   begun = false
   /** Members of the archive. */
   readonly read: ReadEntry[] = []
+  /** The sizes of these. */
+  readonly sizes = new CollectedSizes()
   /** Paths that changed or vanished meanwhile, as people read them. */
   changed: string[] = []
   /** Entries whose content could not be read. */
@@ -73,8 +76,10 @@ export class SegmentReading {
   async *bytes(): AsyncGenerator<Buffer, void, void> {
     this.begun = true
     let next = 0
-    const headers = new TarHeaders((entry, head, attributes) => {
+    const headers = new TarHeaders((entry, head, attributes, content) => {
       next = this.#take(listedMember(entry, head, attributes), next)
+      const bytes = head.reduce((sum, piece) => sum + piece.length, 0)
+      this.sizes.add(this.read.at(-1)!.file, bytes, attributes.has('GNU.sparse.size') ? { content } : undefined)
     })
     const owners = this.#numeric ? ['--numeric-owner'] : []
     const child = this.#site.start('tar', [...CREATE, ...owners, '--directory', this.#site.root, '--null', '--files-from=-', '--file=-'], {

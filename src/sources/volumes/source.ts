@@ -5,10 +5,11 @@ import { marked } from '../../marks.ts'
 import type { SourceRecord } from '../../repository/snapshot.ts'
 import { ArchiveStreams } from '../files/archive-streams.ts'
 import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
-import { displayName, type ListedFile, listedEntry, someNames } from '../files/file-list.ts'
+import { displayName, listedEntry, someNames } from '../files/file-list.ts'
 import { type HardLink, HardLinks, NamesOfFiles, type ScannedEntry } from '../files/hard-links.ts'
 import { countLeftOut, ignoreFileChange, ignoreFileExclusions, ignoreFileFacts } from '../files/left-out.ts'
-import { linkArchive } from '../files/link-headers.ts'
+import { linkArchive, listedLinks } from '../files/link-headers.ts'
+import { CollectedSizes, type MemberSizes } from '../files/member-sizes.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
 import { changedError, requireAllOf, requireUnchanged, timeAt } from './everything.ts'
@@ -102,17 +103,22 @@ export class VolumeSource implements Source {
     const meanwhile = new Meanwhile()
     for (const cut of segmentsOf(meanwhile.follow(entries))) {
       const segment = meanwhile.remaining(cut)
-      const { read, links: others, whole } = segment.entries.length === 0 ? { read: [], links: segment.links, whole: false }
+      const { read, links: others, whole, sizes } = segment.entries.length === 0
+        ? { read: [], links: segment.links, whole: false }
         : yield* this.#segment(site, segment, archive.next(segment.digest), facts)
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
-      if (segment.entries.length > 0) await archive.add(read.map(({ file }) => file), certain ? segment.digest : '')
+      if (segment.entries.length > 0) {
+        const files = read.map(({ file }) => file)
+        await archive.add(files, certain ? segment.digest : '', sizes ?? archive.sizesBefore(segment.digest))
+      }
       meanwhile.note(segment.entries, read)
       await inTurns(others, (link) => links.add(meanwhile.asRead(link)))
     }
     if (links.count > 0) {
       facts.links = links.count
-      yield { ...archive.next(), bytes: fromArray(linkArchive(links)) }
-      await archive.add(listedLinks(links), '')
+      const sizes = new CollectedSizes()
+      yield { ...archive.next(), bytes: fromArray(linkArchive(links, sizes)) }
+      await archive.add(listedLinks(links), '', sizes)
     }
     if (everything) await requireUnchanged(begun, site, this.#signal)
     yield archive.list()
@@ -217,14 +223,14 @@ export class VolumeSource implements Source {
 
   /**
    * Yields a segment until it was read without changes, or taken from the snapshot before. Changed files are read a second time. Gives what
-   * was read, and the links that are left.
+   * was read, and the links that are left; no sizes if it was taken from there.
    */
   async *#segment(
     site: Site,
     segment: Segment,
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
-  ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean }> {
+  ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean; sizes?: MemberSizes }> {
     let left: Pick<Segment, 'entries' | 'links'> = segment
     const parted = new Set<string>()
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }
@@ -244,7 +250,7 @@ export class VolumeSource implements Source {
         const doubtful = read.filter(({ entry, now }) => now === undefined && severalNames([entry]).size > 0)
         for (const path of [...reading.changed, ...doubtful.map(({ file }) => displayName(file.path))]) rememberOnce(facts.changed, path)
         const asListed = read.length === segment.entries.length && read.every((one) => one.asListed)
-        return { read, links: left.links, whole: asListed && reading.changed.length === 0 }
+        return { read, links: left.links, whole: asListed && reading.changed.length === 0, sizes: reading.sizes }
       }
       if (reading.unreadable.length > 0) {
         const names = reading.unreadable.map((entry) => displayName(pathOf(entry)))
@@ -324,10 +330,6 @@ function readable(unreadable: Unreadable): (entry: string) => boolean {
 
 function rememberOnce(paths: string[], path: string): void {
   if (!paths.includes(path)) remember(paths, path)
-}
-
-function* listedLinks(links: HardLinks): Generator<ListedFile, void, void> {
-  for (const { entry, target } of links) yield listedEntry(entry, { type: 'h', size: 0, target })
 }
 
 /** With a zero at its end, and `./` before it (PATH_MAX of Linux). */

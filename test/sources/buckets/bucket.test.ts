@@ -16,6 +16,7 @@ import { all, noise, sha256 } from '../../support/bytes.ts'
 import { type Ceph, startCeph } from '../../support/ceph.ts'
 import { startHttpProxy } from '../../support/http-proxy.ts'
 import { quiet } from '../../support/quiet.ts'
+import { requireSizes } from '../../support/recorded-sizes.ts'
 import { clientOf, destinationOf, newBucket } from '../../support/s3-place.ts'
 import { Volumes } from '../../support/volume.ts'
 
@@ -252,7 +253,9 @@ describe('a bucket of Ceph', () => {
           again++
         }
       }
-      return { archive: Buffer.concat(archives), list, again, facts: volumeFacts.parse(source.facts()) }
+      const [archive, facts] = [Buffer.concat(archives), volumeFacts.parse(source.facts())]
+      if (facts.segments.length === 1) requireSizes(archive, list, facts.segments[0]!.sizes!)
+      return { archive, list, again, facts }
     } finally {
       await source.close()
     }

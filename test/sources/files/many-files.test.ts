@@ -4,6 +4,7 @@ import { compareFiles } from '../../../src/sources/files/compare.ts'
 import { emptyFacts } from '../../../src/sources/files/facts.ts'
 import { encodeFile, type ListedFile } from '../../../src/sources/files/file-list.ts'
 import { withTargets } from '../../../src/sources/files/hard-links.ts'
+import { CollectedSizes } from '../../../src/sources/files/member-sizes.ts'
 import { segmentsOf } from '../../../src/sources/files/segments.ts'
 import { type SortedFile, SortedFiles } from '../../../src/sources/files/sorted-files.ts'
 import { SortedTexts } from '../../../src/sources/files/sorted-texts.ts'
@@ -85,7 +86,7 @@ test.each<[string, number, () => Promise<unknown>]>([
   ['to compare lists', 1, async () => compareFiles(filesOf(fileAt), filesOf(fileAt))],
   ['to compare lists, one of which has nothing any more', 1, async () => compareFiles(filesOf(fileAt), [])],
   ['to choose files of a list', 2, async () => choose({ name: 'data', links: false, list: () => each([listBytes()]), segments: [] }, ['* are 17'])],
-  ['to list what was read', 1, async () => new ArchiveStreams('data', emptyFacts('/srv'), undefined).add(membersInOrder(), '')],
+  ['to list what was read', 1, async () => new ArchiveStreams('data', emptyFacts('/srv'), undefined).add(membersInOrder(), '', new CollectedSizes())],
 ])('%s, passes over many entries let the rest of the program have a turn after each thousand', async (_, passes, work) => {
   let turns = 0
   let next = setImmediate(function again() {
@@ -142,6 +143,6 @@ test.each<[string, Partial<ListedFile>[], RegExp]>([
 ])('%s ends the backup, as no restore would go on there', async (_, members, message) => {
   const archive = new ArchiveStreams('data', emptyFacts('/srv'), undefined)
   const [last, ...before] = members.map((member) => ({ ...fileAt(1), ...member })).toReversed()
-  await archive.add(before.toReversed(), '')
-  await expect(archive.add([last!], '')).rejects.toThrow(message)
+  await archive.add(before.toReversed(), '', new CollectedSizes())
+  await expect(archive.add([last!], '', new CollectedSizes())).rejects.toThrow(message)
 })
