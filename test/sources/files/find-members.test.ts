@@ -242,6 +242,15 @@ describe('a file whose content has a member like another one of the volume, and 
     expect(await searched(tar, later, lied)).toEqual(members.map((member, place) => (place < 100 ? member : undefined)))
   })
 
+  test('gets no other bytes where no whole header is behind wrong sizes', async () => {
+    const { files, members, sizes, size } = parts
+    const last = members.length - 2
+    const heads = members.slice(last).map(({ start, content }) => ({ start, end: content }))
+    const wrong: MemberSizes = { heads: [...sizes.heads, [last, 2048]], sparse: [] }
+    expect((await searched(tar, heads, { files, size, sizes })).slice(last)).toEqual(expectedIn(parts, heads).slice(last))
+    expect((await searched(tar, heads, { files, size, sizes: wrong })).slice(last)).toEqual([undefined, undefined])
+  })
+
   test.each(['conf.ini', 'photo.bin', 'z050'])('makes the extraction of %s fail: what is before it is not certain', async (name) => {
     await expect(extracted(name, holes)).rejects.toThrow('chunk 1 is missing')
   })
