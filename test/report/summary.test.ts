@@ -137,7 +137,7 @@ test('a backup names the tables for which most was added', () => {
 })
 
 test('the levels of compression, fast by its name', () => {
-  expect(backupText({ ...backup, levels: [{ level: -5, chunks: 4 }, { level: 3, chunks: 1 }] }, { ...context, program: 'lifeboat' })).toContain('4 chunks at level fast of zstd, 1 at level 3')
+  expect(backupText({ ...backup, levels: [{ level: -3, chunks: 4 }, { level: 3, chunks: 1 }] }, { ...context, program: 'lifeboat' })).toContain('4 chunks at level fast of zstd, 1 at level 3')
 })
 
 test('gaps of a backup stand above its figures', () => {

@@ -96,8 +96,8 @@ const sealing = group(
       help:
         'The level of zstd, from 1 to 19. auto tries 1 and 3 on each stream, again whenever its content changes, and takes 3 where that ' +
         'stores at least 2 % less. A higher level takes many times as long: of a dump of 99 MB, 1, 3, 9 and 19 took 0.2, 0.35, 1.9 and ' +
-        '49 s of CPU time and stored 29, 25, 23 and 20 MB; of a log of 50 MB, 3 and 9 stored more than 1. fast takes about 0.7 of the ' +
-        'CPU time that compression takes at 1, and stores 1.7 to 5 times as much.',
+        '49 s of CPU time and stored 29, 25, 23 and 20 MB; of a log of 50 MB, 3 and 9 stored more than 1. fast takes about 0.8 of the ' +
+        'CPU time that compression takes at 1, and stores 1.6 to 3 times as much.',
       expected: 'auto, fast, or a whole number from 1 to 19',
       example: '1',
       schema: schema.wordOrNumber(['auto', 'fast'], 1, 19),

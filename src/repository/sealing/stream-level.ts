@@ -4,8 +4,8 @@ import { compress } from './zstd.ts'
 /** How much time compression may take: a level of zstd, 1 to 19; `auto`, which tries two of them on each stream; or `fast`. */
 export type Compression = number | 'auto' | 'fast'
 
-/** A negative level: of a shop it stores 1.06 times what borg does with lz4 (docs/benchmarks.md). Node takes -1 for "not set". */
-const FAST = -5
+/** A negative level, the fastest that stores less of a shop than borg does with lz4 (docs/benchmarks.md). Node takes -1 for "not set". */
+const FAST = -3
 
 /** The levels that are tried. The higher one is not always the smaller one: rows of short numbers are often smaller at level 1. */
 const LOWER = 1

@@ -45,20 +45,22 @@ function roomFor(bytes: number): number {
 
 /**
  * For a difference, given the bytes of base and chunk together. zstd sizes its tables for the input alone, which would index too little
- * of a dictionary as large as the input, so window and tables are set; a quarter of both is enough, and above a million entries they only
- * take memory. Three ways to look for matches. The plain one takes the first it finds. The rows of a table are short and begin alike, so
- * there the first is rarely the one in the base that goes on matching: a search among 32 makes differences of such tables a third as
- * large. But the search forgets the beginning of a large base, which only data that repeats itself forgives. Taking only long matches needs
- * half of the time. Where rows are moved, it makes differences larger, by up to 80 % (tables in files: CSV); where most stays as it was,
- * smaller: 0.3 in place of 1.2 MB for small edits of 20 large files, 8.4 in place of 9.0 MB for a source tree.
+ * of a dictionary as large as the input, so window and tables are set. Three ways to look for matches. The plain one takes the first it
+ * finds. The rows of a table are short and begin alike, so there the first is rarely the one in the base that goes on matching: a search
+ * among 32 makes differences of such tables a third as large. But the search forgets the beginning of a large base, which only data that
+ * repeats itself forgives. Taking only long matches needs half of the time. Where rows are moved, it makes differences larger, by up to
+ * 80 % (tables in files: CSV); where most stays as it was, smaller: 0.3 in place of 1.2 MB for small edits of 20 large files, 8.4 in place
+ * of 9.0 MB for a source tree.
  */
 function differenceParameters(bytes: number, matches: Matches): Record<number, number> {
   const log = Math.max(12, Math.ceil(Math.log2(bytes)))
   return {
     [constants.ZSTD_c_strategy]: STRATEGIES[matches],
     [constants.ZSTD_c_windowLog]: log,
-    [constants.ZSTD_c_hashLog]: Math.min(log - 2, 20),
-    [constants.ZSTD_c_chainLog]: Math.min(log - 3, 19),
+    // The search forgets more with smaller tables; above a million entries they only take memory. The others need half of that: a quarter
+    // makes differences up to 5 % larger.
+    [constants.ZSTD_c_hashLog]: matches === 'search' ? Math.min(log - 2, 20) : log - 3,
+    [constants.ZSTD_c_chainLog]: log - 4,
     [constants.ZSTD_c_searchLog]: 5,
     [constants.ZSTD_c_minMatch]: matches === 'long' ? 7 : 6,
   }

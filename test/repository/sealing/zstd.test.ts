@@ -36,7 +36,7 @@ describe('compression', () => {
   test('gives back any bytes, with and without a base', () => {
     const bytes = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 2000 }), fc.integer({ min: 1, max: 300_000 }).map((size) => rows(`${size}`, size)))
     fc.assert(
-      fc.property(bytes, bytes, fc.constantFrom(-5, 1, 2, 3, 6), (content, other, level) => {
+      fc.property(bytes, bytes, fc.constantFrom(-3, 1, 2, 3, 6), (content, other, level) => {
         expect(decompress(compress(content, level), content.length).equals(content)).toBe(true)
         if (!canBeBase(Buffer.from(other))) return
         expect(decompress(difference(content, other), content.length, other).equals(content)).toBe(true)
@@ -65,7 +65,7 @@ describe('compression', () => {
   test('is read by the zstd program, differences with -D, and the frame names its content size', () => {
     const baseFile = file('base', base)
     for (const [name, content] of Object.entries({ later, short: Buffer.from('x'), other: noise('other', 4 * MIB) })) {
-      const [alone, fast, from, fastFrom] = [file(`${name}.zst`, compress(content, 3)), file(`${name}.fast.zst`, compress(content, -5)), file(`${name}.diff.zst`, difference(content, base)), file(`${name}.fast.diff.zst`, difference(content, base, 'long'))]
+      const [alone, fast, from, fastFrom] = [file(`${name}.zst`, compress(content, 3)), file(`${name}.fast.zst`, compress(content, -3)), file(`${name}.diff.zst`, difference(content, base)), file(`${name}.fast.diff.zst`, difference(content, base, 'long'))]
       for (const whole of [alone, fast]) expect(zstd(whole).equals(content)).toBe(true)
       for (const one of [from, fastFrom]) expect(zstd('-D', baseFile, one).equals(content)).toBe(true)
       expect(execFileSync('zstd', ['-lv', from], { stdio: 'pipe' }).toString()).toContain(`(${content.length} B)`)
