@@ -210,7 +210,7 @@ test('the commands of RECOVERY.md for recovery by hand do as it says', () => {
   const work = path.join(path.dirname(store), 'recovery')
   expect(readFileSync(path.join(work, 'files/app.dump')).equals(second)).toBe(true)
   expect(readFileSync(path.join(work, 'files/globals.sql')).equals(globals)).toBe(true)
-  expect(readFileSync(path.join(work, 'files/streams'), 'utf8')).toBe('app.dump\nglobals.sql\n')
+  expect(readFileSync(path.join(work, 'files/.streams'), 'utf8')).toBe('app.dump\nglobals.sql\n')
   expect(second.includes(readFileSync(path.join(work, 'chunk')))).toBe(true)
   expect(statSync(work).mode & 0o777).toBe(0o700)
 })
@@ -227,19 +227,19 @@ test.each(['dash', 'bash'])('by hand, in %s, a damaged stream is called damaged,
   const { chunk } = difference(store)
   renameSync(chunk, `${chunk}.away`)
   expect(paste(original.ids[1]!)).toEqual({ status: 1, said: 'DAMAGED: app.dump.unchecked\nas recorded: globals.sql\nDAMAGED: only 1 of 2 streams are as recorded\n' })
-  expect(files()).toEqual(['app.dump.unchecked', 'globals.sql', 'streams'])
+  expect(files()).toEqual(['.streams', 'app.dump.unchecked', 'globals.sql'])
   renameSync(`${chunk}.away`, chunk)
   expect(paste(original.ids[1]!)).toEqual({ status: 0, said: 'as recorded: app.dump\nas recorded: globals.sql\nall 2 streams are as recorded\n' })
   renameSync(chunk, `${chunk}.away`)
   expect(paste(original.ids[1]!).status).toBe(1)
-  expect(files()).toEqual(['app.dump.unchecked', 'globals.sql', 'streams'])
+  expect(files()).toEqual(['.streams', 'app.dump.unchecked', 'globals.sql'])
   rmSync(work, { recursive: true })
   expect(paste('20200101T000000Z-00000000')).toMatchObject({ status: 1, said: expect.stringContaining('DAMAGED: only 0 of ') })
 
   rmSync(work, { recursive: true })
-  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: ['../escaped', '.', '/etc/x', 'a\nb', '-x', 'good.dump'].map((name) => ({ name, bytes: globals })) } })
-  expect(paste(id)).toEqual({ status: 1, said: 'as recorded: good.dump\nDAMAGED: only 1 of 6 streams are as recorded\n' })
-  expect(files()).toEqual(['good.dump', 'streams'])
+  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: ['../escaped', '.', '/etc/x', 'a\nb', '-x', 'good.dump', 'streams'].map((name) => ({ name, bytes: globals })) } })
+  expect(paste(id)).toEqual({ status: 1, said: 'as recorded: good.dump\nas recorded: streams\nDAMAGED: only 2 of 7 streams are as recorded\n' })
+  expect(files()).toEqual(['.streams', 'good.dump', 'streams'])
   expect(readdirSync(work)).not.toContain('escaped')
 })
 
@@ -391,6 +391,16 @@ test('a chunk that another one of the same size was sealed for is told by its id
   expectRefused(store, new RegExp(`chunk ${path.basename(base).slice(0, 64)} is damaged: .* holds the bytes of another chunk`))
 })
 
+test('of a database, a stream of any name that a file can have is written, beside the list of all of them', async () => {
+  const store = place()
+  const streams = ['app.dump', 'streams', 'streams.list'].map((name) => ({ name, format: name === 'app.dump' ? 'pg_dump-custom' as const : 'sql' as const, bytes: noise(name, 2000) }))
+  const { id } = await backUp({ folder: store, encryptionKey: identity, sources: { app: streams } })
+  const target = path.join(path.dirname(store), 'files')
+  expect(recover(store, ['database', id, 'app', '-i', original.key, '-o', target])).toMatchObject({ status: 0 })
+  for (const { name, bytes } of streams) expect(readFileSync(path.join(target, name)).equals(bytes)).toBe(true)
+  expect(readFileSync(path.join(target, '.streams'), 'utf8')).toBe('app.dump\nstreams\nstreams.list\n')
+})
+
 test('a stream that is not the one recorded is not handed over', async () => {
   const store = copyOfStore()
   const files = new FileStore(store)
@@ -401,7 +411,7 @@ test('a stream that is not the one recorded is not handed over', async () => {
   const { manifest: _, ...header } = snapshot.header
   content.sources[0]!.streams[0]!.sum = '0'.repeat(64)
   await files.put(key, await encodeSnapshot(header, content, keys))
-  expectRefused(store, /app\/app\.dump was NOT restored: its sum is [0-9a-f]{64}, the manifest says 0{64}/)
+  expectRefused(store, /app\/app\.dump was NOT restored: its sum is [0-9a-f]{64}, the manifest says 0{64}\. The snapshot contradicts itself: try an earlier one \(recover\.sh list prints them\)\. Section 6 of RECOVERY\.md writes/)
 })
 
 test('a snapshot of a backup that read its sources again, which names the marks of its earlier readings, is read', async () => {
@@ -788,7 +798,7 @@ describe('a PostgreSQL database', () => {
       }
       expect(recover(damagedStore, ['database', id, 'none', '-i', key, '-o', target])).toMatchObject({ status: 2, stderr: expect.stringContaining('has no database of that name') })
       expect(recover(damagedStore, ['database', id, 'app', '-i', key, '-o', target])).toMatchObject({ status: 0 })
-      expect(readdirSync(target).toSorted()).toEqual(['app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql', 'streams'])
+      expect(readdirSync(target).toSorted()).toEqual(['.streams', 'app.1.dump', 'app.2.dump', 'app.dump', 'globals.sql'])
       expect(readFileSync(path.join(target, 'app.2.dump')).equals(dumped.streams[2]!.bytes)).toBe(true)
     })
   })

@@ -508,7 +508,7 @@ extract_stream() {
   (write_chunks) >&3 || fail "stream $stream was NOT restored. If an object of the store is damaged or missing, try an earlier snapshot \
 (recover.sh list prints them); section 5 of RECOVERY.md gets out what is left of this one"
   [ "$(cat "$tmp/complete")" = "$expected_size" ] ||
-    fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size"
+    fail "stream $stream was NOT restored: its chunks hold $(cat "$tmp/complete") bytes, the manifest says $expected_size. $try_earlier"
   require_sum
   if [ -n "$out" ]; then
     require_written "$partial"
@@ -520,10 +520,14 @@ extract_stream() {
   printf 'recover.sh: %s bytes, with the sum %s: as recorded at the backup; %s\n' "$expected_size" "$expected_sum" "$rate" >&2
 }
 
+# Each chunk is what the snapshot lists, and together they are not the stream.
+try_earlier="The snapshot contradicts itself: try an earlier one (recover.sh list prints them). Section 6 of RECOVERY.md writes the bytes \
+that this one has, as a file that ends with .unchecked"
+
 # The sum of a stream is that of the sums of its chunks, a line each.
 require_sum() {
   sum=$(sha256 <"$tmp/sums")
-  [ "$sum" = "$expected_sum" ] || fail "stream $stream was NOT restored: its sum is $sum, the manifest says $expected_sum"
+  [ "$sum" = "$expected_sum" ] || fail "stream $stream was NOT restored: its sum is $sum, the manifest says $expected_sum. $try_earlier"
 }
 
 # Ends the script unless the file $1 has the bytes of the stream.
@@ -566,7 +570,8 @@ extract_database() {
     rm -f -- "$tmp/complete"
     extract_stream
   done 4<"$tmp/names"
-  cp -- "$tmp/names" "$unfinished/streams" || fail "cannot write beside $folder"
+  # No stream has a name that begins with a dot.
+  cp -- "$tmp/names" "$unfinished/.streams" || fail "cannot write beside $folder"
   [ ! -e "$folder" ] || fail "$folder exists already"
   mv -- "$unfinished" "$folder"
   unfinished=
