@@ -1,7 +1,7 @@
 import { markedCommand } from '../marks.ts'
 import { formatSome } from '../report/format.ts'
 import { code, isPlain } from '../report/markdown.ts'
-import type { Parts } from '../repository/wholeness.ts'
+import type { DividedSources } from '../repository/wholeness.ts'
 import { isDatabase } from '../sources/nouns.ts'
 
 /** Sources of a damaged snapshot that the damage does not touch, and the names of the others. */
@@ -15,7 +15,7 @@ export interface WholeSources {
 const MOST_NAMED = 5
 
 /** Of a snapshot (id) whose sources were looked at, those that are sought. */
-export function wholeSources(snapshot: string, { whole, damaged }: Parts, isSought: (name: string) => boolean): WholeSources {
+export function wholeSources(snapshot: string, { whole, damaged }: DividedSources, isSought: (name: string) => boolean): WholeSources {
   return {
     snapshot,
     whole: whole.filter(({ name }) => isSought(name)).map(({ name, kind }) => ({ name, kind })),

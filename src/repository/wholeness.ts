@@ -91,14 +91,14 @@ export interface Search {
 }
 
 /** The sources of a snapshot that no damage touches, and the others. */
-export interface Parts {
+export interface DividedSources {
   whole: readonly SourceRecord[]
   damaged: readonly SourceRecord[]
 }
 
 export interface Found {
   /** `parts`: none if `wanted` was not asked about them. Only a search by source finds one with damaged ones. */
-  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined; parts: Parts } | undefined
+  good: { snapshot: AuthenticSnapshot; verdict: Verdict | undefined; parts: DividedSources } | undefined
   /** Newer ones that are damaged, newest first. */
   unsound: Unsound[]
   /** Why the newest of all cannot be read, if it is not damaged: it is of another key, or of a newer format. */
@@ -180,7 +180,7 @@ export const MOST_OPENED = 10
  */
 export async function partsOf(
   store: Store, snapshot: AuthenticSnapshot, damaged: ReadonlySet<string>, proofs: readonly Verdict[],
-): Promise<Parts> {
+): Promise<DividedSources> {
   const { header: { chunks }, keys } = snapshot
   if (keys.identity === undefined) return { whole: [], damaged: [] }
   const sources = await sourcesOf(snapshot)

@@ -9,7 +9,7 @@ import type { Keys } from '../../repository/keys.ts'
 import { safetyBackupHint } from '../../repository/safety-backups.ts'
 import { SetProofs } from '../../repository/set-proofs.ts'
 import { type AuthenticSnapshot, timeOfId } from '../../repository/snapshot.ts'
-import { damageIn, newestGood, objectsOf, type Parts } from '../../repository/wholeness.ts'
+import { damageIn, newestGood, objectsOf, type DividedSources } from '../../repository/wholeness.ts'
 import { isDatabase } from '../../sources/nouns.ts'
 import { requireNewest } from '../../repository/withheld.ts'
 import { NotFound, type Store } from '../../stores/store.ts'
@@ -238,7 +238,7 @@ function aboutFailedDrills(
 interface Alternative {
   id: string
   wanted: readonly string[]
-  parts: Parts
+  parts: DividedSources
 }
 
 /** Each takes a look at all snapshots of the set. */
