@@ -160,6 +160,7 @@ export const tables = defined({
     aims: [{ what: 'time against the slower of dump and upload alone', program: 'both', against: 'the slower of the two', bound: 1.15 }],
   },
   step: { title: 'A whole step on a tiny database, into GitHub artifacts', command: 'npm run bench:step', aims: [{ what: 'time', bound: 1.2 }] },
+  start: { title: 'Commands that touch no store', command: 'npm run bench:start', aims: ['--help', 'config check'].map((scenario) => ({ what: `\`${scenario}\`, time`, scenario, bound: 0.25 })) },
   sets: { title: 'Each of forty small databases, in a set of its own', command: 'npm run bench:sets', aims: [] },
   levels: { title: 'Compression levels', command: 'npm run bench:levels', aims: [] },
   counting: {

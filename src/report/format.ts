@@ -60,7 +60,9 @@ export function formatShare(part: number, whole: number): string {
 
 /** `1 chunk`, `2 chunks`, `12,000 entries`. */
 export function formatCount(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
+  // The first use of a locale takes 13 ms.
+  const digits = count < 1000 ? `${count}` : count.toLocaleString('en-US')
+  return `${digits} ${count === 1 ? one : many}`
 }
 
 /** To make one takes as long as to format a hundred times. */
