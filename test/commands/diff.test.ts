@@ -92,6 +92,8 @@ test('without names the newest two of the set are compared, and with one the new
   expect(await sides({ from: snapshots[0]! })).toEqual([snapshots[0], snapshots[4]])
   expect(await sides({ to: snapshots[2]! })).toEqual([snapshots[1], snapshots[2]])
   expect(await sides({ to: snapshots[5]! })).toEqual([snapshots[3], snapshots[5]])
+  // The set is that of the snapshot which is named.
+  expect(await sides({ from: snapshots[3]! })).toEqual([snapshots[3], snapshots[5]])
 })
 
 test('of files in parts of the archive that both have it says that they are identical', async () => {

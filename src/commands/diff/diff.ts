@@ -19,11 +19,12 @@ interface Side {
 
 /** The differences between two snapshots: sources, with what their kinds compare, and how much of their content is the same. */
 export function diff(inputs: DiffInputs, environment: Environment): Promise<DiffResult> {
-  const choices = [inputs.to, ...(inputs.from ? [inputs.from] : [])]
+  const choices = [inputs.from, inputs.to].filter((choice) => choice !== undefined)
   return withStore({ ...inputs, set: setFor(inputs.set, ...choices) }, environment, async (store, keys) => {
     const looking = lookingAs(environment)
     const chosen = inputs.from && (await sideOf(await findSnapshot(store, keys, inputs.set, inputs.from, looking)))
-    const to = await sideOf(await findSnapshot(store, keys, inputs.set, inputs.to, looking))
+    const set = inputs.to || !chosen ? inputs.set : chosen.snapshot.header.set
+    const to = await sideOf(await findSnapshot(store, keys, set, inputs.to ?? { kind: 'latest' }, looking))
     const from = chosen ?? (await sideOf(await snapshotBefore(to.snapshot, store, looking)))
     const names = [...new Set([from, to].flatMap(({ manifest }) => manifest.sources.map(({ name }) => name)))]
     const sources: DiffResult['sources'] = []

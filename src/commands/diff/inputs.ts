@@ -10,7 +10,7 @@ export const inputs = commandInputs(
       ...snapshotInput, positional: true,
       help: 'The older snapshot: latest, an id, or a time, which means the newest one not after it. Default: the one before the newer one.',
     }),
-    to: one('to', { ...snapshotInput, positional: true, help: 'The newer one, in the same way.', default: 'latest' }),
+    to: one('to', { ...snapshotInput, positional: true, help: 'The newer one, in the same way. Default: the newest of the set.' }),
     ...oneSnapshot,
     key: requiredKey(),
   },

@@ -10,7 +10,7 @@ import { emptyFacts, remember, type VolumeFacts } from '../files/facts.ts'
 import { displayName, someNames } from '../files/file-list.ts'
 import { metaOf, pathOf } from '../files/entry.ts'
 import { countLeftOut } from '../files/left-out.ts'
-import type { MemberSizes } from '../files/member-sizes.ts'
+import type { CollectedSizes } from '../files/member-sizes.ts'
 import { type Segment, segmentsOf } from '../files/segments.ts'
 import { type Patterns, type ScannedPath, selected } from '../files/selection.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
@@ -60,7 +60,7 @@ export class BucketSource implements Source {
       const certain =
         read.length === segment.entries.length &&
         read.every((entry, index) => entry === segment.entries[index] && (!isObjectEntry(entry) || etagOf(entry) !== ''))
-      await archive.add(read.map(listedObject), certain ? segment.digest : '', sizes ?? archive.sizesBefore(segment.digest))
+      await archive.add(read.map(listedObject), certain ? segment.digest : '', sizes)
     }
     const { changed } = facts
     if (this.#options.everything && changed.length > 0) {
@@ -101,7 +101,7 @@ export class BucketSource implements Source {
     segment: Segment,
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
-  ): AsyncGenerator<SourceStream, { read: readonly string[]; sizes?: MemberSizes }> {
+  ): AsyncGenerator<SourceStream, { read: readonly string[]; sizes?: CollectedSizes }> {
     let { entries } = segment
     const begun = new Map<string, number>()
     for (let attempt = 1; ; attempt++) {

@@ -4,7 +4,7 @@ import { type VolumeFacts, volumeFacts } from './facts.ts'
 import { LifeboatError } from '../../error.ts'
 import { encodeFile, Lines, type ListedFile, shownName } from './file-list.ts'
 import { MemberOrder } from './member-order.ts'
-import type { MemberSizes } from './member-sizes.ts'
+import type { CollectedSizes, MemberSizes } from './member-sizes.ts'
 import type { Segment } from './segments.ts'
 import { inTurns } from './sorted-texts.ts'
 
@@ -33,13 +33,11 @@ export class ArchiveStreams {
     return { name, format: 'tar', longMatches: true, ...(same && { same: same.stream }) }
   }
 
-  /** Of a segment that was taken from the snapshot before. */
-  sizesBefore(digest: string): MemberSizes {
-    return this.#known.get(digest)!.sizes
-  }
-
-  /** The members of the segment that was read. An empty digest: the next backup has to read it again. */
-  async add(members: Iterable<ListedFile>, digest: Segment['digest'], { heads, sparse }: MemberSizes): Promise<void> {
+  /**
+   * The members of the segment that was read, and their sizes; without these, it was taken from the snapshot before. An empty digest: the
+   * next backup has to read it again.
+   */
+  async add(members: Iterable<ListedFile>, digest: Segment['digest'], collected?: CollectedSizes): Promise<void> {
     let entries = 0
     await inTurns(members, (member) => {
       this.#require(member)
@@ -49,7 +47,8 @@ export class ArchiveStreams {
       this.#facts.bytes += member.size
     })
     this.#facts.entries += entries
-    this.#facts.segments.push({ entries, digest, sizes: { heads, sparse } })
+    const sizes = collected ? collected.recorded : this.#known.get(digest)?.sizes
+    this.#facts.segments.push({ entries, digest, ...(sizes && { sizes }) })
   }
 
   /** Throws for a member with which no restore would go on, whatever has moved things while they were read. */
@@ -69,7 +68,7 @@ export class ArchiveStreams {
 
 interface KnownSegment {
   stream: StreamRecord
-  sizes: MemberSizes
+  sizes: MemberSizes | undefined
 }
 
 /** The segments of the snapshot before, by their digests. */
@@ -79,6 +78,6 @@ function knownSegments(before: SourceRecord | undefined): Map<string, KnownSegme
   const known = new Map<string, KnownSegment>()
   if (facts?.segments.length !== archives.length) return known
   for (const [index, { digest, sizes }] of facts.segments.entries())
-    if (digest !== '' && sizes) known.set(digest, { stream: archives[index]!, sizes })
+    if (digest !== '') known.set(digest, { stream: archives[index]!, sizes })
   return known
 }

@@ -29,7 +29,7 @@ export const volumeFacts = z.object({
   leftOut: z.object({ include: leftOut, exclude: leftOut, ignoreFile: leftOut }).partial().optional(),
   /**
    * For each tar stream, in order: the number of its members, and the digest by which the next backup recognizes it. An empty digest means
-   * that it has to be read again. The first snapshots have no `sizes`.
+   * that it has to be read again. Too many `sizes` are not recorded.
    */
   segments: z.array(z.object({ entries: count, digest: z.string(), sizes: memberSizes.optional() })),
 })

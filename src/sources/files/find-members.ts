@@ -12,7 +12,7 @@ export interface ListedArchive {
   size: number
   holes: readonly Extent[]
   listed: readonly ListedFile[]
-  /** Absent in the first snapshots. */
+  /** Absent if they were too many. */
   sizes?: MemberSizes | undefined
 }
 
@@ -93,6 +93,7 @@ async function* eachPart(bytes: AsyncIterable<Buffer>, parts: readonly Extent[])
       open = []
       next++
     }
+    if (next === parts.length) return
     offset = end
   }
 }

@@ -12,8 +12,13 @@ export interface Member extends Extent {
   headLost?: true
 }
 
-const place = z.int().min(0)
-const bytes = z.int().min(0)
+/**
+ * With more sizes than this a segment records none: a reader of a damaged one then goes by its headers, up to the first damaged one. The
+ * facts of a volume are in memory as a whole, and a million recorded sizes would take 500 MiB.
+ */
+const MOST_SIZES = 500
+
+const size = z.tuple([z.int().min(0), z.int().min(0)])
 
 /**
  * The bytes of members in an archive where the list of files does not tell them, by the places of the members: so it is certain where each
@@ -21,9 +26,9 @@ const bytes = z.int().min(0)
  */
 export const memberSizes = z.object({
   /** Of their headers, where these are not the usual ones. */
-  heads: z.array(z.tuple([place, bytes])),
+  heads: z.array(size).max(MOST_SIZES),
   /** Of the content of sparse files, with its padding. */
-  sparse: z.array(z.tuple([place, bytes])),
+  sparse: z.array(size).max(MOST_SIZES),
 })
 
 export type MemberSizes = z.infer<typeof memberSizes>
@@ -53,15 +58,21 @@ function isLong(name: string): boolean {
 }
 
 /** Collects the sizes of the members of an archive, one after the other. `file`: as it is listed. */
-export class CollectedSizes implements MemberSizes {
-  readonly heads: MemberSizes['heads'] = []
-  readonly sparse: MemberSizes['sparse'] = []
+export class CollectedSizes {
+  readonly #heads: MemberSizes['heads'] = []
+  readonly #sparse: MemberSizes['sparse'] = []
   #count = 0
 
   add(file: ListedFile, head: number, sparse?: { content: number }): void {
-    if (head !== usualHead(file)) this.heads.push([this.#count, head])
-    if (sparse) this.sparse.push([this.#count, sparse.content])
+    if (head !== usualHead(file) && this.#heads.length <= MOST_SIZES) this.#heads.push([this.#count, head])
+    if (sparse && this.#sparse.length <= MOST_SIZES) this.#sparse.push([this.#count, sparse.content])
     this.#count++
+  }
+
+  /** Those that the snapshot records; undefined if they are too many. */
+  get recorded(): MemberSizes | undefined {
+    const [heads, sparse] = [this.#heads, this.#sparse]
+    return Math.max(heads.length, sparse.length) > MOST_SIZES ? undefined : { heads, sparse }
   }
 }
 

@@ -9,7 +9,7 @@ import { displayName, listedEntry, someNames } from '../files/file-list.ts'
 import { type HardLink, HardLinks, NamesOfFiles, type ScannedEntry } from '../files/hard-links.ts'
 import { countLeftOut, ignoreFileChange, ignoreFileExclusions, ignoreFileFacts } from '../files/left-out.ts'
 import { linkArchive, listedLinks } from '../files/link-headers.ts'
-import { CollectedSizes, type MemberSizes } from '../files/member-sizes.ts'
+import { CollectedSizes } from '../files/member-sizes.ts'
 import type { FileBackupSettings } from '../files/settings.ts'
 import type { Site } from '../files/site.ts'
 import { changedError, requireAllOf, requireUnchanged, timeAt } from './everything.ts'
@@ -109,7 +109,7 @@ export class VolumeSource implements Source {
       const certain = whole && !segment.entries.some((entry) => metaOf(entry).recent)
       if (segment.entries.length > 0) {
         const files = read.map(({ file }) => file)
-        await archive.add(files, certain ? segment.digest : '', sizes ?? archive.sizesBefore(segment.digest))
+        await archive.add(files, certain ? segment.digest : '', sizes)
       }
       meanwhile.note(segment.entries, read)
       await inTurns(others, (link) => links.add(meanwhile.asRead(link)))
@@ -230,7 +230,7 @@ export class VolumeSource implements Source {
     segment: Segment,
     { same, ...stream }: Omit<SourceStream, 'bytes'>,
     facts: VolumeFacts,
-  ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean; sizes?: MemberSizes }> {
+  ): AsyncGenerator<SourceStream, { read: readonly ReadEntry[]; links: readonly HardLink[]; whole: boolean; sizes?: CollectedSizes }> {
     let left: Pick<Segment, 'entries' | 'links'> = segment
     const parted = new Set<string>()
     const options = { numeric: this.#options.numericOwners, signal: this.#signal }

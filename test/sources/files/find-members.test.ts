@@ -63,7 +63,7 @@ function read(tar: Buffer): Read {
     start = content + padded
   })
   headers.push(tar)
-  return { files, members, sizes, size: start + TAR_END.length }
+  return { files, members, sizes: sizes.recorded!, size: start + TAR_END.length }
 }
 
 function without(tar: Buffer, holes: readonly Extent[]): Buffer {
@@ -115,8 +115,8 @@ test('between two holes, the objects of a bucket are found, whose ETags are in t
   const listed = files.map((file) => ({ ...file, target: 'etag' }))
   const sizes = new CollectedSizes()
   for (const [place, { start, content }] of members.entries()) sizes.add(listed[place]!, content - start)
-  expect(sizes.heads).toEqual([])
-  const found = await searched(tar, [{ start: 0, end: members[0]!.end }, { start: members[3]!.start, end: size }], { files: listed, sizes, size })
+  expect(sizes.recorded!.heads).toEqual([])
+  const found = await searched(tar, [{ start: 0, end: members[0]!.end }, { start: members[3]!.start, end: size }], { files: listed, sizes: sizes.recorded!, size })
   expect(found.map((member) => member?.start)).toEqual([undefined, members[1]!.start, members[2]!.start, undefined])
 })
 
@@ -286,4 +286,13 @@ describe('a file whose content has a member like another one of the volume, and 
     }
     return Buffer.concat(await all(extractFromVolume(stored, name, { variables: process.env, signal: new AbortController().signal, report: quiet })))
   }
+})
+
+test('more sizes than the facts of a volume have room for are not recorded', () => {
+  const sizes = new CollectedSizes()
+  const file: ListedFile = { ...read(object('a', 100)).files[0]!, target: '' }
+  for (let count = 0; count < 500; count++) sizes.add(file, 4096)
+  expect(sizes.recorded?.heads).toHaveLength(500)
+  for (let count = 0; count < 100_000; count++) sizes.add(file, 4096)
+  expect(sizes.recorded).toBeUndefined()
 })
