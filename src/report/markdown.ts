@@ -50,9 +50,9 @@ export function isPlain(name: string): boolean {
   return /^[A-Za-z0-9:/._-]{1,200}$/.test(name)
 }
 
-/** A time or a figure that a narrow column does not break. */
+/** A time or a figure that a narrow column does not break. Terminals, which get no invisible characters, show it as well. */
 export function unbroken(text: string): string {
-  return text.replaceAll(' ', '\u00A0').replaceAll('-', '-\u2060')
+  return text.replaceAll(' ', '\u00A0').replaceAll('-', '\u2011')
 }
 
 /** To the minute, below a heading that names the time zone: `madeIn`. */

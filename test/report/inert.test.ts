@@ -1,4 +1,5 @@
 import { inertJson, inertText } from '../../src/report/inert.ts'
+import { shortTime } from '../../src/report/markdown.ts'
 import { restoreNotes } from '../../src/commands/restore/report.ts'
 
 const hostile = ['::add-mask::x', 'a\n::set-env name=PATH::/tmp', 'a\r::stop-commands::x', ' \t::error::x', 'a ##[add-path]/tmp', '###[group]x', '\u001B[2J\u009B2J\u0000', 'safe \u202Eevil\u2066\u200F', '\u{E0041}']
@@ -27,4 +28,10 @@ test('a name with a newline makes no line of its own in what a restore tells', (
   const lines = notes.flatMap((note) => note.split('\n'))
   expect(lines.filter((line) => /^(hint|- y|\s*$)/.test(line))).toEqual([])
   expect(lines).toHaveLength(6)
+})
+
+test('times in Markdown are the same at a terminal', () => {
+  const time = shortTime('2026-11-24T00:25:00Z', 'UTC')
+  expect(time).toMatch(/^2026.11.24.00:25/)
+  expect(inertText(time)).toBe(time)
 })
